@@ -1,0 +1,1 @@
+"""Events, estimates and catalogues, and their files."""

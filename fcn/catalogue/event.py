@@ -1,0 +1,140 @@
+"""What is said about earthquakes: catalogued events, estimates of one window, declared events.
+
+Times are POSIX seconds UTC; `now_s` is the clock time at the end of the window an estimate was made from.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Event:
+    """A hypocentre with origin time and, where known, magnitude and uncertainties (one standard deviation).
+
+    depth_km: positive down from sea level.
+    first_p_time_s: arrival of P at the first station, POSIX seconds.
+    Raises ValueError for a position or time that is not on Earth or not a number.
+    """
+
+    event_id: str
+    origin_time_s: float
+    latitude_deg: float
+    longitude_deg: float
+    depth_km: float
+    magnitude: float | None
+    magnitude_type: str | None
+    first_p_time_s: float | None = None
+    horizontal_uncertainty_km: float | None = None
+    depth_uncertainty_km: float | None = None
+    origin_time_uncertainty_s: float | None = None
+    magnitude_uncertainty: float | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        required = (self.origin_time_s, self.latitude_deg, self.longitude_deg, self.depth_km)
+        if not all(math.isfinite(value) for value in required):
+            raise ValueError(
+                f"event {self.event_id!r} needs a finite origin time, latitude, longitude and depth: {required}"
+            )
+        if abs(self.latitude_deg) > 90 or abs(self.longitude_deg) > 360:
+            raise ValueError(
+                f"event {self.event_id!r} is not on Earth: latitude {self.latitude_deg}, "
+                f"longitude {self.longitude_deg} degrees"
+            )
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Events of one area and span, in order of origin time."""
+
+    name: str
+    events: tuple[Event, ...]
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.events, key=lambda event: event.origin_time_s))
+        object.__setattr__(self, "events", ordered)
+        ids = [event.event_id for event in ordered]
+        repeated = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+        if repeated:
+            raise ValueError(f"catalogue {self.name!r} holds several events of one id: {repeated[:5]}")
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __getitem__(self, index: int) -> Event:
+        return self.events[index]
+
+    def between(self, start_time_s: float, end_time_s: float) -> "Catalogue":
+        """The events with start <= origin time < end."""
+        kept = tuple(event for event in self.events if start_time_s <= event.origin_time_s < end_time_s)
+        return Catalogue(self.name, kept)
+
+
+def require_magnitudes(catalogue: Catalogue) -> None:
+    """Raise ValueError naming the first events without a magnitude, and what to do about it."""
+    missing = [event.event_id for event in catalogue if event.magnitude is None]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(catalogue)} events of catalogue {catalogue.name!r} have no magnitude, "
+            f"where one is required: {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}. "
+            "Add a magnitude to each (QuakeML <magnitude>, CSV column 'magnitude'), or remove these events"
+        )
+
+
+@dataclass(frozen=True)
+class WindowEstimate:
+    """One hypothesis about one event from one window ending at now_s, in the local frame.
+
+    detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
+    Uncertainties are standard deviations; None where the network gives none.
+    """
+
+    now_s: float
+    detection_score: float
+    first_p_time_s: float
+    location_score: float
+    east_km: float
+    north_km: float
+    depth_km: float
+    origin_time_s: float
+    magnitude: float | None
+    horizontal_uncertainty_km: float | None = None
+    depth_uncertainty_km: float | None = None
+    magnitude_uncertainty: float | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is said about a declared event at clock time now_s."""
+
+    now_s: float
+    event: Event
+    detection_score: float
+    location_score: float
+
+
+@dataclass
+class DeclaredEvent:
+    """An event and the history of what was said about it; the first update is the alarm."""
+
+    event_id: str
+    updates: list[Update] = field(default_factory=list)
+
+    @property
+    def alarm(self) -> Update:
+        """The declaring update."""
+        return self.updates[0]
+
+    @property
+    def final(self) -> Update:
+        """The last word."""
+        return self.updates[-1]
+
+    def at(self, time_s: float) -> Update | None:
+        """The last update with now_s <= time_s; None before the alarm."""
+        known = [update for update in self.updates if update.now_s <= time_s]
+        return known[-1] if known else None
