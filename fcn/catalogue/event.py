@@ -35,7 +35,8 @@ class Event:
         required = (self.origin_time_s, self.latitude_deg, self.longitude_deg, self.depth_km)
         if not all(math.isfinite(value) for value in required):
             raise ValueError(
-                f"event {self.event_id!r} needs a finite origin time, latitude, longitude and depth: {required}"
+                f"event {self.event_id!r} needs a finite origin time, latitude, longitude and depth: "
+                f"{required}"
             )
         if abs(self.latitude_deg) > 90 or abs(self.longitude_deg) > 360:
             raise ValueError(

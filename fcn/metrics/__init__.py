@@ -1,0 +1,1 @@
+"""How good a catalogue, a warning and an estimate are."""
