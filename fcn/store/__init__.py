@@ -1,0 +1,1 @@
+"""Base store: single-station records in SeisBench format, their importers and splits."""

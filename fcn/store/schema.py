@@ -1,0 +1,107 @@
+"""What one record of the base store is, and how it is spelled in a SeisBench data set."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+METADATA_FILE = "metadata.csv"
+WAVEFORM_FILE = "waveforms.hdf5"
+REFUSED_FILE = "refused.csv"
+
+# SeisBench names: CATEGORY_PARAMETER_UNIT (Woollam et al. 2022, SRL 93(3), table 1).
+COLUMNS = (
+    "trace_name",
+    "trace_name_original",
+    "trace_category",
+    "trace_origin",
+    "trace_npts",
+    "trace_sampling_rate_hz",
+    "trace_component_order",
+    "trace_unit",
+    "trace_p_arrival_sample",
+    "trace_s_arrival_sample",
+    "trace_snr_db",
+    "station_network_code",
+    "station_code",
+    "source_id",
+    "source_type",
+    "source_magnitude",
+    "source_magnitude_type",
+    "source_depth_km",
+    "path_ep_distance_km",
+    "path_azimuth_deg",
+    "split",
+)
+
+
+@dataclass(frozen=True)
+class StoreRecord:
+    """One three-component record of ground velocity at one station.
+
+    waveform_mps: Z, R, T in m/s, (3, npts); R away from the source, T 90 degrees clockwise of R. Noise has
+        no source: its horizontals are any two perpendicular ones.
+    source_id: what shares a split: records of one earthquake carry the same.
+    station_code: "NET.STA", or a code alone.
+    source_magnitude, source_depth_km, path_ep_distance_km, path_azimuth_deg (source to station, clockwise
+        from north), p_arrival_sample, s_arrival_sample (fractional, from the first sample): NaN for noise.
+    origin: which source of records it came from, e.g. "simulated" or "knet".
+    """
+
+    waveform_mps: Float32[np.ndarray, "..."]
+    category: Literal["earthquake", "noise"]
+    source_id: str
+    station_code: str
+    source_magnitude: float
+    source_magnitude_type: str
+    source_depth_km: float
+    path_ep_distance_km: float
+    path_azimuth_deg: float
+    p_arrival_sample: float
+    s_arrival_sample: float
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """How messages call this record."""
+        return f"record of {self.source_id or 'unnamed source'} at {self.station_code or 'unnamed station'}"
+
+    def validate(self) -> None:
+        """Raise ValueError, naming the record, the value and the remedy, unless it may enter a store."""
+        if not self.source_id or not self.station_code:
+            raise ValueError(f"{self.name}: source_id and station_code must not be empty")
+        self._validate_waveform()
+        if self.category == "earthquake":
+            self._validate_source()
+
+    def _validate_waveform(self) -> None:
+        shape = self.waveform_mps.shape
+        if len(shape) != 2 or shape[0] != 3 or shape[1] < 2:
+            raise ValueError(f"{self.name}: waveform has shape {shape}, expected (3, npts) in order Z, R, T")
+        finite = np.isfinite(self.waveform_mps)
+        if not finite.all():
+            raise ValueError(
+                f"{self.name}: {int((~finite).sum())} samples are NaN or infinite; "
+                "cut the gap out or leave the record out"
+            )
+        if not self.waveform_mps.any():
+            raise ValueError(f"{self.name}: every sample is zero (dead channels)")
+
+    def _validate_source(self) -> None:
+        if not np.isfinite(self.source_magnitude):
+            raise ValueError(
+                f"{self.name}: the catalogue event has no magnitude; give it one or leave the event out"
+            )
+        if not np.isfinite(self.source_depth_km):
+            raise ValueError(f"{self.name}: source_depth_km is {self.source_depth_km}")
+        if not (np.isfinite(self.path_ep_distance_km) and self.path_ep_distance_km >= 0.0):
+            raise ValueError(f"{self.name}: path_ep_distance_km is {self.path_ep_distance_km}, must be >= 0")
+        if not -360.0 <= self.path_azimuth_deg <= 360.0:
+            raise ValueError(f"{self.name}: path_azimuth_deg is {self.path_azimuth_deg}, must be in degrees")
+        n_samples = self.waveform_mps.shape[1]
+        if not 0.0 <= self.p_arrival_sample < self.s_arrival_sample < n_samples:
+            raise ValueError(
+                f"{self.name}: P at sample {self.p_arrival_sample}, S at {self.s_arrival_sample}; "
+                f"both must lie in the record of {n_samples} samples, P before S"
+            )

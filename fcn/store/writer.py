@@ -1,0 +1,175 @@
+"""Writing a base store: SeisBench's metadata.csv and waveforms.hdf5, whole or not at all."""
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import h5py
+import numpy as np
+from jaxtyping import Float32
+
+from fcn.constants import COMPONENTS_ZRT
+from fcn.store.schema import COLUMNS, METADATA_FILE, REFUSED_FILE, WAVEFORM_FILE, StoreRecord
+from fcn.store.split import checked_fractions, split_by_source
+
+BUCKET_BYTES = 64 * 2**20  # waveforms held back until written as one contiguous array
+PAGE_BYTES = 4096  # arrays start on a page, so that readers can map them
+SNR_GUARD_S = 0.3  # before P, kept out of the noise window: picks are late more often than early
+SNR_WINDOW_S = 5.0
+
+
+class StoreWriter:
+    """Context manager that collects records and moves the finished store to `path`.
+
+    Everything goes to a folder beside `path` first; an exception leaves `path` untouched.
+    split_fractions: shares of train, dev, test; seed: of the draw.
+    Raises FileExistsError where `path` holds something already.
+    """
+
+    def __init__(
+        self, path: Path, sampling_rate_hz: float, split_fractions: Mapping[str, float], seed: int
+    ) -> None:
+        self.path = Path(path)
+        self.sampling_rate_hz = float(sampling_rate_hz)
+        self.split_fractions = checked_fractions(split_fractions)
+        self.seed = seed
+        if self.path.exists():
+            raise FileExistsError(f"{self.path} exists; remove it or give another folder for the store")
+        self.accepted: Counter[tuple[str, str]] = Counter()
+        self.refused: list[tuple[str, str, str, str]] = []
+        self.by_station = False
+        self._rows: list[dict[str, object]] = []
+        self._bucket: list[Float32[np.ndarray, "3 npts"]] = []
+        self._n_buckets = 0
+        self._partial = self.path.with_name(self.path.name + ".partial")
+
+    def __enter__(self) -> "StoreWriter":
+        if self._partial.exists():
+            shutil.rmtree(self._partial)  # left by a run that was killed
+        self._partial.mkdir(parents=True)
+        # Page-aligned contiguous arrays: the reader maps the file instead of calling HDF5 per record.
+        self._file = h5py.File(
+            self._partial / WAVEFORM_FILE, "w", alignment_threshold=PAGE_BYTES, alignment_interval=PAGE_BYTES
+        )
+        self._write_format()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        complete = False
+        try:
+            if kind is None:
+                self._finish()
+                complete = True
+        finally:
+            self._file.close()
+            if not complete:
+                shutil.rmtree(self._partial)
+        if complete:
+            self._partial.rename(self.path)
+
+    def add(self, record: StoreRecord) -> None:
+        """Append one record; ValueError where `StoreRecord.validate` finds something wrong."""
+        record.validate()
+        n_samples = record.waveform_mps.shape[1]
+        if self._bucket and n_samples != self._bucket[0].shape[1]:
+            self._flush()
+        name = f"bucket{self._n_buckets}${len(self._bucket)},:3,:{n_samples}"
+        self._rows.append(self._row(record, name))
+        self._bucket.append(record.waveform_mps)
+        self.accepted[record.origin, record.category] += 1
+        if len(self._bucket) * record.waveform_mps.nbytes >= BUCKET_BYTES:
+            self._flush()
+
+    def refuse(self, source_id: str, station_code: str, reason: str, origin: str = "") -> None:
+        """Note a record that stays out, and why."""
+        self.refused.append((origin, source_id, station_code, reason))
+
+    def _row(self, record: StoreRecord, name: str) -> dict[str, object]:
+        network, _, station = record.station_code.rpartition(".")
+        return {
+            "trace_name": name,
+            "trace_name_original": f"{record.source_id}_{record.station_code}",
+            "trace_category": record.category,
+            "trace_origin": record.origin,
+            "trace_npts": record.waveform_mps.shape[1],
+            "trace_sampling_rate_hz": self.sampling_rate_hz,
+            "trace_component_order": "".join(COMPONENTS_ZRT),
+            "trace_unit": "m/s",
+            "trace_p_arrival_sample": _text(record.p_arrival_sample, 4),
+            "trace_s_arrival_sample": _text(record.s_arrival_sample, 4),
+            "trace_snr_db": _text(snr_db(record, self.sampling_rate_hz), 3),
+            "station_network_code": network,
+            "station_code": station,
+            "source_id": record.source_id,
+            "source_type": record.category,
+            "source_magnitude": _text(record.source_magnitude, 4),
+            "source_magnitude_type": record.source_magnitude_type,
+            "source_depth_km": _text(record.source_depth_km, 4),
+            "path_ep_distance_km": _text(record.path_ep_distance_km, 4),
+            "path_azimuth_deg": _text(record.path_azimuth_deg, 4),
+        }
+
+    def _flush(self) -> None:
+        if self._bucket:
+            self._file.create_dataset(f"data/bucket{self._n_buckets}", data=np.stack(self._bucket))
+            self._n_buckets += 1
+            self._bucket = []
+
+    def _write_format(self) -> None:
+        """SeisBench's `data_format` group: what the arrays hold."""
+        group = self._file.create_group("data_format")
+        group["dimension_order"] = "CW"
+        group["component_order"] = "".join(COMPONENTS_ZRT)
+        group["sampling_rate"] = self.sampling_rate_hz
+        group["measurement"] = "velocity"
+        group["unit"] = "m/s"
+        group["instrument_response"] = "restituted"
+
+    def _finish(self) -> None:
+        if not self._rows:
+            reasons = Counter(reason for *_, reason in self.refused)
+            why = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+            raise ValueError(f"no record was accepted for {self.path}: {why or 'the sources were empty'}")
+        self._flush()
+        codes = [f"{row['station_network_code']}.{row['station_code']}" for row in self._rows]
+        sources = [str(row["source_id"]) for row in self._rows]
+        splits, self.by_station = split_by_source(sources, codes, self.split_fractions, self.seed)
+        for row, split in zip(self._rows, splits, strict=True):
+            row["split"] = split
+        with (self._partial / METADATA_FILE).open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self._rows)
+        with (self._partial / REFUSED_FILE).open("w", newline="") as stream:
+            table = csv.writer(stream)
+            table.writerow(("origin", "source_id", "station_code", "reason"))
+            table.writerows(self.refused)
+
+
+def snr_db(record: StoreRecord, sampling_rate_hz: float) -> float:
+    """Power of 5 s from S over power of up to 5 s before P, all components, dB; NaN for noise.
+
+    Both about the noise's mean. Infinite where nothing at all comes before P.
+    """
+    if record.category == "noise":
+        return float("nan")
+    window = round(SNR_WINDOW_S * sampling_rate_hz)
+    end = int(record.p_arrival_sample - SNR_GUARD_S * sampling_rate_hz)
+    noise = record.waveform_mps[:, max(end - window, 0) : max(end, 0)].astype(np.float64)
+    if noise.shape[1] < 2:
+        return float("nan")
+    first = int(record.s_arrival_sample)
+    signal = record.waveform_mps[:, first : first + window] - noise.mean(1, keepdims=True)
+    noise_power = noise.var(1).sum()
+    signal_power = (signal**2).mean(1).sum()
+    return float(10.0 * np.log10(signal_power / noise_power)) if noise_power > 0.0 else float("inf")
+
+
+def _text(value: float, decimals: int) -> str:
+    """Fixed decimals, so that the same records give the same bytes; empty for NaN, as SeisBench has it."""
+    return "" if np.isnan(value) else f"{value:.{decimals}f}"

@@ -1,0 +1,252 @@
+"""A store is written whole or not at all, and read back exactly."""
+
+import csv
+import multiprocessing
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+from store_records import make_noise, make_record
+
+from fcn.store.reader import BaseStore
+from fcn.store.writer import StoreWriter, snr_db
+
+FRACTIONS = {"train": 0.6, "dev": 0.2, "test": 0.2}
+
+
+@pytest.fixture
+def records():
+    return [make_record(i, n_samples=600 if i < 7 else 500) for i in range(12)] + [
+        make_noise(90, n_samples=600)
+    ]
+
+
+@pytest.fixture
+def store_path(tmp_path, records):
+    path = tmp_path / "store"
+    with StoreWriter(path, 20.0, FRACTIONS, seed=3) as writer:
+        for record in records:
+            writer.add(record)
+        writer.refuse("event99", "XX.BAD", "no P found", "made")
+    return path
+
+
+def test_what_was_written_is_read_back(store_path, records):
+    store = BaseStore.open(store_path)
+    assert len(store) == 13
+    assert store.sampling_rate_hz == 20.0
+    assert store.n_samples == 600
+    indices = np.array([12, 3, 8, 3])
+    waveforms = store.waveforms(indices)
+    for row, index in enumerate(indices):
+        expected = records[index].waveform_mps
+        np.testing.assert_array_equal(waveforms[row, :, : expected.shape[1]], expected)
+        assert not waveforms[row, :, expected.shape[1] :].any()
+    np.testing.assert_allclose(store.magnitude[:12], [record.source_magnitude for record in records[:12]])
+    np.testing.assert_allclose(store.distance_km[4], 25.5)
+    np.testing.assert_allclose(store.p_sample[:12], 200.5)
+    np.testing.assert_allclose(store.s_sample[:12], 260.25)
+    assert np.isnan(store.magnitude[12])
+    assert np.isnan(store.snr_db[12])
+    assert store.category.tolist() == ["earthquake"] * 12 + ["noise"]
+    assert store.source_id[4] == "event1"
+    assert store.station_code[4] == "S004"
+    assert set(store.origin.tolist()) == {"made"}
+
+
+def test_many_buckets_are_read_like_one(tmp_path, records, monkeypatch):
+    monkeypatch.setattr("fcn.store.writer.BUCKET_BYTES", 3 * 600 * 4 * 2)
+    with StoreWriter(tmp_path / "store", 20.0, FRACTIONS, seed=3) as writer:
+        for record in records:
+            writer.add(record)
+    with h5py.File(tmp_path / "store" / "waveforms.hdf5") as file:
+        assert len(file["data"]) > 3
+    waveforms = BaseStore.open(tmp_path / "store").waveforms(np.arange(13))
+    for row, record in zip(waveforms, records, strict=True):
+        np.testing.assert_array_equal(row[:, : record.waveform_mps.shape[1]], record.waveform_mps)
+
+
+def test_refusals_are_listed_with_reasons(store_path):
+    with (store_path / "refused.csv").open() as stream:
+        assert list(csv.DictReader(stream)) == [
+            {"origin": "made", "source_id": "event99", "station_code": "XX.BAD", "reason": "no P found"}
+        ]
+
+
+def test_select_by_split_and_category(store_path):
+    store = BaseStore.open(store_path)
+    every = np.sort(np.concatenate([store.select(split=name) for name in ("train", "dev", "test")]))
+    np.testing.assert_array_equal(every, np.arange(13))
+    np.testing.assert_array_equal(store.select(category="noise"), [12])
+    with pytest.raises(ValueError, match="unknown split 'valid'"):
+        store.select(split="valid")
+    with pytest.raises(ValueError, match="unknown category 'quake'"):
+        store.select(category="quake")
+
+
+def test_same_records_give_the_same_digest(tmp_path, records):
+    digests = []
+    for name in ("a", "b", "c"):
+        with StoreWriter(tmp_path / name, 20.0, FRACTIONS, seed=3) as writer:
+            for record in records[: 12 if name == "c" else 13]:
+                writer.add(record)
+        digests.append(BaseStore.open(tmp_path / name).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def _peak(store, index):
+    return float(np.abs(store.waveforms(np.array([index]))).max())
+
+
+def test_another_process_opens_the_file_itself(store_path, records):
+    store = BaseStore.open(store_path)
+    here = _peak(store, 5)
+    assert len(pickle.dumps(store)) < 100_000
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_peak, (store, 5)) == here == pytest.approx(np.abs(records[5].waveform_mps).max())
+
+
+def _write_and_fail(path):
+    with StoreWriter(path, 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record())
+        raise RuntimeError("on purpose")
+
+
+def test_an_error_leaves_no_store(tmp_path):
+    with pytest.raises(RuntimeError, match="on purpose"):
+        _write_and_fail(tmp_path / "s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_replaced(tmp_path):
+    (tmp_path / "s.partial").mkdir()
+    (tmp_path / "s.partial" / "waveforms.hdf5").write_text("half")
+    with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record())
+    assert len(BaseStore.open(tmp_path / "s")) == 1
+    assert not (tmp_path / "s.partial").exists()
+
+
+def test_an_existing_store_is_not_overwritten(store_path):
+    with pytest.raises(FileExistsError, match="remove it or give another folder"):
+        StoreWriter(store_path, 20.0, FRACTIONS, 0)
+
+
+def _refuse_everything(path):
+    with StoreWriter(path, 20.0, FRACTIONS, 0) as writer:
+        writer.refuse("e1", "A", "no P found")
+        writer.refuse("e2", "A", "no P found")
+
+
+def test_nothing_accepted_is_an_error_that_says_why(tmp_path):
+    with pytest.raises(ValueError, match=r"no record was accepted .* 2 x no P found"):
+        _refuse_everything(tmp_path / "s")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fractions", "message"),
+    [
+        ({"train": 1.0}, "needs exactly train, dev, test"),
+        ({"train": 0.9, "dev": 0.2, "test": 0.1}, "sum to 1"),
+        ({"train": 1.2, "dev": -0.1, "test": -0.1}, ">= 0"),
+    ],
+)
+def test_impossible_fractions(tmp_path, fractions, message):
+    with pytest.raises(ValueError, match=message):
+        StoreWriter(tmp_path / "s", 20.0, fractions, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"waveform_mps": np.full((3, 600), np.nan, np.float32)}, "1800 samples are NaN or infinite"),
+        ({"waveform_mps": np.zeros((3, 600), np.float32)}, "every sample is zero"),
+        ({"waveform_mps": np.ones((2, 600), np.float32)}, r"shape \(2, 600\), expected \(3, npts\)"),
+        ({"source_magnitude": float("nan")}, "event0 at XX.S000: the catalogue event has no magnitude"),
+        ({"source_depth_km": float("inf")}, "source_depth_km is inf"),
+        ({"path_ep_distance_km": -1.0}, "path_ep_distance_km is -1.0"),
+        ({"path_azimuth_deg": float("nan")}, "path_azimuth_deg is nan"),
+        ({"p_arrival_sample": 300.0}, "P before S"),
+        ({"s_arrival_sample": 600.0}, "must lie in the record of 600 samples"),
+        ({"p_arrival_sample": float("nan")}, "P at sample nan"),
+        ({"source_id": ""}, "unnamed source at XX.S000: source_id and station_code must not be empty"),
+    ],
+)
+def test_records_that_may_not_enter(tmp_path, changes, message):
+    with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record())
+        with pytest.raises(ValueError, match=message):
+            writer.add(make_record(**changes))
+    assert len(BaseStore.open(tmp_path / "s")) == 1
+
+
+def test_snr_is_the_power_ratio():
+    record = make_record()
+    assert snr_db(record, 20.0) == pytest.approx(40.0, abs=1.0)
+    louder = make_record(waveform_mps=(record.waveform_mps * 1e3).astype(np.float32))
+    assert snr_db(louder, 20.0) == pytest.approx(snr_db(record, 20.0), abs=1e-3)
+    early = make_record(p_arrival_sample=5.0)
+    assert np.isnan(snr_db(early, 20.0))
+    silent = record.waveform_mps.copy()
+    silent[:, :200] = 0.0
+    assert snr_db(make_record(waveform_mps=silent), 20.0) == float("inf")
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "waveforms.hdf5"])
+def test_a_missing_store_is_named(store_path, name):
+    (store_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"no base store at .*{name} is missing.*fcn.build_store"):
+        BaseStore.open(store_path)
+
+
+@pytest.mark.parametrize("keep", [100, 2000, 60_000])
+def test_a_truncated_store_is_refused(store_path, keep):
+    path = store_path / "waveforms.hdf5"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(OSError, match="truncated"):
+        BaseStore.open(store_path)
+
+
+def test_metadata_of_another_file_is_refused(store_path, tmp_path):
+    with StoreWriter(tmp_path / "short", 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record())
+    (store_path / "metadata.csv").replace(tmp_path / "short" / "metadata.csv")
+    with pytest.raises(ValueError, match=r"which waveforms.hdf5 does not hold"):
+        BaseStore.open(tmp_path / "short")
+
+
+def test_another_data_set_is_refused_with_the_way_to_import_it(store_path):
+    path = store_path / "metadata.csv"
+    path.write_text(path.read_text().replace("path_azimuth_deg", "path_backazimuth_deg"))
+    with pytest.raises(ValueError, match=r"lacks the columns path_azimuth_deg.*source=seisbench"):
+        BaseStore.open(store_path)
+
+
+def test_metadata_without_records_is_refused(store_path):
+    path = store_path / "metadata.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(ValueError, match="lists no records"):
+        BaseStore.open(store_path)
+
+
+def test_other_units_are_refused(store_path):
+    with h5py.File(store_path / "waveforms.hdf5", "r+") as file:
+        file["data_format/unit"][()] = "counts"
+    with pytest.raises(ValueError, match="holds ZRT in counts"):
+        BaseStore.open(store_path)
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # pandas 3.1 about SeisBench's own code
+def test_seisbench_opens_it(store_path, records):
+    seisbench_data = pytest.importorskip("seisbench.data")
+    dataset = seisbench_data.WaveformDataset(store_path)
+    assert len(dataset) == 13
+    waveform, metadata = dataset.get_sample(8)
+    np.testing.assert_array_equal(waveform, records[8].waveform_mps)
+    assert metadata["source_magnitude"] == pytest.approx(2.58)
+    assert metadata["trace_component_order"] == "ZRT"
+    assert metadata["trace_p_arrival_sample"] == 200.5
+    assert metadata["station_network_code"] == "XX"
+    assert len(dataset.train()) + len(dataset.dev()) + len(dataset.test()) == 13
