@@ -241,7 +241,7 @@ def test_other_units_are_refused(store_path):
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # pandas 3.1 about SeisBench's own code
 def test_seisbench_opens_it(store_path, records):
     seisbench_data = pytest.importorskip("seisbench.data")
-    dataset = seisbench_data.WaveformDataset(store_path)
+    dataset = seisbench_data.WaveformDataset(store_path, component_order="ZRT")
     assert len(dataset) == 13
     waveform, metadata = dataset.get_sample(8)
     np.testing.assert_array_equal(waveform, records[8].waveform_mps)
