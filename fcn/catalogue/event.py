@@ -5,7 +5,7 @@ Times are POSIX seconds UTC; `now_s` is the clock time at the end of the window 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class WindowEstimate:
 
     detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
     Uncertainties are standard deviations; None where the network gives none.
+    Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 
     now_s: float
@@ -106,6 +107,12 @@ class WindowEstimate:
     horizontal_uncertainty_km: float | None = None
     depth_uncertainty_km: float | None = None
     magnitude_uncertainty: float | None = None
+
+    def __post_init__(self) -> None:
+        required = {item.name: getattr(self, item.name) for item in fields(self) if item.default is MISSING}
+        broken = {k: v for k, v in required.items() if v is not None and not math.isfinite(v)}
+        if broken:
+            raise ValueError(f"estimate of the window ending at {self.now_s} is not finite: {broken}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From continuous streams to declared events."""
