@@ -35,7 +35,11 @@ def best_by_trial(declared, catalogued):
     return best
 
 
-events = st.lists(st.builds(event, st.floats(0, 12), st.floats(-30, 30)), max_size=4)
+def tenths(low, high):
+    return st.integers(low, high).map(lambda n: n / 10)
+
+
+events = st.lists(st.builds(event, tenths(0, 120), tenths(-300, 300)), max_size=4)
 
 
 @given(declared=events, catalogued=events)

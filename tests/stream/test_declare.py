@@ -1,0 +1,334 @@
+import dataclasses
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from fcn.catalogue.event import WindowEstimate
+from fcn.geometry.projection import LocalFrame
+from fcn.stream.declare import Declarer, Evidence, Nearness, Sameness, Settlement
+
+FRAME = LocalFrame(32.7, 130.8)
+T0 = 1_460_636_794.0
+STEP_S = 0.5
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def declarer(n_agree=2, n_windows=4, **settle):
+    settlement = {"n_stable": 6, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
+        "min_s": 8.0,
+        "max_s": 20.0,
+    }
+    return Declarer(
+        FRAME,
+        evidence=Evidence(0.7, 0.6, n_agree, n_windows),
+        agree=Nearness(3.0, 10.0),
+        same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),
+        settle=Settlement(**(settlement | settle)),
+        magnitude_type="M",
+    )
+
+
+def estimate(now_s, origin_time_s=T0, east_km=0.0, north_km=0.0, detection=0.9, location=0.9, **kwargs):
+    values = {"first_p_time_s": origin_time_s + 2.0, "depth_km": 10.0, "magnitude": 4.0} | kwargs
+    return WindowEstimate(
+        now_s=now_s,
+        detection_score=detection,
+        location_score=location,
+        east_km=east_km,
+        north_km=north_km,
+        origin_time_s=origin_time_s,
+        **values,
+    )
+
+
+def replay(rule, windows):
+    return [rule.process(now_s, list(estimates)) for now_s, estimates in windows]
+
+
+def clock(n, start_s=T0 + 5):
+    return [start_s + STEP_S * i for i in range(n)]
+
+
+# ------------------------------------------------------------------ declaring
+
+
+def test_a_quiet_stream_declares_nothing():
+    rule = declarer()
+    weak = [[], [estimate(0.0, detection=0.69)], [estimate(0.0, location=0.59)]]
+    windows = [
+        (now_s, [dataclasses.replace(each, now_s=now_s) for each in weak[i % 3]])
+        for i, now_s in enumerate(clock(60))
+    ]
+    assert replay(rule, windows) == [[]] * 60
+    assert rule.events == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "n_agree", "n_windows", "alarm"),
+    [
+        ("1", 1, 1, 0),
+        ("01000", 2, 4, None),
+        ("011", 2, 4, 2),
+        ("01001", 2, 4, 4),
+        ("010001", 2, 4, None),
+        ("0100011", 2, 4, 6),
+        ("110110111", 3, 3, 8),
+        ("1101", 3, 4, 3),
+    ],
+)
+def test_k_of_the_last_n_windows_must_agree(seen, n_agree, n_windows, alarm):
+    rule = declarer(n_agree, n_windows)
+    windows = [
+        (t, [estimate(t)] if flag == "1" else []) for t, flag in zip(clock(len(seen)), seen, strict=True)
+    ]
+    updates = replay(rule, windows)
+    first = next((i for i, new in enumerate(updates) if new), None)
+    assert first == alarm
+    assert len(rule.events) == (alarm is not None)
+
+
+@pytest.mark.parametrize(
+    ("change", "declared"),
+    [({}, 1), ({"east_km": 9.0}, 1), ({"east_km": 11.0}, 0), ({"origin_time_s": T0 + 2.9}, 1),
+     ({"origin_time_s": T0 + 3.1}, 0)],
+)  # fmt: skip
+def test_windows_agree_in_origin_time_and_epicentre(change, declared):
+    rule = declarer()
+    replay(rule, [(T0 + 5, [estimate(T0 + 5)]), (T0 + 5.5, [estimate(T0 + 5.5, **change)])])
+    assert len(rule.events) == declared
+
+
+def test_two_estimates_of_one_window_are_not_two_windows():
+    rule = declarer()
+    assert rule.process(T0 + 5, [estimate(T0 + 5), estimate(T0 + 5, east_km=1.0)]) == []
+
+
+def test_the_alarm_is_the_declaring_window_and_its_best_estimate():
+    rule = declarer()
+    replay(rule, [(T0 + 5, [estimate(T0 + 5)])])
+    best, other = (
+        estimate(T0 + 5.5, north_km=20.0, location=0.95),
+        estimate(T0 + 5.5, north_km=5.0, location=0.8),
+    )
+    (alarm,) = rule.process(T0 + 5.5, [best, other])  # 20 km off agrees with nothing before
+    assert alarm.now_s == T0 + 5.5
+    assert FRAME.to_local_km(np.array([alarm.event.latitude_deg]), np.array([alarm.event.longitude_deg]))[
+        1
+    ] == (pytest.approx(5.0, abs=1e-3))
+    assert (alarm.event.magnitude, alarm.event.magnitude_type, alarm.event.depth_km) == (4.0, "M", 10.0)
+    assert alarm.event.first_p_time_s == T0 + 2.0
+    assert (alarm.detection_score, alarm.location_score) == (0.9, 0.8)
+
+
+def test_two_events_in_one_window_are_two_events():
+    rule = declarer()
+    windows = [
+        (t, [estimate(t), estimate(t, origin_time_s=T0 - 6, east_km=40.0, detection=0.8)]) for t in clock(10)
+    ]
+    replay(rule, windows)
+    assert len(rule.events) == 2
+    assert {len(event.updates) for event in rule.events} == {9}
+
+
+def test_events_of_one_second_have_ids_of_their_own():
+    rule = declarer()
+    windows = [(t, [estimate(t), estimate(t, east_km=40.0, first_p_time_s=T0 + 4)]) for t in clock(3)]
+    replay(rule, windows)
+    assert [event.event_id for event in rule.events] == ["fcn20160414T122634", "fcn20160414T122634-2"]
+    assert [update.event.event_id for update in rule.events[1].updates] == ["fcn20160414T122634-2"] * 2
+
+
+# ------------------------------------------------------------------ updating
+
+
+def test_each_later_window_updates_the_event_and_declares_no_other():
+    rule = declarer()
+    updates = replay(rule, [(t, [estimate(t, east_km=0.3 * i)]) for i, t in enumerate(clock(12))])
+    assert [len(new) for new in updates] == [0] + [1] * 11
+    (event,) = rule.events
+    assert event.updates == [new for step in updates for new in step]
+
+
+def test_an_early_epicentre_far_off_is_the_same_event_by_its_first_p():
+    rule = declarer()
+    early = {"east_km": 50.0, "origin_time_s": T0 - 5, "first_p_time_s": T0 + 2}
+    windows = [(t, [estimate(t, **early) if i < 3 else estimate(t)]) for i, t in enumerate(clock(8))]
+    replay(rule, windows)
+    (event,) = rule.events
+    assert len(event.updates) == 7
+
+
+def test_coming_back_to_an_earlier_place_is_not_a_new_event():
+    rule = declarer()
+    places = [0.0, 0.0, 10.0, 20.0, 30.0, 0.0, 0.0, 0.0]
+    windows = [
+        (t, [estimate(t, east_km=x, first_p_time_s=T0 + 2 + 1.5 * (i % 2))])
+        for i, (t, x) in enumerate(zip(clock(8), places, strict=True))
+    ]
+    replay(rule, windows)
+    assert len(rule.events) == 1
+
+
+def test_of_several_estimates_of_an_event_the_best_updates_it():
+    rule = declarer()
+    replay(rule, [(t, [estimate(t)]) for t in clock(2)])
+    (update,) = rule.process(
+        T0 + 6, [estimate(T0 + 6, east_km=3.0, location=0.7), estimate(T0 + 6, east_km=5.0, location=0.95)]
+    )
+    assert update.location_score == 0.95
+
+
+def test_an_estimate_between_two_events_updates_the_nearer():
+    rule = declarer()
+    both = [(t, [estimate(t), estimate(t, east_km=20.0, first_p_time_s=T0 + 5)]) for t in clock(2)]
+    replay(rule, both)
+    (update,) = rule.process(T0 + 6, [estimate(T0 + 6, east_km=12.0, first_p_time_s=T0 + 3.5)])
+    (moved,) = [event for event in rule.events if len(event.updates) == 2]
+    assert moved.alarm.event.longitude_deg > 130.9  # the one that was 20 km east
+    assert moved.final == update
+
+
+def test_updates_stop_when_stable_but_not_too_soon():
+    rule = declarer()
+    updates = replay(rule, [(t, [estimate(t)]) for t in clock(60)])
+    last = max(i for i, new in enumerate(updates) if new)
+    assert last * STEP_S - 0.5 == 8.0  # the alarm is at window 1
+    assert len(rule.events) == 1
+
+
+def test_an_event_that_keeps_changing_is_updated_until_the_maximum():
+    rule = declarer()
+    updates = replay(rule, [(t, [estimate(t, magnitude=4 + 0.1 * i)]) for i, t in enumerate(clock(60))])
+    last = max(i for i, new in enumerate(updates) if new)
+    assert last * STEP_S - 0.5 == 20.0
+    assert len(rule.events) == 1
+
+
+def test_an_estimate_after_the_maximum_neither_updates_nor_declares():
+    rule = declarer()
+    replay(rule, [(t, [estimate(t)]) for t in clock(3)])
+    assert replay(rule, [(t, [estimate(t)]) for t in clock(10, start_s=T0 + 40)]) == [[]] * 10
+    assert len(rule.events[0].updates) == 2
+
+
+def test_magnitude_unknown_and_known_are_not_stable():
+    settlement = Settlement(2, 0.3, 1.0, 0.1, min_s=0.0, max_s=20.0)
+    assert settlement.is_stable([estimate(0.0, magnitude=None), estimate(0.5, magnitude=None)])
+    assert not settlement.is_stable([estimate(0.0, magnitude=None), estimate(0.5)])
+
+
+# ------------------------------------------------------------------ properties
+
+halves = st.integers(-8, 8).map(lambda n: n * 2.5)
+windows_of_anything = st.lists(
+    st.lists(
+        st.tuples(halves, halves, st.integers(-20, 4), st.sampled_from([0.5, 0.75, 0.9, 0.95]), halves),
+        max_size=4,
+    ),
+    max_size=25,
+)
+
+
+def timed(windows):
+    return [
+        (
+            now_s,
+            [
+                estimate(now_s, now_s + dt, east, north, detection, 0.9, depth_km=depth + 20)
+                for east, north, dt, detection, depth in estimates
+            ],
+        )
+        for now_s, estimates in zip(clock(len(windows)), windows, strict=True)
+    ]
+
+
+@given(windows=windows_of_anything, seed=st.integers(0, 99))
+def test_the_order_of_estimates_in_a_window_does_not_matter(windows, seed):
+    ordered = timed(windows)
+    shuffled = [(now_s, random.Random(seed).sample(each, len(each))) for now_s, each in ordered]
+    assert replay(declarer(), ordered) == replay(declarer(), shuffled)
+
+
+@given(windows=windows_of_anything, n=st.integers(0, 25))
+def test_what_was_said_does_not_depend_on_what_comes(windows, n):
+    whole, prefix = timed(windows), timed(windows)[:n]
+    assert replay(declarer(), whole)[:n] == replay(declarer(), prefix)
+
+
+@given(windows=windows_of_anything)
+def test_reset_forgets(windows):
+    rule = declarer()
+    first = replay(rule, timed(windows))
+    rule.reset()
+    assert rule.events == []
+    assert replay(rule, timed(windows)) == first
+
+
+@settings(max_examples=200)
+@given(windows=windows_of_anything)
+def test_no_event_is_declared_where_one_already_explains_it(windows):
+    rule = declarer()
+    same = rule.same
+    for now_s, estimates in timed(windows):
+        known = [event.final.event for event in rule.events]
+        rule.process(now_s, estimates)
+        for new in rule.events[len(known) :]:
+            here = new.alarm.event
+            for old in known:
+                x, y = FRAME.to_local_km(
+                    np.array([here.latitude_deg, old.latitude_deg]),
+                    np.array([here.longitude_deg, old.longitude_deg]),
+                )
+                apart_km = np.hypot(x[0] - x[1], y[0] - y[1])
+                near = abs(here.origin_time_s - old.origin_time_s) <= same.origin_time_s and (
+                    apart_km < same.epicentre_km - 1e-3
+                )
+                assert not near
+                assert abs(here.first_p_time_s - old.first_p_time_s) > same.first_p_s
+
+
+@given(windows=windows_of_anything)
+def test_updates_of_an_event_come_in_order_and_name_it(windows):
+    rule = declarer()
+    said = [update for new in replay(rule, timed(windows)) for update in new]
+    assert sorted(map(id, said)) == sorted(id(update) for event in rule.events for update in event.updates)
+    assert len({event.event_id for event in rule.events}) == len(rule.events)
+    for event in rule.events:
+        assert {update.event.event_id for update in event.updates} == {event.event_id}
+        times_s = [update.now_s for update in event.updates]
+        assert times_s == sorted(set(times_s))
+
+
+# ------------------------------------------------------------------ refusals and configuration
+
+
+def test_windows_out_of_order_are_refused():
+    rule = declarer()
+    rule.process(T0, [])
+    with pytest.raises(ValueError, match=r"must come in order of time.*call reset\(\)"):
+        rule.process(T0, [])
+
+
+def test_an_estimate_of_another_window_is_refused():
+    with pytest.raises(ValueError, match="given to the one"):
+        declarer().process(T0, [estimate(T0 + 0.5)])
+
+
+def test_parameters_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="n_agree <= n_windows is required: 3 of 2"):
+        declarer(n_agree=3, n_windows=2)
+    with pytest.raises(ValueError, match="min_s <= max_s"):
+        declarer(min_s=30.0)
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "declare").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_builds(path):
+    rule = instantiate(OmegaConf.load(path), _convert_="all")(FRAME)
+    assert isinstance(rule, Declarer)
+    assert replay(rule, [(t, [estimate(t)]) for t in clock(4)])[-1]
