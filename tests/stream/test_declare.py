@@ -126,6 +126,14 @@ def test_the_alarm_is_the_declaring_window_and_its_best_estimate():
     assert (alarm.detection_score, alarm.location_score) == (0.9, 0.8)
 
 
+def test_what_led_to_one_event_does_not_lead_to_another():
+    rule = declarer()
+    rule.process(T0 + 5, [estimate(T0 + 5, east_km=14.0)])
+    declaring = estimate(T0 + 5.5, east_km=5.0)
+    leftover = estimate(T0 + 5.5, east_km=21.0, first_p_time_s=T0 + 4, detection=0.8)  # 7 km from the first
+    assert len(rule.process(T0 + 5.5, [declaring, leftover])) == 1
+
+
 def test_two_events_in_one_window_are_two_events():
     rule = declarer()
     windows = [
@@ -166,10 +174,10 @@ def test_an_early_epicentre_far_off_is_the_same_event_by_its_first_p():
 
 def test_coming_back_to_an_earlier_place_is_not_a_new_event():
     rule = declarer()
-    places = [0.0, 0.0, 10.0, 20.0, 30.0, 0.0, 0.0, 0.0]
+    places = [(0.0, 2.0), (0.0, 2.0), (10.0, 2.9), (20.0, 3.8), (30.0, 4.7), (0.0, 2.0), (0.0, 2.0)]
     windows = [
-        (t, [estimate(t, east_km=x, first_p_time_s=T0 + 2 + 1.5 * (i % 2))])
-        for i, (t, x) in enumerate(zip(clock(8), places, strict=True))
+        (t, [estimate(t, east_km=east_km, first_p_time_s=T0 + first_p_s)])
+        for t, (east_km, first_p_s) in zip(clock(7), places, strict=True)
     ]
     replay(rule, windows)
     assert len(rule.events) == 1
