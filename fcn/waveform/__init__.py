@@ -1,0 +1,1 @@
+"""Waveforms: reading, responses, archives and the one causal preprocessing."""

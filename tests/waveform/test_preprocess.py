@@ -1,0 +1,339 @@
+"""One causal preprocessing: chunked equals whole, gaps, responses, delays."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+
+from fcn.waveform.preprocess import Band, Bands, PreprocessSpec, ToVelocity, filter_windows, preprocess_whole
+
+START_S = 1_460_636_400.0  # 2016-04-14 12:20:00 UTC
+
+
+def sweep(n, rate_hz, n_channels=3):
+    """Noise about an offset, the same in every test."""
+    rng = np.random.default_rng(int(rate_hz))
+    return (
+        1000.0 * rng.standard_normal((n_channels, n)) + np.array([[125_303.0], [-40.0], [0.0]])[:n_channels]
+    )
+
+
+def in_chunks(converter, start_s, samples, cuts):
+    parts = []
+    for first, end in zip([0, *cuts], [*cuts, samples.shape[1]], strict=True):
+        parts.append(converter.process(start_s + first / converter.input_rate_hz, samples[:, first:end]))
+    return [*parts, converter.flush()]
+
+
+def joined(parts):
+    starts = [part.start_sample for part in parts if part.valid.size]
+    lengths = [part.valid.size for part in parts if part.valid.size]
+    assert starts[1:] == [start + n for start, n in zip(starts, lengths, strict=True)][:-1]
+    return (
+        starts[0],
+        np.concatenate([part.velocity_mps for part in parts], axis=1),
+        np.concatenate([part.valid for part in parts]),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rate_hz=st.sampled_from([20.0, 31.25, 40.0, 100.0, 200.0]),
+    measurement=st.sampled_from(["velocity", "acceleration"]),
+    shift_s=st.sampled_from([0.0, 0.005, 0.0371]),
+    cuts=st.lists(st.integers(0, 900), max_size=12).map(sorted),
+    gap=st.one_of(st.none(), st.tuples(st.integers(0, 900), st.integers(1, 400))),
+)
+def test_chunked_equals_whole(spec, rate_hz, measurement, shift_s, cuts, gap):
+    samples = sweep(900, rate_hz)
+    if gap is not None:
+        samples[1, gap[0] : gap[0] + gap[1]] = np.nan
+    make = lambda: ToVelocity(spec, rate_hz, measurement, 1e6)  # noqa: E731
+    whole, narrow, broad = preprocess_whole(make(), START_S + shift_s, samples)
+    parts = in_chunks(make(), START_S + shift_s, samples, cuts)
+    start, velocity, valid = joined(parts)
+    assert start == whole.start_sample
+    peak = np.abs(whole.velocity_mps).max() + 1e-30
+    np.testing.assert_allclose(velocity, whole.velocity_mps, rtol=0, atol=1e-10 * peak)
+    np.testing.assert_array_equal(valid, whole.valid)
+    bands = Bands(spec, 3)
+    chunked = [bands.process(part.velocity_mps, part.valid) for part in parts]
+    for index, expected in enumerate((narrow, broad)):
+        found = np.concatenate([pair[index] for pair in chunked], axis=1)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * peak)
+
+
+@pytest.mark.parametrize("rate_hz", [20.0, 50.0, 100.0, 200.0])
+@pytest.mark.parametrize("shift_s", [0.0, 0.013])
+def test_nothing_is_known_before_it_comes(spec, rate_hz, shift_s):
+    samples = sweep(800, rate_hz)
+    changed = samples.copy()
+    changed[:, 500:] += 1e5
+    one, other = (
+        preprocess_whole(ToVelocity(spec, rate_hz, "velocity", 1.0), START_S + shift_s, data)
+        for data in (samples, changed)
+    )
+    time_s = (one[0].start_sample + np.arange(one[0].valid.size)) / 20.0
+    # Interpolation looks two input samples ahead, and emits a sample only when they have come.
+    early = time_s <= START_S + shift_s + (500 - 2.001) / rate_hz
+    assert early.sum() > 10
+    for a, b in zip((one[0].velocity_mps, *one[1:]), (other[0].velocity_mps, *other[1:]), strict=True):
+        np.testing.assert_array_equal(a[:, early], b[:, early])
+        assert not np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("rate_hz", [20.0, 100.0, 200.0])
+def test_samples_on_the_grid_come_at_once(spec, rate_hz):
+    converter = ToVelocity(spec, rate_hz, "velocity", 1.0)
+    per_output = round(rate_hz / 20.0)
+    for k in range(5):
+        chunk = converter.process(START_S + k / 20.0, sweep(per_output, rate_hz))
+        assert chunk.valid.size == 1
+        assert chunk.start_sample == round(START_S * 20) + k
+
+
+def tone(rate_hz, frequency_hz, duration_s=60.0):
+    return np.arange(round(duration_s * rate_hz)) / rate_hz, lambda t: np.sin(2.0 * np.pi * frequency_hz * t)
+
+
+@pytest.mark.parametrize("rate_hz", [25.0, 40.0, 100.0, 200.0])
+@pytest.mark.parametrize("frequency_hz", [0.3, 1.0, 4.0, 7.0])
+def test_velocity_passes_unchanged(spec, rate_hz, frequency_hz):
+    times, wave = tone(rate_hz, frequency_hz)
+    converter = ToVelocity(spec, rate_hz, "velocity", 2.0, n_components=1)
+    chunk, *_ = preprocess_whole(converter, START_S, 2.0 * wave(times)[None])
+    amplitude = np.sqrt(2.0) * chunk.velocity_mps[0, 600:].std()
+    assert amplitude == pytest.approx(1.0, abs=0.03 if rate_hz > 25 else 0.25)
+
+
+@pytest.mark.parametrize("frequency_hz", [0.5, 2.0, 6.0])
+def test_acceleration_is_integrated(spec, frequency_hz):
+    times, wave = tone(100.0, frequency_hz)
+    acceleration = 2.0 * np.pi * frequency_hz * np.cos(2.0 * np.pi * frequency_hz * times) + 3.0
+    converter = ToVelocity(spec, 100.0, "acceleration", 1.0, n_components=1)
+    chunk, *_ = preprocess_whole(converter, START_S, acceleration[None])
+    grid_s = np.arange(chunk.valid.size) / 20.0
+    late = grid_s > 30.0
+    in_phase = 2.0 * np.mean(chunk.velocity_mps[0, late] * wave(grid_s[late]))
+    quadrature = 2.0 * np.mean(chunk.velocity_mps[0, late] * np.cos(2 * np.pi * frequency_hz * grid_s[late]))
+    assert np.hypot(in_phase, quadrature) == pytest.approx(1.0, abs=0.03)
+    assert abs(chunk.velocity_mps[0, late].mean()) < 3e-3  # the offset of 3 m/s2 has not become a ramp
+
+
+@pytest.mark.parametrize(("frequency_hz", "alias_hz"), [(11.5, 8.5), (15.0, 5.0), (18.0, 2.0), (37.0, 3.0)])
+def test_what_would_alias_is_40_db_down(spec, frequency_hz, alias_hz):
+    times, wave = tone(100.0, frequency_hz)
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0, n_components=1)
+    chunk, *_ = preprocess_whole(converter, START_S, wave(times)[None])
+    assert np.sqrt(2.0) * chunk.velocity_mps[0, 600:].std() < 0.011
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, -125_303.0])
+def test_an_offset_leaves_no_trace(spec, offset):
+    for measurement in ("velocity", "acceleration"):
+        chunk, narrow, broad = preprocess_whole(
+            ToVelocity(spec, 100.0, measurement, 1.0), START_S, np.full((3, 5000), offset)
+        )
+        assert np.abs(chunk.velocity_mps).max() <= 1e-9
+        assert np.abs(narrow).max() <= 1e-9
+        assert np.abs(broad).max() <= 1e-9
+
+
+def test_bands_pass_and_stop(spec):
+    bands = Bands(spec, 1)
+    impulse = np.zeros((1, 4000))
+    impulse[0, 0] = 1.0
+    narrow, broad = (np.abs(np.fft.rfft(band[0])) for band in bands.process(impulse))
+    frequency_hz = np.fft.rfftfreq(4000, 0.05)
+    at = lambda response, f: 20.0 * np.log10(response[np.argmin(np.abs(frequency_hz - f))])  # noqa: E731
+    for response, low_hz, high_hz in ((narrow, 2.0, 8.0), (broad, 0.5, 9.0)):
+        assert at(response, low_hz) == pytest.approx(-3.0, abs=0.1)
+        assert at(response, high_hz) == pytest.approx(-3.0, abs=0.1)
+        assert at(response, np.sqrt(low_hz * high_hz)) == pytest.approx(0.0, abs=0.01)
+        assert at(response, low_hz / 4) < -45.0
+        assert at(response, 9.9) < -40.0
+
+
+@pytest.mark.parametrize(("rate_hz", "limit_s"), [(20.0, 0.11), (100.0, 0.16), (200.0, 0.16)])
+def test_an_onset_is_late_by_no_more_than_three_samples(spec, rate_hz, limit_s):
+    """A step in velocity at 30 s: when the narrow band first exceeds 10 % of its peak."""
+    times = np.arange(round(40 * rate_hz)) / rate_hz
+    converter = ToVelocity(spec, rate_hz, "velocity", 1.0, n_components=1)
+    chunk, narrow, _ = preprocess_whole(converter, START_S, (times >= 30.0).astype(float)[None])
+    grid_s = chunk.start_sample / 20.0 - START_S + np.arange(chunk.valid.size) / 20.0
+    onset_s = grid_s[np.argmax(np.abs(narrow[0]) > 0.1 * np.abs(narrow[0]).max())]
+    assert 30.0 <= onset_s <= 30.0 + limit_s
+
+
+def test_the_grid_is_global(spec):
+    """Two sensors with different rates and odd starts see the same wave at the same samples."""
+    found = []
+    for rate_hz, shift_s in ((100.0, 0.0), (100.0, 0.0137), (200.0, 0.002), (125.0, 0.0313)):
+        times = shift_s + np.arange(round(60 * rate_hz)) / rate_hz
+        wave = np.sin(2 * np.pi * 3.0 * times)
+        converter = ToVelocity(spec, rate_hz, "velocity", 1.0, n_components=1)
+        chunk, *_ = preprocess_whole(converter, START_S + shift_s, wave[None])
+        first = 1_000 - (chunk.start_sample - round(START_S * 20))
+        found.append(chunk.velocity_mps[0, first : first + 100])
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=0.05)
+
+
+def test_a_short_gap_is_bridged_and_flagged(spec):
+    samples = np.repeat(np.sin(2 * np.pi * 1.0 * np.arange(6000) / 100.0)[None], 3, axis=0)
+    broken = samples.copy()
+    broken[0, 3000:3040] = np.nan
+    whole = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, samples)
+    chunk, narrow, broad = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, broken)
+    missing = np.flatnonzero(~chunk.valid)
+    assert missing[0] == 600
+    assert missing[-1] == 607
+    assert missing.size == 8
+    assert not narrow[:, missing].any()
+    assert not broad[:, missing].any()
+    assert np.abs(chunk.velocity_mps).max() < 1.5
+    late = slice(1000, None)
+    np.testing.assert_allclose(chunk.velocity_mps[:, late], whole[0].velocity_mps[:, late], atol=0.02)
+
+
+def test_a_long_gap_restarts_the_filters(spec):
+    samples = sweep(6000, 100.0)
+    samples[:, 2000:3000] = np.nan
+    samples[:, 3000:] += 5e7  # another offset, as after a reboot
+    chunk, *_ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, samples)
+    assert not chunk.valid[400:600].any()
+    assert chunk.valid[600:].all()
+    assert np.abs(chunk.velocity_mps[:, 600:]).max() < 1e4  # not 5e7
+    alone, *_ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S + 30.0, samples[:, 3000:])
+    np.testing.assert_allclose(chunk.velocity_mps[:, 600:], alone.velocity_mps, atol=1e-6)
+
+
+def test_a_late_start_is_a_gap(spec):
+    samples = sweep(4000, 100.0)
+    with_nan = samples.copy()
+    with_nan[:, 2000:2050] = np.nan
+    expected, *_ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, with_nan)
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0)
+    parts = [
+        converter.process(START_S, samples[:, :2000]),
+        converter.process(START_S + 20.5, samples[:, 2050:]),
+        converter.flush(),
+    ]
+    _, velocity, valid = joined(parts)
+    np.testing.assert_allclose(velocity, expected.velocity_mps, atol=1e-6)
+    np.testing.assert_array_equal(valid, expected.valid)
+
+
+def test_a_much_later_start_jumps(spec):
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0)
+    samples = sweep(2000, 100.0)
+    converter.process(START_S, samples)
+    later = converter.process(START_S + 3600.0, samples)
+    assert later.start_sample == round((START_S + 3600.0) * 20)
+    alone = ToVelocity(spec, 100.0, "velocity", 1.0).process(START_S + 3600.0, samples)
+    np.testing.assert_array_equal(later.velocity_mps, alone.velocity_mps)
+    assert later.valid.all()
+
+
+def test_repeated_samples_are_dropped(spec):
+    samples = sweep(4000, 100.0)
+    expected, *_ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, samples)
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0)
+    parts = [
+        converter.process(START_S, samples[:, :2000]),
+        converter.process(START_S + 15.0, samples[:, 1500:3000]),
+        converter.process(START_S + 5.0, samples[:, 500:600]),
+        converter.process(START_S + 30.0, samples[:, 3000:]),
+        converter.flush(),
+    ]
+    _, velocity, _ = joined(parts)
+    np.testing.assert_array_equal(velocity, expected.velocity_mps)
+
+
+def test_a_clock_that_is_a_little_off_is_not_a_gap(spec):
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0)
+    samples = sweep(4000, 100.0)
+    parts = [converter.process(START_S + i * 1.0003, samples[:, i * 100 : (i + 1) * 100]) for i in range(10)]
+    _, _, valid = joined(parts)
+    assert valid.all()
+
+
+def test_an_empty_chunk_changes_nothing(spec):
+    converter = ToVelocity(spec, 100.0, "velocity", 1.0)
+    assert converter.flush().valid.size == 0
+    assert converter.process(START_S, np.zeros((3, 0))).valid.size == 0
+    chunk = converter.process(START_S, sweep(500, 100.0))
+    assert chunk.start_sample == round(START_S * 20)
+    assert Bands(spec, 3).process(np.zeros((3, 0)))[0].shape == (3, 0)
+
+
+def test_sensitivity_per_component(spec):
+    samples = sweep(500, 100.0)
+    one = ToVelocity(spec, 100.0, "velocity", 1e3).process(START_S, samples).velocity_mps
+    three = ToVelocity(spec, 100.0, "velocity", np.array([1e3, 2e3, -1e3])).process(START_S, samples)
+    np.testing.assert_allclose(three.velocity_mps, one * np.array([[1.0], [0.5], [-1.0]]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((10.0, "velocity", 1.0), "input at 10.0 Hz cannot give 20.0 Hz"),
+        (
+            (100.0, "displacement", 1.0),
+            "measurement is 'displacement', must be one of velocity, acceleration",
+        ),
+        ((100.0, "velocity", 0.0), "sensitivity must be finite and not zero: 0.0"),
+        ((100.0, "velocity", float("nan")), "sensitivity must be finite"),
+    ],
+)
+def test_wrong_sensors_are_refused(spec, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ToVelocity(spec, *arguments)
+
+
+def test_the_wrong_number_of_components_is_refused(spec):
+    with pytest.raises(ValueError, match="expected 3 components"):
+        ToVelocity(spec, 100.0, "velocity", 1.0).process(START_S, np.zeros((2, 10)))
+
+
+@pytest.mark.parametrize("shape", [(600,), (4, 3, 600), (2, 5, 3, 1200)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_windows_are_filtered_like_the_stream(spec, shape, dtype):
+    rng = np.random.default_rng(0)
+    waveforms = rng.standard_normal(shape) * np.exp(-(np.linspace(-3, 3, shape[-1]) ** 2))
+    waveforms[..., -1] = 5.0  # an end that would ring into the beginning
+    found = filter_windows(spec, torch.from_numpy(waveforms).to(dtype))
+    flat = waveforms.reshape(-1, shape[-1])
+    for band, expected in zip(found, Bands(spec, len(flat)).process(flat), strict=True):
+        assert band.dtype == dtype
+        difference = np.abs(band.numpy().reshape(flat.shape) - expected).max()
+        assert difference < 1e-5 * np.abs(expected).max()
+
+
+def test_windows_agree_with_scipy(spec):
+    waveform = np.random.default_rng(1).standard_normal(700)
+    sos = signal.butter(4, (2.0, 8.0), "bandpass", fs=20.0, output="sos")
+    narrow, _ = filter_windows(spec, torch.from_numpy(waveform))
+    np.testing.assert_allclose(narrow.numpy(), signal.sosfilt(sos, waveform), atol=1e-6)
+
+
+def test_spec_survives_a_checkpoint(spec):
+    plain = spec.to_dict()
+    assert PreprocessSpec.from_dict(plain) == spec
+    with pytest.raises(TypeError, match="colour"):
+        PreprocessSpec.from_dict({**plain, "colour": 1})
+    del plain["narrow"]
+    with pytest.raises(TypeError, match="narrow"):
+        PreprocessSpec.from_dict(plain)
+
+
+def test_impossible_specs_are_refused(spec):
+    plain = spec.to_dict()
+    with pytest.raises(ValueError, match=r"bands must end below 10.0 Hz"):
+        PreprocessSpec.from_dict({**plain, "broad": {"low_hz": 0.5, "high_hz": 12.0, "order": 4}})
+    with pytest.raises(ValueError, match="max_gap_s"):
+        PreprocessSpec.from_dict({**plain, "max_gap_s": -1.0})
+    with pytest.raises(ValueError, match="0 < low_hz < high_hz"):
+        Band(8.0, 2.0, 4)
