@@ -1,0 +1,1 @@
+"""Networks; they see torch alone, and every one returns a `Prediction`."""

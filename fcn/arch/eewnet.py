@@ -1,0 +1,233 @@
+"""EEWNet: three parallel fully convolutional sub-networks after Zhang & Zhang (2024).
+
+What their public inference code fixes is followed (inputs, scaling, order of stations, outputs);
+layer widths are unpublished, and taken from the family's FCNloca (Zhang et al. 2020, Sci. Rep.).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fcn.arch.blocks import Encoder, pair
+from fcn.arch.prediction import Prediction, TravelTimes
+
+ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
+ROW_POOLS = (1, 1, 2, 3)  # FCNloca pools 12 rows to 2 over its four levels
+TIME_POOL = 4
+DISTANCE_SCALE_KM = 110.0  # epicentral distance channel, EEWNet
+TINY = 1e-20  # m/s, keeps the scaling of a dead window finite
+
+
+def _zero_pad(x: Float[Tensor, "... time"], multiple: int) -> Tensor:
+    """Zeros after the window up to the next power of `multiple` (600 samples become 1024)."""
+    n = x.shape[-1]
+    return functional.pad(x, (0, multiple ** math.ceil(math.log(n, multiple) - 1e-9) - n))
+
+
+def _take_rows(x: Tensor, order: Tensor) -> Tensor:
+    """Rows of x (batch, row, ...) in the order (batch, row)."""
+    return torch.gather(x, 1, order.view(*order.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:]))
+
+
+class Detection(nn.Module):
+    """P series of each row and of the network, from (batch, 3, row, time)."""
+
+    def __init__(self, channels: Sequence[int], *, separable: bool, dropout: float) -> None:
+        super().__init__()
+        pools = [(1, TIME_POOL)] * (len(channels) - 1)
+        self.encoder = Encoder(3, channels, pools, separable=separable, dropout=dropout)
+        ups = []
+        for n_in, n_out in zip(channels[:0:-1], channels[-2::-1], strict=True):
+            ups += [nn.Upsample(scale_factor=(1, TIME_POOL)), pair(n_in, n_out, separable=separable)]
+        self.decoder = nn.Sequential(*ups)
+        self.station = nn.Conv2d(channels[0], 1, 1)
+        self.network = nn.Conv1d(channels[0] + 1, 1, 1)
+
+    def forward(self, x: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, 3, row, time), (batch, row) -> logits (batch, row, time) and (batch, time)."""
+        features = self.decoder(self.encoder(x))
+        station = self.station(features)
+        both = torch.cat([features, station], dim=1)
+        both = both.masked_fill(~present[:, None, :, None], torch.finfo(both.dtype).min)
+        return station[:, 0], self.network(both.amax(dim=2))[:, 0]
+
+
+class Location(nn.Module):
+    """Logits over the grid from the image (batch, 10, row, time); depth is the channel axis."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        grid_shape: tuple[int, int, int],
+        up_factors: Sequence[int],
+        *,
+        separable: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        n_x, n_y, n_z = grid_shape
+        total = math.prod(up_factors)
+        if n_x % total or n_y % total:
+            raise ValueError(
+                f"a grid of {n_x} x {n_y} cells cannot be reached by upsampling {tuple(up_factors)}: "
+                f"both must be multiples of {total}"
+            )
+        pools = [(rows, TIME_POOL) for rows in ROW_POOLS[: len(channels) - 1]]
+        self.encoder = Encoder(10, channels, pools, separable=separable, dropout=dropout)
+        # Identity for the paper's 12 x 1024 image and 96 x 192 grid; lets any number of stations through.
+        self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
+        widths = [*channels[-2::-1]][: len(up_factors)]
+        widths += [widths[-1]] * (len(up_factors) - len(widths))
+        ups: list[nn.Module] = []
+        n_in = channels[-1]
+        for factor, n_out in zip(up_factors, widths, strict=True):
+            ups += [nn.Upsample(scale_factor=factor), pair(n_in, n_out, separable=separable)]
+            n_in = n_out
+        self.decoder = nn.Sequential(*ups, nn.Conv2d(n_in, n_z, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(batch, 10, row, time) -> (batch, x, y, z)."""
+        return self.decoder(self.bottleneck(self.encoder(image))).permute(0, 2, 3, 1)
+
+
+class StationMagnitude(nn.Module):
+    """Magnitude pdf of each station relative to the logarithm of its amplitude, from (batch, 5, time)."""
+
+    def __init__(self, channels: Sequence[int], n_bins: int, *, separable: bool, dropout: float) -> None:
+        super().__init__()
+        pools = [(1, TIME_POOL)] * (len(channels) - 1)
+        self.encoder = Encoder(5, channels, pools, separable=separable, dropout=dropout)
+        self.head = nn.Conv2d(channels[-1], n_bins, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, 5, row, time) -> logits (batch, row, bin)."""
+        return self.head(self.encoder(x)).mean(dim=3).permute(0, 2, 1)
+
+
+class EEWNet(nn.Module):
+    """Detection, location and magnitude in parallel; `arch=eewnet` is the paper's size, `arch=lite` a small one.
+
+    grid_axes_km:     cell centres of the search grid: east, north, depth.
+    magnitude_axis:   centres of the magnitude bins.
+    up_factors:       upsampling of the location decoder; their product divides the grid's x and y sizes.
+    station_scale_km: (east, north) extent by which station coordinates are divided (82, 100 in the paper).
+    n_rows:           rows of the station image; a larger network gets as many as it has stations.
+    separable:        depthwise-separable convolutions instead of full ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        grid_axes_km: tuple[Sequence[float], Sequence[float], Sequence[float]],
+        magnitude_axis: Sequence[float],
+        location_channels: Sequence[int],
+        detection_channels: Sequence[int],
+        magnitude_channels: Sequence[int],
+        up_factors: Sequence[int],
+        station_scale_km: Sequence[float],
+        n_rows: int,
+        separable: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        shape = (len(grid_axes_km[0]), len(grid_axes_km[1]), len(grid_axes_km[2]))
+        kw = {"separable": separable, "dropout": dropout}
+        self.detection = Detection(detection_channels, **kw)
+        self.location = Location(location_channels, shape, up_factors, **kw)
+        self.station_magnitude = StationMagnitude(magnitude_channels, len(magnitude_axis), **kw)
+        self.n_rows = n_rows
+        self.scale_km: Tensor
+        self.register_buffer("scale_km", torch.tensor([float(s) for s in station_scale_km]), persistent=False)
+        for name, axis in zip(("x_km", "y_km"), grid_axes_km[:2], strict=True):
+            self.register_buffer(name, torch.tensor([float(v) for v in axis]), persistent=False)
+        self.magnitude_minimum = float(magnitude_axis[0])
+        self.magnitude_width = float(magnitude_axis[1]) - float(magnitude_axis[0])
+
+    def forward(
+        self,
+        waveforms: Float[Tensor, "batch station 3 time"],
+        waveforms_broad: Float[Tensor, "batch station 3 time"],
+        station_km: Float[Tensor, "batch station 3"],
+        mask: Bool[Tensor, "batch station"],
+        travel_time: TravelTimes,
+        source_km: Float[Tensor, "batch 3"] | None = None,
+    ) -> Prediction:
+        """Logits of the three branches.
+
+        source_km: the true hypocentre in training, for the magnitude branch's distance channel; the
+            branch uses the location branch's own epicentre where it is None.
+        """
+        n_samples, n_stations = waveforms.shape[-1], waveforms.shape[1]
+        rows = max(self.n_rows, n_stations) - n_stations
+        x = _zero_pad(waveforms[:, :, ENZ], TIME_POOL)
+        x = functional.pad(x * mask[..., None, None], (0, 0, 0, 0, 0, rows))
+        present = functional.pad(mask, (0, rows))
+        station = functional.pad(station_km[..., :2], (0, 0, 0, rows))
+        x = x / x.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(TINY)
+
+        by_x, by_y = (self._order(station[..., axis], present) for axis in (0, 1))
+        image = torch.cat(
+            [self._panel(x, station, present, order) for order in (by_x, by_y)], dim=2
+        ).transpose(1, 2)
+        station_p, first_p = self.detection(image[:, :3], torch.gather(present, 1, by_x))
+        station_p = _take_rows(station_p, by_x.argsort(dim=1))[:, :n_stations, :n_samples]
+        location = self.location(image)
+        magnitude = self._magnitude(waveforms_broad, station_km, mask, station_p, location, source_km)
+        return Prediction(station_p, first_p[:, :n_samples], location, magnitude)
+
+    @staticmethod
+    def _order(coordinate_km: Tensor, present: Tensor) -> Tensor:
+        """Stations by coordinate, absent ones last: (batch, row)."""
+        return coordinate_km.masked_fill(~present, torch.inf).argsort(dim=1, stable=True)
+
+    def _panel(self, x: Tensor, station_km: Tensor, present: Tensor, order: Tensor) -> Tensor:
+        """E, N, Z, x and y of the stations in one order: (batch, row, 5, time)."""
+        position = (station_km / self.scale_km) * present[..., None]
+        channels = torch.cat([x, position[..., None].expand(-1, -1, -1, x.shape[-1])], dim=2)
+        return _take_rows(channels, order)
+
+    def epicentre_km(self, location: Float[Tensor, "batch x y z"]) -> Float[Tensor, "batch 2"]:
+        """Mean epicentre of the location pdf (no gradient): what the magnitude branch measures distance from."""
+        flat = location.detach().float().logsumexp(dim=3)
+        pdf = torch.softmax(flat.flatten(1), dim=1).view(flat.shape)
+        x = (pdf.sum(dim=2) * self.x_km).sum(dim=1)  # type: ignore[operator]
+        y = (pdf.sum(dim=1) * self.y_km).sum(dim=1)  # type: ignore[operator]
+        return torch.stack([x, y], dim=1)
+
+    def _magnitude(
+        self,
+        broad: Tensor,
+        station_km: Tensor,
+        mask: Tensor,
+        station_p: Tensor,
+        location: Tensor,
+        source_km: Tensor | None,
+    ) -> Tensor:
+        """Product of the stations' pdfs, each weighted by how surely it has seen P: (batch, bin)."""
+        x = _zero_pad(broad[:, :, ENZ], TIME_POOL)
+        peak = x.abs().amax(dim=(2, 3)).clamp_min(TINY)
+        horizontal = x[:, :, :2].abs().amax(dim=3).mean(dim=2).clamp_min(1e-10)
+        level = (torch.log10(horizontal) + 10) / 10
+        epicentre_km = self.epicentre_km(location) if source_km is None else source_km[:, :2]
+        distance_km = torch.linalg.vector_norm(station_km[..., :2] - epicentre_km[:, None], dim=-1)
+        constant = torch.stack([distance_km / DISTANCE_SCALE_KM, level], dim=2)
+        channels = torch.cat(
+            [x / peak[..., None, None], constant[..., None].expand(-1, -1, -1, x.shape[-1])], dim=2
+        )
+        relative = self.station_magnitude(channels.transpose(1, 2))
+        log_pdf = torch.log_softmax(self._slide(relative.float(), level), dim=-1)
+        weight = torch.sigmoid(station_p.detach().float()).amax(dim=2) * mask
+        return (log_pdf * weight[..., None]).sum(dim=1) / weight.sum(dim=1, keepdim=True).clamp_min(1e-6)
+
+    def _slide(self, relative: Tensor, level: Tensor) -> Tensor:
+        """Station logits (batch, station, bin) moved up by log10 of the amplitude, edges held.
+
+        A level of 0.6 (1e-6 m/s) leaves them in place; one decade of amplitude is one unit of magnitude.
+        """
+        shift = ((level - 0.6) * 10 / self.magnitude_width).round().long()
+        index = torch.arange(relative.shape[-1], device=relative.device) - shift[..., None]
+        return torch.gather(relative, -1, index.clamp(0, relative.shape[-1] - 1))

@@ -1,0 +1,40 @@
+"""batch.h5 beside every training run: the first batch the network saw."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import lightning
+from torch import Tensor
+
+from fcn.recombine.batch import Batch
+
+UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s", "station_km": "km", "source_km": "km"}
+
+
+def write_batch(batch: Batch, path: Path) -> None:
+    """Every tensor of the batch and its targets as an HDF5 data set, with units as attributes."""
+    with h5py.File(path, "w") as file:
+        for part in (batch, batch.targets):
+            for f in fields(part) if part is not None else ():
+                value = getattr(part, f.name)
+                if not isinstance(value, Tensor):
+                    continue
+                data = file.create_dataset(f.name, data=value.cpu().numpy())
+                seconds = "s" if f.name.endswith("_s") else ""
+                data.attrs["unit"] = UNITS.get(f.name, seconds)
+
+
+class ExampleBatch(lightning.Callback):
+    """Dumps the first training batch, the cheapest audit of an online sampler."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "batch.h5"
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Write the first batch of the run, on the first rank."""
+        if trainer.is_global_zero and not self.path.exists():
+            write_batch(batch, self.path)

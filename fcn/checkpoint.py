@@ -1,0 +1,79 @@
+"""Checkpoints: found by path or shipped name, read without pickle, rebuilt into a module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fcn.assemble import build_module, velocity_models
+from fcn.config import build
+from fcn.earth.velocity import LayeredModel
+from fcn.module import FcnModule
+from fcn.waveform.preprocess import PreprocessSpec
+
+WEIGHTS_DIR = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Enough to run anywhere.
+
+    velocity_models: by name, those the network was trained for, unperturbed.
+    config, manifest: plain data of the training run.
+    """
+
+    module: FcnModule
+    preprocess: PreprocessSpec
+    velocity_models: Mapping[str, LayeredModel]
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    @property
+    def window_s(self) -> float:
+        """Length of the windows the network was trained on."""
+        return float(self.config["data"]["window_s"])
+
+
+def find(name: str | Path) -> Path:
+    """The file of `ckpt=`: a path, or the name of a checkpoint shipped with the package.
+
+    Raises FileNotFoundError listing the shipped names.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = WEIGHTS_DIR / f"{name}.ckpt"
+    if path.name == str(name) and shipped.is_file():
+        return shipped
+    names = sorted(p.stem for p in WEIGHTS_DIR.glob("*.ckpt"))
+    raise FileNotFoundError(
+        f"no checkpoint at {name!s}; ckpt= takes a path or a shipped name "
+        f"({', '.join(names) if names else 'none is shipped yet: train one with python -m fcn.train'})"
+    )
+
+
+def load(name: str | Path) -> Restored:
+    """The checkpoint rebuilt, in evaluation mode on the CPU.
+
+    Raises FileNotFoundError for an unknown name and ValueError for a file that is not a checkpoint of fcn.
+    """
+    path = find(name)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
+    if not isinstance(content, dict) or "fcn" not in content:
+        raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
+    record = content["fcn"]
+    config = record["config"]
+    module = build_module(config, record=record, trainable=False)
+    module.load_state_dict(content["state_dict"])
+    return Restored(
+        module=module.eval(),
+        preprocess=build(config["preprocess"]),
+        velocity_models=velocity_models(config),
+        config=config,
+        manifest=record,
+    )

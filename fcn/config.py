@@ -1,0 +1,61 @@
+"""Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
+
+import hashlib
+import json
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+_PACKAGE = Path(__file__).parent
+# beside the package in a checkout, inside it in an installed wheel
+CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+# The top-level keys of each entry point: an experiment file that misspells one is rejected.
+TOP_LEVEL = {
+    "train": (
+        "name seed cache ckpt geometry stations velocity_model preprocess store data magnitude arch loss "
+        "decoder optim callbacks trainer logger declare matching validation"
+    ),
+    "test": "name cache ckpt dataset velocity_model declare matching windows trainer logger",
+    "report": "sweep store examples out",
+}
+
+for _entry, _keys in TOP_LEVEL.items():
+    _schema = make_dataclass(
+        f"{_entry.capitalize()}Schema", [(key, Any, field(default=None)) for key in _keys.split()]
+    )
+    ConfigStore.instance().store(name=f"{_entry}_schema", node=_schema)
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """Resolved plain containers. Raises omegaconf's MissingMandatoryValue naming what was left as ???."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+
+
+def build(node: Any, **runtime: Any) -> Any:
+    """The object a node's `_target_` describes, its plain containers as lists and dicts.
+
+    Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
+    """
+    made = instantiate(node, _convert_="all")
+    return made(**runtime) if runtime else made
+
+
+def digest(node: Any) -> str:
+    """Twelve hexadecimal digits that name a configuration, for caches."""
+    return hashlib.sha256(json.dumps(node, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def overrides() -> list[str]:
+    """The command line's overrides of the running job."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def run_dir() -> Path:
+    """Folder of the running job."""
+    return Path(HydraConfig.get().runtime.output_dir)

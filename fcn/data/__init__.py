@@ -1,0 +1,1 @@
+"""Batches, continuous sequences and the LightningDataModule that serves both."""

@@ -1,0 +1,41 @@
+"""What a result came from: code, versions, configuration, data."""
+
+import datetime
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import fcn
+
+PACKAGES = ("torch", "lightning", "hydra-core", "obspy", "numpy", "h5py", "scipy", "torchmetrics")
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit and whether tracked files differ from it; both None outside a git checkout."""
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return {"commit": None, "modified": None}
+    return {"commit": commit, "modified": bool(status)}
+
+
+def manifest(config: dict[str, Any], overrides: Sequence[str], *, store_digest: str | None) -> dict[str, Any]:
+    """Plain data that says what made a run; written beside it and into its checkpoints."""
+    return {
+        "created_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "fcn": fcn.__version__,
+        "git": git_state(Path(fcn.__file__).parent),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "store_digest": store_digest,
+        "overrides": list(overrides),
+        "config": config,
+    }

@@ -1,0 +1,1 @@
+"""Generalised earthquakes: single-station records recombined into events that never happened."""

@@ -1,0 +1,90 @@
+"""What a network is given and asked for; times are seconds after the window's first sample."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn.earth.travel_time import TravelTimeTable
+
+
+def _apply(instance: Any, function: str, *args: Any, **kwargs: Any) -> Any:
+    """A copy with `function` called on every field that has it."""
+    changed = {
+        f.name: getattr(value, function)(*args, **kwargs)
+        for f in fields(instance)
+        if hasattr(value := getattr(instance, f.name), function)
+    }
+    return replace(instance, **changed)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The truth about a batch of windows; event 0 is the one to locate, the others overlap it.
+
+    source_km:       (batch, 3) east, north, depth of the event to locate.
+    magnitude:       (batch,).
+    origin_time_s:   (batch,).
+    elapsed_s:       (batch,) "now" minus the first P at a station; negative before it.
+    is_event:        (batch,) P of the event to locate stands above the noise at a station by now.
+    p_arrival_s, s_arrival_s: (batch, station, event); outside the window, too, and inf where there is no event.
+    p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
+                     seen by now, over the standard deviation of the noise; 0 where P is yet to come.
+    """
+
+    source_km: Float[Tensor, "batch 3"]
+    magnitude: Float[Tensor, " batch"]
+    origin_time_s: Float[Tensor, " batch"]
+    elapsed_s: Float[Tensor, " batch"]
+    is_event: Bool[Tensor, " batch"]
+    p_arrival_s: Float[Tensor, "batch station event"]
+    s_arrival_s: Float[Tensor, "batch station event"]
+    p_snr: Float[Tensor, "batch station event"]
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Copy on another device."""
+        return _apply(self, "to", *args, **kwargs)
+
+    def pin_memory(self) -> Self:
+        """Copy in page-locked memory."""
+        return _apply(self, "pin_memory")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of networks.
+
+    waveforms:       (batch, station, 3, time) ground velocity m/s, 2-8 Hz; Z, N, E.
+    waveforms_broad: (batch, station, 3, time) the same, 0.5-9 Hz.
+    station_km:      (batch, station, 3) east, north, depth.
+    mask:            (batch, station) the station exists and sends data.
+    travel_time:     first arrivals of each window's velocity model.
+    now_s:           (batch,) float64 POSIX time at the end of each window; zero for recombined windows.
+    targets:         the truth, None where it is unknown.
+    """
+
+    waveforms: Float[Tensor, "batch station 3 time"]
+    waveforms_broad: Float[Tensor, "batch station 3 time"]
+    station_km: Float[Tensor, "batch station 3"]
+    mask: Bool[Tensor, "batch station"]
+    travel_time: TravelTimeTable
+    now_s: Float[Tensor, " batch"]
+    targets: Targets | None = None
+
+    def __len__(self) -> int:
+        return self.waveforms.shape[0]
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Copy on another device."""
+        return _apply(self, "to", *args, **kwargs)
+
+    def pin_memory(self) -> Self:
+        """Copy in page-locked memory; the travel-time tables stay where they are."""
+        pinned = _apply(self, "pin_memory")
+        return pinned
+
+    def all_finite(self) -> bool:
+        """No NaN or infinity in what the network is given."""
+        return bool(torch.isfinite(self.waveforms).all() and torch.isfinite(self.waveforms_broad).all())

@@ -1,0 +1,63 @@
+"""Station noise with the level and colour of recorded noise, and phases nobody recorded."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.signal import welch
+from torch import Tensor
+
+from fcn.store.reader import BaseStore
+
+SEGMENT_S = 6.4  # of the spectral estimate: resolves 0.16 Hz, below the lowest band edge
+SHORTEST_S = 5.0  # noise records shorter than this say too little about their spectrum
+
+
+class NoiseBank:
+    """Amplitude spectra of a store's noise records, from which stationary noise of any length is drawn."""
+
+    def __init__(self, store: BaseStore, split: str | None) -> None:
+        indices = store.select(split=split, category="noise")
+        indices = indices[store.npts[indices] >= SHORTEST_S * store.sampling_rate_hz]
+        if len(indices) == 0:
+            raise ValueError(
+                f"the store at {store.path} has no noise records of {SHORTEST_S} s or more in split {split!r}; "
+                "build it with noise (source.simulated.n_noise, or an importer's noise option)"
+            )
+        self.sampling_rate_hz = store.sampling_rate_hz
+        rows = [self._density(store, index) for index in indices]
+        self.density = torch.from_numpy(np.stack(rows).astype(np.float32))  # (record, 3, f), (m/s)^2 / Hz
+        self.frequency_hz = np.fft.rfftfreq(
+            round(SEGMENT_S * self.sampling_rate_hz), 1 / self.sampling_rate_hz
+        )
+
+    def _density(self, store: BaseStore, index: np.integer) -> Float[np.ndarray, "3 f"]:
+        record = store.waveforms(np.array([index]))[0, :, : store.npts[index]]
+        n_segment = round(SEGMENT_S * store.sampling_rate_hz)
+        n_record = record.shape[1]
+        _, density = welch(
+            record, store.sampling_rate_hz, nperseg=min(n_segment, n_record), nfft=n_segment, detrend="linear"
+        )
+        return density
+
+    def __len__(self) -> int:
+        return len(self.density)
+
+    def draw(
+        self, rngs: list[np.random.Generator], n_stations: int, n_samples: int
+    ) -> Float[Tensor, "b n 3 t"]:
+        """Noise in m/s, Z, N, E; every station draws its own record and its own phases."""
+        n_fft = 1 << (n_samples - 1).bit_length()
+        n_f = n_fft // 2 + 1
+        record = np.stack([rng.integers(len(self), size=n_stations) for rng in rngs])
+        normal = np.stack([rng.standard_normal((n_stations, 3, n_f, 2), dtype=np.float32) for rng in rngs])
+        fine_hz = np.fft.rfftfreq(n_fft, 1 / self.sampling_rate_hz)
+        position = np.interp(fine_hz, self.frequency_hz, np.arange(len(self.frequency_hz)))
+        below = torch.from_numpy(np.floor(position).astype(np.int64)).clamp_max(len(self.frequency_hz) - 2)
+        part = torch.from_numpy(position.astype(np.float32)) - below
+        # log-interpolation keeps a smooth colour between the coarse bins
+        log_density = self.density.clamp_min(1e-30).log()[torch.from_numpy(record)]
+        log_fine = log_density[..., below] * (1 - part) + log_density[..., below + 1] * part
+        # one-sided density S: E|X_k|^2 = S fs n / 2, split between real and imaginary part
+        amplitude = (0.5 * log_fine).exp() * (self.sampling_rate_hz * n_fft / 4) ** 0.5
+        spectrum = torch.view_as_complex(torch.from_numpy(normal)) * amplitude
+        return torch.fft.irfft(spectrum, n_fft)[..., :n_samples]

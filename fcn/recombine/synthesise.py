@@ -1,0 +1,100 @@
+"""Placing, correcting and rotating single-station records; pure torch, vectorised over records."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+SHEAR_VELOCITY_MPS = 3500.0  # of the source region, for corner frequencies
+STRESS_DROP_PA = 3.0e6  # global median of moderate crustal earthquakes, Allmann & Shearer 2009
+FADE_S = 1.0  # over which a record aligned on P gives way to itself aligned on S
+RECORD_TAPER_S = 2.0  # at a record's end, where it stops before "now"
+
+
+def seismic_moment_nm(magnitude: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """M0 in N m (Hanks & Kanamori 1979, in SI: log10 M0 = 1.5 Mw + 9.1)."""
+    return 10.0 ** (1.5 * magnitude.double() + 9.1)
+
+
+def corner_frequency_hz(magnitude: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """S corner frequency of Brune (1970): 0.4906 beta (stress drop / M0)^(1/3), SI units."""
+    return 0.4906 * SHEAR_VELOCITY_MPS * (STRESS_DROP_PA / seismic_moment_nm(magnitude)) ** (1 / 3)
+
+
+def place_records(
+    records: Float[Tensor, "n 3 time"],
+    npts: Int[Tensor, " n"],
+    picks: Float[Tensor, "n 2"],
+    targets: Float[Tensor, "n 2"],
+    *,
+    n_out: int,
+    sampling_rate_hz: float,
+) -> Float[Tensor, "n 3 out"]:
+    """Records shifted so that P, and after it S, arrive on the target samples.
+
+    picks, targets: P and S in samples from the start of the record and of the output. Shifts are whole
+    samples (at most half a sample, 25 ms at 20 Hz, from the target); the change from the P to the S
+    alignment is a cross-fade that ends at S. Zero outside the record, whose last seconds are tapered.
+    """
+    time = torch.arange(n_out)
+    shift = (targets - picks).round().long()
+    index = time - shift[:, :, None]  # (n, 2, out)
+    inside = (index >= 0) & (index < npts[:, None, None])
+    left = (npts[:, None, None] - 1 - index) / (RECORD_TAPER_S * sampling_rate_hz)
+    keep = inside * left.clamp(0, 1)
+    index = index.clamp(0, records.shape[2] - 1)
+    on_p, on_s = (
+        torch.gather(records, 2, index[:, i : i + 1].expand(-1, 3, -1)) * keep[:, i : i + 1] for i in (0, 1)
+    )
+    fade = torch.minimum(
+        torch.full_like(targets[:, 0], FADE_S * sampling_rate_hz), 0.5 * (targets[:, 1] - targets[:, 0])
+    ).clamp_min(1.0)
+    weight = ((time - targets[:, 1:] + fade[:, None]) / fade[:, None]).clamp(0, 1)[:, None]
+    return on_p + weight * (on_s - on_p)
+
+
+def source_ratio(
+    from_magnitude: Float[Tensor, " n"], to_magnitude: Float[Tensor, " n"], frequency_hz: Float[Tensor, " f"]
+) -> torch.Tensor:
+    """Ratio of two omega-square moment-rate spectra, causal and minimum-phase: (n, f) complex64.
+
+    M0' / M0 * ((1 + i f / fc) / (1 + i f / fc'))^2, with the corner frequencies of Brune (1970).
+    """
+    moment = seismic_moment_nm(to_magnitude) / seismic_moment_nm(from_magnitude)
+    below, above = (
+        1 + 1j * frequency_hz.double() / corner_frequency_hz(m)[:, None]
+        for m in (from_magnitude, to_magnitude)
+    )
+    return (moment[:, None] * (below / above) ** 2).to(torch.complex64)
+
+
+def change_magnitude(
+    waveforms: Float[Tensor, "n 3 time"],
+    from_magnitude: Float[Tensor, " n"],
+    to_magnitude: Float[Tensor, " n"],
+    *,
+    sampling_rate_hz: float,
+) -> Float[Tensor, "n 3 time"]:
+    """Records as the same source with another moment and corner frequency would have written them."""
+    n = waveforms.shape[-1]
+    n_fft = 1 << math.ceil(math.log2(n + 4 * sampling_rate_hz))  # zero padding holds the filter's tail
+    frequency_hz = torch.fft.rfftfreq(n_fft, 1 / sampling_rate_hz)
+    spectrum = torch.fft.rfft(waveforms, n_fft)
+    return torch.fft.irfft(
+        spectrum * source_ratio(from_magnitude, to_magnitude, frequency_hz)[:, None], n_fft
+    )[..., :n]
+
+
+def spreading_gain(from_km: Float[Tensor, " n"], to_km: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Body-wave geometric spreading between two hypocentral distances, 1 / R."""
+    return from_km / to_km
+
+
+def rotate_to_north_east(
+    zrt: Float[Tensor, "n 3 time"], azimuth_rad: Float[Tensor, " n"]
+) -> Float[Tensor, "n 3 time"]:
+    """Z, R, T to Z, N, E; azimuth from the source to the station, clockwise from north."""
+    cos, sin = azimuth_rad.cos()[:, None], azimuth_rad.sin()[:, None]
+    z, r, t = zrt.unbind(dim=1)
+    return torch.stack([z, r * cos - t * sin, r * sin + t * cos], dim=1)

@@ -1,0 +1,1 @@
+"""What the network is asked for: each target encoded beside the function that decodes it."""

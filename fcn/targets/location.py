@@ -1,0 +1,83 @@
+"""Location target: a Gaussian over the search grid, read back by a local soft-arg-max."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fcn.geometry.grid import SearchGrid
+
+
+@dataclass(frozen=True)
+class LocationEstimate:
+    """Hypocentres read from location volumes; every tensor has the batch shape first.
+
+    hypocentre_km:             (batch, 3) east, north, depth in the local frame.
+    score:                     (batch,) probability within `reach_km` of the hypocentre, 0 to 1.
+    horizontal_uncertainty_km: (batch,) root-mean-square radius of the epicentre's pdf.
+    depth_uncertainty_km:      (batch,) standard deviation of the depth's pdf.
+    """
+
+    hypocentre_km: Float[Tensor, "batch 3"]
+    score: Float[Tensor, " batch"]
+    horizontal_uncertainty_km: Float[Tensor, " batch"]
+    depth_uncertainty_km: Float[Tensor, " batch"]
+
+
+def grid_axes_km(grid: SearchGrid, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The three axes of the grid on the device of `like`, float32, km."""
+    x, y, z = (torch.as_tensor(grid.axis_km(i), dtype=torch.float32, device=like.device) for i in range(3))
+    return x, y, z
+
+
+def encode_location(
+    source_km: Float[Tensor, "batch 3"], grid: SearchGrid, *, sigma_km: tuple[float, float]
+) -> Float[Tensor, "batch x y z"]:
+    """Gaussian pdf over the grid cells, summing to 1 in each volume.
+
+    source_km: east, north, depth in the local frame, depth positive down.
+    sigma_km:  (horizontal, vertical) width of the target, not the expected location error.
+    """
+    factors = []
+    for axis, axis_km in enumerate(grid_axes_km(grid, source_km)):
+        width_km = sigma_km[1] if axis == 2 else sigma_km[0]
+        exponent = -0.5 * ((axis_km - source_km[:, axis : axis + 1].float()) / width_km) ** 2
+        factors.append(torch.softmax(exponent, dim=1))
+    return torch.einsum("bx,by,bz->bxyz", *factors)
+
+
+def decode_location(
+    logits: Float[Tensor, "batch x y z"], grid: SearchGrid, *, reach_km: tuple[float, float]
+) -> LocationEstimate:
+    """Local soft-arg-max: the centroid of the pdf within `reach_km` of its highest cell.
+
+    reach_km: (horizontal, vertical) half-widths of the box around the highest cell.
+    """
+    pdf = torch.softmax(logits.float().flatten(1), dim=1).view(logits.shape)
+    cell = pdf.flatten(1).argmax(dim=1)
+    n_y, n_z = logits.shape[2], logits.shape[3]
+    peaks = (cell // (n_y * n_z), cell // n_z % n_y, cell % n_z)
+    axes = grid_axes_km(grid, logits)
+    near = []
+    for axis, (axis_km, peak) in enumerate(zip(axes, peaks, strict=True)):
+        half_km = reach_km[1] if axis == 2 else reach_km[0]
+        near.append(((axis_km - axis_km[peak][:, None]).abs() <= half_km).float())
+    local = pdf * torch.einsum("bx,by,bz->bxyz", *near)
+    score = local.flatten(1).sum(dim=1)
+    marginals = [local.sum(dim=(2, 3)), local.sum(dim=(1, 3)), local.sum(dim=(1, 2))]
+    hypocentre_km = torch.stack(
+        [(m * a).sum(dim=1) / score for m, a in zip(marginals, axes, strict=True)], dim=1
+    )
+    variance_km2 = []
+    for axis_km, marginal in zip(
+        axes, [pdf.sum(dim=(2, 3)), pdf.sum(dim=(1, 3)), pdf.sum(dim=(1, 2))], strict=True
+    ):
+        mean_km = (marginal * axis_km).sum(dim=1, keepdim=True)
+        variance_km2.append((marginal * (axis_km - mean_km) ** 2).sum(dim=1))
+    return LocationEstimate(
+        hypocentre_km=hypocentre_km,
+        score=score,
+        horizontal_uncertainty_km=(variance_km2[0] + variance_km2[1]).sqrt(),
+        depth_uncertainty_km=variance_km2[2].sqrt(),
+    )

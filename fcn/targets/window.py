@@ -1,0 +1,74 @@
+"""From the logits of a window to what is said about it: the one reading shared by test and monitor."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn.catalogue.event import WindowEstimate
+from fcn.earth.travel_time import TravelTimeTable
+from fcn.geometry.grid import SearchGrid
+from fcn.targets.detection import decode_arrival
+from fcn.targets.location import LocationEstimate, decode_location
+from fcn.targets.magnitude import MagnitudeBins, decode_magnitude
+
+
+@dataclass(frozen=True)
+class WindowDecoder:
+    """Reads windows; everything about the reading that is not in the logits.
+
+    reach_km: (horizontal, vertical) half-widths around the highest cell, of the hypocentre's centroid.
+    magnitude_reach: half-width around the highest bin, of the magnitude's centroid.
+    """
+
+    grid: SearchGrid
+    bins: MagnitudeBins
+    sampling_rate_hz: float
+    arrival_sigma_s: float
+    reach_km: tuple[float, float]
+    magnitude_reach: float
+
+    def first_p(self, logits: Float[Tensor, "batch time"]) -> tuple[Tensor, Tensor]:
+        """(Seconds after the first sample, probability) of the network's first P."""
+        return decode_arrival(logits, sampling_rate_hz=self.sampling_rate_hz, sigma_s=self.arrival_sigma_s)
+
+    def location(self, logits: Float[Tensor, "batch x y z"]) -> LocationEstimate:
+        """Hypocentre, its score and its uncertainties."""
+        return decode_location(logits, self.grid, reach_km=self.reach_km)
+
+    def magnitude(self, logits: Float[Tensor, "batch bin"]) -> tuple[Tensor, Tensor]:
+        """(Magnitude, standard deviation)."""
+        return decode_magnitude(logits, self.bins, reach=self.magnitude_reach)
+
+    def windows(
+        self,
+        first_p: Float[Tensor, "batch time"],
+        location: Float[Tensor, "batch x y z"],
+        magnitude: Float[Tensor, "batch bin"],
+        *,
+        station_km: Float[Tensor, "batch station 3"],
+        mask: Bool[Tensor, "batch station"],
+        travel_time: TravelTimeTable,
+        now_s: Float[Tensor, " batch"],
+    ) -> list[WindowEstimate]:
+        """One estimate per window; origin time = first P less the shortest predicted P travel time."""
+        after_start_s, detection = self.first_p(first_p)
+        where = self.location(location)
+        size, spread = self.magnitude(magnitude)
+        travel_s = travel_time.between(where.hypocentre_km[:, None], station_km)[:, :, 0, 0]
+        shortest_s = travel_s.masked_fill(~mask, torch.inf).amin(dim=1)
+        first_p_time_s = now_s.double() + after_start_s.double() - first_p.shape[-1] / self.sampling_rate_hz
+        columns = (
+            now_s,
+            detection,
+            first_p_time_s,
+            where.score,
+            *where.hypocentre_km.unbind(dim=1),
+            first_p_time_s - shortest_s.double(),
+            size,
+            where.horizontal_uncertainty_km,
+            where.depth_uncertainty_km,
+            spread,
+        )
+        return [WindowEstimate(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]

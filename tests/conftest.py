@@ -1,0 +1,22 @@
+"""Shared fixtures: the optional folder of real recordings, single-threaded torch."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Data workers, subprocesses and torch share the cores of the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of recordings and tables that may lie beside the repository."""
+    if not (SHARED / "README.md").is_file():
+        pytest.skip("no folder ../shared with third-party recordings and tables beside the repository")
+    return SHARED
