@@ -1,0 +1,1 @@
+"""Simulated ground motion: sources, scattering, sites, noise, instruments, records and whole sequences."""

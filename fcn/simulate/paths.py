@@ -1,0 +1,90 @@
+"""Rays from sources to stations: times, take-off and incidence angles."""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fcn.earth.travel_time import TravelTimeTable
+
+STEP_KM = 1.0  # of the differences that turn times into slownesses
+STEEPEST = 0.99  # sine of the largest angle of incidence
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Paths from sources to stations, one per record.
+
+    depth_km: of the source below the station. azimuth_rad: source to station, clockwise from north. Pairs
+    are P, S. takeoff_rad: from straight down; incidence_rad: at the station, from the vertical.
+    """
+
+    distance_km: Float[Tensor, " batch"]
+    depth_km: Float[Tensor, " batch"]
+    azimuth_rad: Float[Tensor, " batch"]
+    time_s: Float[Tensor, "batch 2"]
+    takeoff_rad: Float[Tensor, "batch 2"]
+    incidence_rad: Float[Tensor, "batch 2"]
+
+    @property
+    def hypocentral_km(self) -> Float[Tensor, " batch"]:
+        """Straight distance."""
+        return torch.hypot(self.distance_km, self.depth_km)
+
+    @property
+    def station_km(self) -> Float[Tensor, "batch 3"]:
+        """Station as seen from the hypocentre: east, north, down."""
+        east_km = self.distance_km * self.azimuth_rad.sin()
+        north_km = self.distance_km * self.azimuth_rad.cos()
+        return torch.stack([east_km, north_km, -self.depth_km], -1)
+
+    def take(self, index: Int[Tensor, " record"]) -> "Rays":
+        """The paths that these indices point to."""
+        return Rays(*(getattr(self, item.name)[index] for item in fields(self)))
+
+
+def straight_rays(
+    distance_km: Float[Tensor, " batch"],
+    depth_km: Float[Tensor, " batch"],
+    azimuth_rad: Float[Tensor, " batch"],
+    velocity_kmps: tuple[float, float],
+    surface_kmps: tuple[float, float],
+) -> Rays:
+    """Rays of a homogeneous crust with a thin slow layer on top that turns them upright (P, S pairs)."""
+    hypocentral_km = torch.hypot(distance_km, depth_km).clamp(min=1e-3)
+    time_s = hypocentral_km[:, None] / torch.tensor(velocity_kmps)
+    takeoff = math.pi - torch.atan2(distance_km, depth_km)
+    sine = (distance_km / hypocentral_km)[:, None] * torch.tensor(surface_kmps) / torch.tensor(velocity_kmps)
+    incidence = torch.asin(sine.clamp(max=STEEPEST))
+    return Rays(distance_km, depth_km, azimuth_rad, time_s, takeoff[:, None].expand(-1, 2), incidence)
+
+
+def rays_in(
+    table: TravelTimeTable,
+    distance_km: Float[Tensor, " batch"],
+    source_depth_km: Float[Tensor, " batch"],
+    elevation_km: Float[Tensor, " batch"],
+    azimuth_rad: Float[Tensor, " batch"],
+    surface_kmps: tuple[float, float],
+) -> Rays:
+    """First arrivals of a single table; angles from its slownesses, by finite differences.
+
+    source_depth_km: below sea level; elevation_km: of the station above it.
+    """
+    offsets_km = torch.tensor([0.0, STEP_KM, -STEP_KM])
+    reach_km = (distance_km[:, None] + offsets_km).clamp(min=0.0)
+    depths_km = source_depth_km[:, None] + offsets_km
+    depths_km = depths_km.clamp(table.min_depth_km, table.max_depth_km)
+    nothing = torch.zeros_like(reach_km)
+    station_km = torch.stack([reach_km, nothing, (-elevation_km)[:, None].expand(-1, 3)], -1)
+    source_km = torch.stack([nothing, nothing, depths_km], -1)
+    batched = TravelTimeTable.stack([table])[torch.zeros(len(distance_km), dtype=torch.long)]
+    time_s = batched.between(source_km, station_km)  # (batch, station, source, phase)
+    across = (time_s[:, 1, 0] - time_s[:, 2, 0]) / (reach_km[:, 1] - reach_km[:, 2])[:, None]
+    down = (time_s[:, 0, 1] - time_s[:, 0, 2]) / (depths_km[:, 1] - depths_km[:, 2])[:, None]
+    takeoff = torch.atan2(across, -down)  # time grows with depth where the ray leaves upward
+    incidence = torch.asin((across * torch.tensor(surface_kmps)).clamp(0.0, STEEPEST))
+    below_km = source_depth_km + elevation_km
+    return Rays(distance_km, below_km, azimuth_rad, time_s[:, 0, 0], takeoff, incidence)
