@@ -1,0 +1,1 @@
+"""The Earth: velocity models, travel times, Green's functions."""

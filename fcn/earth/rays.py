@@ -1,0 +1,126 @@
+"""First arrivals in flat constant layers, in closed form: the direct wave and the head waves.
+
+Horizontally layered media: Aki & Richards (2002), section 9.3; Lay & Wallace (1995), section 3.2. Receivers
+are at depth 0; the top layer reaches up without end, so that sources may lie above sea level (depth < 0). A
+source on an interface belongs to the layer above it: its ray along the interface is then the head wave of the
+layer below with no downgoing leg, so that neither the grazing ray nor continuity is lost.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+NEWTON_TOLERANCE = 1e-10  # of distance, relative; what is left is corrected to first order in time
+NEWTON_MAX_ITERATIONS = 60
+
+Layers = Float[np.ndarray, " layer"]
+Depths = Float[np.ndarray, " depth"]
+Distances = Float[np.ndarray, " distance"]
+Nodes = Float[np.ndarray, "depth distance"]
+
+
+class Branch(NamedTuple):
+    """Arrivals of one kind at sea level, and how they move with the receiver's elevation e (km).
+
+    time(e)^2 = time_s^2 + 2 e time_s vertical_slowness_spkm + e^2 moveout_s2pkm2 is right to second order in
+    e, and exact for sources in the top layer and for head waves. Time is infinite where there is no arrival.
+    """
+
+    time_s: Nodes
+    vertical_slowness_spkm: Nodes  # d time / d elevation, positive for waves from below
+    moveout_s2pkm2: Nodes  # half the second derivative of time squared
+
+
+def first_arrival_s(
+    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
+) -> Nodes:
+    """First-arrival times of one phase at sea level from every depth to every distance."""
+    direct = direct_wave(top_depth_km, velocity_kmps, depth_km, distance_km)
+    head = head_wave(top_depth_km, velocity_kmps, depth_km, distance_km)
+    return np.minimum(direct.time_s, head.time_s)
+
+
+def direct_wave(
+    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
+) -> Branch:
+    """The ray that goes straight up (or down, from above sea level), bent at the interfaces only."""
+    direct = Branch(*(np.empty((len(depth_km), len(distance_km))) for _ in range(3)))
+    layer_of_source = np.maximum(np.searchsorted(top_depth_km, depth_km, "left") - 1, 0)
+    for layer in np.unique(layer_of_source):
+        here = layer_of_source == layer
+        if layer == 0:
+            part = _straight(velocity_kmps[0], depth_km[here], distance_km)
+        else:
+            thickness = np.tile(np.diff(top_depth_km)[: layer + 1], (int(here.sum()), 1))
+            below_top_km = (depth_km[here] - top_depth_km[layer])[:, None]
+            thickness = np.concatenate([thickness[:, :layer], below_top_km], axis=1)
+            part = _refracted(thickness, velocity_kmps[: layer + 1], distance_km)
+        for target, values in zip(direct, part, strict=True):
+            target[here] = values
+    return direct
+
+
+def _straight(velocity_kmps: float, depth_km: Depths, distance_km: Distances) -> Branch:
+    """Direct wave inside the top layer."""
+    path_km = np.hypot(depth_km[:, None], distance_km)
+    cosine = np.ones_like(path_km)  # at the source itself: any direction
+    np.divide(depth_km[:, None], path_km, out=cosine, where=path_km > 0)
+    moveout = np.full_like(path_km, 1 / velocity_kmps**2)
+    return Branch(path_km / velocity_kmps, cosine / velocity_kmps, moveout)
+
+
+def _refracted(
+    thickness_km: Float[np.ndarray, "depth layer"], velocity_kmps: Layers, distance_km: Distances
+) -> Branch:
+    """Direct wave through layers, by Newton's method on q, the tangent of the ray in the fastest layer.
+
+    With r = v / v_fastest, distance is X(q) = sum h r q / sqrt(1 + (1 - r^2) q^2): increasing and concave, so
+    Newton from the left (q = x / sum h r) climbs to the root without ever passing it.
+    """
+    fastest = velocity_kmps.max()
+    ratio = velocity_kmps / fastest
+    bend = (1 - ratio**2)[:, None]
+    reach = (thickness_km * ratio)[:, None, :]  # (depth, 1, layer)
+    q = distance_km[None, None, :] / reach.sum(2, keepdims=True)  # (depth, 1, distance)
+    for _ in range(NEWTON_MAX_ITERATIONS):
+        shrink = 1 / np.sqrt(1 + bend * (q * q))  # (depth, layer, distance)
+        shortfall_km = distance_km - q * (reach @ shrink)
+        slope = reach @ (shrink * shrink * shrink)
+        if (shortfall_km <= NEWTON_TOLERANCE * (1 + distance_km)).all():
+            break
+        q = q + np.maximum(shortfall_km, 0) / slope
+    secant = np.sqrt(1 + q * q)
+    slowness = q / (fastest * secant)
+    time_s = secant * ((thickness_km / velocity_kmps)[:, None, :] @ shrink) + slowness * shortfall_km
+    vertical = 1 / (velocity_kmps[0] * secant * shrink[:, :1])
+    # d2t/de2 = (p / vertical)^2 dp/dx: the ray moves to smaller p as the receiver rises.
+    curvature = (slowness / vertical) ** 2 / (slope * fastest * secant**3)
+    return Branch(time_s[:, 0], vertical[:, 0], (vertical**2 + time_s * curvature)[:, 0])
+
+
+def head_wave(
+    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
+) -> Branch:
+    """The earliest of the waves along the tops of layers faster than all above."""
+    head = Branch(
+        np.full((len(depth_km), len(distance_km)), np.inf), *np.zeros((2, len(depth_km), len(distance_km)))
+    )
+    for refractor in range(1, len(top_depth_km)):
+        velocity, fast = velocity_kmps[:refractor], velocity_kmps[refractor]
+        if fast <= velocity.max():
+            continue
+        cosine = np.sqrt(1 - (velocity / fast) ** 2)
+        delay = cosine / velocity  # s per km of thickness
+        offset = velocity / fast / cosine  # km per km of thickness
+        above = np.flatnonzero(depth_km <= top_depth_km[refractor])
+        thickness = np.diff(top_depth_km[: refractor + 1])
+        down = np.clip(top_depth_km[1 : refractor + 1] - depth_km[above, None], 0, thickness)
+        down[:, 0] = np.maximum(top_depth_km[1] - depth_km[above], 0)  # the top layer reaches upward
+        time_s = ((down + thickness) @ delay)[:, None] + distance_km / fast
+        critical_km = (down + thickness) @ offset
+        row, column = np.nonzero((distance_km >= critical_km[:, None]) & (time_s < head.time_s[above]))
+        head.time_s[above[row], column] = time_s[row, column]
+        head.vertical_slowness_spkm[above[row], column] = delay[0]
+        head.moveout_s2pkm2[above[row], column] = delay[0] ** 2
+    return head

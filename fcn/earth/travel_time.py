@@ -1,0 +1,188 @@
+"""Travel-time tables: first P and S against source depth and epicentral distance, looked up in bulk."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fcn.earth.rays import Branch, direct_wave, head_wave
+from fcn.earth.velocity import LayeredModel, flattened_depth_km
+
+PHASES = ("P", "S")
+HIGHEST_SOURCE_KM = -4.0  # shallowest depth of a table unless told otherwise: inside the highest mountains
+
+
+@dataclass(frozen=True, eq=False)
+class TravelTimeTable:
+    """First arrivals of P and S for one model, or for a batch of them, on a regular grid.
+
+    values: per node, phase (P, S) and branch (direct; head wave, or direct again where there is none) the
+        mean slowness time/hypot(distance, depth) in s/km and two elevation terms (`fcn.earth.rays.Branch`).
+        Mean slowness is interpolated because it is smooth at the source, where time has a kink; the branches
+        apart because their minimum has one too.
+    model: which table each leading batch element reads, shape () or (B,).
+    """
+
+    values: Float[Tensor, "table depth distance 12"]
+    model: Int[Tensor, "*batch"]
+    min_depth_km: float
+    step_km: float
+
+    @classmethod
+    def build(
+        cls,
+        model: LayeredModel,
+        *,
+        max_depth_km: float | int,
+        max_distance_km: float | int,
+        step_km: float | int,
+        min_depth_km: float | int = HIGHEST_SOURCE_KM,
+        earth_flattening: bool = False,
+    ) -> Self:
+        """Tabulate `model` for source depths min to max and distances 0 to max, each rounded out to the step.
+
+        A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
+        spherical shells (depths stay true depths). Raises ValueError for an empty range.
+        """
+        if not step_km > 0:
+            raise ValueError(f"step_km must be positive, got {step_km}")
+        if not (max_depth_km > max(min_depth_km, 0) and max_distance_km > 0 and min_depth_km <= 0):
+            raise ValueError(
+                f"no travel-time table from {min_depth_km} to {max_depth_km} km depth and 0 to "
+                f"{max_distance_km} km distance: depths must span sea level (0), distances be positive"
+            )
+        first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
+        depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
+        distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
+        values = _tabulate(model, depth_km, distance_km, earth_flattening)
+        return cls(
+            torch.from_numpy(values)[None].float(), torch.tensor(0), float(first * step_km), float(step_km)
+        )
+
+    @classmethod
+    def stack(cls, tables: Sequence[Self]) -> Self:
+        """One batch of single tables with equal ranges and steps; raises ValueError where they differ."""
+        if not tables:
+            raise ValueError("no travel-time tables to stack")
+        for table in tables:
+            if table.model.ndim or table._layout != tables[0]._layout:
+                raise ValueError(
+                    f"travel-time tables differ: {table._layout} beside {tables[0]._layout} (nodes, first "
+                    "depth, step); build them with the same ranges, and stack single ones"
+                )
+        values = torch.cat([table.values[table.model][None] for table in tables])
+        return replace(tables[0], values=values, model=torch.arange(len(tables)))
+
+    @property
+    def _layout(self) -> tuple[tuple[int, ...], float, float]:
+        return tuple(self.values.shape[1:3]), self.min_depth_km, self.step_km
+
+    @property
+    def max_depth_km(self) -> float:
+        """Deepest tabulated source."""
+        return self.min_depth_km + (self.values.shape[1] - 1) * self.step_km
+
+    @property
+    def max_distance_km(self) -> float:
+        """Largest tabulated epicentral distance."""
+        return (self.values.shape[2] - 1) * self.step_km
+
+    def __getitem__(self, index: Int[Tensor, "*batch"]) -> Self:
+        """Batch whose element b reads table index[b]; shares the values."""
+        return replace(self, model=self.model[index])
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same tables on another device."""
+        return replace(self, values=self.values.to(device), model=self.model.to(device))
+
+    def between(
+        self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
+    ) -> Float[Tensor, "*batch station source 2"]:
+        """First P and S times in s from sources to stations (east, north, depth in km; depth down).
+
+        Bilinear in source depth and distance; a station's elevation moves the end of the ray through the top
+        layer (second order, `fcn.earth.rays.Branch`). A batch of tables needs positions with the same
+        leading shape. Raises ValueError where a source lies outside the table.
+        """
+        offset_km = station_km[..., :, None, :2] - source_km[..., None, :, :2]
+        distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
+        depth_km = source_km[..., None, :, 2].expand_as(distance_km)
+        elevation_km = -station_km[..., :, None, 2]
+        self._check_range("source depth", depth_km, self.min_depth_km, self.max_depth_km)
+        self._check_range("epicentral distance", distance_km, 0.0, self.max_distance_km)
+        terms = self._interpolate(depth_km, distance_km)
+        slowness, vertical, moveout = terms.unflatten(-1, (2, 2, 3)).unbind(-1)
+        time_s = slowness * torch.hypot(distance_km, depth_km)[..., None, None]
+        rise_km = elevation_km[..., None, None]
+        squared = time_s * (time_s + 2 * rise_km * vertical) + rise_km**2 * moveout
+        return squared.amin(-1).clamp_min(0).sqrt()
+
+    def _interpolate(
+        self, depth_km: Float[Tensor, "*shape"], distance_km: Float[Tensor, "*shape"]
+    ) -> Float[Tensor, "*shape 12"]:
+        """The values at each pair, from the four nodes around it in one weighted gather."""
+        _, n_depths, n_distances, n_values = self.values.shape
+        row = (depth_km - self.min_depth_km) / self.step_km
+        column = distance_km / self.step_km
+        upper = row.int().clamp_max(n_depths - 2)
+        left = column.int().clamp_max(n_distances - 2)
+        down, right = row - upper, column - left
+        table = self.model.int()[(...,) + (None,) * (row.ndim - self.model.ndim)]
+        corner = (table * n_depths + upper) * n_distances + left
+        corners = torch.stack((corner, corner + 1, corner + n_distances, corner + n_distances + 1), -1)
+        weights = torch.stack(
+            ((1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right), -1
+        )
+        found = F.embedding_bag(
+            corners.view(-1, 4),
+            self.values.view(-1, n_values),
+            mode="sum",
+            per_sample_weights=weights.view(-1, 4).to(self.values.dtype),
+        )
+        return found.view(*row.shape, n_values)
+
+    def _check_range(self, name: str, values_km: Tensor, low_km: float, high_km: float) -> None:
+        if values_km.numel() == 0:
+            return
+        smallest, largest = (float(value) for value in torch.aminmax(values_km))
+        slack_km = 1e-3  # single precision of positions hundreds of km away
+        if not (low_km - slack_km <= smallest and largest <= high_km + slack_km):  # catches NaN too
+            raise ValueError(
+                f"{name} of {smallest:.3f} to {largest:.3f} km is outside the travel-time table "
+                f"({low_km:g} to {high_km:g} km); build it with a larger range "
+                "(min_depth_km, max_depth_km, max_distance_km)"
+            )
+
+
+def _tabulate(
+    model: LayeredModel,
+    depth_km: Float[np.ndarray, " depth"],
+    distance_km: Float[np.ndarray, " distance"],
+    earth_flattening: bool,
+) -> Float[np.ndarray, "depth distance 12"]:
+    """Node values of one table, P then S."""
+    layers = model.flattened() if earth_flattening else model
+    ray_depth_km = flattened_depth_km(depth_km) if earth_flattening else depth_km
+    tops = np.array(layers.top_depth_km)
+    below_km = ray_depth_km[:, None] - tops[1:]
+    just_below = ((below_km > 0) & (below_km <= np.ptp(ray_depth_km[:2]))).any(1)
+    path_km = np.hypot(depth_km[:, None], distance_km)
+    columns = []
+    for phase in PHASES:
+        velocity = layers.velocity_kmps(phase)
+        direct = direct_wave(tops, velocity, ray_depth_km, distance_km)
+        head = head_wave(tops, velocity, ray_depth_km, distance_km)
+        # Between nodes above and below an interface the head wave turns into the direct one.
+        no_head = np.isinf(head.time_s) | (just_below[:, None] & (direct.time_s < head.time_s))
+        second = Branch(*(np.where(no_head, *pair) for pair in zip(direct, head, strict=True)))
+        for branch in (direct, second):
+            slowness = np.full_like(path_km, 1 / velocity[0])  # the limit at the source itself
+            np.divide(branch.time_s, path_km, out=slowness, where=path_km > 0)
+            columns += [slowness, *branch[1:]]
+    return np.stack(columns, axis=-1)

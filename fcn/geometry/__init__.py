@@ -1,0 +1,1 @@
+"""Where things are: projection, search grid, networks and layouts of stations."""

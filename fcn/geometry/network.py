@@ -1,0 +1,141 @@
+"""Stations and networks of them."""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import obspy
+from jaxtyping import Float
+
+from fcn.geometry.projection import METRES_PER_KM, LocalFrame
+
+SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by a move
+
+
+@dataclass(frozen=True)
+class Station:
+    """One site; raises ValueError where a coordinate is missing or off the globe."""
+
+    network: str
+    code: str
+    location: str
+    latitude_deg: float | int
+    longitude_deg: float | int
+    elevation_m: float | int
+
+    def __post_init__(self) -> None:
+        for field in ("latitude_deg", "longitude_deg", "elevation_m"):
+            value = getattr(self, field)
+            if value is None or not math.isfinite(value):
+                raise ValueError(f"station {self.id} has no {field}: give it in the station list")
+        if not (abs(self.latitude_deg) <= 90 and abs(self.longitude_deg) <= 360):
+            raise ValueError(
+                f"station {self.id} is off the globe: latitude {self.latitude_deg}, longitude "
+                f"{self.longitude_deg} deg"
+            )
+
+    @property
+    def id(self) -> str:
+        """Network and station code, "NET.STA"."""
+        return f"{self.network}.{self.code}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Stations in a fixed order, no two with the same id; raises ValueError when empty or ambiguous."""
+
+    stations: tuple[Station, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stations", tuple(self.stations))
+        if not self.stations:
+            raise ValueError("a network needs at least one station")
+        ids = [station.id for station in self.stations]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"stations listed more than once: {', '.join(twice)}")
+
+    def __len__(self) -> int:
+        return len(self.stations)
+
+    def __iter__(self) -> Iterator[Station]:
+        return iter(self.stations)
+
+    @classmethod
+    def from_inventory(cls, inventory: obspy.Inventory) -> Self:
+        """Stations of an ObsPy inventory, epochs of the same site merged (the last one's coordinates).
+
+        Raises ValueError for a station without coordinates, or one that moved between epochs.
+        """
+        found: dict[str, Station] = {}
+        for network in inventory:
+            for site in network:
+                station = _from_obspy(network.code, site)
+                before = found.get(station.id, station)
+                moved_deg = max(
+                    abs(before.latitude_deg - station.latitude_deg),
+                    abs(before.longitude_deg - station.longitude_deg),
+                )
+                if moved_deg > SAME_SITE_DEG:
+                    raise ValueError(
+                        f"station {station.id} moved by {moved_deg:.3f} deg between epochs: select one with "
+                        "Inventory.select(time=...)"
+                    )
+                found[station.id] = station
+        return cls(tuple(found.values()))
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Self:
+        """Stations of a CSV file: columns network, station, latitude, longitude (deg), elevation or
+        elevation_m, optionally location. Raises ValueError naming the missing column or the station."""
+        with Path(path).open(newline="") as lines:
+            rows = [{k.strip().lower(): v for k, v in row.items() if k} for row in csv.DictReader(lines)]
+        stations = []
+        for row in rows:
+            elevation = "elevation_m" if "elevation_m" in row else "elevation"
+            missing = {"network", "station", "latitude", "longitude", elevation} - row.keys()
+            if missing:
+                raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; found {', '.join(row)}")
+            numbers = (_number(row[name]) for name in ("latitude", "longitude", elevation))
+            stations.append(
+                Station(row["network"].strip(), row["station"].strip(), row.get("location") or "", *numbers)
+            )
+        return cls(tuple(stations))
+
+    def centre(self) -> tuple[float, float]:
+        """(latitude_deg, longitude_deg) of the mean direction of the stations, also across 180 deg."""
+        latitude = np.radians([station.latitude_deg for station in self])
+        longitude = np.radians([station.longitude_deg for station in self])
+        east = (np.cos(latitude) * np.cos(longitude)).mean()
+        north = (np.cos(latitude) * np.sin(longitude)).mean()
+        up = np.sin(latitude).mean()
+        return float(np.degrees(np.arctan2(up, np.hypot(east, north)))), float(
+            np.degrees(np.arctan2(north, east))
+        )
+
+    def local_km(self, frame: LocalFrame) -> Float[np.ndarray, "station 3"]:
+        """East, north, depth in km; a station at 800 m has depth -0.8."""
+        east_km, north_km = frame.to_local_km(
+            np.array([station.latitude_deg for station in self]),
+            np.array([station.longitude_deg for station in self]),
+        )
+        depth_km = -np.array([station.elevation_m for station in self]) / METRES_PER_KM
+        return np.stack([east_km, north_km, depth_km], axis=-1)
+
+
+def _from_obspy(network_code: str, site: Any) -> Station:
+    location = site.channels[0].location_code if site.channels else ""
+    coordinates = (
+        math.nan if value is None else float(value)
+        for value in (site.latitude, site.longitude, site.elevation)
+    )
+    return Station(network_code, site.code, location, *coordinates)
+
+
+def _number(text: str | None) -> float:
+    """The number in a cell, NaN in an empty one."""
+    return float(text) if text and text.strip() else math.nan
