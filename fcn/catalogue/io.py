@@ -1,0 +1,263 @@
+"""Catalogues as QuakeML (through ObsPy) and CSV; the only place where ObsPy's UTCDateTime is met.
+
+QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time is ISO 8601 UTC.
+"""
+
+import csv
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from obspy import UTCDateTime, read_events
+from obspy.core import event as quakeml
+
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+
+_OWN_ID = "smi:local/"  # QuakeML ids are URIs; ours are bare names within this authority
+_QUAKEML_ID = re.compile(  # QuakeML 1.2 basic event description, section 3.1
+    r"(smi|quakeml):[\w\d][\w\d\-\.\*\(\)_~']{2,}/[\w\d\-\.\*\(\)_~'][\w\d\-\.\*\(\)\+\?_~'=,;#/&]*"
+)
+_METRES_PER_KM = 1000.0
+_REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
+
+
+@dataclass(frozen=True)
+class PhasePick:
+    """Arrival of P or S at a station, POSIX seconds."""
+
+    network: str
+    station: str
+    phase: str
+    time_s: float
+
+
+def write_quakeml(
+    catalogue: Catalogue, path: Path, picks: Mapping[str, Sequence[PhasePick]] | None = None
+) -> None:
+    """Write a catalogue as QuakeML 1.2, with the picks of each event_id where given.
+
+    Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST.
+    """
+    events = [_to_quakeml(event, (picks or {}).get(event.event_id, ())) for event in catalogue]
+    quakeml.Catalog(events, description=catalogue.name).write(str(path), format="QUAKEML")
+
+
+def read_quakeml(path: Path) -> Catalogue:
+    """Read QuakeML: the preferred origin and magnitude of each event, else the first.
+
+    first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks.
+    An event may lack a magnitude (see `require_magnitudes`). Raises FileNotFoundError, and ValueError
+    naming an event without an origin or a depth.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no catalogue at {path}")
+    catalog = read_events(str(path))
+    return Catalogue(catalog.description or Path(path).stem, tuple(_from_quakeml(each) for each in catalog))
+
+
+def write_csv(catalogue: Catalogue, path: Path) -> None:
+    """Write a catalogue as CSV, one column per field of Event, empty where unknown."""
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [_column(field.name) for field in fields(Event)])
+        writer.writeheader()
+        writer.writerows(_to_row(event) for event in catalogue)
+
+
+def read_csv(path: Path) -> Catalogue:
+    """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional.
+
+    Raises FileNotFoundError, and ValueError naming a missing column, or the line and its bad value.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no catalogue at {path}")
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in _REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path} lacks the columns {missing}; it has {reader.fieldnames}")
+        events = tuple(_from_row(row, f"{path}, line {reader.line_num}") for row in reader)
+    return Catalogue(Path(path).stem, events)
+
+
+def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
+    """Write all that was said, in order of time: when, with what scores, and the event as then known."""
+    said = sorted((update.now_s, i, update) for i, each in enumerate(declared) for update in each.updates)
+    names = [
+        "now_utc",
+        "detection_score",
+        "location_score",
+        *(_column(field.name) for field in fields(Event)),
+    ]
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        for now_s, _, update in said:
+            scores = {"detection_score": update.detection_score, "location_score": update.location_score}
+            writer.writerow({"now_utc": _iso(now_s), **scores, **_to_row(update.event)})
+
+
+# ------------------------------------------------------------------ QuakeML
+
+
+def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
+    if not picks and event.first_p_time_s is not None:
+        picks = (PhasePick("XX", "FIRST", "P", event.first_p_time_s),)
+    pick_list = [
+        quakeml.Pick(
+            time=UTCDateTime(pick.time_s),
+            waveform_id=quakeml.WaveformStreamID(pick.network, pick.station),
+            phase_hint=pick.phase,
+        )
+        for pick in picks
+    ]
+    origin = quakeml.Origin(
+        time=UTCDateTime(event.origin_time_s),
+        time_errors=_error(event.origin_time_uncertainty_s),
+        latitude=event.latitude_deg,
+        longitude=event.longitude_deg,
+        depth=event.depth_km * _METRES_PER_KM,
+        depth_errors=_error(event.depth_uncertainty_km, _METRES_PER_KM),
+        arrivals=[quakeml.Arrival(pick_id=each.resource_id, phase=each.phase_hint) for each in pick_list],
+    )
+    if event.horizontal_uncertainty_km is not None:
+        origin.origin_uncertainty = quakeml.OriginUncertainty(
+            horizontal_uncertainty=event.horizontal_uncertainty_km * _METRES_PER_KM,
+            preferred_description="horizontal uncertainty",
+        )
+    made = quakeml.Event(
+        resource_id=_to_resource_id(event.event_id),
+        origins=[origin],
+        picks=pick_list,
+        comments=[quakeml.Comment(text=event.note)] if event.note else [],
+    )
+    made.preferred_origin_id = origin.resource_id
+    if event.magnitude is not None:
+        magnitude = quakeml.Magnitude(
+            mag=event.magnitude,
+            magnitude_type=event.magnitude_type,
+            mag_errors=_error(event.magnitude_uncertainty),
+            origin_id=origin.resource_id,
+        )
+        made.magnitudes = [magnitude]
+        made.preferred_magnitude_id = magnitude.resource_id
+    return made
+
+
+def _to_resource_id(event_id: str) -> quakeml.ResourceIdentifier:
+    is_uri = event_id.startswith(("smi:", "quakeml:"))
+    identifier = quakeml.ResourceIdentifier(event_id if is_uri else _OWN_ID + event_id)
+    if not _QUAKEML_ID.fullmatch(identifier.id):
+        raise ValueError(
+            f"event_id {event_id!r} cannot be written to QuakeML: use letters, digits and -.*()+?_~'=,;#/&"
+        )
+    return identifier
+
+
+def _error(uncertainty: float | None, factor: float = 1.0) -> quakeml.QuantityError | None:
+    return None if uncertainty is None else quakeml.QuantityError(uncertainty=uncertainty * factor)
+
+
+def _from_quakeml(event: quakeml.Event) -> Event:
+    event_id = str(event.resource_id.id).removeprefix(_OWN_ID)
+    origin = event.preferred_origin() or next(iter(event.origins), None)
+    if origin is None or origin.depth is None:
+        raise ValueError(
+            f"catalogued event {event_id!r} has no {'origin' if origin is None else 'depth'}; "
+            "add it to the QuakeML, or remove the event"
+        )
+    magnitude = event.preferred_magnitude() or next(iter(event.magnitudes), None)
+    horizontal = origin.origin_uncertainty.horizontal_uncertainty if origin.origin_uncertainty else None
+    return Event(
+        event_id=event_id,
+        origin_time_s=_posix_s(origin.time),
+        latitude_deg=origin.latitude,
+        longitude_deg=origin.longitude,
+        depth_km=origin.depth / _METRES_PER_KM,
+        magnitude=magnitude.mag if magnitude else None,
+        magnitude_type=magnitude.magnitude_type if magnitude else None,
+        first_p_time_s=_first_p_time_s(event, origin),
+        horizontal_uncertainty_km=None if horizontal is None else horizontal / _METRES_PER_KM,
+        depth_uncertainty_km=_uncertainty(origin.depth_errors, _METRES_PER_KM),
+        origin_time_uncertainty_s=_uncertainty(origin.time_errors),
+        magnitude_uncertainty=_uncertainty(magnitude.mag_errors) if magnitude else None,
+        note="; ".join(comment.text for comment in event.comments if comment.text),
+    )
+
+
+def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> float | None:
+    return None if error is None or error.uncertainty is None else error.uncertainty / factor
+
+
+def _first_p_time_s(event: quakeml.Event, origin: quakeml.Origin) -> float | None:
+    picks = {str(pick.resource_id): pick for pick in event.picks}
+    arrived = [
+        picks[str(arrival.pick_id)].time
+        for arrival in origin.arrivals
+        if _is_p(arrival.phase) and str(arrival.pick_id) in picks
+    ]
+    times = arrived or [pick.time for pick in event.picks if _is_p(pick.phase_hint)]
+    return _posix_s(min(times)) if times else None
+
+
+def _posix_s(time: UTCDateTime) -> float:
+    """POSIX seconds; UTCDateTime.timestamp divides nanoseconds too large for a double."""
+    seconds, nanoseconds = divmod(time.ns, 1_000_000_000)
+    return seconds + nanoseconds / 1e9
+
+
+def _is_p(phase: str | None) -> bool:
+    """P, p, Pg, Pn, Pb, P1, iP, eP ...: a P and no S."""
+    name = (phase or "").lstrip("ieIE").upper()
+    return name.startswith("P") and "S" not in name
+
+
+# ------------------------------------------------------------------ CSV
+
+
+def _column(field_name: str) -> str:
+    return field_name.replace("_time_s", "_time_utc")
+
+
+def _iso(time_s: float) -> str:
+    return datetime.datetime.fromtimestamp(time_s, datetime.UTC).isoformat(timespec="microseconds")
+
+
+def _to_row(event: Event) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for field in fields(Event):
+        value = getattr(event, field.name)
+        is_time = field.name.endswith("_time_s") and value is not None
+        row[_column(field.name)] = "" if value is None else _iso(value) if is_time else value
+    return row
+
+
+def _from_row(row: dict[str, str | None], place: str) -> Event:
+    values: dict[str, object] = {}
+    for field in fields(Event):
+        text = (row.get(_column(field.name)) or "").strip()
+        if field.name in ("event_id", "note"):
+            values[field.name] = text
+        elif field.name == "magnitude_type":
+            values[field.name] = text or None
+        else:
+            values[field.name] = _number(text, field.name, place)
+    if not values["event_id"]:
+        raise ValueError(f"{place}: event_id is empty")
+    return Event(**values)  # type: ignore[arg-type]
+
+
+def _number(text: str, name: str, place: str) -> float | None:
+    if not text:
+        if _column(name) in _REQUIRED_COLUMNS:
+            raise ValueError(f"{place}: {_column(name)} is empty")
+        return None
+    try:
+        if not name.endswith("_time_s"):
+            return float(text)
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {_column(name)} cannot be read: {text!r}") from error
+    # A time without a zone is UTC, as the column says; a zone that is given is believed.
+    return time.replace(tzinfo=time.tzinfo or datetime.UTC).timestamp()

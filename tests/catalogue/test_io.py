@@ -1,0 +1,195 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from obspy import UTCDateTime, read_events
+from obspy.core.event import Arrival, Catalog, Magnitude, Origin, Pick, WaveformStreamID
+from obspy.core.event import Event as QuakeMLEvent
+
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, require_magnitudes
+from fcn.catalogue.io import PhasePick, read_csv, read_quakeml, write_csv, write_quakeml, write_updates_csv
+
+T0 = 1_460_636_794.25
+FULL = Event(
+    "fcn-1", T0, 32.7417, 130.8087, 11.4, 6.5, "Mj", T0 + 2.125, 1.5, 2.25, 0.75, 0.25, "felt, with a comma"
+)
+BARE = Event("smi:other/9", T0 + 60, -10.0, -70.5, -0.8, None, None)
+CATALOGUE = Catalogue("both", (FULL, BARE))
+WRITERS = {"xml": (write_quakeml, read_quakeml), "csv": (write_csv, read_csv)}
+
+
+def same(actual, expected):
+    assert [each.event_id for each in actual] == [each.event_id for each in expected]
+    for got, wanted in zip(actual, expected, strict=True):
+        for name, value in dataclasses.asdict(wanted).items():
+            tolerance = 2e-6 if name.endswith("time_s") else 1e-9
+            close = value if value is None or isinstance(value, str) else pytest.approx(value, abs=tolerance)
+            assert getattr(got, name) == close, name
+
+
+def test_same_can_fail():
+    with pytest.raises(AssertionError, match="depth_km"):
+        same([FULL], [dataclasses.replace(FULL, depth_km=11.5)])
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_is_written_is_read(kind, tmp_path):
+    write, read = WRITERS[kind]
+    write(CATALOGUE, tmp_path / f"both.{kind}")
+    catalogue = read(tmp_path / f"both.{kind}")
+    assert catalogue.name == "both"
+    same(catalogue, CATALOGUE)
+
+
+known = st.floats(0.01, 50.0)
+maybe = st.none() | known
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@given(
+    time_s=st.floats(0, 2e9),
+    latitude=st.floats(-90, 90),
+    longitude=st.floats(-180, 180),
+    depth=st.floats(-9, 700),
+    magnitude=st.none() | st.floats(-2, 9),
+    first_p=maybe,
+    uncertainties=st.tuples(maybe, maybe, maybe, maybe),
+)
+def test_any_event_survives(
+    tmp_path_factory, kind, time_s, latitude, longitude, depth, magnitude, first_p, uncertainties
+):
+    write, read = WRITERS[kind]
+    first_p_time_s = None if first_p is None else time_s + first_p
+    # An uncertainty of a magnitude that is not there has no place in QuakeML.
+    uncertainties = (*uncertainties[:3], None if magnitude is None else uncertainties[3])
+    event = Event("e", time_s, latitude, longitude, depth, magnitude, None, first_p_time_s, *uncertainties)
+    path = tmp_path_factory.mktemp("io") / f"c.{kind}"
+    write(Catalogue("c", (event,)), path)
+    same(read(path), [event])
+
+
+def test_quakeml_has_metres_uncertainties_and_a_pick_that_others_can_read(tmp_path):
+    write_quakeml(Catalogue("c", (FULL,)), tmp_path / "c.xml")
+    (event,) = read_events(str(tmp_path / "c.xml"))
+    origin = event.preferred_origin()
+    assert origin.time == UTCDateTime("2016-04-14T12:26:34.25Z")
+    assert (origin.depth, origin.depth_errors.uncertainty) == (11_400.0, 2_250.0)
+    assert origin.origin_uncertainty.horizontal_uncertainty == 1_500.0
+    assert event.preferred_magnitude().mag_errors.uncertainty == 0.25
+    assert [arrival.phase for arrival in origin.arrivals] == ["P"]
+
+
+def test_first_p_is_the_earliest_p_of_the_stations(tmp_path):
+    picks = [
+        PhasePick("BO", "FAR", "P", T0 + 9.0),
+        PhasePick("BO", "NEAR", "S", T0 + 1.0),
+        PhasePick("BO", "NEAR", "Pg", T0 + 3.5),
+    ]
+    write_quakeml(Catalogue("c", (FULL,)), tmp_path / "c.xml", picks={"fcn-1": picks})
+    assert read_quakeml(tmp_path / "c.xml")[0].first_p_time_s == T0 + 3.5
+    stations = {pick.waveform_id.station_code for pick in read_events(str(tmp_path / "c.xml"))[0].picks}
+    assert stations == {"FAR", "NEAR"}
+
+
+def quakeml(path, **kwargs):
+    Catalog([QuakeMLEvent(resource_id="quakeml:net/ev7", **kwargs)]).write(str(path), format="QUAKEML")
+    return path
+
+
+def test_picks_count_without_arrivals_and_foreign_ids_are_kept(tmp_path):
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    picks = [
+        Pick(time=UTCDateTime(T0 + dt), waveform_id=WaveformStreamID("N", "S"), phase_hint=phase)
+        for dt, phase in ((2, "S"), (4, "iP"), (3, None))
+    ]
+    (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=[origin], picks=picks))
+    assert (event.event_id, event.first_p_time_s) == ("quakeml:net/ev7", T0 + 4)
+
+
+def test_an_arrival_whose_pick_is_not_there_is_passed_over(tmp_path):
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    origin.arrivals = [Arrival(pick_id="smi:local/nowhere", phase="P")]
+    (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=[origin]))
+    assert event.first_p_time_s is None
+
+
+def test_preferred_origin_and_magnitude_win(tmp_path):
+    origins = [Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=d) for d in (3000.0, 8000.0)]
+    magnitudes = [Magnitude(mag=3.0, magnitude_type="ML"), Magnitude(mag=4.0, magnitude_type="Mw")]
+    path = quakeml(
+        tmp_path / "c.xml",
+        origins=origins,
+        magnitudes=magnitudes,
+        preferred_origin_id=origins[1].resource_id,
+        preferred_magnitude_id=magnitudes[1].resource_id,
+    )
+    (event,) = read_quakeml(path)
+    assert (event.depth_km, event.magnitude, event.magnitude_type) == (8.0, 4.0, "Mw")
+
+
+def test_an_event_without_magnitude_is_read_but_refused_where_one_is_required(tmp_path):
+    write_quakeml(CATALOGUE, tmp_path / "c.xml")
+    with pytest.raises(ValueError, match=r"smi:other/9\. Add a magnitude"):
+        require_magnitudes(read_quakeml(tmp_path / "c.xml"))
+
+
+def test_an_event_without_origin_or_depth_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"'quakeml:net/ev7' has no origin; add it"):
+        read_quakeml(quakeml(tmp_path / "a.xml"))
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0)
+    with pytest.raises(ValueError, match=r"'quakeml:net/ev7' has no depth; add it"):
+        read_quakeml(quakeml(tmp_path / "b.xml", origins=[origin]))
+
+
+@pytest.mark.parametrize("read", [read_quakeml, read_csv])
+def test_a_missing_file_is_named(read, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no catalogue at .*nowhere"):
+        read(tmp_path / "nowhere")
+
+
+HEADER = "event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "event_id,latitude_deg\na,1\n",
+            r"lacks the columns \['origin_time_utc', 'longitude_deg', 'depth_km'\]",
+        ),
+        (HEADER + "a,2016-04-14T12:26:34,1,2,deep\n", "line 2: depth_km cannot be read: 'deep'"),
+        (HEADER + "a,yesterday,1,2,3\n", "line 2: origin_time_utc cannot be read: 'yesterday'"),
+        (HEADER + "a,2016-04-14T12:26:34,,2,3\n", "line 2: latitude_deg is empty"),
+        (HEADER + ",2016-04-14T12:26:34,1,2,3\n", "line 2: event_id is empty"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_says_where(text, message, tmp_path):
+    (tmp_path / "c.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_csv(tmp_path / "c.csv")
+
+
+@pytest.mark.parametrize(
+    "time", ["2016-04-14T12:26:34.25Z", "2016-04-14 12:26:34.25", "2016-04-14T21:26:34.25+09:00"]
+)
+def test_csv_times_are_utc_unless_they_say_otherwise(time, tmp_path):
+    (tmp_path / "c.csv").write_text(HEADER + f"a,{time},1,2,3\n")
+    assert read_csv(tmp_path / "c.csv")[0].origin_time_s == T0
+
+
+def test_updates_are_written_in_order_of_time(tmp_path):
+    first = DeclaredEvent("fcn-1", [Update(T0 + t, FULL, 0.9, 0.8) for t in (5.0, 6.0)])
+    second = DeclaredEvent("b", [Update(T0 + 5.5, dataclasses.replace(FULL, event_id="b"), 0.7, 0.6)])
+    write_updates_csv([first, second], tmp_path / "updates.csv")
+    header, *rows = (tmp_path / "updates.csv").read_text().splitlines()
+    assert header.startswith("now_utc,detection_score,location_score,event_id,origin_time_utc")
+    assert [row.split(",")[3] for row in rows] == ["fcn-1", "b", "fcn-1"]
+    assert rows[0].startswith(
+        "2016-04-14T12:26:39.250000+00:00,0.9,0.8,fcn-1,2016-04-14T12:26:34.250000+00:00"
+    )
+
+
+def test_an_id_that_quakeml_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"event_id 'a b:c' cannot be written to QuakeML"):
+        write_quakeml(Catalogue("c", (dataclasses.replace(FULL, event_id="a b:c"),)), tmp_path / "c.xml")
