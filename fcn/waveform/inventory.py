@@ -1,0 +1,76 @@
+"""StationXML for data that come without: channels as the waveforms name them, sensitivity as stated."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import obspy
+from obspy.core.inventory import Channel, Inventory, Network, Response, Station
+from obspy.core.inventory.response import InstrumentSensitivity
+
+from fcn.waveform.response import Sensitivity
+
+INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
+REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
+# Azimuth and dip in degrees, as SEED has them.
+ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
+
+
+class Site(Protocol):
+    """Where a station stands; `fcn.geometry.network.Station` is one."""
+
+    @property
+    def network(self) -> str: ...  # noqa: D102
+    @property
+    def code(self) -> str: ...  # noqa: D102
+    @property
+    def latitude_deg(self) -> float: ...  # noqa: D102
+    @property
+    def longitude_deg(self) -> float: ...  # noqa: D102
+    @property
+    def elevation_m(self) -> float: ...  # noqa: D102
+
+
+def make_inventory(
+    sites: Iterable[Site], stream: obspy.Stream, sensitivities: Mapping[str, Sensitivity]
+) -> Inventory:
+    """Sites with a channel for every id in the stream; one not among `sensitivities` gets no response.
+
+    Directions are stated for channels whose code ends in Z, N or E.
+    """
+    rates: dict[str, dict[str, float]] = defaultdict(dict)
+    for trace in stream:
+        station = f"{trace.stats.network}.{trace.stats.station}"
+        rates[station][trace.id] = float(trace.stats.sampling_rate)
+    networks: dict[str, list[Station]] = defaultdict(list)
+    for site in sites:
+        channels = [
+            _channel(site, seed_id, rate_hz, sensitivities.get(seed_id))
+            for seed_id, rate_hz in sorted(rates[f"{site.network}.{site.code}"].items())
+        ]
+        place = (site.latitude_deg, site.longitude_deg, site.elevation_m)
+        networks[site.network].append(Station(site.code, *place, channels=channels))
+    listed = [Network(code, stations=stations) for code, stations in networks.items()]
+    return Inventory(networks=listed, source="fcn")
+
+
+def _channel(site: Site, seed_id: str, rate_hz: float, stated: Sensitivity | None) -> Channel:
+    *_, location, code = seed_id.split(".")
+    azimuth_deg, dip_deg = ORIENTATIONS.get(code[-1], (None, None))
+    return Channel(
+        code,
+        location,
+        site.latitude_deg,
+        site.longitude_deg,
+        site.elevation_m,
+        depth=0.0,
+        azimuth=azimuth_deg,
+        dip=dip_deg,
+        sample_rate=rate_hz,
+        response=None if stated is None else _response(stated),
+    )
+
+
+def _response(stated: Sensitivity) -> Response:
+    unit = INPUT_UNIT[stated.measurement]
+    return Response(instrument_sensitivity=InstrumentSensitivity(stated.value, REFERENCE_HZ, unit, "COUNTS"))
