@@ -1,0 +1,150 @@
+"""Ground motion of earthquakes at the stations of one network."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from fcn.earth.travel_time import TravelTimeTable
+from fcn.earth.velocity import LayeredModel
+from fcn.seeding import Purpose, derive_generator
+from fcn.simulate.crust import Crust
+from fcn.simulate.ensemble import SETTLING_S
+from fcn.simulate.paths import Rays, rays_in
+from fcn.simulate.site import generic_amplification, site_amplitude
+from fcn.simulate.source import DoubleCouple
+from fcn.simulate.spectrum import TimeAxis
+from fcn.simulate.stochastic import synthesise
+
+SHOCK, SITE = 0, 1  # first key of a sequence's random streams
+LEAD_S = 1.0  # of a record before P
+FADE = 0.25  # share of a record over which its coda is faded out
+SHORTEST_S, LONGEST_S = 40.0, 400.0
+TABLE_STEP_KM = 1.0
+
+
+@dataclass(frozen=True)
+class Shock:
+    """One earthquake: number (key of its random stream), time from the start, place in the local frame."""
+
+    number: int
+    origin_time_s: float
+    position_km: tuple[float, float, float]
+    magnitude: float
+
+
+@dataclass(frozen=True)
+class GroundMotion:
+    """Records of one earthquake: Z, N, E in m/s, each from its own first sample on.
+
+    start_sample: of each record; arrival_s: true P and S. Both count from the start of the sequence.
+    """
+
+    start_sample: Int64[np.ndarray, " station"]
+    velocity_mps: Float[np.ndarray, "station 3 time"]
+    arrival_s: Float[np.ndarray, "station 2"]
+
+
+class Ground:
+    """A network on a crust: what its stations feel.
+
+    station_km: east, north, depth. Each station keeps its site response for all earthquakes of the seed.
+    """
+
+    def __init__(
+        self,
+        crust: Crust,
+        model: LayeredModel,
+        station_km: Float[np.ndarray, "station 3"],
+        sampling_rate_hz: float,
+        seed: int,
+    ) -> None:
+        self.crust = crust
+        self.model = model
+        self.station_km = station_km
+        self.sampling_rate_hz = sampling_rate_hz
+        self.seed = seed
+
+    def motion(self, shock: Shock) -> GroundMotion:
+        """Stochastic records of one earthquake at every station."""
+        generator = derive_generator(self.seed, Purpose.SEQUENCE, SHOCK, shock.number)
+        rays = self._rays(shock)
+        n_stations = len(self.station_km)
+        depth_km = torch.tensor([shock.position_km[2]])
+        source = self.crust.draw_sources(
+            torch.tensor([shock.magnitude]), depth_km, DoubleCouple.random(1, generator), generator
+        )
+        arrival_s = shock.origin_time_s + rays.time_s.double()
+        start = torch.floor((arrival_s[:, 0] - LEAD_S) * self.sampling_rate_hz).long()
+        p_at_s = (arrival_s[:, 0] - start / self.sampling_rate_hz).float()
+        axis = TimeAxis.holding(
+            self.sampling_rate_hz,
+            record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax()),
+            SETTLING_S + float(source.duration_s),
+        )
+        sources = source.take(torch.zeros(n_stations, dtype=torch.long))
+        waveforms = synthesise(
+            rays,
+            sources,
+            self.crust.path,
+            self.crust.scattering,
+            self._site_amplitude(axis),
+            p_at_s,
+            axis,
+            generator,
+        )
+        kept = faded(waveforms[..., : axis.n_kept])
+        return GroundMotion(start.numpy(), to_zne(kept, rays.azimuth_rad).numpy(), arrival_s.numpy())
+
+    def _rays(self, shock: Shock) -> Rays:
+        offset_km = torch.from_numpy(self.station_km[:, :2] - np.array(shock.position_km[:2])).float()
+        distance_km = offset_km.norm(dim=1)
+        table = TravelTimeTable.build(
+            self.model,
+            max_depth_km=shock.position_km[2] + 2.0 * TABLE_STEP_KM,
+            max_distance_km=float(distance_km.amax()) + 2.0 * TABLE_STEP_KM,
+            step_km=TABLE_STEP_KM,
+        )
+        return rays_in(
+            table,
+            distance_km,
+            torch.full_like(distance_km, shock.position_km[2]),
+            torch.from_numpy(-self.station_km[:, 2]).float(),
+            torch.atan2(offset_km[:, 0], offset_km[:, 1]),
+            self.crust.path.surface_kmps,
+        )
+
+    def _site_amplitude(self, axis: TimeAxis) -> Float[Tensor, "station 2 frequency"]:
+        """The same sites for every axis: their random numbers are drawn before frequency comes in."""
+        generator = derive_generator(self.seed, Purpose.SEQUENCE, SITE)
+        generic = generic_amplification(axis.frequency_hz)
+        return site_amplitude(self.crust.site, len(self.station_km), generic, axis.frequency_hz, generator)
+
+
+def record_length_s(magnitude: float) -> float:
+    """How long an earthquake's record is kept: coda durations grow tenfold in three magnitudes.
+
+    The slope is that of duration magnitudes (Lee et al. 1972: M = 2 log T + ...), flattened for the larger.
+    """
+    return min(max(10.0 ** ((magnitude + 1.5) / 3.0), SHORTEST_S), LONGEST_S)
+
+
+def faded(waveforms: Float[Tensor, "batch 3 time"]) -> Float[Tensor, "batch 3 time"]:
+    """Waveforms whose last part goes smoothly to zero, so that no coda ends in a step."""
+    n_samples = waveforms.shape[-1]
+    n_fade = round(FADE * n_samples)
+    fade = 0.5 + 0.5 * torch.cos(math.pi * torch.arange(1, n_fade + 1) / n_fade)
+    return waveforms * torch.cat([torch.ones(n_samples - n_fade), fade])
+
+
+def to_zne(
+    waveforms: Float[Tensor, "batch 3 time"], azimuth_rad: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 time"]:
+    """Z, R, T turned to Z, N, E: N = R cos - T sin, E = R sin + T cos of the azimuth source to station."""
+    vertical, radial, transverse = waveforms.unbind(1)
+    cosine, sine = azimuth_rad.cos()[:, None], azimuth_rad.sin()[:, None]
+    north, east = radial * cosine - transverse * sine, radial * sine + transverse * cosine
+    return torch.stack([vertical, north, east], 1)
