@@ -2,16 +2,16 @@
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, WindowEstimate
 from fcn.geometry.projection import LocalFrame
+from fcn.metrics.breakdown import larger_neighbour
 from fcn.metrics.matching import Matching, MatchTolerance, epicentral_distance_km
-
-OVERLAP_S = 15.0  # P to the end of the strong S coda of a local event: origins nearer than this share windows
+from fcn.metrics.visibility import VISIBLE_SNR
 
 
 class Reason(enum.StrEnum):
@@ -19,6 +19,7 @@ class Reason(enum.StrEnum):
 
     OUTSIDE = "outside the box"
     MISPLACED = "declared, but misplaced"
+    BELOW_NOISE = "below noise at the third station"
     OVERLAPPED = "overlapped"
     BELOW_THRESHOLD = "below threshold"
     UNSEEN = "no window pointed there"
@@ -42,11 +43,13 @@ def explain_misses(
     tolerance: MatchTolerance,
     frame: LocalFrame,
     half_size_km: tuple[float, float],
+    snr: Mapping[str, float],
 ) -> list[Miss]:
     """One Miss for each unmatched event of the catalogue.
 
     estimates: all that the windows said, above the thresholds or not, in the local frame.
     half_size_km: of the box about the frame's centre, east and north.
+    snr: at the third station (`fcn.metrics.visibility`), by event_id, where known.
     """
     places_km = _local_km(catalogue.events, frame)
     unmatched = [declared[i].final.event for i in matching.unmatched_declared]
@@ -56,6 +59,7 @@ def explain_misses(
         facts = {
             Reason.OUTSIDE: _outside(places_km[j], half_size_km),
             Reason.MISPLACED: _misplaced(event, unmatched, tolerance),
+            Reason.BELOW_NOISE: _below_noise(event, snr),
             Reason.OVERLAPPED: _overlapped(event, catalogue),
             Reason.BELOW_THRESHOLD: _best_scores(event, places_km[j], estimates, tolerance),
         }
@@ -94,21 +98,16 @@ def _misplaced(event: Event, unmatched: Sequence[Event], tolerance: MatchToleran
 
 
 def _overlapped(event: Event, catalogue: Catalogue) -> str:
-    """The largest event of no smaller magnitude within OVERLAP_S; unknown magnitudes count as smaller."""
-    magnitude = -math.inf if event.magnitude is None else event.magnitude
-    larger = [
-        other
-        for other in catalogue
-        if other is not event
-        and other.magnitude is not None
-        and other.magnitude >= magnitude
-        and abs(other.origin_time_s - event.origin_time_s) <= OVERLAP_S
-    ]
-    if not larger:
+    other = larger_neighbour(event, catalogue)
+    if other is None:
         return ""
-    other = max(larger, key=lambda each: each.magnitude or 0.0)
-    delay_s = other.origin_time_s - event.origin_time_s
-    return f"overlapped by {other.event_id} (M {other.magnitude:.1f}, {delay_s:+.1f} s)"
+    size = "magnitude unknown" if other.magnitude is None else f"M {other.magnitude:.1f}"
+    return f"overlapped by {other.event_id} ({size}, {other.origin_time_s - event.origin_time_s:+.1f} s)"
+
+
+def _below_noise(event: Event, snr: Mapping[str, float]) -> str:
+    value = snr.get(event.event_id, math.nan)
+    return f"SNR {value:.1f} at the third station" if value < VISIBLE_SNR else ""
 
 
 def _best_scores(

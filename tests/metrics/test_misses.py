@@ -2,7 +2,7 @@ import pytest
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, WindowEstimate
 from fcn.geometry.projection import LocalFrame
-from fcn.metrics.breakdown import by_magnitude
+from fcn.metrics.breakdown import by_magnitude, by_overlap, by_snr
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.misses import Reason, explain_misses
 from fcn.metrics.score import match_declared
@@ -28,7 +28,7 @@ def estimate(origin_time_s, north_km, detection, location):
     )
 
 
-def explain(catalogued, declared=(), estimates=()):
+def explain(catalogued, declared=(), estimates=(), snr=None):
     catalogue = Catalogue("c", tuple(catalogued))
     return explain_misses(
         list(declared),
@@ -38,6 +38,7 @@ def explain(catalogued, declared=(), estimates=()):
         tolerance=TOLERANCE,
         frame=FRAME,
         half_size_km=(41.0, 50.0),
+        snr=snr or {},
     )
 
 
@@ -92,6 +93,12 @@ def test_every_fact_is_told_and_the_first_is_the_reason():
     )
 
 
+def test_an_event_nobody_could_see_is_below_noise():
+    misses = explain([event("a", magnitude=1.0), event("b", T0 + 5)], snr={"a": 1.94, "b": 4.1})
+    assert [miss.reason for miss in misses] == [Reason.BELOW_NOISE, Reason.UNSEEN]
+    assert misses[0].detail == "SNR 1.9 at the third station; overlapped by b (M 3.0, +5.0 s)"
+
+
 def test_nothing_known_is_said_to_be_nothing():
     (miss,) = explain([event("a")])
     assert (miss.reason, miss.detail) == (Reason.UNSEEN, "no estimate near its place and time")
@@ -110,10 +117,41 @@ def test_breakdown_by_magnitude():
     assert [(row.label, row.n_catalogued, row.n_matched, row.recall) for row in rows] == [
         ("3 ≤ M < 4", 2, 1, 0.5),
         ("6 ≤ M < 7", 1, 0, 0.0),
-        ("unknown", 1, 1, 1.0),
+        ("magnitude unknown", 1, 1, 1.0),
     ]
     assert rows[0].epicentre_p50_km == pytest.approx(6.0, rel=1e-3)
     assert rows[0].magnitude_bias == pytest.approx(-0.2)
     assert rows[0].alarm_latency_s_p50 == pytest.approx(3.0)
     assert rows[1].epicentre_p50_km is None
     assert rows[2].magnitude_bias is None
+
+
+def labels(rows):
+    return [(row.label, row.n_catalogued, row.n_matched) for row in rows]
+
+
+def test_breakdown_by_visibility():
+    catalogue = Catalogue("c", tuple(event(name, T0 + 100 * i) for i, name in enumerate("abcde")))
+    declared = [declare(event("d", T0 + 100))]
+    snr = {"a": 1.0, "b": 4.0, "c": 7.99, "d": 99.0, "e": float("nan")}
+    rows = by_snr(declared, catalogue, match_declared(declared, catalogue, TOLERANCE), snr)
+    assert labels(rows) == [
+        ("SNR < 2", 1, 0),
+        ("4 ≤ SNR < 8", 2, 1),
+        ("16 ≤ SNR", 1, 0),
+        ("SNR unknown", 1, 0),
+    ]
+
+
+def test_breakdown_by_overlap():
+    catalogue = Catalogue(
+        "c",
+        (event("alone"), event("small", T0 + 100, magnitude=2.0), event("large", T0 + 110, magnitude=5.0)),
+    )
+    declared = [declare(event("d", T0 + 110))]
+    rows = by_overlap(declared, catalogue, match_declared(declared, catalogue, TOLERANCE))
+    assert labels(rows) == [
+        ("alone within 15 s", 1, 0),
+        ("largest of an overlap", 1, 1),
+        ("overlapped by a larger one", 1, 0),
+    ]

@@ -1,0 +1,1 @@
+"""Pages that a seismologist can read without this package: tables and figures, self-contained."""

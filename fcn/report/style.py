@@ -1,0 +1,82 @@
+"""House style of every figure: one palette, one type size, no interactive backend.
+
+Colours are Okabe & Ito's (2008), told apart by colour-blind readers; shape or dash repeats every
+distinction that colour makes.
+"""
+
+import base64
+import io
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK = "#1a1a1a"
+GREY = "#8c8c8c"
+PALE = "#d9d9d9"
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK)
+DASHES = ("-", "--", "-.", ":")
+
+P_COLOUR, S_COLOUR = BLUE, VERMILION
+CATALOGUED_COLOUR, DECLARED_COLOUR, FALSE_COLOUR = BLUE, VERMILION, PURPLE
+
+RESOLUTION_DPI = 160
+_RULES = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "grid.color": PALE,
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+# Decorates every function that makes a figure: styles hold where artists are made, not where they are saved.
+styled = matplotlib.rc_context(_RULES)
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Figure on an Agg canvas, laid out by constraint."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def letter(axes: Axes, name: str, title: str) -> None:
+    """Panel letter and title."""
+    axes.set_title(f"{name}  {title}")
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=RESOLUTION_DPI)
+
+
+def data_uri(figure: Figure) -> str:
+    """A figure as the src of an <img>, so that a page needs no other file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=RESOLUTION_DPI)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
