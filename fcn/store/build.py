@@ -1,0 +1,91 @@
+"""Records from any sources into one store, with progress and an account of what went in."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fcn.store.schema import StoreRecord
+from fcn.store.writer import StoreWriter
+
+Report = Callable[[str, str, str], None]
+REASONS_SHOWN = 12
+
+
+class RecordSource(Protocol):
+    """Where records come from."""
+
+    @property
+    def n_expected(self) -> int:
+        """How many records will come or be refused, about: for the progress bar."""
+        ...
+
+    def records(self, report: Report) -> Iterator[StoreRecord]:
+        """All records; `report(source_id, station_code, reason)` for each that is left out."""
+        ...
+
+
+def build_store(
+    sources: Mapping[str, RecordSource],
+    path: Path,
+    *,
+    sampling_rate_hz: float,
+    split_fractions: Mapping[str, float],
+    seed: int,
+) -> StoreWriter:
+    """Write the records of all sources to a store at `path`; returns the writer with its counts.
+
+    A record that does not validate is refused with the reason. Raises ValueError where none remains.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        StoreWriter(path, sampling_rate_hz, split_fractions, seed) as writer,
+        Progress(*columns, transient=True) as progress,
+    ):
+        for name, source in sources.items():
+            _drain(name, source, writer, progress)
+    return writer
+
+
+def _drain(name: str, source: RecordSource, writer: StoreWriter, progress: Progress) -> None:
+    """All records of one source."""
+    task = progress.add_task(name, total=source.n_expected)
+
+    def refuse(source_id: str, station_code: str, reason: str) -> None:
+        writer.refuse(source_id, station_code, reason, name)
+        progress.advance(task)
+
+    for record in source.records(refuse):
+        try:
+            writer.add(record)
+            progress.advance(task)
+        except ValueError as error:
+            refuse(record.source_id, record.station_code, str(error))
+
+
+def print_summary(writer: StoreWriter) -> None:
+    """What went in by source and category, and what was refused and why."""
+    table = Table(title=f"base store {writer.path}")
+    for column in ("source", "earthquakes", "noise", "refused"):
+        table.add_column(column)
+    refused = Counter(origin for origin, *_ in writer.refused)
+    for name in sorted({origin for origin, _ in writer.accepted} | set(refused)):
+        counts = (writer.accepted[name, "earthquake"], writer.accepted[name, "noise"], refused[name])
+        table.add_row(name, *map(str, counts))
+    console = Console()
+    console.print(table)
+    kept_apart = "sources and stations" if writer.by_station else "sources"
+    console.print(f"splits share no {kept_apart}")
+    if writer.refused:
+        reasons = Table(title="refused (all of them in refused.csv)")
+        for column in ("source", "record", "station", "reason"):
+            reasons.add_column(column)
+        for row in writer.refused[:REASONS_SHOWN]:
+            reasons.add_row(*row)
+        if len(writer.refused) > REASONS_SHOWN:
+            reasons.add_row("", "", "", f"... and {len(writer.refused) - REASONS_SHOWN} more")
+        console.print(reasons)

@@ -1,0 +1,195 @@
+"""Any SeisBench data set as records of the base store."""
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from fcn.geometry.network import Station
+from fcn.store.build import Report
+from fcn.store.cut import Arrivals, Importer, Quake, noise_record
+from fcn.store.schema import StoreRecord
+from fcn.store.seisbench_format import Row, SeisBenchFolder
+from fcn.waveform.preprocess import Chunk
+from fcn.waveform.sensor import Sensor
+
+ORIGIN = "seisbench"
+# Units as data sets spell them: what is measured, and how many of the unit make one m/s or m/s2.
+UNITS = {
+    **dict.fromkeys(("m/s", "mps"), ("velocity", 1.0)),
+    **dict.fromkeys(("cm/s", "cmps"), ("velocity", 1e2)),
+    **dict.fromkeys(("mm/s", "mmps"), ("velocity", 1e3)),
+    **dict.fromkeys(("um/s", "umps"), ("velocity", 1e6)),
+    **dict.fromkeys(("nm/s", "nmps"), ("velocity", 1e9)),
+    **dict.fromkeys(("m/s**2", "m/s^2", "m/s2", "mps2"), ("acceleration", 1.0)),
+    **dict.fromkeys(("cm/s**2", "cm/s^2", "cm/s2", "cmps2", "gal"), ("acceleration", 1e2)),
+}
+COUNTS = ("counts", "count")
+PHASE_COLUMN = re.compile(r"trace_([ps])[gnb1]?_arrival_sample", re.IGNORECASE)
+
+
+class SeisBenchSource:
+    """Records of the data set in folder `root`; its `data_format` says what they are.
+
+    unit: only where the data set states none; sensitivity_counts_per_mps (or _mps2): where it is in counts.
+    P and S it does not give are picked and checked against `importer`'s velocity model.
+    Raises FileNotFoundError without a data set, ValueError where its unit is unknown, counts lack a
+    sensitivity, what is stated contradicts the data set, or its components are not Z, N, E.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        unit: str | None,
+        sensitivity_counts_per_mps: float | None,
+        sensitivity_counts_per_mps2: float | None,
+        importer: Importer,
+    ) -> None:
+        self.importer = importer
+        self._folder = SeisBenchFolder(root)
+        stated = {"velocity": sensitivity_counts_per_mps, "acceleration": sensitivity_counts_per_mps2}
+        data_format = self._folder.data_format
+        self.measurement, self.counts_per_unit = interpret_unit(data_format, unit, stated, str(root))
+        self._components = data_format.get("component_order", "").upper()
+        if sorted(self._components) != ["E", "N", "Z"]:
+            raise ValueError(
+                f"{root}: component_order is {self._components or 'not stated'}; importing needs Z, N and E"
+                + (", and this is a base store already" if "R" in self._components else "")
+            )
+
+    @property
+    def n_expected(self) -> int:
+        """An earthquake and a noise record of each record."""
+        return 2 * len(self._folder)
+
+    def records(self, report: Report) -> Iterator[StoreRecord]:
+        """All records that can be trusted; the others are reported."""
+        for row, samples in self._folder.rows():
+            try:
+                yield from self._row_records(row, samples)
+            except ValueError as error:
+                station = f"{row.get('station_network_code', '')}.{row.get('station_code', '')}"
+                report(_source_id(row), station, str(error))
+
+    def _row_records(self, row: Row, samples: Float64[np.ndarray, "component time"]) -> list[StoreRecord]:
+        rate_hz = _rate_hz(row, self._folder.data_format)
+        if len(samples) != 3:
+            raise ValueError(f"{len(samples)} components instead of 3")
+        sensor = Sensor(
+            seed_ids=tuple(self._components),
+            sampling_rate_hz=rate_hz,
+            measurement=self.measurement,
+            sensitivity=np.full(3, self.counts_per_unit),
+            to_zne=np.eye(3)[:, ["ZNE".index(component) for component in self._components]],
+        )
+        # Times count from the record's first sample: absolute ones are optional in SeisBench.
+        chunk = sensor.stream(self.importer.preprocess).whole(0.0, samples)
+        if row.get("trace_category", "").lower() == "noise":
+            return [_noise(row, chunk)]
+        quake, station = _quake(row), _station(row)
+        known = Arrivals(p_s=_phase_s(row, "p", rate_hz), s_s=_phase_s(row, "s", rate_hz))
+        path = self.importer.path(quake, station)
+        return self.importer.records(ORIGIN, quake, station, path, chunk, known)
+
+
+def interpret_unit(
+    data_format: dict[str, str], unit: str | None, counts_per_unit: dict[str, float | None], name: str
+) -> tuple[str, float]:
+    """(measurement, units of the data per m/s or m/s2); ValueError where it is not stated or contradicted.
+
+    counts_per_unit: what the user says one m/s ("velocity") or m/s2 ("acceleration") is in counts.
+    """
+    in_file = data_format.get("unit", "").strip().lower()
+    if in_file and unit is not None and unit.lower() != in_file:
+        raise ValueError(f"{name} states the unit {in_file!r}; source.seisbench.unit={unit} contradicts it")
+    known = in_file or (unit or "").strip().lower()
+    given = {measured: value for measured, value in counts_per_unit.items() if value is not None}
+    if known in UNITS:
+        if given:
+            raise ValueError(f"{name} is in {known}, not counts: leave the sensitivity out")
+        return UNITS[known]
+    if known not in COUNTS:
+        raise ValueError(
+            f"{name}: the unit is {known or 'not stated'}; say what it is in with source.seisbench.unit=..., "
+            f"one of {', '.join((*COUNTS[:1], *UNITS))}"
+        )
+    measurement = data_format.get("measurement", "").strip().lower()
+    if len(given) != 1 or (measurement in counts_per_unit and measurement not in given):
+        option = {"acceleration": "sensitivity_counts_per_mps2"}.get(
+            measurement, "sensitivity_counts_per_mps"
+        )
+        raise ValueError(
+            f"{name} holds counts of {measurement or 'velocity or acceleration'}, and no sensitivity turns "
+            f"them into ground motion: state it, e.g. source.seisbench.{option}=6.0e8"
+        )
+    return next((measured, float(value)) for measured, value in given.items())
+
+
+def _rate_hz(row: Row, data_format: dict[str, str]) -> float:
+    for text in (row.get("trace_sampling_rate_hz"), data_format.get("sampling_rate")):
+        if text:
+            return float(text)
+    if row.get("trace_dt_s"):
+        return 1.0 / float(row["trace_dt_s"])
+    raise ValueError("no sampling rate, neither in the metadata nor in data_format")
+
+
+def _phase_s(row: Row, phase: str, rate_hz: float) -> float | None:
+    """Earliest arrival of P or S (also Pg, Pn, Pb, P1 ...) in seconds from the first sample."""
+    found = []
+    for name, text in row.items():
+        match = PHASE_COLUMN.fullmatch(name)
+        if match and match[1].lower() == phase and text and math.isfinite(float(text)):
+            found.append(float(text) / rate_hz)
+    return min(found, default=None)
+
+
+def _number(row: Row, name: str, remedy: str) -> float:
+    text = row.get(name) or ""
+    value = float(text) if text else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is missing; {remedy}")
+    return value
+
+
+def _quake(row: Row) -> Quake:
+    remedy = "a base record needs its source"
+    return Quake(
+        source_id=_source_id(row),
+        latitude_deg=_number(row, "source_latitude_deg", remedy),
+        longitude_deg=_number(row, "source_longitude_deg", remedy),
+        depth_km=_number(row, "source_depth_km", remedy),
+        magnitude=_number(row, "source_magnitude", "the catalogue event has no magnitude"),
+        magnitude_type=row.get("source_magnitude_type") or "",
+    )
+
+
+def _station(row: Row) -> Station:
+    remedy = "a base record needs its station's coordinates"
+    return Station(
+        network=row.get("station_network_code") or "",
+        code=row.get("station_code") or "",
+        location=row.get("station_location_code") or "",
+        latitude_deg=_number(row, "station_latitude_deg", remedy),
+        longitude_deg=_number(row, "station_longitude_deg", remedy),
+        elevation_m=_number(row, "station_elevation_m", remedy),
+    )
+
+
+def _source_id(row: Row) -> str:
+    """The data set's own, else what tells one earthquake from another."""
+    if row.get("source_id"):
+        return row["source_id"]
+    names = ("source_origin_time", "source_latitude_deg", "source_longitude_deg", "source_magnitude")
+    parts = [row[name] for name in names if row.get(name)]
+    return "_".join(parts) or row.get("trace_name_original") or row["trace_name"]
+
+
+def _noise(row: Row, chunk: Chunk) -> StoreRecord:
+    if not chunk.valid.all():
+        raise ValueError("a gap in a noise record")
+    station = f"{row.get('station_network_code') or ''}.{row.get('station_code') or ''}"
+    return noise_record(chunk.velocity_mps, ORIGIN, _source_id(row), station)

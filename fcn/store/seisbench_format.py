@@ -1,0 +1,84 @@
+"""Data sets in SeisBench format (Woollam et al. 2022, SRL 93(3)), read record by record without SeisBench."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Float64
+
+Row = Mapping[str, str]
+
+
+class SeisBenchFolder:
+    """metadata.csv and waveforms.hdf5 of one folder, or those of its chunks.
+
+    data_format: what the group of that name says, as text. Raises FileNotFoundError where files are missing
+    and OSError naming an HDF5 file that is truncated or none.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser()
+        chunks = [""]
+        if (self.root / "chunks").is_file():
+            chunks = (self.root / "chunks").read_text().split()
+        self._parts = [
+            (self.root / f"metadata{chunk}.csv", self.root / f"waveforms{chunk}.hdf5") for chunk in chunks
+        ]
+        missing = [path.name for part in self._parts for path in part if not path.is_file()]
+        if missing:
+            raise FileNotFoundError(f"no SeisBench data set at {self.root}: {', '.join(missing)} missing")
+        with _open(self._parts[0][1]) as file:
+            stated = file.get("data_format", {})
+            self.data_format = {name: _text(stated[name][()]) for name in stated}
+
+    def __len__(self) -> int:
+        """Number of records."""
+        total = 0
+        for metadata, _ in self._parts:
+            with metadata.open(newline="") as lines:
+                total += sum(1 for _ in csv.DictReader(lines))
+        return total
+
+    def rows(self) -> Iterator[tuple[Row, Float64[np.ndarray, "component time"]]]:
+        """Metadata and samples of every record; components first whatever the file's order."""
+        transposed = self.data_format.get("dimension_order", "CW").replace("N", "") == "WC"
+        for metadata, waveforms in self._parts:
+            with metadata.open(newline="") as lines, _open(waveforms) as file:
+                for row in csv.DictReader(lines):
+                    samples = _samples(file, row["trace_name"], waveforms)
+                    yield row, samples.T if transposed else samples
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise OSError(f"{path} is truncated or not HDF5 ({error}); fetch the data set again") from error
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _samples(file: h5py.File, trace_name: str, path: Path) -> Float64[np.ndarray, "component time"]:
+    """Array of a trace name: "bucket$place" with place in NumPy's notation, or a data set's name alone."""
+    name, _, place = trace_name.partition("$")
+    try:
+        block = file["data"][name]
+        index = tuple(_slice(part) for part in place.split(",")) if place else ()
+        samples = np.asarray(block[index], dtype=np.float64)
+    except (KeyError, IndexError, ValueError, OSError) as error:
+        raise ValueError(f"{path} does not hold {trace_name}: {error}") from error
+    if samples.ndim != 2:
+        raise ValueError(f"{path}: {trace_name} has shape {samples.shape}, not components by samples")
+    return samples
+
+
+def _slice(text: str) -> int | slice:
+    """One dimension of a place, e.g. "5" or ":1200"."""
+    parts = [int(part) if part.strip() else None for part in text.split(":")]
+    if len(parts) == 1 and parts[0] is not None:
+        return parts[0]
+    return slice(*parts)
