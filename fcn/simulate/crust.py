@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -52,7 +51,7 @@ class Crust:
             self.rupture, magnitude, stress_drop_pa, depth_km, mechanism, self.path.vs_kmps, generator
         )
 
-    def perturbed(self, fraction: float, generator: Generator) -> Self:
+    def perturbed(self, fraction: float, generator: Generator) -> "Crust":
         """A neighbouring region: Q, scattering and coherence times log-normal factors."""
         q, coda_q, coherence, coefficient, packet = (
             math.exp(fraction * float(draw)) for draw in torch.randn(5, generator=generator)

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from fcn.simulate.spectrum import TimeAxis, delay, minimum_phase
 
 LOWEST_HZ = 0.1  # frequency laws are held constant below
+CODA_RISE_S = 1.5  # the tail grows in this time; until then the packet stands for what is scattered
 LEAKAGE_DELAY_S = 0.5  # longest by which converted waves lag
 
 
@@ -30,6 +31,9 @@ class ScatteringLaw:
         "diffusion": D = V / 3g (Sato & Fehler 1998, ch. 7).
     scattering_per_km: g, total scattering coefficient.
     coda_q, coda_q_exponent: Qc = Q0 f^n, energy falling as exp(-2 pi f t / Qc).
+    p_tail: energy of P's tail over that of the same law for S; above 1 since P scatters mostly into S.
+    variability: standard deviation, from record to record, of the logarithm of the distance that coherence
+        and packet feel (sites and paths differ more than distances do).
     leakage: energy share of scattered waves that comes from the two other components.
     band_centres_hz: the tail's envelope is set in bands around these.
     """
@@ -42,6 +46,8 @@ class ScatteringLaw:
     scattering_per_km: float
     coda_q: float
     coda_q_exponent: float
+    p_tail: float
+    variability: float
     leakage: float
     band_centres_hz: tuple[float, ...]
 
@@ -50,6 +56,8 @@ class ScatteringLaw:
         for name in ("coherence_km", "packet_s", "scattering_per_km", "coda_q"):
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if min(self.p_tail, self.variability) < 0.0:
+            raise ValueError(f"p_tail {self.p_tail} and variability {self.variability} must not be negative")
         if not 0.0 <= self.leakage <= 1.0:
             raise ValueError(f"leakage is an energy share in 0..1, got {self.leakage}")
         if self.coda_law not in ("single", "diffusion"):
@@ -77,7 +85,7 @@ class ScatteringLaw:
         elapsed_s: since the arrival, which took `travel_time_s`.
         """
         onset = travel_time_s[:, None].clamp(min=0.3)
-        lapse = onset + elapsed_s.clamp(min=0.05)
+        lapse = onset + elapsed_s.clamp(min=0.1)
         if self.coda_law == "single":
             ratio = lapse / onset
             power = self.scattering_per_km * velocity_kmps * torch.log((ratio + 1) / (ratio - 1)) / ratio
@@ -87,7 +95,7 @@ class ScatteringLaw:
             spread = (4.0 * math.pi * diffusivity * lapse) ** -1.5
             spread = spread * torch.exp(-(distance_km**2) / (4.0 * diffusivity * lapse))
             power = 4.0 * math.pi * distance_km**2 * velocity_kmps * spread
-        return power * (elapsed_s > 0.0)
+        return power * (1.0 - torch.exp(-elapsed_s / CODA_RISE_S))
 
 
 def _noise_spectrum(

@@ -89,7 +89,9 @@ def synthesise(
     pulses = source_spectra(sources, rays.station_km, (path.vp_kmps, path.vs_kmps), frequency_hz)
     pulses = pulses * onset * differentiator(frequency_hz)
     loss = path.attenuation(rays.time_s, frequency_hz)
-    share = scattering.coherent_share(rays.hypocentral_km, frequency_hz)
+    spread = torch.exp(scattering.variability * torch.randn(len(p_at_s), generator=generator))
+    scattered_km = rays.hypocentral_km * spread
+    share = scattering.coherent_share(scattered_km, frequency_hz)
     corner_hz, edge_hz = (0.5 * axis.sampling_rate_hz * part for part in BAND_LIMIT)
     site = minimum_phase(site_amplitude * band_limit(frequency_hz, corner_hz, edge_hz))
 
@@ -99,9 +101,10 @@ def synthesise(
         arrival = radiated * (pulses[:, phase] * minimum_phase(loss[:, phase]))[:, None]
         at_s = p_at_s if phase == 0 else s_at_s
         left_s = (axis.kept_s - at_s).clamp(min=0.0)  # scattered waves end there, and cannot wrap around
-        widening_km = rays.hypocentral_km * PACKET_REACH[phase]
-        packet = packet_operator(scattering, widening_km, left_s, axis, generator)
+        packet = packet_operator(scattering, PACKET_REACH[phase] * scattered_km, left_s, axis, generator)
         tail = coda_operator(scattering, rays.time_s[:, phase], velocity_kmps, left_s, axis, generator)
+        if phase == 0:
+            tail = tail * math.sqrt(scattering.p_tail)
         total += minimum_phase(share.sqrt())[:, None] * arrival
         scattered = minimum_phase((1.0 - share).sqrt())[:, None] * packet + tail
         total += scattered * leaked(arrival, scattering.leakage, frequency_hz, generator)
