@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from fcn.earth.rays import Branch, direct_wave, head_wave
 from fcn.earth.velocity import LayeredModel, flattened_depth_km
 
 PHASES = ("P", "S")
+LOOKUPS_PER_CHUNK = 1 << 16  # intermediate values stay in the cache
 HIGHEST_SOURCE_KM = -4.0  # shallowest depth of a table unless told otherwise: inside the highest mountains
 
 
@@ -23,9 +23,9 @@ class TravelTimeTable:
     """First arrivals of P and S for one model, or for a batch of them, on a regular grid.
 
     values: per node, phase (P, S) and branch (direct; head wave, or direct again where there is none) the
-        mean slowness time/hypot(distance, depth) in s/km and two elevation terms (`fcn.earth.rays.Branch`).
-        Mean slowness is interpolated because it is smooth at the source, where time has a kink; the branches
-        apart because their minimum has one too.
+        mean slowness time/hypot(distance, depth) in s/km, and the coefficients of 2 e and e^2 in the squared
+        time at elevation e (`fcn.earth.rays.Branch`). These are smooth at the source, where time has a kink;
+        the branches are kept apart because their minimum has one too.
     model: which table each leading batch element reads, shape () or (B,).
     """
 
@@ -39,12 +39,12 @@ class TravelTimeTable:
         cls,
         model: LayeredModel,
         *,
-        max_depth_km: float | int,
-        max_distance_km: float | int,
-        step_km: float | int,
-        min_depth_km: float | int = HIGHEST_SOURCE_KM,
+        max_depth_km: float,
+        max_distance_km: float,
+        step_km: float,
+        min_depth_km: float = HIGHEST_SOURCE_KM,
         earth_flattening: bool = False,
-    ) -> Self:
+    ) -> "TravelTimeTable":
         """Tabulate `model` for source depths min to max and distances 0 to max, each rounded out to the step.
 
         A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
@@ -66,7 +66,7 @@ class TravelTimeTable:
         )
 
     @classmethod
-    def stack(cls, tables: Sequence[Self]) -> Self:
+    def stack(cls, tables: Sequence["TravelTimeTable"]) -> "TravelTimeTable":
         """One batch of single tables with equal ranges and steps; raises ValueError where they differ."""
         if not tables:
             raise ValueError("no travel-time tables to stack")
@@ -93,11 +93,11 @@ class TravelTimeTable:
         """Largest tabulated epicentral distance."""
         return (self.values.shape[2] - 1) * self.step_km
 
-    def __getitem__(self, index: Int[Tensor, "*batch"]) -> Self:
+    def __getitem__(self, index: Int[Tensor, "*batch"]) -> "TravelTimeTable":
         """Batch whose element b reads table index[b]; shares the values."""
         return replace(self, model=self.model[index])
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "TravelTimeTable":
         """The same tables on another device."""
         return replace(self, values=self.values.to(device), model=self.model.to(device))
 
@@ -113,39 +113,46 @@ class TravelTimeTable:
         offset_km = station_km[..., :, None, :2] - source_km[..., None, :, :2]
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
         depth_km = source_km[..., None, :, 2].expand_as(distance_km)
-        elevation_km = -station_km[..., :, None, 2]
+        rise_km = -station_km[..., :, None, 2].expand_as(distance_km)
         self._check_range("source depth", depth_km, self.min_depth_km, self.max_depth_km)
         self._check_range("epicentral distance", distance_km, 0.0, self.max_distance_km)
-        terms = self._interpolate(depth_km, distance_km)
-        slowness, vertical, moveout = terms.unflatten(-1, (2, 2, 3)).unbind(-1)
-        time_s = slowness * torch.hypot(distance_km, depth_km)[..., None, None]
-        rise_km = elevation_km[..., None, None]
-        squared = time_s * (time_s + 2 * rise_km * vertical) + rise_km**2 * moveout
-        return squared.amin(-1).clamp_min(0).sqrt()
+        table = self.model.int()[(...,) + (None,) * (distance_km.ndim - self.model.ndim)].expand_as(
+            distance_km
+        )
+        pairs = (table, depth_km, distance_km, rise_km)
+        chunks = zip(*(values.flatten().split(LOOKUPS_PER_CHUNK) for values in pairs), strict=True)
+        times_s = [self._times_s(*chunk) for chunk in chunks]
+        return torch.cat(times_s).view(*distance_km.shape, 2)
 
-    def _interpolate(
-        self, depth_km: Float[Tensor, "*shape"], distance_km: Float[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape 12"]:
-        """The values at each pair, from the four nodes around it in one weighted gather."""
+    def _times_s(
+        self,
+        table: Int[Tensor, " pair"],
+        depth_km: Float[Tensor, " pair"],
+        distance_km: Float[Tensor, " pair"],
+        rise_km: Float[Tensor, " pair"],
+    ) -> Float[Tensor, "pair 2"]:
+        """First P and S of each pair: the four nodes around it in one weighted gather, then the elevation."""
         _, n_depths, n_distances, n_values = self.values.shape
         row = (depth_km - self.min_depth_km) / self.step_km
         column = distance_km / self.step_km
-        upper = row.int().clamp_max(n_depths - 2)
-        left = column.int().clamp_max(n_distances - 2)
+        upper = row.int().clamp_(0, n_depths - 2)
+        left = column.int().clamp_max_(n_distances - 2)
         down, right = row - upper, column - left
-        table = self.model.int()[(...,) + (None,) * (row.ndim - self.model.ndim)]
         corner = (table * n_depths + upper) * n_distances + left
         corners = torch.stack((corner, corner + 1, corner + n_distances, corner + n_distances + 1), -1)
-        weights = torch.stack(
-            ((1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right), -1
-        )
-        found = F.embedding_bag(
-            corners.view(-1, 4),
+        up_left, up_right = (1 - down) * (1 - right), (1 - down) * right
+        weights = torch.stack((up_left, up_right, down * (1 - right), down * right), -1)
+        terms = F.embedding_bag(
+            corners,
             self.values.view(-1, n_values),
             mode="sum",
-            per_sample_weights=weights.view(-1, 4).to(self.values.dtype),
+            per_sample_weights=weights.to(self.values.dtype),
         )
-        return found.view(*row.shape, n_values)
+        slowness, lift, moveout = terms.view(-1, 2, 2, 3).unbind(-1)  # (pair, phase, branch)
+        time_s = slowness * torch.hypot(distance_km, depth_km)[:, None, None]
+        rise_km = rise_km[:, None, None]
+        squared = time_s**2 + rise_km * (2 * lift + rise_km * moveout)
+        return squared.amin(-1).clamp_min(0).sqrt()
 
     def _check_range(self, name: str, values_km: Tensor, low_km: float, high_km: float) -> None:
         if values_km.numel() == 0:
@@ -184,5 +191,5 @@ def _tabulate(
         for branch in (direct, second):
             slowness = np.full_like(path_km, 1 / velocity[0])  # the limit at the source itself
             np.divide(branch.time_s, path_km, out=slowness, where=path_km > 0)
-            columns += [slowness, *branch[1:]]
+            columns += [slowness, branch.time_s * branch.vertical_slowness_spkm, branch.moveout_s2pkm2]
     return np.stack(columns, axis=-1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ PERTURBATION_CORRELATION_KM = 5.0  # depth over which a perturbed model forgets;
 FLATTENED_HALF_SPACE_KM = 60.0  # thickness of the half-space that flattening turns into a gradient
 
 Column = Float[np.ndarray, " layer"]
-Numbers = Sequence[float | int]  # YAML writes 3 for 3.0
+Numbers = Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LayeredModel:
         top_depth_km: Numbers,
         vp_kmps: Numbers,
         vs_kmps: Numbers,
-    ) -> Self:
+    ) -> "LayeredModel":
         """Model of a source without density and Q: `brocher_density_gpcm3`, `rule_of_thumb_q` fill in."""
         vp, vs = np.asarray(vp_kmps, float), np.asarray(vs_kmps, float)
         qp, qs = rule_of_thumb_q(vs)
@@ -89,7 +89,7 @@ class LayeredModel:
         vp_kmps: Numbers,
         vs_kmps: Numbers,
         max_layer_km: float,
-    ) -> Self:
+    ) -> "LayeredModel":
         """Thin layers, none thicker than `max_layer_km`, for velocities linear between nodes.
 
         Each thin layer has the velocity at its middle; the last node starts the half-space. A depth given
@@ -120,7 +120,7 @@ class LayeredModel:
         """Layer velocities of phase "P" or "S"."""
         return np.array({"P": self.vp_kmps, "S": self.vs_kmps}[phase])
 
-    def subdivided(self, max_layer_km: float, bottom_km: float) -> Self:
+    def subdivided(self, max_layer_km: float, bottom_km: float) -> "LayeredModel":
         """The same Earth in layers no thicker than `max_layer_km`, half-space cut down to `bottom_km`."""
         bottoms = (*self.top_depth_km[1:], max(bottom_km, self.top_depth_km[-1]))
         edges = [
@@ -132,7 +132,7 @@ class LayeredModel:
         columns: dict[str, Any] = {name: tuple(np.array(getattr(self, name))[layer]) for name in PROPERTIES}
         return replace(self, top_depth_km=tuple(np.concatenate(edges)), **columns)
 
-    def flattened(self, max_layer_km: float = 2.0) -> Self:
+    def flattened(self, max_layer_km: float = 2.0) -> "LayeredModel":
         """Flat model with the travel times of this one wrapped on a sphere; depths become flattened depths.
 
         z' = R ln(R/(R-z)), v' = v R/(R-z) (Aki & Richards 2002, box 9.2; Mueller 1971), in sub-layers no
@@ -161,7 +161,7 @@ class LayeredModel:
         velocity_fraction: float,
         vpvs_fraction: float,
         thickness_fraction: float,
-    ) -> Self:
+    ) -> "LayeredModel":
         """A neighbour of this model; the fractions are standard deviations of the logarithm of a factor.
 
         Velocity and thickness factors vary with depth, half of the variance common to the column and half

@@ -16,8 +16,8 @@ class SearchGrid:
     each has three values, spacings positive, counts at least 1.
     """
 
-    minimum_km: Sequence[float | int]
-    spacing_km: Sequence[float | int]
+    minimum_km: Sequence[float]
+    spacing_km: Sequence[float]
     shape: Sequence[int]
 
     def __post_init__(self) -> None:

@@ -9,8 +9,8 @@ Positions = Float[np.ndarray, "station 3"]
 def random_layout(
     rng: np.random.Generator,
     n_stations: int,
-    half_size_km: tuple[float | int, float | int],
-    elevation_range_km: tuple[float | int, float | int],
+    half_size_km: tuple[float, float],
+    elevation_range_km: tuple[float, float],
 ) -> Positions:
     """Stations uniform in the box (half sizes east, north), elevations uniform in their range."""
     horizontal_km = rng.uniform(-1, 1, (n_stations, 2)) * half_size_km
@@ -20,8 +20,8 @@ def random_layout(
 def clustered_layout(
     rng: np.random.Generator,
     n_stations: int,
-    half_size_km: tuple[float | int, float | int],
-    elevation_range_km: tuple[float | int, float | int],
+    half_size_km: tuple[float, float],
+    elevation_range_km: tuple[float, float],
     n_clusters: int,
     cluster_radius_km: float,
 ) -> Positions:
@@ -44,8 +44,8 @@ def clustered_layout(
 def grid_layout(
     rng: np.random.Generator,
     n_stations: int,
-    half_size_km: tuple[float | int, float | int],
-    elevation_range_km: tuple[float | int, float | int],
+    half_size_km: tuple[float, float],
+    elevation_range_km: tuple[float, float],
     jitter_fraction: float,
 ) -> Positions:
     """Stations on a near-square grid over the box, each moved by up to `jitter_fraction` of half a cell.
@@ -65,7 +65,7 @@ def grid_layout(
 def _with_elevation(
     rng: np.random.Generator,
     horizontal_km: Float[np.ndarray, "station 2"],
-    elevation_range_km: tuple[float | int, float | int],
+    elevation_range_km: tuple[float, float],
 ) -> Positions:
     elevation_km = rng.uniform(*elevation_range_km, len(horizontal_km))
     return np.concatenate([horizontal_km, -elevation_km[:, None]], axis=1)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import obspy
@@ -23,9 +23,9 @@ class Station:
     network: str
     code: str
     location: str
-    latitude_deg: float | int
-    longitude_deg: float | int
-    elevation_m: float | int
+    latitude_deg: float
+    longitude_deg: float
+    elevation_m: float
 
     def __post_init__(self) -> None:
         for field in ("latitude_deg", "longitude_deg", "elevation_m"):
@@ -66,7 +66,7 @@ class Network:
         return iter(self.stations)
 
     @classmethod
-    def from_inventory(cls, inventory: obspy.Inventory) -> Self:
+    def from_inventory(cls, inventory: obspy.Inventory) -> "Network":
         """Stations of an ObsPy inventory, epochs of the same site merged (the last one's coordinates).
 
         Raises ValueError for a station without coordinates, or one that moved between epochs.
@@ -89,7 +89,7 @@ class Network:
         return cls(tuple(found.values()))
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> Self:
+    def from_csv(cls, path: str | Path) -> "Network":
         """Stations of a CSV file: columns network, station, latitude, longitude (deg), elevation or
         elevation_m, optionally location. Raises ValueError naming the missing column or the station."""
         with Path(path).open(newline="") as lines:

@@ -18,8 +18,8 @@ class LocalFrame:
     10^4. Raises ValueError for a centre off the globe.
     """
 
-    latitude_deg: float | int
-    longitude_deg: float | int
+    latitude_deg: float
+    longitude_deg: float
 
     def __post_init__(self) -> None:
         if not (abs(self.latitude_deg) <= 90 and abs(self.longitude_deg) <= 360):

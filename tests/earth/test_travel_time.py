@@ -1,0 +1,190 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shipped_models import MODELS, load
+
+from fcn.earth.rays import first_arrival_s
+from fcn.earth.travel_time import TravelTimeTable
+
+RANGE = {"max_depth_km": 40, "max_distance_km": 150, "step_km": 0.5}
+TABLES = {name: TravelTimeTable.build(load(name), **RANGE) for name in ("iasp91", "jma2001", "cus")}
+
+
+def pair(depth_km, distance_km, elevation_km=0.0):
+    """One source and one station as `between` takes them."""
+    source = torch.tensor([[0.0, 0.0, depth_km]], dtype=torch.float64)
+    azimuth = 0.7
+    east, north = distance_km * np.sin(azimuth), distance_km * np.cos(azimuth)
+    return source, torch.tensor([[east, north, -elevation_km]], dtype=torch.float64)
+
+
+def error_ms(name, depth_km, distance_km, elevation_km=0.0):
+    """Table minus explicit computation, P and S, from every depth to every distance, in ms.
+
+    The explicit computation makes the top layer as much thicker as the station is high.
+    """
+    model = load(name)
+    sources = torch.tensor(np.stack([0 * depth_km, 0 * depth_km, depth_km], -1))
+    stations = torch.tensor(np.stack([distance_km, 0 * distance_km, 0 * distance_km - elevation_km], -1))
+    found_s = TABLES[name].between(sources, stations).permute(2, 1, 0).numpy()
+    tops = np.array(model.top_depth_km)
+    tops[1:] += elevation_km
+    exact_s = [
+        first_arrival_s(tops, model.velocity_kmps(phase), depth_km + elevation_km, distance_km)
+        for phase in "PS"
+    ]
+    return 1e3 * np.abs(found_s - np.array(exact_s))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_interpolation_error(name):
+    rng = np.random.default_rng(1)
+    found_ms = error_ms(name, rng.uniform(-3.5, 39.9, 150), rng.uniform(0, 149.9, 150))
+    assert found_ms.mean() < 0.3
+    assert np.quantile(found_ms, 0.999) < 10
+    assert found_ms.max() < 25  # a source within the cell of an interface, near grazing
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_near_the_source_the_table_is_exact(name):
+    rng = np.random.default_rng(2)
+    assert error_ms(name, rng.uniform(-1, 0.4, 20), rng.uniform(0, 1.5, 20)).max() < 0.1
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(("elevation_km", "bound_ms"), [(-0.2, 7), (0.4, 7), (1.0, 7), (3.0, 9)])
+def test_elevation_correction_against_explicit_computation(name, elevation_km, bound_ms):
+    rng = np.random.default_rng(3)
+    depth_km, distance_km = rng.uniform(-2.9, 39.9, 100), rng.uniform(0, 149.9, 100)
+    found_ms = error_ms(name, depth_km, distance_km, elevation_km)
+    assert found_ms.mean() < 1.3
+    assert np.quantile(found_ms, 0.98) < bound_ms
+
+
+@settings(max_examples=50, deadline=None)
+@given(height_km=st.floats(0.0, 1.0), distance_km=st.floats(0, 140), name=st.sampled_from(sorted(TABLES)))
+def test_reciprocity_between_mountain_top_and_sea_level(height_km, distance_km, name):
+    down = TABLES[name].between(*pair(-height_km, distance_km))
+    up = TABLES[name].between(*pair(0.0, distance_km, height_km))
+    torch.testing.assert_close(down, up, atol=0.012, rtol=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    depth_km=st.floats(-3, 40),
+    distance_km=st.floats(0, 145),
+    elevation_km=st.floats(0, 3),
+    name=st.sampled_from(sorted(TABLES)),
+)
+def test_s_follows_p_and_time_grows_with_distance(depth_km, distance_km, elevation_km, name):
+    near = TABLES[name].between(*pair(depth_km, distance_km, elevation_km))
+    far = TABLES[name].between(*pair(depth_km, distance_km + 4, elevation_km))
+    assert (near >= 0).all()
+    if depth_km + elevation_km > 0.1 or distance_km > 0.1:
+        assert (near[..., 1] > 1.5 * near[..., 0]).all()
+        assert (far > near).all()
+
+
+def test_rotation_and_translation_change_nothing():
+    source, station = pair(12.0, 50.0, 0.5)
+    shift = torch.tensor([31.0, -12.0, 0.0], dtype=torch.float64)
+    here = TABLES["cus"].between(source, station)
+    there = TABLES["cus"].between(source + shift, station + shift)
+    torch.testing.assert_close(here, there, atol=1e-5, rtol=0)
+
+
+def test_shapes_are_station_by_source_by_phase():
+    times = TABLES["cus"].between(torch.rand(2, 5, 3) * 20, torch.rand(2, 7, 3))
+    assert times.shape == (2, 7, 5, 2)
+    assert times.dtype == torch.float32
+    assert TABLES["cus"].between(torch.rand(0, 3), torch.rand(7, 3)).shape == (7, 0, 2)
+
+
+def test_batch_reads_each_its_own_table():
+    stacked = TravelTimeTable.stack([TABLES[name] for name in sorted(TABLES)])
+    index = torch.tensor([2, 0, 0, 1])
+    sources, stations = torch.rand(4, 3, 3) * 30, torch.rand(4, 6, 3)
+    together = stacked[index].between(sources, stations)
+    for b, i in enumerate(index.tolist()):
+        alone = TABLES[sorted(TABLES)[i]].between(sources[b], stations[b])
+        torch.testing.assert_close(together[b], alone)
+
+
+def test_a_million_pairs_equal_the_same_pairs_alone():
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.rand(50_000, 3, generator=generator) * 39
+    stations = torch.rand(4, 3, generator=generator) * torch.tensor([60.0, 60.0, -1.0])
+    table = TABLES["jma2001"]
+    whole = table.between(sources, stations)
+    torch.testing.assert_close(whole[:, 49_000:], table.between(sources[49_000:], stations))
+
+
+def test_earth_flattening_is_earlier_far_away_and_equal_nearby():
+    round_earth = TravelTimeTable.build(load("iasp91"), earth_flattening=True, **RANGE)
+    for depth_km, distance_km, low_ms, high_ms in ((5, 5, -1, 0.5), (10, 140, -150, -10)):
+        flat = TABLES["iasp91"].between(*pair(depth_km, distance_km))
+        difference_ms = 1e3 * (round_earth.between(*pair(depth_km, distance_km)) - flat)
+        assert (difference_ms > low_ms).all()
+        assert (difference_ms < high_ms).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_shipped_model_tabulates(name):
+    table = TravelTimeTable.build(load(name), max_depth_km=60, max_distance_km=200, step_km=2.0)
+    assert torch.isfinite(table.values).all()
+    assert table.min_depth_km == -4.0
+    assert table.max_depth_km == 60.0
+    assert table.max_distance_km == 200.0
+
+
+def test_ranges_are_rounded_out_to_the_step():
+    table = TravelTimeTable.build(
+        load("iasp91"), max_depth_km=10.1, max_distance_km=20.3, step_km=0.5, min_depth_km=-1.2
+    )
+    assert (table.min_depth_km, table.max_depth_km, table.max_distance_km) == (-1.5, 10.5, 20.5)
+
+
+@pytest.mark.parametrize(
+    ("depth_km", "distance_km", "message"),
+    [
+        (41.0, 10.0, "source depth of 41.000.*-4 to 40 km.*max_depth_km"),
+        (-5.0, 10.0, "source depth of -5.000"),
+        (10.0, 151.0, "epicentral distance of 151.000.*0 to 150 km"),
+        (float("nan"), 10.0, "source depth of nan"),
+    ],
+)
+def test_outside_the_table_is_refused(depth_km, distance_km, message):
+    with pytest.raises(ValueError, match=message):
+        TABLES["cus"].between(*pair(depth_km, distance_km))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step_km": 0}, "step_km must be positive"),
+        ({"max_depth_km": -5}, "no travel-time table"),
+        ({"max_distance_km": 0}, "no travel-time table"),
+        ({"min_depth_km": 1}, "no travel-time table"),
+    ],
+)
+def test_empty_tables_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        TravelTimeTable.build(load("iasp91"), **(RANGE | change))
+
+
+def test_only_equal_single_tables_stack():
+    other = TravelTimeTable.build(load("iasp91"), max_depth_km=30, max_distance_km=150, step_km=0.5)
+    with pytest.raises(ValueError, match="tables differ"):
+        TravelTimeTable.stack([TABLES["cus"], other])
+    with pytest.raises(ValueError, match="stack single ones"):
+        TravelTimeTable.stack([TravelTimeTable.stack([TABLES["cus"]])])
+    with pytest.raises(ValueError, match="no travel-time tables"):
+        TravelTimeTable.stack([])
+
+
+def test_moves_to_a_device():
+    moved = TABLES["cus"].to("meta")
+    assert moved.values.is_meta
+    assert moved.model.is_meta

@@ -1,0 +1,208 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shipped_models import MODELS, load
+
+from fcn.earth.rays import first_arrival_s
+from fcn.earth.velocity import (
+    LayeredModel,
+    brocher_density_gpcm3,
+    flattened_depth_km,
+    read_velocity_model,
+    rule_of_thumb_q,
+)
+
+SPREAD = {"velocity_fraction": 0.08, "vpvs_fraction": 0.03, "thickness_fraction": 0.2}
+LAYERS = LayeredModel.from_velocities("two", "test", [0, 10, 30], [5.0, 6.0, 8.0], [2.9, 3.5, 4.6])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_shipped_model_builds_and_is_earthlike(name):
+    model = load(name)
+    assert model.name == name
+    assert model.source
+    vpvs = np.array(model.vp_kmps) / np.array(model.vs_kmps)
+    assert (vpvs > 1.6).all()
+    assert (vpvs < 1.9).all()
+    assert (np.array(model.density_gpcm3) > 2.2).all()
+    assert (np.array(model.density_gpcm3) < 3.7).all()
+    assert (np.array(model.qp) > np.array(model.qs)).all()
+
+
+def test_columns_become_tuples_of_floats():
+    model = LayeredModel("a", "b", [0, 2], [5, 6], [3, 3.4], [2.5, 2.7], [100, 200], [50, 100])
+    assert model.top_depth_km == (0.0, 2.0)
+    assert hash(model) == hash(replace(model))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"top_depth_km": (1.0, 10.0, 30.0)}, "first layer top must be 0"),
+        ({"top_depth_km": (0.0, 10.0, 10.0)}, "increase downward"),
+        ({"vp_kmps": (5.0, 6.0)}, "vp_kmps has 2 values for 3"),
+        ({"vs_kmps": (2.9, 3.5, 7.0)}, "bulk modulus"),
+        ({"qs": (100.0, -1.0, 100.0)}, "qs must be positive"),
+        ({"density_gpcm3": (2.5, float("nan"), 3.0)}, "density_gpcm3 is not finite"),
+    ],
+)
+def test_impossible_models_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(LAYERS, **change)
+
+
+def test_brocher_density_is_the_published_polynomial():
+    vp_kmps = np.array([1.5, 5.0, 6.0, 8.0])
+    density = np.polyval([0.000106, -0.0043, 0.0671, -0.4721, 1.6612, 0.0], vp_kmps)  # Brocher 2005, eq. 1
+    np.testing.assert_allclose(brocher_density_gpcm3(vp_kmps), density, rtol=1e-12)
+    assert brocher_density_gpcm3(np.array([6.0]))[0] == pytest.approx(2.72, abs=0.01)
+
+
+def test_q_rule():
+    qp, qs = rule_of_thumb_q(np.array([3.0]))
+    assert qs == pytest.approx(300)  # 3000 m/s / 10
+    assert qp == pytest.approx(600)
+
+
+def test_gradient_nodes_keep_vertical_time_and_jumps():
+    model = LayeredModel.from_gradient_nodes("g", "test", [0, 4, 4, 10], [4, 6, 7, 8], [2, 3, 4, 4.5], 0.5)
+    tops = np.array(model.top_depth_km)
+    assert np.diff(tops).max() <= 0.5 + 1e-12
+    vertical_s = (np.diff(tops) / np.array(model.vp_kmps)[:-1]).sum()
+    exact_s = 4 / 2 * np.log(6 / 4) + 6 / 1 * np.log(8 / 7)  # integral of dz / (v0 + g z)
+    assert vertical_s == pytest.approx(exact_s, rel=1e-3)
+    above = model.vp_kmps[int(np.searchsorted(tops, 4.0, "right")) - 2]
+    below = model.vp_kmps[int(np.searchsorted(tops, 4.0, "right")) - 1]
+    assert above < 6 < 7 < below
+
+
+def test_gradient_nodes_refuse_bad_input():
+    with pytest.raises(ValueError, match="max_layer_km must be positive"):
+        LayeredModel.from_gradient_nodes("g", "test", [0, 4], [4, 6], [2, 3], 0.0)
+    with pytest.raises(ValueError, match="3 node depths, 2 vp"):
+        LayeredModel.from_gradient_nodes("g", "test", [0, 4, 5], [4, 6], [2, 3], 1.0)
+    with pytest.raises(ValueError, match="increase downward"):
+        LayeredModel.from_gradient_nodes("g", "test", [0, 4, 3], [4, 6, 6], [2, 3, 3], 1.0)
+
+
+def test_subdividing_changes_no_time():
+    fine = LAYERS.subdivided(1.5, 40.0)
+    assert len(fine.top_depth_km) > 3 * len(LAYERS.top_depth_km)
+    depth_km, distance_km = np.array([0.0, 7.0, 22.0]), np.linspace(0, 200, 41)
+    times = [
+        first_arrival_s(np.array(m.top_depth_km), m.velocity_kmps("S"), depth_km, distance_km)
+        for m in (LAYERS, fine)
+    ]
+    np.testing.assert_allclose(*times, atol=1e-8)
+
+
+def test_flattening_keeps_vertical_times_and_speeds_up_depth():
+    flat = LAYERS.flattened(1.0)
+    depth_km = np.array([35.0])
+    vertical_s = first_arrival_s(
+        np.array(flat.top_depth_km), flat.velocity_kmps("P"), flattened_depth_km(depth_km), np.array([0.0])
+    )
+    assert vertical_s[0, 0] == pytest.approx(10 / 5 + 20 / 6 + 5 / 8, rel=1e-4)
+    assert flat.vp_kmps[-1] > 8.0
+    assert flattened_depth_km(np.array([-2.0]))[0] == pytest.approx(-2.0, abs=1e-3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**20))
+def test_perturbed_models_are_valid_and_reproducible(seed):
+    first = load("fnet").perturbed(np.random.default_rng(seed), **SPREAD)
+    again = load("fnet").perturbed(np.random.default_rng(seed), **SPREAD)
+    assert first == again
+    assert first.density_gpcm3 == load("fnet").density_gpcm3
+
+
+def test_perturbation_has_the_spread_asked_for():
+    rng = np.random.default_rng(1)
+    drawn = [LAYERS.perturbed(rng, **SPREAD) for _ in range(3000)]
+    vp = np.log([model.vp_kmps for model in drawn])
+    np.testing.assert_allclose(vp.mean(0), np.log(LAYERS.vp_kmps), atol=0.01)
+    np.testing.assert_allclose(vp.std(0), 0.08, rtol=0.08)
+    vpvs = np.log([np.array(model.vp_kmps) / np.array(model.vs_kmps) for model in drawn])
+    np.testing.assert_allclose(vpvs.std(0), 0.03, rtol=0.08)
+    thickness = np.log([np.diff(model.top_depth_km) for model in drawn])
+    np.testing.assert_allclose(thickness.std(0), 0.2, rtol=0.08)
+
+
+def test_no_perturbation_is_the_model_itself():
+    same = LAYERS.perturbed(
+        np.random.default_rng(0), velocity_fraction=0.0, vpvs_fraction=0.0, thickness_fraction=0.0
+    )
+    np.testing.assert_allclose(same.vs_kmps, LAYERS.vs_kmps)
+    np.testing.assert_allclose(same.top_depth_km, LAYERS.top_depth_km)
+
+
+def test_thin_layers_of_a_gradient_stay_a_gradient():
+    model = load("jma2001").perturbed(
+        np.random.default_rng(3), velocity_fraction=0.08, vpvs_fraction=0.0, thickness_fraction=0.1
+    )
+    assert np.abs(np.diff(np.log(model.vp_kmps))).max() < 0.15
+
+
+def test_read_plain_table(tmp_path):
+    path = tmp_path / "crust.csv"
+    path.write_text("depth,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n")
+    model = read_velocity_model(path)
+    assert model.name == "crust"
+    assert model.top_depth_km == (0.0, 10.0)
+    assert model.vs_kmps == (2.9, 3.5)
+    assert model.density_gpcm3[0] == pytest.approx(float(brocher_density_gpcm3(np.array([5.0]))[0]))
+
+
+def test_read_table_with_density_and_q(tmp_path):
+    path = tmp_path / "crust.txt"
+    path.write_text("0 5.0 2.9 2.5 200 100\n10 6.0 3.5 2.7 400 200\n")
+    model = read_velocity_model(path)
+    assert (model.density_gpcm3, model.qp, model.qs) == ((2.5, 2.7), (200.0, 400.0), (100.0, 200.0))
+
+
+@pytest.mark.parametrize("keyword", ["LAYER ", ""])
+def test_read_nonlinloc_layers_starting_above_sea_level(tmp_path, keyword):
+    path = tmp_path / "local.txt"
+    path.write_text(
+        f"# model\n{keyword}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{keyword}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"
+    )
+    model = read_velocity_model(path)
+    assert model.top_depth_km == (0.0, 0.8)
+    assert model.vp_kmps == (3.32, 4.20)
+    assert model.density_gpcm3 == (2.7, 2.6)
+
+
+def test_read_nonlinloc_gradient(tmp_path):
+    path = tmp_path / "gradient.txt"
+    path.write_text("LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n")
+    model = read_velocity_model(path)
+    assert model.top_depth_km == (0.0, 1.0, 2.0, 3.0, 4.0)
+    np.testing.assert_allclose(model.vp_kmps, (3.75, 4.25, 4.75, 5.25, 6.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no layers"),
+        ("0 5.0\n", "line 1: 2 columns"),
+        ("0 5.0 2.9\n10 6.0 3.5 2.7\n", "line 2: 4 columns"),
+        ("0 5.0 2.9\nten 6.0 3.5\n", "line 2: not numbers"),
+        ("1.0 5.0 2.9\n", "first must be at or above sea level"),
+        ("-2 4.0 2.3\n-1 5.0 2.9\n", "first must be at or above sea level"),
+    ],
+)
+def test_unreadable_tables_say_where(tmp_path, text, message):
+    path = tmp_path / "bad.txt"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_velocity_model(path)
+
+
+@pytest.mark.realdata
+def test_read_the_local_model_of_a_real_network(shared_dir):
+    model = read_velocity_model(shared_dir / "realdata" / "coseismiq" / "velocity_model" / "local.txt")
+    assert len(model.top_depth_km) == 10
+    assert model.vp_kmps[0] == 3.32

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from obspy.core.inventory import Channel, Inventory, Site
+from obspy.core.inventory import Network as ObspyNetwork
+from obspy.core.inventory import Station as ObspyStation
+
+from fcn.geometry.network import Network, Station
+from fcn.geometry.projection import LocalFrame
+
+CSV = "network,station,latitude,longitude,elevation\nXX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "stations.csv"
+    path.write_text(text)
+    return path
+
+
+def obspy_station(code, latitude, longitude, elevation=10.0, location="00"):
+    channel = Channel("HHZ", location, latitude, longitude, elevation, 0.0)
+    return ObspyStation(code, latitude, longitude, elevation, channels=[channel], site=Site("somewhere"))
+
+
+def test_from_csv(tmp_path):
+    network = Network.from_csv(write(tmp_path, CSV))
+    assert [station.id for station in network] == ["XX.AAA", "XX.BBB"]
+    assert len(network) == 2
+    assert network.stations[1].elevation_m == -20
+
+
+def test_elevation_column_may_carry_its_unit(tmp_path):
+    network = Network.from_csv(write(tmp_path, CSV.replace("elevation", "Elevation_m")))
+    assert network.stations[0].elevation_m == 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("latitude", "lat", "no column latitude"),
+        ("32.5", "", "XX.AAA has no latitude_deg"),
+        ("100", "", "XX.AAA has no elevation_m"),
+        ("131.0", "nan", "XX.BBB has no longitude_deg"),
+        ("33.0", "133.0", "XX.BBB is off the globe"),
+        ("BBB", "AAA", "more than once: XX.AAA"),
+        ("XX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n", "", "at least one station"),
+    ],
+)
+def test_bad_csv_says_what_is_wrong(tmp_path, old, new, message):
+    with pytest.raises(ValueError, match=message):
+        Network.from_csv(write(tmp_path, CSV.replace(old, new)))
+
+
+def test_text_for_a_number_names_the_cell(tmp_path):
+    with pytest.raises(ValueError, match="north"):
+        Network.from_csv(write(tmp_path, CSV.replace("32.5", "north")))
+
+
+def test_from_inventory_merges_epochs():
+    places = (("AAA", 32.5, 130.5), ("BBB", 33.0, 131.0), ("AAA", 32.501, 130.5))
+    sites = [obspy_station(*place) for place in places]
+    network = Network.from_inventory(Inventory([ObspyNetwork("XX", sites)]))
+    assert [station.id for station in network] == ["XX.AAA", "XX.BBB"]
+    assert network.stations[0] == Station("XX", "AAA", "00", 32.501, 130.5, 10.0)
+
+
+def test_station_that_moved_between_epochs_is_refused():
+    sites = [obspy_station("AAA", 32.5, 130.5), obspy_station("AAA", 32.6, 130.5)]
+    with pytest.raises(ValueError, match=r"XX.AAA moved by 0.100 deg"):
+        Network.from_inventory(Inventory([ObspyNetwork("XX", sites)]))
+
+
+def test_inventory_station_without_coordinates_is_refused():
+    site = obspy_station("AAA", 32.5, 130.5)
+    site._latitude = None
+    with pytest.raises(ValueError, match=r"XX.AAA has no latitude_deg"):
+        Network.from_inventory(Inventory([ObspyNetwork("XX", [site])]))
+
+
+def test_local_positions_and_depth_sign():
+    high, low = Station("XX", "AAA", "", 32.0, 130.0, 800.0), Station("XX", "BBB", "", 32.0, 130.5, 0.0)
+    network = Network((high, low))
+    local_km = network.local_km(LocalFrame(32.0, 130.0))
+    np.testing.assert_allclose(local_km[0], [0, 0, -0.8], atol=1e-9)
+    assert local_km[1, 0] == pytest.approx(47.2, abs=0.1)
+    assert local_km[1, 2] == 0
+
+
+def test_centre_is_the_middle_even_across_the_date_line():
+    stations = (Station("XX", "AAA", "", -18.0, 179.0, 0.0), Station("XX", "BBB", "", -17.0, -179.0, 0.0))
+    latitude_deg, longitude_deg = Network(stations).centre()
+    assert latitude_deg == pytest.approx(-17.5, abs=0.01)
+    assert abs(longitude_deg) == pytest.approx(180, abs=0.01)
+
+
+@pytest.mark.realdata
+def test_real_station_list(shared_dir):
+    network = Network.from_csv(shared_dir / "realdata/coseismiq/station_inventory/stations.csv")
+    assert len(network) == 20
+    local_km = network.local_km(LocalFrame(*network.centre()))
+    assert np.abs(local_km[:, :2]).max() < 40
+    np.testing.assert_allclose(local_km[:, :2].mean(0), 0, atol=0.05)
