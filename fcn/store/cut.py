@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
@@ -15,7 +15,7 @@ from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.store.schema import StoreRecord
 from fcn.waveform.pick import Picker
-from fcn.waveform.preprocess import Bands, Chunk, PreprocessSpec
+from fcn.waveform.preprocess import Chunk, PreprocessSpec
 
 NOISE_GUARD_S = 0.5  # before P, kept out of noise records: a weak P may begin before it is picked
 
@@ -98,10 +98,16 @@ class Importer:
         frame = LocalFrame(quake.latitude_deg, quake.longitude_deg)
         station_km = Network((station,)).local_km(frame)
         east_km, north_km = station_km[0, :2]
+        distance_km, table = math.hypot(east_km, north_km), self.travel_times
+        if distance_km > table.max_distance_km or quake.depth_km > table.max_depth_km:
+            raise ValueError(
+                f"source {quake.depth_km:g} km deep and {distance_km:.0f} km away, beyond the travel-time table "
+                f"({table.max_depth_km:g} and {table.max_distance_km:g} km; option importer.table)"
+            )
         source_km = torch.tensor([[0.0, 0.0, quake.depth_km]], dtype=torch.float64)
-        times_s = self.travel_times.between(source_km.float(), torch.from_numpy(station_km).float())[0, 0]
+        times_s = table.between(source_km.float(), torch.from_numpy(station_km).float())[0, 0]
         azimuth_deg = math.degrees(math.atan2(east_km, north_km)) % 360.0
-        return Path(math.hypot(east_km, north_km), azimuth_deg, float(times_s[0]), float(times_s[1]))
+        return Path(distance_km, azimuth_deg, float(times_s[0]), float(times_s[1]))
 
     def records(
         self, origin: str, quake: Quake, station: Station, path: Path, chunk: Chunk, known: Arrivals
@@ -148,9 +154,21 @@ class Importer:
             half_s = self.picker.sta_s
             p_range_s = (known.p_s - half_s, known.p_s + half_s)
         p_range = ((p_range_s[0] - start_s) * rate_hz, (p_range_s[1] - start_s) * rate_hz)
-        narrow, _ = Bands(self.preprocess, 3).process(chunk.velocity_mps, chunk.valid)
-        p_sample, s_sample = self.picker.pick(narrow, rate_hz, s_minus_p_s, p_range)
+        p_sample, s_sample = self._pick(chunk, s_minus_p_s, p_range)
         return (p_sample if known.p_s is None else (known.p_s - start_s) * rate_hz), s_sample
+
+    def _pick(self, chunk: Chunk, s_minus_p_s: float, p_range: tuple[float, float]) -> tuple[float, float]:
+        """Picks in the longest stretch without a gap."""
+        first, last = longest_run(chunk.valid)
+        if last == first:
+            raise ValueError("no valid samples")
+        p_sample, s_sample = self.picker.pick(
+            chunk.velocity_mps[:, first:last],
+            self.preprocess.sampling_rate_hz,
+            s_minus_p_s,
+            (p_range[0] - first, p_range[1] - first),
+        )
+        return p_sample + first, s_sample + first
 
     def _cut(
         self, chunk: Chunk, p_sample: float, s_sample: float
@@ -202,6 +220,16 @@ def noise_record(
         s_arrival_sample=nan,
         origin=origin,
     )
+
+
+def longest_run(valid: Bool[np.ndarray, " time"]) -> tuple[int, int]:
+    """First and one past the last sample of the longest stretch of valid ones; equal where there is none."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], valid, [False])).astype(np.int8)))
+    if not edges.size:
+        return 0, 0
+    starts, ends = edges[::2], edges[1::2]
+    longest = int(np.argmax(ends - starts))
+    return int(starts[longest]), int(ends[longest])
 
 
 def rotate(zne: Float64[np.ndarray, "3 time"], azimuth_deg: float) -> Float64[np.ndarray, "3 time"]:

@@ -17,8 +17,8 @@ from fcn.waveform.sensor import Sensor, assemble
 ORIGIN = "knet"
 ASCII_NAME = re.compile(r"\.(NS|EW|UD)[12]?$")
 SURFACE, BOREHOLE = ("", "2"), ("1",)  # location codes given by `read_waveforms`
-# Origin times are written to the minute; what a picked P implies may be this far before or after it.
-MINUTE_S = (-60.0, 90.0)
+# Origin times are written to the minute: 30 picked records imply -9 to 60 s after it.
+MINUTE_S = (-15.0, 75.0)
 
 
 class KnetSource:

@@ -28,6 +28,7 @@ UNITS = {
     **dict.fromkeys(("cm/s**2", "cm/s^2", "cm/s2", "cmps2", "gal"), ("acceleration", 1e2)),
 }
 COUNTS = ("counts", "count")
+PADDING_S = 0.5  # constant in all three components: no ground stands still for so long
 PHASE_COLUMN = re.compile(r"trace_([ps])[gnb1]?_arrival_sample", re.IGNORECASE)
 
 
@@ -86,13 +87,32 @@ class SeisBenchSource:
             to_zne=np.eye(3)[:, ["ZNE".index(component) for component in self._components]],
         )
         # Times count from the record's first sample: absolute ones are optional in SeisBench.
-        chunk = sensor.stream(self.importer.preprocess).whole(0.0, samples)
+        chunk = sensor.stream(self.importer.preprocess).whole(0.0, without_padding(samples, rate_hz))
         if row.get("trace_category", "").lower() == "noise":
             return [_noise(row, chunk)]
         quake, station = _quake(row), _station(row)
         known = Arrivals(p_s=_phase_s(row, "p", rate_hz), s_s=_phase_s(row, "s", rate_hz))
         path = self.importer.path(quake, station)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
+
+
+def without_padding(
+    samples: Float64[np.ndarray, "component time"], rate_hz: float
+) -> Float64[np.ndarray, "component time"]:
+    """NaN where a record begins or ends with PADDING_S or more in which no component ever changes.
+
+    Many data sets pad short records; the padding's edge would pass for an onset.
+    """
+    moving = (np.diff(samples, axis=1) != 0.0).any(axis=0)
+    if not moving.any():
+        return np.full_like(samples, np.nan)
+    first, last = int(np.argmax(moving)), len(moving) - int(np.argmax(moving[::-1]))
+    out = samples.copy()
+    if first >= PADDING_S * rate_hz:
+        out[:, : first + 1] = np.nan
+    if len(moving) - last >= PADDING_S * rate_hz:
+        out[:, last:] = np.nan
+    return out
 
 
 def interpret_unit(

@@ -6,24 +6,31 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import signal
 
+HIGHPASS_ORDER = 2
 SHORTEST_AIC = 12  # samples on which a variance may rest
 POWER_FLOOR = 1e-12  # of the record's mean power: keeps log and quotient finite where a sensor is silent
+ONSET_GUARD_S = 0.2  # before an onset, kept out of the noise it is compared with
+
+Power = Float64[np.ndarray, "component time"]
 
 
 @dataclass(frozen=True)
 class Picker:
-    """Automatic picks on a causal band of Z, N, E.
+    """Automatic picks of the strongest earthquake in a record, on velocity above `highpass_hz`.
 
-    P: the vertical's power over `sta_s` rises by `p_ratio` over that of the `lta_s` before, refined by the
-    Akaike criterion (Maeda 1985, Zisin 38, 365-379). S: the horizontals' within the tolerance around P plus
-    the predicted S minus P, their power rising by `s_ratio` from one `sta_s` to the next. The first P that
-    has an S is taken: a trigger on S or on noise has none.
-    s_minus_p_tolerance_s and _fraction: of the prediction; the larger one counts.
+    A high-pass alone does not delay an onset, as the bands' upper edges do (0.1 s).
+    P: where the vertical's power over `sta_s` rises by `p_ratio` over that of the `lta_s` before; of several,
+    the one after which all components hold most over what was before, at least `contrast`. S: where the
+    horizontals' power over `sta_s` rises by `s_ratio`, not farther from P plus the predicted S minus P than
+    the tolerance (the larger of _s and _fraction of the prediction): a trigger on S or on noise has none.
+    Both refined by the Akaike criterion (Maeda 1985, Zisin 38, 365-379).
     """
 
+    highpass_hz: float
     sta_s: float
     lta_s: float
     p_ratio: float
+    contrast: float
     s_ratio: float
     s_minus_p_tolerance_s: float
     s_minus_p_tolerance_fraction: float
@@ -34,49 +41,59 @@ class Picker:
 
     def pick(
         self,
-        band: Float64[np.ndarray, "3 time"],
+        velocity_mps: Float64[np.ndarray, "3 time"],
         sampling_rate_hz: float,
         s_minus_p_s: float,
         p_range: tuple[float, float],
     ) -> tuple[float, float]:
-        """(P, S) in samples, P within `p_range` samples; ValueError says why there is none."""
-        power = band**2 + POWER_FLOOR * max(float((band**2).mean()), np.finfo(np.float64).tiny)
-        n_sta = round(self.sta_s * sampling_rate_hz)
-        vertical = rise(power[0], n_sta, round(self.lta_s * sampling_rate_hz))
-        first, last = max(int(p_range[0]), 0), min(int(np.ceil(p_range[1])) + 1, len(vertical))
-        peaks, _ = signal.find_peaks(vertical[first:last], height=self.p_ratio, distance=max(n_sta, 1))
-        if not len(peaks):
-            largest = vertical[first:last].max(initial=0.0)
-            raise ValueError(f"no P: power rises {largest:.1f} times at most, {self.p_ratio:g} are needed")
-        for peak in peaks + first:
-            p_sample = _onset(band[:1], peak - 3 * n_sta, peak + n_sta)
-            s_sample = self._pick_s(band, power, p_sample, s_minus_p_s, sampling_rate_hz)
-            if s_sample is not None:
-                return float(p_sample), float(s_sample)
-        raise ValueError(
-            f"{len(peaks)} onsets of P, none with an S {s_minus_p_s:.1f} "
-            f"+- {self.tolerance_s(s_minus_p_s):.1f} s later"
-        )
+        """(P, S) in samples of Z, N, E without gaps, P within `p_range`; ValueError says why none."""
+        sos = signal.butter(HIGHPASS_ORDER, self.highpass_hz, "highpass", fs=sampling_rate_hz, output="sos")
+        trace = signal.sosfilt(sos, velocity_mps - velocity_mps[:, :1])
+        power = trace**2
+        power += POWER_FLOOR * power.mean() + np.finfo(np.float64).tiny
+        p_sample = self._pick_p(trace, power, sampling_rate_hz, s_minus_p_s, p_range)
+        return float(p_sample), float(self._pick_s(trace, power, sampling_rate_hz, s_minus_p_s, p_sample))
 
-    def _pick_s(
-        self,
-        band: Float64[np.ndarray, "3 time"],
-        power: Float64[np.ndarray, "3 time"],
-        p_sample: int,
-        s_minus_p_s: float,
-        rate_hz: float,
-    ) -> int | None:
-        """S after this P, None where the horizontals do not rise as they should."""
+    def _pick_p(
+        self, trace: Power, power: Power, rate_hz: float, s_minus_p_s: float, p_range: tuple[float, float]
+    ) -> int:
+        n_sta, n_lta = round(self.sta_s * rate_hz), round(self.lta_s * rate_hz)
+        ratio = rise(power[0], n_sta, n_lta)
+        first, last = max(int(p_range[0]), 0), min(int(np.ceil(p_range[1])) + 1, len(ratio))
+        peaks, _ = signal.find_peaks(ratio[first:last], height=self.p_ratio, distance=n_sta)
+        if not len(peaks):
+            highest = ratio[first:last].max(initial=0.0)
+            raise ValueError(f"no P: power rises {highest:.1f} times at most, {self.p_ratio:g} are needed")
+        onsets = [_onset(trace[:1], int(peak) - 2 * n_sta, int(peak) + n_sta) for peak in peaks + first]
+        total = power.sum(axis=0)
+        n_event, n_guard = round((s_minus_p_s + 3.0 * self.sta_s) * rate_hz), round(ONSET_GUARD_S * rate_hz)
+        contrasts = [
+            _mean(total, onset, onset + n_event) / _mean(total, onset - n_lta, onset - n_guard)
+            for onset in onsets
+        ]
+        best = int(np.argmax(contrasts))
+        if contrasts[best] < self.contrast:
+            raise ValueError(
+                f"no P: the event has {contrasts[best]:.1f} times the noise, {self.contrast:g} are needed"
+            )
+        return onsets[best]
+
+    def _pick_s(self, trace: Power, power: Power, rate_hz: float, s_minus_p_s: float, p_sample: int) -> int:
         n_sta = round(self.sta_s * rate_hz)
         expected = p_sample + s_minus_p_s * rate_hz
         half = self.tolerance_s(s_minus_p_s) * rate_hz
-        first, last = max(int(expected - half), p_sample + n_sta), int(np.ceil(expected + half)) + 1
-        horizontal = power[1] + power[2]
-        ratio = rise(horizontal, n_sta, n_sta)[first:last]
+        # With S close behind P both windows must fit between them.
+        n_window = max(min(n_sta, round(0.4 * s_minus_p_s * rate_hz)), 4)
+        first = max(int(expected - half), p_sample + max(3, round(0.4 * s_minus_p_s * rate_hz)))
+        last = int(np.ceil(expected + half)) + 1
+        ratio = rise(power[1] + power[2], n_window, n_window)[first:last]
         if ratio.max(initial=0.0) < self.s_ratio:
-            return None
+            raise ValueError(
+                f"no S {s_minus_p_s:.1f} +- {half / rate_hz:.1f} s after P: power rises "
+                f"{ratio.max(initial=0.0):.1f} times at most, {self.s_ratio:g} are needed"
+            )
         peak = first + int(np.argmax(ratio))
-        onset = _onset(band[1:], max(peak - 2 * n_sta, p_sample + n_sta // 2), peak + n_sta)
+        onset = _onset(trace[1:], max(peak - n_window, p_sample + n_window // 2), peak + n_sta // 2)
         return onset if abs(onset - expected) <= half else peak
 
 
@@ -96,16 +113,19 @@ def rise(power: Float64[np.ndarray, " time"], n_after: int, n_before: int) -> Fl
     return np.where(enough, after / np.where(enough, before, 1.0), 0.0)
 
 
-def _onset(band: Float64[np.ndarray, "component time"], first: int, last: int) -> int:
-    """Sample where the two parts of band[first:last] differ most: least Akaike criterion, all components."""
-    first, last = max(first, 0), min(last, band.shape[1])
+def _mean(power: Float64[np.ndarray, " time"], first: int, last: int) -> float:
+    return float(power[max(first, 0) : max(last, 1)].mean())
+
+
+def _onset(trace: Power, first: int, last: int) -> int:
+    """Sample where the two parts of trace[first:last] differ most: least Akaike criterion, all components."""
+    first, last = max(first, 0), min(last, trace.shape[1])
     if last - first < SHORTEST_AIC:
         return last
-    piece = band[:, first:last]
-    n = piece.shape[1]
+    squares = np.cumsum(trace[:, first:last] ** 2, axis=1)
+    n = squares.shape[1]
     k = np.arange(3, n - 3)
-    squares = np.concatenate((np.zeros((len(piece), 1)), np.cumsum(piece**2, axis=1)), axis=1)
     floor = POWER_FLOOR * squares[:, -1:] / n + np.finfo(np.float64).tiny
-    before = squares[:, k] / k + floor
-    after = (squares[:, -1:] - squares[:, k]) / (n - k) + floor
+    before = squares[:, k - 1] / k + floor
+    after = (squares[:, -1:] - squares[:, k - 1]) / (n - k) + floor
     return first + int(k[np.argmin((k * np.log(before) + (n - k) * np.log(after)).sum(axis=0))])
