@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from fcn.report.style import data_uri
 from fcn.report.table import Table
 
+_CSS_PX_PER_IN = 96
 _SHEET = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; color: #1a1a1a; background: #fff;
@@ -21,9 +22,10 @@ p { max-width: 46rem; margin: .4rem 0 .8rem; }
         font-weight: 600; font-size: .85rem; letter-spacing: .02em; }
 .simulated { color: #a34700; } .recorded { color: #00619a; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; margin: .4rem 0 1rem; }
-th { border-bottom: 1.5px solid #1a1a1a; font-weight: 600; vertical-align: bottom; }
-th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums;
+        margin: .4rem 0 1rem; }
+th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap; }
+th { border-bottom: 1.5px solid #1a1a1a; font-weight: 600; vertical-align: bottom; white-space: normal; }
 th.left, td.left { text-align: left; }
 td.left:last-child { white-space: normal; }
 tbody tr:nth-child(even) { background: #f5f6f7; }
@@ -58,7 +60,8 @@ class Page:
     def figure(self, figure: Figure, alternative: str, caption: str = "") -> None:
         """A figure, embedded; the alternative text is read where it cannot be seen."""
         note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        image = f'<img src="{data_uri(figure)}" alt="{html.escape(alternative)}">'
+        width_px = round(figure.get_figwidth() * _CSS_PX_PER_IN)  # type keeps its size from figure to figure
+        image = f'<img src="{data_uri(figure)}" width="{width_px}" alt="{html.escape(alternative)}">'
         self.parts.append(f"<figure>{image}{note}</figure>")
 
     def write(self, path: Path) -> None:

@@ -7,11 +7,15 @@ distinction that colour makes.
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK = "#1a1a1a"
 GREY = "#8c8c8c"
@@ -29,7 +33,7 @@ P_COLOUR, S_COLOUR = BLUE, VERMILION
 CATALOGUED_COLOUR, DECLARED_COLOUR, FALSE_COLOUR = BLUE, VERMILION, PURPLE
 
 RESOLUTION_DPI = 160
-_RULES = {
+_RULES: Any = {  # the names matplotlib allows differ by version
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
     "font.size": 8.5,
     "axes.titlesize": 9.5,
@@ -40,7 +44,7 @@ _RULES = {
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "grid.color": PALE,
     "grid.linewidth": 0.5,
     "legend.fontsize": 7.5,
@@ -64,9 +68,23 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
+def legend_above(axes: Axes) -> None:
+    """Legend on the line of the title, right: never on the data."""
+    if axes.get_legend_handles_labels()[0]:
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        axes.legend(ncols=5, columnspacing=1.2, handletextpad=0.5, **place)
+
+
 def letter(axes: Axes, name: str, title: str) -> None:
     """Panel letter and title."""
     axes.set_title(f"{name}  {title}")
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """1, 2, 5 x 10^n, written out, on a logarithmic axis of few decades."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_png(figure: Figure, path: Path) -> None:

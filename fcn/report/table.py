@@ -28,9 +28,9 @@ class Table:
 
     def to_rich(self) -> RichTable:
         """For the terminal."""
-        table = RichTable(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = RichTable(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for i, name in enumerate(self.header):
-            table.add_column(name, justify="left" if i in self.left else "right")
+            table.add_column(name, justify="left" if i in self.left else "right", no_wrap=i == 0)
         for row in self.rows:
             table.add_row(*row)
         return table

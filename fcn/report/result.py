@@ -1,0 +1,191 @@
+"""The tables of a test: beside Wei et al. (2026), against elapsed time, by class, event by event, misses."""
+
+import datetime
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcn.catalogue.event import Event
+from fcn.metrics.breakdown import Class, by_magnitude, by_overlap, by_snr
+from fcn.metrics.matching import epicentre_offset_km
+from fcn.metrics.score import MOMENTS, Score
+from fcn.report.outcome import Outcome
+from fcn.report.table import ABSENT, Table, number
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures of Wei, Zhang & Yang (2026), Acta Seismologica Sinica 48(2):355-373, abstract.
+
+    Real data: continuous streams of 12 stations, first hour after the Mw 6.2 Kumamoto earthquake of
+    2016-04-14 12:26:34 UTC.
+    """
+
+    citation: str = "Wei et al. 2026"
+    data: str = "60 min, 12 stations"
+    n_catalogued: int = 179
+    n_matched: int = 69
+    alarm_latency_s: str = "4.4 to 6.4"
+    epicentre_rmse_km: str = "3.409"
+    depth_rmse_km: str = "3.787"
+
+    @property
+    def recall(self) -> str:
+        """As they count it: located / catalogued."""
+        return f"{self.n_matched} of {self.n_catalogued} = {self.n_matched / self.n_catalogued:.1%}"
+
+
+WEI_2026 = Published()
+_MOMENT_NAMES = {"": "final", "_at_alarm": "at alarm"}
+_LOCATION_COLUMNS = (  # header, key of metrics.json, decimals
+    ("n", "n", 0),
+    ("RMSE (km)", "epicentre_rmse_km", 2),
+    ("median", "epicentre_p50_km", 2),
+    ("90 %", "epicentre_p90_km", 2),
+    ("> 10 km", "epicentre_share_over_10km", 2),
+    ("depth RMSE", "depth_rmse_km", 2),
+    ("bias", "depth_bias_km", 2),
+    ("magn. MAE", "magnitude_mae", 2),
+    ("bias", "magnitude_bias", 2),
+)
+
+
+def kind_of_data(outcome: Outcome) -> str:
+    """`simulated` or `real`, said of every result."""
+    return "simulated" if outcome.sequence.simulated else "real"
+
+
+def result_table(outcome: Outcome) -> Table:
+    """Our figures beside the published ones, which are of real data whatever ours are."""
+    score, published = outcome.score, WEI_2026
+    minutes = (outcome.sequence.end_time_s - outcome.sequence.start_time_s) / 60
+    n_stations = len(outcome.sequence.network)
+    rows = (
+        ("data", f"{minutes:.0f} min, {n_stations} stations", published.data),
+        ("found of catalogued", _recall(score), published.recall),
+        ("false alarms per hour", number(score["false_alarms_per_hour"], 1), ABSENT),
+        ("alarm after P (s), range", _range(score), published.alarm_latency_s),
+        ("alarm after P (s), median", number(score["alarm_latency_s_p50"]), ABSENT),
+        ("epicentre RMSE (km)", number(score["epicentre_rmse_km"], 3), published.epicentre_rmse_km),
+        ("epicentre median (km)", number(score["epicentre_p50_km"], 3), ABSENT),
+        ("epicentre 90 % (km)", number(score["epicentre_p90_km"], 3), ABSENT),
+        ("depth RMSE (km)", number(score["depth_rmse_km"], 3), published.depth_rmse_km),
+        ("depth bias (km, + deep)", number(score["depth_bias_km"], 3), ABSENT),
+        ("magnitude MAE", number(score["magnitude_mae"]), ABSENT),
+        ("magnitude bias", number(score["magnitude_bias"]), ABSENT),
+        ("window (ms), median", number(score["compute_ms_per_window_p50"], 1), ABSENT),
+        ("window (ms), 99 %", number(score["compute_ms_per_window_p99"], 1), ABSENT),
+    )
+    header = ("", f"this run ({kind_of_data(outcome)})", f"{published.citation} (real)")
+    return Table(f"{outcome.name}, beside {published.citation}", header, rows)
+
+
+def moment_table(outcome: Outcome) -> Table:
+    """Location and magnitude as they were known at each moment."""
+    rows = []
+    for moment in (*MOMENTS[1:], ""):
+        name = _MOMENT_NAMES.get(moment, "P + " + moment.removeprefix("_at_").removesuffix("s") + " s")
+        values = [_at(outcome.score, key, moment) for _, key, _ in _LOCATION_COLUMNS]
+        digits = [digits for _, _, digits in _LOCATION_COLUMNS]
+        rows.append((name, *(number(v, d) for v, d in zip(values, digits, strict=True))))
+    header = ("", *(name for name, _, _ in _LOCATION_COLUMNS))
+    return Table(f"{outcome.name}: what was known when", header, tuple(rows))
+
+
+def class_table(outcome: Outcome) -> Table:
+    """Recall and errors by magnitude, by signal to noise at the third station, by overlap."""
+    of = (outcome.declared, outcome.catalogue, outcome.matching)
+    classes: list[Class] = [*by_magnitude(*of), *by_snr(*of, outcome.snr), *by_overlap(*of)]
+    rows = tuple(
+        (
+            each.label,
+            f"{each.n_matched} of {each.n_catalogued}",
+            f"{each.recall:.0%}",
+            number(each.epicentre_p50_km),
+            number(each.magnitude_bias),
+            number(each.alarm_latency_s_p50, 1),
+        )
+        for each in classes
+    )
+    header = ("class", "found", "recall", "epicentre median (km)", "magnitude bias", "alarm median (s)")
+    return Table(f"{outcome.name}: by class of event", header, rows)
+
+
+def event_table(outcome: Outcome) -> Table:
+    """Every declared event, in order of its alarm."""
+    true_of = {each.event_id: true for each, true in outcome.pairs}
+    rows = []
+    for each in sorted(outcome.declared, key=lambda declared: declared.alarm.now_s):
+        event, true = each.final.event, true_of.get(each.event_id)
+        rows.append(
+            (
+                each.event_id,
+                utc(event.origin_time_s),
+                f"{event.latitude_deg:.3f}",
+                f"{event.longitude_deg:.3f}",
+                _with_uncertainty(event.depth_km, event.depth_uncertainty_km),
+                _with_uncertainty(event.magnitude, event.magnitude_uncertainty),
+                utc(each.alarm.now_s)[11:],
+                str(len(each.updates)),
+                *_beside_truth(each.alarm.now_s, event, true),
+            )
+        )
+    header = (
+        *("declared", "origin time (UTC)", "latitude (°)", "longitude (°)", "depth (km)", "magnitude"),
+        *("alarm (UTC)", "updates", "catalogued", "M cat.", "alarm after P (s)", "epicentre off (km)"),
+    )
+    return Table(f"{outcome.name}: declared events, final", header, tuple(rows), left=(0, 1, 8))
+
+
+def miss_table(outcome: Outcome) -> Table:
+    """Every catalogued event that was not found, with the reason and what else is known."""
+    rows = tuple(
+        (
+            miss.event.event_id,
+            utc(miss.event.origin_time_s),
+            number(miss.event.magnitude, 1),
+            number(miss.event.depth_km, 1),
+            str(miss.reason),
+            miss.detail,
+        )
+        for miss in outcome.misses
+    )
+    header = ("catalogued", "origin time (UTC)", "magnitude", "depth (km)", "reason", "what is known")
+    return Table(f"{outcome.name}: misses", header, rows, left=(0, 1, 4, 5))
+
+
+def utc(time_s: float) -> str:
+    """ISO 8601 to the tenth of a second, rounded."""
+    rounded = datetime.datetime.fromtimestamp(round(time_s * 10) / 10, datetime.UTC)
+    return rounded.strftime("%Y-%m-%d %H:%M:%S.%f")[:-5]
+
+
+def _at(score: Score, key: str, moment: str) -> float | int | bool | None:
+    if key == "n" and not moment:
+        return score["n_matched"]
+    return score[f"{key}{moment}"]
+
+
+def _recall(score: Score) -> str:
+    if score["recall"] is None:
+        return ABSENT if score["n_catalogued"] is None else "none catalogued"
+    return f"{score['n_matched']} of {score['n_catalogued']} = {score['recall']:.1%}"
+
+
+def _range(score: Score) -> str:
+    low, high = score["alarm_latency_s_min"], score["alarm_latency_s_max"]
+    return ABSENT if low is None or high is None else f"{low:.1f} to {high:.1f}"
+
+
+def _with_uncertainty(value: float | None, uncertainty: float | None) -> str:
+    text = number(value, 1)
+    return text if value is None or uncertainty is None else f"{text} ± {uncertainty:.1f}"
+
+
+def _beside_truth(alarm_now_s: float, event: Event, true: Event | None) -> Items[str]:
+    if true is None:
+        return ("none", ABSENT, ABSENT, ABSENT)
+    latency_s = None if true.first_p_time_s is None else alarm_now_s - true.first_p_time_s
+    off_km = float(np.hypot(*epicentre_offset_km([event], [true])[0]))
+    return (true.event_id, number(true.magnitude, 1), number(latency_s, 1), number(off_km, 1))
