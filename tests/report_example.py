@@ -48,7 +48,7 @@ def make_catalogue(rng, n_events, duration_s):
     ]  # fmt: skip
 
 
-def make_sequence(seed=3, n_events=14, duration_s=420.0, catalogue=True):
+def make_sequence(seed=3, n_events=10, duration_s=240.0, catalogue=True):
     """Sequence of double-onset wavelets on noise; first P times in the catalogue are true."""
     rng = np.random.default_rng(seed)
     network, n_samples = make_network(rng), round(duration_s * RATE_HZ)

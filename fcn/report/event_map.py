@@ -29,7 +29,8 @@ _LEAST_DEPTH_KM, _DEPTH_SHARE = (
     15.0,
     0.6,
 )  # sections: at least this deep, at most this share of the map's width
-_LEGEND_MAGNITUDES = (2, 4, 6)
+_LEGEND_MAGNITUDES = (2.0, 4.0, 6.0)
+_DECLARED_SHARE = 0.3  # of the area of a catalogued event, which a declared one may lie on
 _LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 
 
@@ -218,8 +219,8 @@ _FALSE: dict[str, object] = {"marker": "x", "color": FALSE_COLOUR, "linewidths":
 
 
 def _areas(events: Items[Event], look: dict[str, object]) -> list[float]:
-    """A declared event is drawn smaller than the same catalogued one, which it may lie on."""
-    share = 0.3 if look is _DECLARED else 1.0
+    """Marker areas, square points."""
+    share = _DECLARED_SHARE if look is _DECLARED else 1.0
     return [share * _diameter_pt(event.magnitude) ** 2 for event in events]
 
 
@@ -247,7 +248,8 @@ def _draw_legend(corner: Axes, outcome: Outcome) -> None:
         ]
     else:
         handles.append(handle("declared, final", _DECLARED, 6))
-    handles += [handle(f"M {m}", _FOUND, _diameter_pt(m)) for m in _LEGEND_MAGNITUDES]
+    sized, share = (_FOUND, 1.0) if outcome.has_catalogue else (_DECLARED, _DECLARED_SHARE**0.5)
+    handles += [handle(f"M {m:g}", sized, share * _diameter_pt(m)) for m in _LEGEND_MAGNITUDES]
     corner.legend(handles=handles, loc="upper left", borderaxespad=0, labelspacing=0.55)
 
 

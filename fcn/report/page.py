@@ -4,9 +4,7 @@ import html
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from fcn.report.style import data_uri
+from fcn.report.style import Picture
 from fcn.report.table import Table
 
 _CSS_PX_PER_IN = 96
@@ -20,7 +18,7 @@ p { max-width: 46rem; margin: .4rem 0 .8rem; }
 .lead { color: #555; }
 .flag { display: inline-block; padding: .05rem .55rem; border: 1.5px solid currentColor; border-radius: .3rem;
         font-weight: 600; font-size: .85rem; letter-spacing: .02em; }
-.simulated { color: #a34700; } .recorded { color: #00619a; }
+.warn { color: #a34700; } .good { color: #00619a; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums;
         margin: .4rem 0 1rem; }
@@ -57,11 +55,11 @@ class Page:
         """A table; wide ones scroll in their own frame."""
         self.parts.append(f'<div class="scroll">{table.to_html()}</div>')
 
-    def figure(self, figure: Figure, alternative: str, caption: str = "") -> None:
+    def picture(self, picture: Picture, alternative: str, caption: str = "") -> None:
         """A figure, embedded; the alternative text is read where it cannot be seen."""
         note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-        width_px = round(figure.get_figwidth() * _CSS_PX_PER_IN)  # type keeps its size from figure to figure
-        image = f'<img src="{data_uri(figure)}" width="{width_px}" alt="{html.escape(alternative)}">'
+        width_px = round(picture.width_in * _CSS_PX_PER_IN)  # type keeps its size from figure to figure
+        image = f'<img src="{picture.data_uri}" width="{width_px}" alt="{html.escape(alternative)}">'
         self.parts.append(f"<figure>{image}{note}</figure>")
 
     def write(self, path: Path) -> None:

@@ -38,6 +38,7 @@ class Published:
 
 WEI_2026 = Published()
 _MOMENT_NAMES = {"": "final", "_at_alarm": "at alarm"}
+_N_OWN_COLUMNS = 8  # of the table of events; the rest compares with the catalogue
 _LOCATION_COLUMNS = (  # header, key of metrics.json, decimals
     ("n", "n", 0),
     ("RMSE (km)", "epicentre_rmse_km", 2),
@@ -63,6 +64,7 @@ def result_table(outcome: Outcome) -> Table:
     n_stations = len(outcome.sequence.network)
     rows = (
         ("data", f"{minutes:.0f} min, {n_stations} stations", published.data),
+        ("declared", number(score["n_declared"]), ABSENT),
         ("found of catalogued", _recall(score), published.recall),
         ("false alarms per hour", number(score["false_alarms_per_hour"], 1), ABSENT),
         ("alarm after P (s), range", _range(score), published.alarm_latency_s),
@@ -131,11 +133,13 @@ def event_table(outcome: Outcome) -> Table:
                 *_beside_truth(each.alarm.now_s, event, true),
             )
         )
-    header = (
+    header: tuple[str, ...] = (
         *("declared", "origin time (UTC)", "latitude (°)", "longitude (°)", "depth (km)", "magnitude"),
         *("alarm (UTC)", "updates", "catalogued", "M cat.", "alarm after P (s)", "epicentre off (km)"),
     )
-    return Table(f"{outcome.name}: declared events, final", header, tuple(rows), left=(0, 1, 8))
+    if not outcome.has_catalogue:
+        header, rows = header[:_N_OWN_COLUMNS], [row[:_N_OWN_COLUMNS] for row in rows]
+    return Table(f"{outcome.name}: declared events, final", header, tuple(rows), left=(0, 1, _N_OWN_COLUMNS))
 
 
 def miss_table(outcome: Outcome) -> Table:

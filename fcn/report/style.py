@@ -6,6 +6,7 @@ distinction that colour makes.
 
 import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,26 @@ def plain_log_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure, with its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=RESOLUTION_DPI)
+@dataclass(frozen=True)
+class Picture:
+    """A figure drawn once, for a page and for a file."""
 
+    png: bytes
+    width_in: float
 
-def data_uri(figure: Figure) -> str:
-    """A figure as the src of an <img>, so that a page needs no other file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=RESOLUTION_DPI)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    @classmethod
+    def of(cls, figure: Figure) -> "Picture":
+        """Draw a figure."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=RESOLUTION_DPI)
+        return cls(buffer.getvalue(), float(figure.get_figwidth()))
+
+    def write(self, path: Path) -> None:
+        """Write the PNG, with its folder."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.png)
+
+    @property
+    def data_uri(self) -> str:
+        """The src of an <img> that needs no other file."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()

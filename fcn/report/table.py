@@ -2,7 +2,6 @@
 
 import csv
 import html
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +60,3 @@ def number(value: float | int | bool | None, digits: int = 2) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:.{digits}f}"
-
-
-def columns_with_content(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """Indices of the columns where any row says something."""
-    return [i for i in range(len(header)) if any(row[i] not in ("", ABSENT) for row in rows)]

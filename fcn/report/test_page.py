@@ -24,7 +24,7 @@ from fcn.report.result import (
     result_table,
     utc,
 )
-from fcn.report.style import save_png
+from fcn.report.style import Picture
 from fcn.report.timeline import timeline
 
 
@@ -46,10 +46,10 @@ def write_test_report(
     outcome = judge(sequence, declared, score, estimates, tolerance)
     page = Page(f"Test on {outcome.name}")
     _introduce(page, outcome, tolerance)
-    figures = _figures(outcome)
-    for name, (figure, _) in figures.items():
-        save_png(figure, folder / "figures" / f"{name}.png")
-    _fill(page, outcome, figures)
+    pictures = {name: (Picture.of(figure), caption) for name, (figure, caption) in _figures(outcome).items()}
+    for name, (picture, _) in pictures.items():
+        picture.write(folder / "figures" / f"{name}.png")
+    _fill(page, outcome, pictures)
     path = folder / "report.html"
     page.write(path)
     console = console or Console()
@@ -63,7 +63,7 @@ def write_test_report(
 def _introduce(page: Page, outcome: Outcome, tolerance: MatchTolerance) -> None:
     sequence = outcome.sequence
     kind = kind_of_data(outcome)
-    page.flag(f"{kind} data", "simulated" if kind == "simulated" else "recorded")
+    page.flag(f"{kind} data", "warn" if kind == "simulated" else "good")
     page.text(
         f"{len(sequence.network)} stations, {utc(sequence.start_time_s)} to {utc(sequence.end_time_s)} UTC, "
         "replayed as if live: nothing after the end of a window is seen by it.",
@@ -106,7 +106,7 @@ def _figures(outcome: Outcome) -> dict[str, tuple[Figure, str]]:
     return figures
 
 
-def _fill(page: Page, outcome: Outcome, figures: dict[str, tuple[Figure, str]]) -> None:
+def _fill(page: Page, outcome: Outcome, pictures: dict[str, tuple[Picture, str]]) -> None:
     titles = {
         "map": "Where",
         "record_section": "What had been recorded when the alarm came",
@@ -115,9 +115,9 @@ def _fill(page: Page, outcome: Outcome, figures: dict[str, tuple[Figure, str]]) 
     }
     page.heading("Result")
     page.table(result_table(outcome))
-    for name, (figure, caption) in figures.items():
+    for name, (picture, caption) in pictures.items():
         page.heading(titles[name])
-        page.figure(figure, f"{titles[name]}: {outcome.name}", caption)
+        page.picture(picture, f"{titles[name]}: {outcome.name}", caption)
     if outcome.has_catalogue:
         page.heading("What was known when")
         page.text(

@@ -86,7 +86,8 @@ def _draw_events(axes: Axes, outcome: Outcome) -> None:
     missed = [miss.event for miss in outcome.misses]
     declared = [each.final.event for each, _ in outcome.pairs]
     unmatched = [each.final.event for each in outcome.unmatched]
-    unknown = "unmatched" if outcome.has_catalogue else "no catalogue"
+    own: dict[str, Any] = {"marker": "D", "color": DECLARED_COLOUR, "markersize": 3.5}
+    other: dict[str, Any] = {"marker": "x", "color": FALSE_COLOUR} if outcome.has_catalogue else own
     groups: list[tuple[list[Event], str, dict[str, Any]]] = [
         (found, "catalogued, found", {"marker": "o", "color": CATALOGUED_COLOUR, "alpha": 0.5}),
         (
@@ -94,8 +95,8 @@ def _draw_events(axes: Axes, outcome: Outcome) -> None:
             "catalogued, missed",
             {"marker": "o", "color": CATALOGUED_COLOUR, "markerfacecolor": "none"},
         ),
-        (declared, "declared", {"marker": "D", "color": DECLARED_COLOUR, "markersize": 3.5}),
-        (unmatched, f"declared, {unknown}", {"marker": "x", "color": FALSE_COLOUR}),
+        (declared, "declared", own),
+        (unmatched, "declared, unmatched" if outcome.has_catalogue else "declared", other),
     ]
     for events, label, look in groups:
         # An event without a magnitude is shown at the foot of the panel.
