@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,6 +16,7 @@ Report = Callable[[str, str, str], None]
 REASONS_SHOWN = 12
 
 
+@runtime_checkable
 class RecordSource(Protocol):
     """Where records come from."""
 

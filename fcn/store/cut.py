@@ -101,8 +101,8 @@ class Importer:
         distance_km, table = math.hypot(east_km, north_km), self.travel_times
         if distance_km > table.max_distance_km or quake.depth_km > table.max_depth_km:
             raise ValueError(
-                f"source {quake.depth_km:g} km deep and {distance_km:.0f} km away, beyond the travel-time table "
-                f"({table.max_depth_km:g} and {table.max_distance_km:g} km; option importer.table)"
+                f"source {quake.depth_km:g} km deep and {distance_km:.0f} km away, beyond the travel-time "
+                f"table ({table.max_depth_km:g} and {table.max_distance_km:g} km; option importer.table)"
             )
         source_km = torch.tensor([[0.0, 0.0, quake.depth_km]], dtype=torch.float64)
         times_s = table.between(source_km.float(), torch.from_numpy(station_km).float())[0, 0]

@@ -2,33 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 import obspy
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
 
+from fcn.geometry.network import Station as Site
 from fcn.waveform.response import Sensitivity
 
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
-
-
-class Site(Protocol):
-    """Where a station stands; `fcn.geometry.network.Station` is one."""
-
-    @property
-    def network(self) -> str: ...  # noqa: D102
-    @property
-    def code(self) -> str: ...  # noqa: D102
-    @property
-    def latitude_deg(self) -> float: ...  # noqa: D102
-    @property
-    def longitude_deg(self) -> float: ...  # noqa: D102
-    @property
-    def elevation_m(self) -> float: ...  # noqa: D102
 
 
 def make_inventory(

@@ -57,8 +57,16 @@ def _read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
             raise ValueError(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
         if "knet" in trace.stats:
+            _check_nied_length(trace, name)
             _name_nied_channel(trace)
     return stream
+
+
+def _check_nied_length(trace: obspy.Trace, name: str) -> None:
+    """NIED's text has no end mark: only its header tells that samples are missing."""
+    expected = round(trace.stats.knet.duration * trace.stats.sampling_rate)
+    if trace.stats.npts != expected:
+        raise ValueError(f"{name} is truncated: {trace.stats.npts} of {expected} samples; fetch it again")
 
 
 def _name_nied_channel(trace: obspy.Trace) -> None:

@@ -1,0 +1,123 @@
+"""SDS archives and sequence folders: what goes in comes out, whole or not at all."""
+
+import numpy as np
+import obspy
+import pytest
+import yaml
+from made_networks import START_S, make_network, make_trace
+
+from fcn.catalogue.event import Catalogue, Event
+from fcn.catalogue.io import PhasePick, read_quakeml
+from fcn.waveform.archive import read_sds, write_sds
+from fcn.waveform.folder import Description, read_description, write_sequence_folder
+
+MIDNIGHT_S = 1_460_678_400.0  # 2016-04-15
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.float64])
+def test_counts_survive_a_midnight(tmp_path, dtype):
+    data = np.random.default_rng(0).integers(-(2**23), 2**23, 2000).astype(dtype)
+    files = write_sds(obspy.Stream([make_trace("XX.A.00.HHZ", data, start_s=MIDNIGHT_S - 5.0)]), tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in files] == [
+        f"2016/XX/A/HHZ.D/XX.A.00.HHZ.D.2016.{day}" for day in (105, 106)
+    ]
+    assert obspy.read(files[1])[0].stats.starttime.timestamp == MIDNIGHT_S
+    again = read_sds(tmp_path).merge()
+    assert len(again) == 1
+    np.testing.assert_array_equal(again[0].data, data)
+    assert again[0].stats.starttime.timestamp == MIDNIGHT_S - 5.0
+
+
+def test_only_what_is_wanted_is_read(tmp_path):
+    _, stream, _ = make_network(3)
+    write_sds(stream, tmp_path)
+    found = read_sds(tmp_path, {"XX.S01"}, START_S + 10.0, START_S + 20.0)
+    assert {trace.stats.station for trace in found} == {"S01"}
+    assert {trace.stats.npts for trace in found} == {1001}
+    with pytest.raises(FileNotFoundError, match=r"no miniSEED of XX.S09 in the SDS archive"):
+        read_sds(tmp_path, {"XX.S09"})
+    with pytest.raises(FileNotFoundError, match="between 2016-04-17"):
+        read_sds(tmp_path, None, MIDNIGHT_S + 2e5, MIDNIGHT_S + 3e5)
+    with pytest.raises(FileNotFoundError):
+        read_sds(tmp_path, None, 0.0, 1000.0)
+
+
+def test_an_archive_is_not_overwritten(tmp_path):
+    _, stream, _ = make_network(1)
+    write_sds(stream, tmp_path)
+    with pytest.raises(FileExistsError, match="into an empty folder"):
+        write_sds(stream, tmp_path)
+
+
+def test_a_sequence_folder_holds_all_parts(tmp_path):
+    _, stream, inventory = make_network(2)
+    event = Event("e1", START_S + 5.0, 32.7, 130.8, 10.0, 3.0, "Mw")
+    picks = {"e1": [PhasePick("XX", "S00", "P", START_S + 8.0)]}
+    stated = {"name": "two", "simulated": True, "half_width_km": [30.0, 40.0], "stations": ["XX.S00"]}
+    write_sequence_folder(tmp_path / "s", stream, inventory, Catalogue("c", (event,)), picks, **stated)
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == [
+        "catalogue.xml",
+        "sequence.yaml",
+        "stations.xml",
+        "waveforms",
+    ]
+    assert read_quakeml(tmp_path / "s" / "catalogue.xml").events[0].first_p_time_s == START_S + 8.0
+    assert read_description(tmp_path / "s") == Description(**stated)
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    _, stream, inventory = make_network(1)
+    event = Event("no good id", START_S, 32.7, 130.8, 10.0, 3.0, "Mw")
+    with pytest.raises(ValueError, match="cannot be written to QuakeML"):
+        write_sequence_folder(tmp_path / "s", stream, inventory, Catalogue("c", (event,)))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "s.partial").mkdir()
+    write_sequence_folder(tmp_path / "s", stream, inventory)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+    with pytest.raises(FileExistsError, match="give another folder"):
+        write_sequence_folder(tmp_path / "s", stream, inventory)
+
+
+def test_no_description_says_nothing(tmp_path):
+    assert read_description(tmp_path) == Description()
+    (tmp_path / "sequence.yaml").write_text("")
+    assert read_description(tmp_path) == Description()
+
+
+def test_times_need_no_quotes(tmp_path):
+    (tmp_path / "sequence.yaml").write_text("span: {start: 2016-04-14 12:20:00, end: 2016-04-14T13:30:00}\n")
+    span = read_description(tmp_path).span
+    assert [obspy.UTCDateTime(span[key]).timestamp for key in ("start", "end")] == [
+        1460636400.0,
+        1460640600.0,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (
+            {"centre": {"latitude_deg": 1.0, "longitude_deg": 2.0}, "colour": 1},
+            "unknown key colour; known are name",
+        ),
+        ({"centre": {"latitude": 1.0}}, "centre needs exactly latitude_deg, longitude_deg"),
+        ({"span": {"start": "2016-04-14"}}, "span needs exactly start, end"),
+        ({"span": "2016"}, "span needs exactly"),
+        ({"half_width_km": [10.0]}, "half_width_km needs two positive values"),
+        ({"half_width_km": [10.0, -1.0]}, "half_width_km needs two positive values"),
+    ],
+)
+def test_wrong_descriptions_are_refused(tmp_path, stated, message):
+    (tmp_path / "sequence.yaml").write_text(yaml.safe_dump(stated))
+    with pytest.raises(ValueError, match=rf"sequence\.yaml: {message}"):
+        read_description(tmp_path)
+    _, stream, inventory = make_network(1, seconds=2.0)
+    with pytest.raises(ValueError, match=message):
+        write_sequence_folder(tmp_path / "s", stream, inventory, **stated)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_list_is_no_description(tmp_path):
+    (tmp_path / "sequence.yaml").write_text("- name\n")
+    with pytest.raises(ValueError, match="must be a mapping"):
+        read_description(tmp_path)

@@ -1,0 +1,88 @@
+"""Files are read as what they are, or refused by name."""
+
+import gzip
+
+import numpy as np
+import obspy
+import pytest
+from nied_files import COUNTS_PER_MPS2, START_S, write_nied
+
+from fcn.waveform.read import read_waveforms
+
+COUNTS = np.arange(1000, dtype=np.int64) - 125_303
+
+
+@pytest.mark.parametrize("suffix", ["mseed", "sac"])
+def test_miniseed_and_sac(tmp_path, suffix):
+    trace = obspy.Trace(COUNTS.astype(np.float32))
+    trace.stats.update({"network": "XX", "station": "ABC", "channel": "HHZ", "sampling_rate": 50.0})
+    trace.write(str(tmp_path / f"a.{suffix}"), format=suffix.upper())
+    found = read_waveforms([tmp_path / f"a.{suffix}"])
+    assert found[0].id == "XX.ABC..HHZ"
+    np.testing.assert_array_equal(found[0].data, COUNTS)
+
+
+def test_kiknet_archive_tells_surface_from_borehole(tmp_path):
+    by_direction = {key: COUNTS + i for i, key in enumerate(("NS1", "EW1", "UD1", "NS2", "EW2", "UD2"))}
+    found = read_waveforms([write_nied(tmp_path, "FKOH061607011440", by_direction, archive=True)])
+    assert sorted(trace.id for trace in found) == [
+        f"BO.FKOH06.{sensor}.HN{component}" for sensor in "12" for component in "ENZ"
+    ]
+    east = found.select(id="BO.FKOH06.2.HNE")[0]
+    np.testing.assert_array_equal(east.data, COUNTS + 4)
+    assert east.stats.starttime.timestamp == START_S
+    assert 1.0 / east.stats.calib == pytest.approx(COUNTS_PER_MPS2)
+
+
+def test_knet_files_have_one_sensor(tmp_path):
+    folder = write_nied(tmp_path, "GIF004", {"NS": COUNTS, "EW": COUNTS, "UD": COUNTS}, station="GIF004")
+    found = read_waveforms(sorted(folder.glob("GIF004.*")))
+    assert {trace.id for trace in found} == {f"BO.GIF004..HN{component}" for component in "ENZ"}
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no waveform file .*nowhere\.mseed"):
+        read_waveforms([tmp_path / "nowhere.mseed"])
+
+
+def test_garbage_is_named(tmp_path):
+    (tmp_path / "a.mseed").write_text("not a waveform")
+    with pytest.raises(ValueError, match=r"a\.mseed cannot be read as a waveform file"):
+        read_waveforms([tmp_path / "a.mseed"])
+
+
+def test_a_truncated_archive_is_named(tmp_path):
+    path = write_nied(
+        tmp_path, "FKOH061607011440", {"NS2": COUNTS, "EW2": COUNTS, "UD2": COUNTS}, archive=True
+    )
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"FKOH061607011440\.tar\.gz is not a readable tar archive"):
+        read_waveforms([path])
+
+
+def test_a_truncated_nied_file_is_named(tmp_path):
+    write_nied(tmp_path, "FKOH06", {"NS2": COUNTS}, duration=20)
+    with pytest.raises(ValueError, match=r"FKOH06\.NS2 is truncated: 1000 of 2000 samples"):
+        read_waveforms([tmp_path / "FKOH06.NS2"])
+
+
+def test_an_archive_of_plots_holds_no_waveforms(tmp_path):
+    path = write_nied(tmp_path, "plots", {}, archive=True)
+    with pytest.raises(ValueError, match="holds no waveforms"):
+        read_waveforms([path])
+
+
+def test_no_sampling_rate(tmp_path):
+    trace = obspy.Trace(COUNTS.astype(np.float32))
+    trace.write(str(tmp_path / "a.sac"), format="SAC")
+    content = bytearray((tmp_path / "a.sac").read_bytes())
+    content[0:4] = np.float32(-1.0).tobytes()  # DELTA
+    (tmp_path / "a.sac").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.sac"):
+        read_waveforms([tmp_path / "a.sac"])
+
+
+def test_gzipped_text_is_no_waveform(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"words"))
+    with pytest.raises(ValueError, match="cannot be read as a waveform file"):
+        read_waveforms([tmp_path / "a.gz"])
