@@ -1,7 +1,7 @@
 """From ground velocity at a station to records of the base store: geometry, arrivals, cutting, rotation."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Cut:
     after_p_s: float
     min_before_p_s: float
     min_after_s_s: float
-    noise_s: tuple[float, float] | None
+    noise_s: Sequence[float] | None
 
     def __post_init__(self) -> None:
         if self.noise_s is not None:

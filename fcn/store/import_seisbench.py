@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
 
 from fcn.geometry.network import Station
 from fcn.store.build import Report
 from fcn.store.cut import Arrivals, Importer, Quake, noise_record
 from fcn.store.schema import StoreRecord
-from fcn.store.seisbench_format import Row, SeisBenchFolder
+from fcn.store.seisbench_format import Row, Samples, SeisBenchFolder
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import Sensor
 
@@ -68,14 +67,14 @@ class SeisBenchSource:
 
     def records(self, report: Report) -> Iterator[StoreRecord]:
         """All records that can be trusted; the others are reported."""
-        for row, samples in self._folder.rows():
+        for row, read_samples in self._folder.rows():
             try:
-                yield from self._row_records(row, samples)
+                yield from self._row_records(row, read_samples())
             except ValueError as error:
                 station = f"{row.get('station_network_code', '')}.{row.get('station_code', '')}"
                 report(_source_id(row), station, str(error))
 
-    def _row_records(self, row: Row, samples: Float64[np.ndarray, "component time"]) -> list[StoreRecord]:
+    def _row_records(self, row: Row, samples: Samples) -> list[StoreRecord]:
         rate_hz = _rate_hz(row, self._folder.data_format)
         if len(samples) != 3:
             raise ValueError(f"{len(samples)} components instead of 3")
@@ -96,9 +95,7 @@ class SeisBenchSource:
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
 
 
-def without_padding(
-    samples: Float64[np.ndarray, "component time"], rate_hz: float
-) -> Float64[np.ndarray, "component time"]:
+def without_padding(samples: Samples, rate_hz: float) -> Samples:
     """NaN where a record begins or ends with PADDING_S or more in which no component ever changes.
 
     Many data sets pad short records; the padding's edge would pass for an onset.

@@ -1,7 +1,8 @@
 """Data sets in SeisBench format (Woollam et al. 2022, SRL 93(3)), read record by record without SeisBench."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 Row = Mapping[str, str]
+Samples = Float64[np.ndarray, "component time"]
 
 
 class SeisBenchFolder:
@@ -41,14 +43,16 @@ class SeisBenchFolder:
                 total += sum(1 for _ in csv.DictReader(lines))
         return total
 
-    def rows(self) -> Iterator[tuple[Row, Float64[np.ndarray, "component time"]]]:
-        """Metadata and samples of every record; components first whatever the file's order."""
+    def rows(self) -> Iterator[tuple[Row, Callable[[], Samples]]]:
+        """Metadata of every record, and what reads its samples while the iteration stands there.
+
+        Components first whatever the file's order; reading raises ValueError for samples that are not there.
+        """
         transposed = self.data_format.get("dimension_order", "CW").replace("N", "") == "WC"
         for metadata, waveforms in self._parts:
             with metadata.open(newline="") as lines, _open(waveforms) as file:
                 for row in csv.DictReader(lines):
-                    samples = _samples(file, row["trace_name"], waveforms)
-                    yield row, samples.T if transposed else samples
+                    yield row, partial(_samples, file, row["trace_name"], waveforms, transposed)
 
 
 def _open(path: Path) -> h5py.File:
@@ -62,7 +66,7 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _samples(file: h5py.File, trace_name: str, path: Path) -> Float64[np.ndarray, "component time"]:
+def _samples(file: h5py.File, trace_name: str, path: Path, transposed: bool) -> Samples:
     """Array of a trace name: "bucket$place" with place in NumPy's notation, or a data set's name alone."""
     name, _, place = trace_name.partition("$")
     try:
@@ -73,7 +77,7 @@ def _samples(file: h5py.File, trace_name: str, path: Path) -> Float64[np.ndarray
         raise ValueError(f"{path} does not hold {trace_name}: {error}") from error
     if samples.ndim != 2:
         raise ValueError(f"{path}: {trace_name} has shape {samples.shape}, not components by samples")
-    return samples
+    return samples.T if transposed else samples
 
 
 def _slice(text: str) -> int | slice:
