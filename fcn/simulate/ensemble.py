@@ -1,7 +1,7 @@
 """Many Earths: each a perturbed velocity model and crust, its earthquakes, and the records they leave."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +64,9 @@ class EarthquakePrior:
     stations_per_source: sites that record each earthquake; sources_per_earth: earthquakes of each Earth.
     """
 
-    magnitude: tuple[float, float]
-    depth_km: tuple[float, float]
-    distance_km: tuple[float, float]
+    magnitude: Sequence[float]
+    depth_km: Sequence[float]
+    distance_km: Sequence[float]
     stations_per_source: int
     sources_per_earth: int
 
@@ -181,7 +181,7 @@ def noise_records(recipe: Recipe, seed: int, site: int, n_records: int) -> list[
     ]
 
 
-def uniform(limits: tuple[float, float], n: int, generator: Generator) -> Float[Tensor, " n"]:
+def uniform(limits: Sequence[float], n: int, generator: Generator) -> Float[Tensor, " n"]:
     """Uniform numbers between two limits."""
     return limits[0] + (limits[1] - limits[0]) * torch.rand(n, generator=generator)
 

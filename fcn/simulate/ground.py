@@ -91,7 +91,7 @@ class Ground:
             sources,
             self.crust.path,
             self.crust.scattering,
-            self._site_amplitude(axis),
+            self.site_amplitudes(axis),
             p_at_s,
             axis,
             generator,
@@ -117,7 +117,7 @@ class Ground:
             self.crust.path.surface_kmps,
         )
 
-    def _site_amplitude(self, axis: TimeAxis) -> Float[Tensor, "station 2 frequency"]:
+    def site_amplitudes(self, axis: TimeAxis) -> Float[Tensor, "station 2 frequency"]:
         """The same sites for every axis: their random numbers are drawn before frequency comes in."""
         generator = derive_generator(self.seed, Purpose.SEQUENCE, SITE)
         generic = generic_amplification(axis.frequency_hz)

@@ -1,6 +1,7 @@
 """Ambient ground noise between Peterson's low- and high-noise models, and transient disturbances."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,7 +29,7 @@ class NoiseLaw:
         standard deviations of the noise.
     """
 
-    level: tuple[float, float]
+    level: Sequence[float]
     tilt: float
     roughness: float
     modulation: float

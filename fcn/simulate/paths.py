@@ -1,6 +1,7 @@
 """Rays from sources to stations: times, take-off and incidence angles."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -49,8 +50,8 @@ def straight_rays(
     distance_km: Float[Tensor, " batch"],
     depth_km: Float[Tensor, " batch"],
     azimuth_rad: Float[Tensor, " batch"],
-    velocity_kmps: tuple[float, float],
-    surface_kmps: tuple[float, float],
+    velocity_kmps: Sequence[float],
+    surface_kmps: Sequence[float],
 ) -> Rays:
     """Rays of a homogeneous crust with a thin slow layer on top that turns them upright (P, S pairs)."""
     hypocentral_km = torch.hypot(distance_km, depth_km).clamp(min=1e-3)
@@ -67,7 +68,7 @@ def rays_in(
     source_depth_km: Float[Tensor, " batch"],
     elevation_km: Float[Tensor, " batch"],
     azimuth_rad: Float[Tensor, " batch"],
-    surface_kmps: tuple[float, float],
+    surface_kmps: Sequence[float],
 ) -> Rays:
     """First arrivals of a single table; angles from its slownesses, by finite differences.
 

@@ -66,9 +66,11 @@ def to_stream(
 
 
 def to_inventory(network: Network, stream: obspy.Stream, recording: Recording) -> obspy.Inventory:
-    """StationXML of the network, with the true sensitivity of every channel."""
+    """StationXML of the network, with the true sensitivity of every channel; dated as the waveforms are."""
     sensitivity = Sensitivity(recording.instrument.sensitivity_counts_per_mps, "velocity")
-    return make_inventory(network, stream, {trace.id: sensitivity for trace in stream})
+    inventory = make_inventory(network, stream, {trace.id: sensitivity for trace in stream})
+    inventory.created = stream[0].stats.starttime  # not now: the same seed gives the same file
+    return inventory
 
 
 def add_at(

@@ -6,8 +6,8 @@ components, which no one-dimensional Earth does.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Complex, Float
@@ -42,14 +42,14 @@ class ScatteringLaw:
     coherence_exponent: float
     packet_s: float
     packet_s_per_km: float
-    coda_law: Literal["single", "diffusion"]
+    coda_law: str
     scattering_per_km: float
     coda_q: float
     coda_q_exponent: float
     p_tail: float
     variability: float
     leakage: float
-    band_centres_hz: tuple[float, ...]
+    band_centres_hz: Sequence[float]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "band_centres_hz", tuple(map(float, self.band_centres_hz)))
@@ -142,7 +142,7 @@ def coda_operator(
 
 
 def band_weights(
-    centres_hz: tuple[float, ...], frequency_hz: Float[Tensor, " frequency"]
+    centres_hz: Sequence[float], frequency_hz: Float[Tensor, " frequency"]
 ) -> Float[Tensor, "band frequency"]:
     """Amplitudes of smooth bands, equal in width in log frequency, whose squares add up to 1."""
     octaves = torch.log2(frequency_hz.clamp(min=LOWEST_HZ))

@@ -31,11 +31,11 @@ class Background:
     """
 
     n_events: int
-    magnitude: tuple[float, float]
+    magnitude: Sequence[float]
     b_value: float
-    centre_km: tuple[float, float]
-    half_size_km: tuple[float, float]
-    depth_km: tuple[float, float]
+    centre_km: Sequence[float]
+    half_size_km: Sequence[float]
+    depth_km: Sequence[float]
     quiet_s: float
 
     def draw(self, rng: np.random.Generator, duration_s: float) -> Hypocentres:
@@ -50,7 +50,7 @@ class Background:
             np.sort(rng.uniform(self.quiet_s, duration_s - self.quiet_s, n)),
             offset_km[:, 0],
             offset_km[:, 1],
-            rng.uniform(*self.depth_km, n),
+            rng.uniform(self.depth_km[0], self.depth_km[1], n),
             gutenberg_richter(rng, n, self.magnitude, self.b_value),
         )
 
@@ -67,13 +67,13 @@ class Aftershocks:
     at_s: float
     main_magnitude: float
     n_events: int
-    magnitude: tuple[float, float]
+    magnitude: Sequence[float]
     b_value: float
     omori_c_s: float
     omori_p: float
-    centre_km: tuple[float, float]
+    centre_km: Sequence[float]
     strike_deg: float
-    depth_km: tuple[float, float]
+    depth_km: Sequence[float]
 
     def draw(self, rng: np.random.Generator, duration_s: float) -> Hypocentres:
         """Random aftershocks. Raises ValueError where the main shock is not within the sequence."""
@@ -90,13 +90,13 @@ class Aftershocks:
             np.append(self.at_s, self.at_s + times_s),
             self.centre_km[0] + np.append(0.0, east_km),
             self.centre_km[1] + np.append(0.0, north_km),
-            rng.uniform(*self.depth_km, n + 1),
+            rng.uniform(self.depth_km[0], self.depth_km[1], n + 1),
             np.append(self.main_magnitude, gutenberg_richter(rng, n, self.magnitude, self.b_value)),
         )
 
 
 def gutenberg_richter(
-    rng: np.random.Generator, n: int, limits: tuple[float, float], b_value: float
+    rng: np.random.Generator, n: int, limits: Sequence[float], b_value: float
 ) -> Float[np.ndarray, " n"]:
     """Magnitudes with 10^(-b M), between limits (inverse of the truncated distribution)."""
     share = rng.uniform(size=n)

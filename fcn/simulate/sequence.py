@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -27,6 +27,7 @@ LAYOUT, SHOCKS = 4, 5  # first key of a sequence's random streams
 MAGNITUDE_TYPE = "Mw"
 
 
+@runtime_checkable
 class Seismicity(Protocol):
     """Draws earthquakes: `fcn.simulate.seismicity.Background` or `Aftershocks`."""
 
@@ -36,16 +37,34 @@ class Seismicity(Protocol):
 
 
 @dataclass(frozen=True)
-class Region:
-    """A place on the globe: its Earth, and a network of stations drawn in the local frame.
+class NetworkRecipe:
+    """Stations drawn by one of `fcn.geometry.layouts` in a box (half sizes east, north)."""
 
-    layout: makes station positions (east, north, depth in km) from a generator, as in
-    `fcn.geometry.layouts`. velocity_model: true one-dimensional Earth of the sequence.
-    """
+    layout: Callable[..., Float[np.ndarray, "station 3"]]
+    n_stations: int
+    half_size_km: Sequence[float]
+    elevation_km: Sequence[float]
+
+    def draw(self, rng: np.random.Generator, frame: LocalFrame) -> Network:
+        """Stations SY.S01, SY.S02 and so on."""
+        position_km = self.layout(rng, self.n_stations, tuple(self.half_size_km), tuple(self.elevation_km))
+        latitude, longitude = frame.to_geographic(position_km[:, 0], position_km[:, 1])
+        rows = zip(latitude.tolist(), longitude.tolist(), position_km[:, 2].tolist(), strict=True)
+        return Network(
+            tuple(
+                Station(NETWORK, f"S{i:02d}", "", lat, lon, round(-METRES_PER_KM * depth, 1))
+                for i, (lat, lon, depth) in enumerate(rows, start=1)
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place on the globe: its centre, how its stations lie, and its true Earth."""
 
     latitude_deg: float
     longitude_deg: float
-    layout: Callable[[np.random.Generator], Float[np.ndarray, "station 3"]]
+    network: NetworkRecipe
     velocity_model: LayeredModel
     crust: Crust
 
@@ -53,21 +72,6 @@ class Region:
     def frame(self) -> LocalFrame:
         """Local frame about the region's centre."""
         return LocalFrame(self.latitude_deg, self.longitude_deg)
-
-    def draw_network(self, rng: np.random.Generator) -> Network:
-        """Stations SY.S01, SY.S02 and so on."""
-        position_km = self.layout(rng)
-        latitude, longitude = self.frame.to_geographic(position_km[:, 0], position_km[:, 1])
-        return Network(
-            tuple(
-                Station(
-                    NETWORK, f"S{i + 1:02d}", "", float(lat), float(lon), round(-METRES_PER_KM * depth, 1)
-                )
-                for i, (lat, lon, depth) in enumerate(
-                    zip(latitude, longitude, position_km[:, 2].tolist(), strict=True)
-                )
-            )
-        )
 
 
 class SimulatedSequence:
@@ -86,7 +90,7 @@ class SimulatedSequence:
         region: Region,
         seismicity: Sequence[Seismicity],
         recording: Recording,
-        half_width_km: tuple[float, float],
+        half_width_km: Sequence[float],
     ) -> None:
         self.name = name
         self.seed = seed
@@ -101,7 +105,7 @@ class SimulatedSequence:
         """Write the folder, whole or not at all. Raises FileExistsError where there is something."""
         if root.exists():
             raise FileExistsError(f"{root} exists; remove it to build sequence {self.name!r} again")
-        network = self.region.draw_network(derive_rng(self.seed, Purpose.SEQUENCE, LAYOUT))
+        network = self.region.network.draw(derive_rng(self.seed, Purpose.SEQUENCE, LAYOUT), self.region.frame)
         with single_thread():
             velocity_mps, arrivals_s = self._shake(network)
             counts = self.recording.counts(velocity_mps, self.seed)

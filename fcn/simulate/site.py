@@ -1,6 +1,7 @@
 """Site response: generic amplification, kappa, and what makes one site unlike another."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,11 +25,11 @@ class SiteLaw:
     resonance_hz: range of its frequency.
     """
 
-    kappa_s: tuple[float, float]
+    kappa_s: Sequence[float]
     vertical_exponent: float
-    roughness: tuple[float, float]
+    roughness: Sequence[float]
     resonance: float
-    resonance_hz: tuple[float, float]
+    resonance_hz: Sequence[float]
 
     def __post_init__(self) -> None:
         for name in ("kappa_s", "roughness", "resonance_hz"):
@@ -44,7 +45,7 @@ def generic_amplification(frequency_hz: Float[Tensor, " frequency"]) -> Float[Te
 
 
 def interpolate_log(
-    frequency_hz: Float[Tensor, " frequency"], nodes_hz: tuple[float, ...], values: tuple[float, ...]
+    frequency_hz: Float[Tensor, " frequency"], nodes_hz: Sequence[float], values: Sequence[float]
 ) -> Float[Tensor, " frequency"]:
     """Log-log interpolation; constant beyond the ends."""
     x = torch.log(torch.tensor(nodes_hz))

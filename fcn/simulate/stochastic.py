@@ -5,6 +5,7 @@ amplitude, so that polarity, onset and P to S ratio mean something.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,8 +43,8 @@ class PathLaw:
     q_exponent: float
     q_p_over_s: float
     spreading_break_km: float
-    surface_kmps: tuple[float, float]
-    radiation_hz: tuple[float, float]
+    surface_kmps: Sequence[float]
+    radiation_hz: Sequence[float]
 
     def __post_init__(self) -> None:
         for name in ("surface_kmps", "radiation_hz"):

@@ -1,0 +1,111 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from simulated_records import P_AT_S, simulate
+
+from fcn.simulate.ensemble import to_store_rate
+from fcn.waveform.preprocess import filter_windows
+
+
+@pytest.mark.parametrize(("magnitude", "distance_km"), [(1.0, 15.0), (3.0, 60.0), (5.0, 100.0), (7.0, 100.0)])
+def test_nothing_but_zero_comes_before_p(recipe, jma2001, magnitude, distance_km):
+    records = simulate(recipe, jma2001, magnitude, distance_km, n=24)
+    velocity = torch.from_numpy(to_store_rate(recipe, records.waveforms))
+    rate_hz = recipe.preprocess.sampling_rate_hz
+    p, s = int(P_AT_S * rate_hz), int(records.s_at_s * rate_hz)
+    for band in (velocity, *filter_windows(recipe.preprocess, velocity)):
+        before = band[..., : p - 1].abs().amax((1, 2))
+        peak = band[..., p:s].abs().amax((1, 2))
+        assert (before < 1e-3 * peak).all()
+
+
+def test_p_begins_at_its_sample(recipe, jma2001):
+    """A tenth of the first swing is reached within 0.2 s of P, less the delay of the preprocessing."""
+    records = simulate(recipe, jma2001, 2.5, 20.0)
+    velocity = torch.from_numpy(to_store_rate(recipe, records.waveforms))[:, 0].abs()
+    rate_hz = recipe.preprocess.sampling_rate_hz
+    p = int(P_AT_S * rate_hz)
+    first_second = velocity[:, p : p + int(rate_hz)]
+    onset = (first_second > 0.1 * first_second.amax(1, keepdim=True)).float().argmax(1) / rate_hz
+    assert float(onset.quantile(0.9)) <= 0.2
+
+
+def test_amplitude_grows_as_moment_below_the_corner(recipe, jma2001):
+    """One magnitude is a factor 10^1.5 in the low-frequency level."""
+    peak = []
+    for magnitude in (3.0, 4.0):
+        records = simulate(recipe, jma2001, magnitude, 40.0)
+        spectrum = torch.fft.rfft(records.waveforms[:, 2])
+        hertz = torch.fft.rfftfreq(records.waveforms.shape[-1], 1 / recipe.sampling_rate_hz)
+        low = (hertz > 0.2) & (hertz < 0.5)
+        peak.append(float(spectrum[:, low].abs().mean(1).median()))
+    assert peak[1] / peak[0] == pytest.approx(10**1.5, rel=0.15)
+
+
+def test_low_frequency_level_is_the_far_field_of_the_moment(recipe, jma2001):
+    """S displacement 2 F M0 / (4 pi rho vs^3 R) at the surface, without site and scattering (A&R 4.32)."""
+    bare = replace(
+        recipe,
+        crust=replace(
+            recipe.crust,
+            scattering=replace(
+                recipe.crust.scattering,
+                scattering_per_km=1e-9,
+                leakage=0.0,
+                coherence_km=1e6,
+                variability=0.0,
+            ),
+            site=replace(
+                recipe.crust.site,
+                kappa_s=(0.0, 0.0),
+                roughness=(0.0, 0.0),
+                resonance=0.0,
+                vertical_exponent=1.0,
+            ),
+            stress_drop_sigma=0.0,
+        ),
+    )
+    records = simulate(bare, jma2001, 3.0, 30.0, n=64)
+    path, n_samples = recipe.crust.path, records.waveforms.shape[-1]
+    hertz = torch.fft.rfftfreq(n_samples, 1 / recipe.sampling_rate_hz)
+    bin_ = int((hertz - 0.5).abs().argmin())
+    displacement = (torch.fft.rfft(records.waveforms[:, 2]) / recipe.sampling_rate_hz)[:, bin_].abs()
+    displacement = displacement / (2 * math.pi * float(hertz[bin_]))
+    pattern = records.sources.mechanism.radiation(records.rays.azimuth_rad, records.rays.takeoff_rad[:, 1])
+    moment_nm = 10 ** (1.5 * 3.0 + 9.1)
+    level = 2 * moment_nm / (4 * math.pi * 1e3 * path.density_gpcm3 * (1e3 * path.vs_kmps) ** 3 * 1e3 * 31.62)
+    seen = pattern[:, 2].abs() > 0.3
+    loss = 1.42 * math.exp(
+        -math.pi * 0.5 * float(records.rays.time_s[0, 1]) / path.q
+    )  # generic rock at 0.5 Hz
+    ratio = displacement[seen] / (level * loss * pattern[seen, 2].abs())
+    assert float(ratio.median()) == pytest.approx(1.0, rel=0.08)
+
+
+def test_first_motion_has_the_sign_of_the_pattern(recipe, jma2001):
+    plain = replace(
+        recipe, crust=replace(recipe.crust, scattering=replace(recipe.crust.scattering, coherence_km=1e5))
+    )
+    records = simulate(plain, jma2001, 3.0, 15.0, n=64)
+    pattern = records.sources.mechanism.radiation(records.rays.azimuth_rad, records.rays.takeoff_rad[:, 0])
+    rate_hz = recipe.sampling_rate_hz
+    first = int(P_AT_S * rate_hz)
+    swing = records.waveforms[:, 0, first : first + round(0.1 * rate_hz)].sum(1)
+    clear = pattern[:, 0].abs() > 0.3
+    assert (swing.sign() == pattern[:, 0].sign())[clear].float().mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"vp_kmps": 3.0}, "must exceed"), ({"q": 0.0}, "must be positive")],
+)
+def test_nonsense_is_refused(recipe, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(recipe.crust.path, **changes)
+
+
+def test_stress_drop_must_be_positive(recipe):
+    with pytest.raises(ValueError, match="stress_drop_mpa"):
+        replace(recipe.crust, stress_drop_mpa=0.0)
