@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -34,6 +35,7 @@ P_COLOUR, S_COLOUR = BLUE, VERMILION
 CATALOGUED_COLOUR, DECLARED_COLOUR, FALSE_COLOUR = BLUE, VERMILION, PURPLE
 
 RESOLUTION_DPI = 160
+_LARGEST_MAGNITUDE = 8.0
 _RULES: Any = {  # the names matplotlib allows differ by version
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
     "font.size": 8.5,
@@ -74,6 +76,11 @@ def legend_above(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[0]:
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
         axes.legend(ncols=5, columnspacing=1.2, handletextpad=0.5, **place)
+
+
+def magnitude_colour(magnitude: float) -> tuple[float, float, float, float]:
+    """Ordered colour of a magnitude, dark small to light large, even in lightness (viridis)."""
+    return matplotlib.colormaps["viridis"](0.9 * float(np.clip(magnitude / _LARGEST_MAGNITUDE, 0, 1)))
 
 
 def letter(axes: Axes, name: str, title: str) -> None:

@@ -1,0 +1,113 @@
+"""What the jobs of a Hydra multirun left behind: overrides, validation curves, test scores, failures."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FINISHED = "finished"
+_MONITOR = "val/loss"  # where the configuration names no other
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    state: FINISHED, or what is known of the failure. swept: its overrides. curve: its validation rows in
+    order of step; kept: the one of its checkpoint. score: its metrics.json, empty where it was not tested.
+    """
+
+    number: int
+    state: str
+    swept: Mapping[str, str]
+    curve: tuple[Mapping[str, float], ...]
+    kept: Mapping[str, float]
+    score: Mapping[str, Any]
+
+    def figure(self, name: str) -> float | None:
+        """A figure of the kept checkpoint (val/...) or of its test; None where it is not known."""
+        value = self.kept.get(name, self.score.get(name))
+        return None if value is None else float(value)
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """The jobs of a sweep folder in order of number.
+
+    Raises FileNotFoundError where there is no such folder, ValueError where it holds no jobs.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no sweep folder at {folder}")
+    folders = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
+    if not folders:
+        raise ValueError(f"{folder} holds no jobs (folders 0, 1, 2 ...): give the folder of a multirun")
+    return [_read_job(path) for path in sorted(folders, key=lambda path: int(path.name))]
+
+
+def what_differs(jobs: Sequence[Job]) -> list[str]:
+    """Names of the overrides that are not the same in all jobs, in the order they were given."""
+    names = list(dict.fromkeys(name for job in jobs for name in job.swept))
+    return [name for name in names if len({job.swept.get(name) for job in jobs}) > 1]
+
+
+def _read_job(folder: Path) -> Job:
+    manifest = _read_json(folder / "manifest.json")
+    curve = tuple(_read_curve(folder / "csv" / "metrics.csv"))
+    config = manifest.get("config", {})
+    monitor = config.get("callbacks", {}).get("checkpoint", {}).get("monitor", _MONITOR)
+    watched = [row for row in curve if monitor in row]
+    score = _read_json(folder / "metrics.json")
+    overrides = manifest.get("overrides", _hydra_overrides(folder))
+    return Job(
+        number=int(folder.name),
+        state=_state(folder, curve, config, tested=bool(score)),
+        swept=dict(_split(override) for override in overrides),
+        curve=curve,
+        kept=min(watched, key=lambda row: row[monitor], default={}),
+        score=score,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _read_curve(path: Path) -> Iterator[dict[str, float]]:
+    """Validation rows of Lightning's CSV log; training rows lie between them."""
+    if not path.is_file():
+        return
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            values = {name: float(text) for name, text in row.items() if text}
+            if any(name.startswith("val") for name in values):
+                yield values
+
+
+def _hydra_overrides(folder: Path) -> list[str]:
+    """Hydra's own record, which a job has that died before its manifest: a YAML list, one item a line."""
+    path = folder / ".hydra" / "overrides.yaml"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [line.removeprefix("- ").strip("'\"") for line in lines if line.startswith("- ")]
+
+
+def _split(override: str) -> tuple[str, str]:
+    name, _, value = override.partition("=")
+    return name.lstrip("+~"), value
+
+
+def _state(
+    folder: Path, curve: Sequence[Mapping[str, float]], config: Mapping[str, Any], *, tested: bool
+) -> str:
+    if tested:
+        return FINISHED
+    if not curve:
+        return f"failed before validation{_last_error(folder)}"
+    n_steps, wanted = int(curve[-1]["step"]) + 1, config.get("trainer", {}).get("max_steps", -1)
+    return FINISHED if n_steps >= wanted else f"stopped at step {n_steps} of {wanted}{_last_error(folder)}"
+
+
+def _last_error(folder: Path) -> str:
+    lines = [line for path in sorted(folder.glob("*.log")) for line in path.read_text().splitlines()]
+    errors = [line for line in lines if "Error" in line]
+    return f": {errors[-1].strip()}" if errors else ""
