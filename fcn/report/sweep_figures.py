@@ -14,13 +14,13 @@ from fcn.report.sweep_jobs import FINISHED, Job, what_differs
 
 REPEATS = ("seed",)  # jobs that differ in these alone are repeats of one experiment
 CURVES = (("val/loss", "validation loss"), ("val/epicentre_p50_km", "median epicentre error (km)"))
-OUTCOMES = (  # name, axis label
-    ("val/epicentre_p50_km", "epicentre median, validation (km)"),
-    ("val/depth_rmse_km", "depth RMSE, validation (km)"),
-    ("val/magnitude_mae", "magnitude MAE, validation"),
-    ("recall", "recall, test"),
-    ("epicentre_rmse_km", "epicentre RMSE, test (km)"),
-    ("alarm_latency_s_p50", "alarm after P, median, test (s)"),
+OUTCOMES = (  # name, axis label, column of the table
+    ("val/epicentre_p50_km", "epicentre median, validation (km)", "val epicentre p50 (km)"),
+    ("val/depth_rmse_km", "depth RMSE, validation (km)", "val depth RMSE (km)"),
+    ("val/magnitude_mae", "magnitude MAE, validation", "val magn. MAE"),
+    ("recall", "recall, test", "test recall"),
+    ("epicentre_rmse_km", "epicentre RMSE, test (km)", "test epicentre RMSE (km)"),
+    ("alarm_latency_s_p50", "alarm after P, median, test (s)", "test alarm p50 (s)"),
 )
 
 
@@ -41,7 +41,7 @@ def curve_figure(jobs: Sequence[Job]) -> Figure | None:
         axes.set(yscale="log", xlabel="optimiser steps", ylabel=label)
         plain_log_ticks(axes.yaxis)
         axes.grid(visible=True, axis="y")
-        letter(axes, name, label)
+        letter(axes, name, "")
     handles = dict(zip(*panels[0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside right upper")
     return figure
@@ -51,7 +51,7 @@ def curve_figure(jobs: Sequence[Job]) -> Figure | None:
 def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
     """Figures of the kept checkpoints against what was swept; repeats are dots, their median a line."""
     differing = what_differs(jobs)
-    shown = [(key, label) for key, label in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
+    shown = [(key, label) for key, label, _ in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
     if not shown:
         return None
     axis = next((name for name in differing if name not in REPEATS), differing[0] if differing else "job")
@@ -62,7 +62,7 @@ def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
     n_columns = min(len(shown), 3)
     n_rows = math.ceil(len(shown) / n_columns)
     figure = new_figure(10.4, 3.4 * n_rows)
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).flat
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, name, (key, label) in zip(panels, "abcdef", shown, strict=False):
         for group in groups:
             members = [job for job in jobs if (setting_of(job, rest) if rest else "") == group]
@@ -73,8 +73,8 @@ def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
         axes.set(xlabel=axis, ylabel=label)
         axes.set_ylim(bottom=0)
         axes.grid(visible=True, axis="y")
-        letter(axes, name, label)
-    for axes in list(panels)[len(shown) :]:
+        letter(axes, name, "")
+    for axes in panels[len(shown) :]:
         axes.axis("off")
     if rest:
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=4)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FINISHED = "finished"
+FINISHED = "done"
 _MONITOR = "val/loss"  # where the configuration names no other
 
 

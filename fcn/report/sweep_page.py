@@ -60,17 +60,17 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
 def sweep_table(name: str, jobs: Sequence[Job]) -> Table:
     """What differs, and the figures of OUTCOMES that any job has."""
     differing = what_differs(jobs)
-    shown = [(key, label) for key, label in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
+    shown = [(key, column) for key, _, column in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
     rows = tuple(
         (
             str(job.number),
             *(job.swept.get(key, "default") for key in differing),
             *(number(job.figure(key), 3) for key, _ in shown),
-            job.state.partition(":")[0],
+            job.state.split()[0],
         )
         for job in jobs
     )
-    header = ("job", *differing, *(label for _, label in shown), "state")
+    header = ("job", *differing, *(column for _, column in shown), "state")
     left = (0, *range(1, len(differing) + 1), len(header) - 1)
     return Table(f"Sweep {name}", header, rows, left)
 

@@ -1,0 +1,60 @@
+"""A sweep folder as the jobs of a multirun leave it."""
+
+import csv
+import json
+from pathlib import Path
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "train/loss",
+    "val/loss",
+    "val/epicentre_p50_km",
+    "val/depth_rmse_km",
+    "val/magnitude_mae",
+)
+
+
+def write_job(folder: Path, overrides, losses, *, max_steps=300, score=None) -> None:
+    """One job: a validation row every 100 steps, training rows between; no losses: it died at once."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in overrides))
+    if not losses:
+        (folder / "train.log").write_text("[INFO] start\nValueError: no base store at nowhere\n")
+        return
+    config = {"trainer": {"max_steps": max_steps}, "callbacks": {"checkpoint": {"monitor": "val/loss"}}}
+    (folder / "manifest.json").write_text(json.dumps({"overrides": overrides, "config": config}))
+    (folder / "csv").mkdir()
+    with (folder / "csv" / "metrics.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for i, loss in enumerate(losses):
+            step = 100 * (i + 1) - 1
+            writer.writerow({"epoch": i, "step": step, "train/loss": 2 * loss})
+            figures = {
+                "val/epicentre_p50_km": 6 * loss,
+                "val/depth_rmse_km": 4 * loss,
+                "val/magnitude_mae": loss / 5,
+            }
+            writer.writerow({"epoch": i, "step": step, "val/loss": loss, **figures})
+    if score is not None:
+        (folder / "metrics.json").write_text(json.dumps(score))
+
+
+def write_sweep(root: Path) -> Path:
+    """Stations 4, 8, 12, two seeds each, but for one job that died and one that stopped half way."""
+    sweep = root / "sweep-20261122-101112"
+    job = 0
+    for n_stations, level in ((4, 3.0), (8, 2.0), (12, 1.5)):
+        for seed in (1, 2):
+            overrides = ["experiment=smoke", f"stations.count=[{n_stations},{n_stations}]", f"seed={seed}"]
+            losses = [level * factor + 0.1 * seed for factor in (2.0, 1.0, 1.2)]
+            score = {"simulated": True, "recall": 1 / level, "epicentre_rmse_km": 5 * level, "n_matched": 3}
+            if (n_stations, seed) == (8, 2):
+                write_job(sweep / str(job), overrides, [])
+            elif (n_stations, seed) == (12, 2):
+                write_job(sweep / str(job), overrides, losses[:2])
+            else:
+                write_job(sweep / str(job), overrides, losses, score=score)
+            job += 1
+    return sweep
