@@ -1,14 +1,21 @@
 """From a resolved plain configuration to the objects it describes; train, test and checkpoints share it."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from fcn.config import build
+from fcn.data.datamodule import FcnDataModule
+from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.module import FcnModule
+from fcn.recombine.dataset import Recipe
+from fcn.replay import Replay
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.targets.window import WindowDecoder
 
@@ -68,4 +75,71 @@ def build_module(
         optimiser=build(config["optim"]["optimiser"]) if trainable else None,
         scheduler=build(config["optim"]["scheduler"]) if trainable else None,
         record=record,
+    )
+
+
+def build_datamodule(
+    config: Mapping[str, Any], store_path: Path, validation_sequences: Items[WindowDataset] = ()
+) -> FcnDataModule:
+    """Training and validation data of a configuration."""
+    data = config["data"]
+    models = perturbed_models(config)
+    recipe = Recipe(
+        stations=build(config["stations"]),
+        events=build(data["events"]),
+        half_width_km=config["geometry"]["half_width_km"],
+        preprocess=build(config["preprocess"]),
+        **{key: data[key] for key in ("window_s", "lead_s", "n_candidates", "tolerances", "visible_snr")},
+    )
+    tables = TravelTimeTable.stack([travel_times(model, data["table"]) for model in models])
+    loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "workers")
+    return FcnDataModule(
+        store_path=store_path,
+        recipe=recipe,
+        tables=tables,
+        n_models=len(models),
+        seed=config["seed"],
+        validation_sequences=validation_sequences,
+        **{key: data[key] for key in loader_keys},
+    )
+
+
+def choose_velocity_model(
+    override: Mapping[str, Any] | None, sequence: Sequence, trained: Mapping[str, LayeredModel]
+) -> LayeredModel:
+    """The override's model, else the sequence's own, else the one the network was trained in.
+
+    Raises ValueError where it was trained in several.
+    """
+    if override is not None:
+        chosen: LayeredModel = build(override)
+        return chosen
+    if sequence.velocity_model is not None:
+        return sequence.velocity_model
+    if len(trained) == 1:
+        return next(iter(trained.values()))
+    raise ValueError(
+        f"sequence {sequence.name!r} states no velocity model and the network was trained in "
+        f"{len(trained)}: choose one with velocity_model=<name>"
+    )
+
+
+def build_windows(
+    sequence: Sequence, model: LayeredModel, table: Mapping[str, Any], *, step_s: float, window_s: float
+) -> WindowDataset:
+    """Windows of a sequence, with the travel times of its velocity model."""
+    n_samples = round(window_s * sequence.sampling_rate_hz)
+    return WindowDataset(sequence, travel_times(model, table), step_s=step_s, n_samples=n_samples)
+
+
+def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:
+    """What collects and scores those windows."""
+    sequence = windows.sequence
+    return Replay(
+        name=sequence.name,
+        declarer=build(declare, frame=sequence.frame),
+        catalogue=sequence.catalogue,
+        span_s=(sequence.start_time_s, float(windows.now_s[-1])),
+        simulated=sequence.simulated,
+        tolerance=build(matching),
     )

@@ -20,7 +20,7 @@ from fcn.config import CONF_DIR
 from fcn.earth.velocity import read_velocity_model
 from fcn.geometry.network import Network
 from fcn.waveform.folder import write_sequence_folder
-from fcn.waveform.inventory import make_inventory
+from fcn.waveform.inventory import make_inventory, read_stations
 from fcn.waveform.read import read_waveforms
 from fcn.waveform.response import Sensitivity
 from fcn.waveform.sensor import Sensor, resolve_sensors
@@ -64,7 +64,7 @@ def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity
                 f"{path} is StationXML and states the sensitivity of each channel: leave out "
                 "sensitivity_counts_per_mps, or give the stations as CSV"
             )
-        return obspy.read_inventory(str(path))
+        return read_stations(path)
     stated = {} if sensitivity is None else {trace.id: sensitivity for trace in stream}
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     network = Network.from_csv(path)

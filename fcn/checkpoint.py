@@ -69,7 +69,14 @@ def load(name: str | Path) -> Restored:
     record = content["fcn"]
     config = record["config"]
     module = build_module(config, record=record, trainable=False)
-    module.load_state_dict(content["state_dict"])
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"the weights in {path} do not fit the network its own configuration describes: it was written by "
+            f"fcn {record['fcn']} at commit {record['git']['commit']}, which built that network otherwise; "
+            f"{error}"
+        ) from error
     return Restored(
         module=module.eval(),
         preprocess=build(config["preprocess"]),

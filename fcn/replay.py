@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
 
 
+@runtime_checkable
 class AlarmRule(Protocol):
     """What turns estimates into declared events; `fcn.stream.declare` holds the rule itself."""
 

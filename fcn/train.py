@@ -11,53 +11,70 @@ import wandb
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.assemble import build_module, perturbed_models, travel_times
+from fcn.assemble import (
+    build_datamodule,
+    build_module,
+    build_replay,
+    build_windows,
+    choose_velocity_model,
+    velocity_models,
+)
 from fcn.build_store import cached_store
+from fcn.cache import sequence_root
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
+from fcn.callbacks.step_seed import StepSeed
 from fcn.config import CONF_DIR, build
-from fcn.data.datamodule import FcnDataModule
-from fcn.earth.travel_time import TravelTimeTable
+from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
 from fcn.engine import build_trainer
 from fcn.provenance import manifest
-from fcn.recombine.dataset import Recipe
 from fcn.store.reader import BaseStore
 
 log = logging.getLogger(__name__)
 
 
-def build_datamodule(config: dict[str, Any], store_path: Path) -> FcnDataModule:
-    """Recombined training and validation data of a configuration."""
+def check(config: dict[str, Any]) -> None:
+    """Rules that span configuration groups; raises ValueError before anything is built."""
     data = config["data"]
-    models = perturbed_models(config)
-    recipe = Recipe(
-        stations=build(config["stations"]),
-        events=build(data["events"]),
-        half_width_km=config["geometry"]["half_width_km"],
-        preprocess=build(config["preprocess"]),
-        **{key: data[key] for key in ("window_s", "lead_s", "n_candidates", "tolerances", "visible_snr")},
-    )
-    tables = TravelTimeTable.stack([travel_times(model, data["table"]) for model in models])
-    loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "workers")
-    return FcnDataModule(
-        store_path=store_path,
-        recipe=recipe,
-        tables=tables,
-        n_models=len(models),
-        seed=config["seed"],
-        **{key: data[key] for key in loader_keys},
-    )
+    steps = math.ceil(data["examples_per_epoch"] / data["batch_size"])
+    if config["trainer"]["max_steps"] < steps:
+        raise ValueError(
+            f"trainer.max_steps={config['trainer']['max_steps']} ends training before the first validation, "
+            f"which comes after an epoch of {steps} steps (data.examples_per_epoch / data.batch_size): "
+            "nothing would be saved; train longer or make the epoch shorter"
+        )
+
+
+def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
+    """The sequences of `validation.sequences`, simulated on first use."""
+    validation, data = config["validation"], config["data"]
+    windows = []
+    for dataset in validation["sequences"].values():
+        root = sequence_root(dataset, Path(config["cache"]).expanduser())
+        sequence = Sequence.load(root, build(config["preprocess"]))
+        model = choose_velocity_model(None, sequence, velocity_models(config))
+        windows.append(
+            build_windows(
+                sequence, model, data["table"], step_s=validation["step_s"], window_s=data["window_s"]
+            )
+        )
+    return windows
 
 
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     """One training run in `folder`; returns the best value of the monitored validation figure."""
+    check(config)
     torch.set_num_threads(config["trainer"]["threads"])
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
     module = build_module(config, record=record)
-    datamodule = build_datamodule(config, store_path)
-    trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record), ExampleBatch(folder)])
+    windows = validation_windows(config)
+    module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
+    datamodule = build_datamodule(config, store_path, windows)
+    callbacks = [Manifest(folder, record), ExampleBatch(folder), StepSeed(config["seed"])]
+    trainer = build_trainer(config, folder, callbacks=callbacks)
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)
     best = trainer.checkpoint_callback

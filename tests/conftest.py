@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy import write_toy_store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -20,3 +21,9 @@ def shared_dir() -> Path:
     if not (SHARED / "README.md").is_file():
         pytest.skip("no folder ../shared with third-party recordings and tables beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small store of toy records."""
+    return write_toy_store(tmp_path_factory.mktemp("stores") / "toy")

@@ -5,33 +5,39 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 
-def convolution(n_in: int, n_out: int, *, separable: bool, width: int = 3) -> nn.Module:
-    """`width` x `width` convolution keeping the size: full, or depthwise followed by pointwise."""
+Kernel = tuple[int, int]
+IMAGE: Kernel = (3, 3)  # across stations and time
+SERIES: Kernel = (1, 3)  # along time, each station by itself
+
+
+def convolution(n_in: int, n_out: int, *, separable: bool, kernel: Kernel) -> nn.Module:
+    """Convolution of odd size keeping the shape: full, or depthwise followed by pointwise."""
+    padding = (kernel[0] // 2, kernel[1] // 2)
     if not separable:
-        return nn.Conv2d(n_in, n_out, width, padding=width // 2)
+        return nn.Conv2d(n_in, n_out, kernel, padding=padding)
     return nn.Sequential(
-        nn.Conv2d(n_in, n_in, width, padding=width // 2, groups=n_in, bias=False), nn.Conv2d(n_in, n_out, 1)
+        nn.Conv2d(n_in, n_in, kernel, padding=padding, groups=n_in, bias=False), nn.Conv2d(n_in, n_out, 1)
     )
 
 
-def pair(n_in: int, n_out: int, *, separable: bool) -> nn.Sequential:
+def pair(n_in: int, n_out: int, *, separable: bool, kernel: Kernel = IMAGE) -> nn.Sequential:
     """Two convolutions, each followed by ReLU: the unit FCNloca (Zhang et al. 2020) is built of.
 
     Batch normalisation is ours: without it the published depth does not begin to learn in the
     number of examples two CPU cores can show it (docs/decisions/003-batch-normalisation.md).
     """
     return nn.Sequential(
-        convolution(n_in, n_out, separable=separable),
+        convolution(n_in, n_out, separable=separable, kernel=kernel),
         nn.BatchNorm2d(n_out),
         nn.ReLU(inplace=True),
-        convolution(n_out, n_out, separable=separable),
+        convolution(n_out, n_out, separable=separable, kernel=kernel),
         nn.BatchNorm2d(n_out),
         nn.ReLU(inplace=True),
     )
 
 
 class Encoder(nn.Module):
-    """Pairs of convolutions with max pooling between them; input and output are (batch, channel, row, time)."""
+    """Pairs of convolutions, max pooling between them; in and out are (batch, channel, row, time)."""
 
     def __init__(
         self,
@@ -41,6 +47,7 @@ class Encoder(nn.Module):
         *,
         separable: bool,
         dropout: float,
+        kernel: Kernel = IMAGE,
     ) -> None:
         super().__init__()
         if len(pools) != len(channels) - 1:
@@ -49,7 +56,7 @@ class Encoder(nn.Module):
             )
         levels: list[nn.Module] = []
         for level, n_out in enumerate(channels):
-            levels.append(pair(n_in, n_out, separable=separable))
+            levels.append(pair(n_in, n_out, separable=separable, kernel=kernel))
             if level >= len(channels) - 2:  # the two deepest, as FCNloca
                 levels.append(nn.Dropout2d(dropout))
             if level < len(pools):

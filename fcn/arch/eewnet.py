@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fcn.arch.blocks import Encoder, pair
+from fcn.arch.blocks import SERIES, Encoder, pair
 from fcn.arch.prediction import Prediction, TravelTimes
 
 ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
@@ -100,7 +100,7 @@ class StationMagnitude(nn.Module):
     def __init__(self, channels: Sequence[int], n_bins: int, *, separable: bool, dropout: float) -> None:
         super().__init__()
         pools = [(1, TIME_POOL)] * (len(channels) - 1)
-        self.encoder = Encoder(5, channels, pools, separable=separable, dropout=dropout)
+        self.encoder = Encoder(5, channels, pools, separable=separable, dropout=dropout, kernel=SERIES)
         self.head = nn.Conv2d(channels[-1], n_bins, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class StationMagnitude(nn.Module):
 
 
 class EEWNet(nn.Module):
-    """Detection, location and magnitude in parallel; `arch=eewnet` is the paper's size, `arch=lite` a small one.
+    """Detection, location and magnitude in parallel; `arch=eewnet` has the paper's size, `arch=lite` is small.
 
     grid_axes_km:     cell centres of the search grid: east, north, depth.
     magnitude_axis:   centres of the magnitude bins.
@@ -191,7 +191,7 @@ class EEWNet(nn.Module):
         return _take_rows(channels, order)
 
     def epicentre_km(self, location: Float[Tensor, "batch x y z"]) -> Float[Tensor, "batch 2"]:
-        """Mean epicentre of the location pdf (no gradient): what the magnitude branch measures distance from."""
+        """Mean epicentre of the location pdf, without gradient: the origin of the distance channel."""
         flat = location.detach().float().logsumexp(dim=3)
         pdf = torch.softmax(flat.flatten(1), dim=1).view(flat.shape)
         x = (pdf.sum(dim=2) * self.x_km).sum(dim=1)  # type: ignore[operator]

@@ -1,12 +1,13 @@
 """What every architecture takes and returns."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 
+@runtime_checkable
 class TravelTimes(Protocol):
     """First-arrival times of one velocity model per window (1-D table or 3-D fields)."""
 

@@ -66,11 +66,12 @@ class FcnDataModule(lightning.LightningDataModule):
 
     def _loader(self, purpose: Purpose, split: str, n_examples: int) -> DataLoader[Batch]:
         trainer = self.trainer
+        fixed = purpose is Purpose.VALIDATION or trainer is None
         sampler = EpochSampler(
             n_examples,
             rank=trainer.global_rank if trainer else 0,
             n_ranks=trainer.world_size if trainer else 1,
-            fixed=purpose is Purpose.VALIDATION,
+            epoch=(lambda: 0) if fixed else (lambda: trainer.current_epoch),
         )
         return DataLoader(
             self.recombined(purpose, split),

@@ -1,7 +1,7 @@
 """What a network is given and asked for; times are seconds after the window's first sample."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,7 +29,7 @@ class Targets:
     origin_time_s:   (batch,).
     elapsed_s:       (batch,) "now" minus the first P at a station; negative before it.
     is_event:        (batch,) P of the event to locate stands above the noise at a station by now.
-    p_arrival_s, s_arrival_s: (batch, station, event); outside the window, too, and inf where there is no event.
+    p_arrival_s, s_arrival_s: (batch, station, event); also outside the window; inf without an event.
     p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
                      seen by now, over the standard deviation of the noise; 0 where P is yet to come.
     """
@@ -43,11 +43,11 @@ class Targets:
     s_arrival_s: Float[Tensor, "batch station event"]
     p_snr: Float[Tensor, "batch station event"]
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
+    def to(self, *args: Any, **kwargs: Any) -> "Targets":
         """Copy on another device."""
         return _apply(self, "to", *args, **kwargs)
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Targets":
         """Copy in page-locked memory."""
         return _apply(self, "pin_memory")
 
@@ -76,11 +76,11 @@ class Batch:
     def __len__(self) -> int:
         return self.waveforms.shape[0]
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
+    def to(self, *args: Any, **kwargs: Any) -> "Batch":
         """Copy on another device."""
         return _apply(self, "to", *args, **kwargs)
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Batch":
         """Copy in page-locked memory; the travel-time tables stay where they are."""
         pinned = _apply(self, "pin_memory")
         return pinned

@@ -1,7 +1,7 @@
 """The endless supply: a map-style dataset whose items are keyed by (epoch, example) and made on demand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Recipe:
 
     stations: StationPrior
     events: EventPrior
-    half_width_km: tuple[float, float]
+    half_width_km: Sequence[float]
     window_s: float
     lead_s: float
     n_candidates: int
@@ -52,7 +52,11 @@ class Recipe:
                 f"the recipe needs two positive half-widths, a positive window and a lead >= 0, got "
                 f"{list(half)} km, {self.window_s} s, {self.lead_s} s"
             )
-        object.__setattr__(self, "half_width_km", (float(half[0]), float(half[1])))
+
+    @property
+    def box_km(self) -> tuple[float, float]:
+        """Half-widths of the box, east and north."""
+        return float(self.half_width_km[0]), float(self.half_width_km[1])
 
     @property
     def n_samples(self) -> int:
@@ -120,7 +124,7 @@ class RecombinedDataset(Dataset[Batch]):
             rngs,
             recipe.stations,
             recipe.events,
-            half_width_km=recipe.half_width_km,
+            half_width_km=recipe.box_km,
             window_s=recipe.window_s,
             n_models=self.n_models,
         )
@@ -184,7 +188,7 @@ class RecombinedDataset(Dataset[Batch]):
         self, scene: Scene, arrival_s: Float[Tensor, "b n e 2"], *, n_total: int, n_lead: int
     ) -> Float[Tensor, "b n e 3 t"]:
         """Ground velocity of every event at every station, m/s, Z, N, E, lead included."""
-        recipe, rate, store = self.recipe, self.recipe.preprocess.sampling_rate_hz, self.open()
+        rate, store = self.recipe.preprocess.sampling_rate_hz, self.open()
         n_b, n_n, n_e = arrival_s.shape[:3]
         active = (scene.mask[..., None] & scene.exists[:, None]).nonzero(as_tuple=True)
         b, n, e = active
@@ -243,21 +247,18 @@ class RecombinedDataset(Dataset[Batch]):
 class EpochSampler(Sampler[Key]):
     """Keys (epoch, example) of one epoch; every rank takes every n-th, in the order one process would.
 
-    Lightning calls `set_epoch` before each epoch. A `fixed` sampler repeats epoch 0 for ever.
+    epoch: asked at the start of each pass. Lightning's `set_epoch` is not used: after a resume it is called
+        with an epoch too many (docs/decisions/002-examples-keyed-by-epoch.md).
     """
 
-    def __init__(self, n_examples: int, *, rank: int, n_ranks: int, fixed: bool) -> None:
+    def __init__(self, n_examples: int, *, rank: int, n_ranks: int, epoch: Callable[[], int]) -> None:
         if n_examples < 1:
             raise ValueError(f"an epoch needs at least one example, got {n_examples}")
-        self.n_examples, self.rank, self.n_ranks, self.fixed = n_examples, rank, n_ranks, fixed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called before each epoch."""
-        self.epoch = 0 if self.fixed else epoch
+        self.n_examples, self.rank, self.n_ranks, self.epoch = n_examples, rank, n_ranks, epoch
 
     def __iter__(self) -> Iterator[Key]:
-        return ((self.epoch, example) for example in range(self.rank, self.n_examples, self.n_ranks))
+        epoch = self.epoch()
+        return ((epoch, example) for example in range(self.rank, self.n_examples, self.n_ranks))
 
     def __len__(self) -> int:
         return len(range(self.rank, self.n_examples, self.n_ranks))

@@ -20,7 +20,7 @@ class NoiseBank:
         indices = indices[store.npts[indices] >= SHORTEST_S * store.sampling_rate_hz]
         if len(indices) == 0:
             raise ValueError(
-                f"the store at {store.path} has no noise records of {SHORTEST_S} s or more in split {split!r}; "
+                f"the store at {store.path} has no noise records of {SHORTEST_S} s in split {split!r}; "
                 "build it with noise (source.simulated.n_noise, or an importer's noise option)"
             )
         self.sampling_rate_hz = store.sampling_rate_hz

@@ -3,11 +3,12 @@
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Complex64, Float, Int
 from torch import Tensor
 
 SHEAR_VELOCITY_MPS = 3500.0  # of the source region, for corner frequencies
 STRESS_DROP_PA = 3.0e6  # global median of moderate crustal earthquakes, Allmann & Shearer 2009
+SOURCE_TAIL_S = 15.0  # 1 / (2 pi fc) is 1.3 s at magnitude 7
 FADE_S = 1.0  # over which a record aligned on P gives way to itself aligned on S
 RECORD_TAPER_S = 2.0  # at a record's end, where it stops before "now"
 
@@ -47,26 +48,33 @@ def place_records(
     on_p, on_s = (
         torch.gather(records, 2, index[:, i : i + 1].expand(-1, 3, -1)) * keep[:, i : i + 1] for i in (0, 1)
     )
-    fade = torch.minimum(
-        torch.full_like(targets[:, 0], FADE_S * sampling_rate_hz), 0.5 * (targets[:, 1] - targets[:, 0])
-    ).clamp_min(1.0)
-    weight = ((time - targets[:, 1:] + fade[:, None]) / fade[:, None]).clamp(0, 1)[:, None]
+    s_out = picks[:, 1:].round() + shift[:, 1:]
+    gap = (targets[:, 1:] - targets[:, :1]) / 2
+    fade = gap.clamp(1.0, FADE_S * sampling_rate_hz)
+    weight = ((time - s_out + fade) / fade).clamp(0, 1)[:, None]
     return on_p + weight * (on_s - on_p)
 
 
 def source_ratio(
-    from_magnitude: Float[Tensor, " n"], to_magnitude: Float[Tensor, " n"], frequency_hz: Float[Tensor, " f"]
-) -> torch.Tensor:
-    """Ratio of two omega-square moment-rate spectra, causal and minimum-phase: (n, f) complex64.
+    from_magnitude: Float[Tensor, " n"],
+    to_magnitude: Float[Tensor, " n"],
+    frequency_hz: Float[Tensor, " f"],
+    *,
+    sampling_rate_hz: float,
+) -> Complex64[Tensor, "n f"]:
+    """Ratio of two omega-square moment-rate spectra as a causal, minimum-phase digital filter.
 
-    M0' / M0 * ((1 + i f / fc) / (1 + i f / fc'))^2, with the corner frequencies of Brune (1970).
+    M0' / M0 * ((1 + i f / fc) / (1 + i f / fc'))^2 with the corner frequencies of Brune (1970), its double
+    zero and pole mapped to z = exp(-2 pi fc / sampling rate) (matched z-transform), so that sampling the
+    response does not smear energy ahead of P.
     """
-    moment = seismic_moment_nm(to_magnitude) / seismic_moment_nm(from_magnitude)
-    below, above = (
-        1 + 1j * frequency_hz.double() / corner_frequency_hz(m)[:, None]
-        for m in (from_magnitude, to_magnitude)
-    )
-    return (moment[:, None] * (below / above) ** 2).to(torch.complex64)
+    delay = torch.exp(-2j * math.pi * frequency_hz.double() / sampling_rate_hz)
+    gain = seismic_moment_nm(to_magnitude) / seismic_moment_nm(from_magnitude)
+    terms = []
+    for magnitude in (from_magnitude, to_magnitude):
+        root = torch.exp(-2 * math.pi * corner_frequency_hz(magnitude) / sampling_rate_hz)[:, None]
+        terms.append((1 - root * delay) / (1 - root))
+    return (gain[:, None] * (terms[0] / terms[1]) ** 2).to(torch.complex64)
 
 
 def change_magnitude(
@@ -78,12 +86,11 @@ def change_magnitude(
 ) -> Float[Tensor, "n 3 time"]:
     """Records as the same source with another moment and corner frequency would have written them."""
     n = waveforms.shape[-1]
-    n_fft = 1 << math.ceil(math.log2(n + 4 * sampling_rate_hz))  # zero padding holds the filter's tail
+    # zero padding holds the filter's tail, which is as long as the larger source
+    n_fft = 1 << math.ceil(math.log2(n + SOURCE_TAIL_S * sampling_rate_hz))
     frequency_hz = torch.fft.rfftfreq(n_fft, 1 / sampling_rate_hz)
-    spectrum = torch.fft.rfft(waveforms, n_fft)
-    return torch.fft.irfft(
-        spectrum * source_ratio(from_magnitude, to_magnitude, frequency_hz)[:, None], n_fft
-    )[..., :n]
+    ratio = source_ratio(from_magnitude, to_magnitude, frequency_hz, sampling_rate_hz=sampling_rate_hz)
+    return torch.fft.irfft(torch.fft.rfft(waveforms, n_fft) * ratio[:, None], n_fft)[..., :n]
 
 
 def spreading_gain(from_km: Float[Tensor, " n"], to_km: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -1,5 +1,6 @@
 """Location target: a Gaussian over the search grid, read back by a local soft-arg-max."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ def encode_location(
 
 
 def decode_location(
-    logits: Float[Tensor, "batch x y z"], grid: SearchGrid, *, reach_km: tuple[float, float]
+    logits: Float[Tensor, "batch x y z"], grid: SearchGrid, *, reach_km: Sequence[float]
 ) -> LocationEstimate:
     """Local soft-arg-max: the centroid of the pdf within `reach_km` of its highest cell.
 

@@ -1,5 +1,6 @@
 """From the logits of a window to what is said about it: the one reading shared by test and monitor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,7 @@ class WindowDecoder:
     bins: MagnitudeBins
     sampling_rate_hz: float
     arrival_sigma_s: float
-    reach_km: tuple[float, float]
+    reach_km: Sequence[float]
     magnitude_reach: float
 
     def first_p(self, logits: Float[Tensor, "batch time"]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,162 @@
+import pytest
+import torch
+from toy import resolved
+
+from fcn.arch.prediction import Prediction
+from fcn.assemble import build_decoder, build_network
+from fcn.config import digest
+
+SMALL = (
+    "experiment=smoke",
+    "arch.location_channels=[4,4,8,8,8]",
+    "arch.detection_channels=[4,4,4,4]",
+    "arch.magnitude_channels=[4,4,4,4]",
+)
+
+
+class NoTravelTimes:
+    """EEWNet asks for none."""
+
+    def between(self, source_km, station_km):
+        raise AssertionError("EEWNet must not ask for travel times")
+
+
+def network(*overrides: str) -> torch.nn.Module:
+    config = resolved("train", *overrides)
+    return build_network(config, build_decoder(config)).eval()
+
+
+def inputs(n_stations: int, batch: int = 2, seed: int = 0) -> dict:
+    generator = torch.Generator().manual_seed(seed)
+    station_km = 60 * torch.rand(batch, n_stations, 3, generator=generator) - 30
+    return {
+        "waveforms": 1e-6 * torch.randn(batch, n_stations, 3, 600, generator=generator),
+        "waveforms_broad": 1e-6 * torch.randn(batch, n_stations, 3, 600, generator=generator),
+        "station_km": station_km,
+        "mask": torch.ones(batch, n_stations, dtype=torch.bool),
+    }
+
+
+@pytest.fixture(scope="module")
+def small() -> torch.nn.Module:
+    net = network(*SMALL).train()
+    with torch.no_grad():
+        for seed in range(30):  # normalisation learns the scale of its input, else little passes through
+            net(**inputs(9, seed=seed), travel_time=NoTravelTimes())
+    return net.eval()
+
+
+def predict(net: torch.nn.Module, given: dict) -> Prediction:
+    with torch.no_grad():
+        return net(**given, travel_time=NoTravelTimes())
+
+
+@pytest.mark.parametrize("n_stations", [3, 12, 20])
+def test_any_number_of_stations_gives_the_three_predictions(small, n_stations):
+    out = predict(small, inputs(n_stations))
+    assert out.station_p.shape == (2, n_stations, 600)
+    assert out.first_p.shape == (2, 600)
+    assert out.location.shape == (2, 32, 32, 8)
+    assert out.magnitude.shape == (2, 101)
+    for logits in (out.station_p, out.first_p, out.location, out.magnitude):
+        assert torch.isfinite(logits).all()
+
+
+def test_the_order_of_the_stations_does_not_matter(small):
+    given = inputs(9)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
+    shuffled = {name: value[:, order] for name, value in given.items()}
+    first, second = predict(small, given), predict(small, shuffled)
+    torch.testing.assert_close(second.location, first.location, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second.magnitude, first.magnitude, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second.first_p, first.first_p, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second.station_p, first.station_p[:, order], atol=1e-4, rtol=1e-4)
+
+
+def test_masked_stations_change_nothing(small):
+    given = inputs(7)
+    rubbish = inputs(3, seed=5)
+    padded = {name: torch.cat([value, rubbish[name]], dim=1) for name, value in given.items()}
+    padded["mask"][:, 7:] = False
+    first, second = predict(small, given), predict(small, padded)
+    torch.testing.assert_close(second.location, first.location, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second.magnitude, first.magnitude, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(second.first_p, first.first_p, atol=1e-4, rtol=1e-4)
+
+
+def test_station_positions_and_waveforms_both_matter(small):
+    given = inputs(8)
+    moved = {**given, "station_km": given["station_km"].flip(2).roll(3, dims=1)}
+    louder = {**given, "waveforms": given["waveforms"] * torch.linspace(0.1, 3, 8)[:, None, None]}
+    reference = predict(small, given).location
+    assert (predict(small, moved).location - reference).abs().max() > 1e-3
+    assert (predict(small, louder).location - reference).abs().max() > 1e-3
+
+
+def test_ten_times_the_amplitude_is_one_magnitude_more(small):
+    """The input is scaled by its maximum: only the amplitude channel and the sliding bins know the size."""
+    given = inputs(6)
+    larger = {**given, "waveforms_broad": 10 * given["waveforms_broad"], "waveforms": given["waveforms"]}
+    level = small.station_magnitude
+    relative = torch.zeros(1, 1, 101)
+    relative[0, 0, 40] = 5.0
+    slid = [small._slide(relative, torch.tensor([[v]]))[0, 0].argmax() for v in (0.6, 0.7)]
+    assert int(slid[1] - slid[0]) == 10  # bins of 0.1
+    assert level is not None
+    assert (predict(small, larger).magnitude - predict(small, given).magnitude).abs().max() > 1e-3
+
+
+def test_a_dead_network_stays_finite(small):
+    given = inputs(5)
+    given["waveforms"].zero_()
+    given["waveforms_broad"].zero_()
+    out = predict(small, given)
+    assert torch.isfinite(out.location).all()
+    assert torch.isfinite(out.magnitude).all()
+
+
+def test_every_parameter_learns(small):
+    given = inputs(6)
+    small.train()
+    out = small(**given, travel_time=NoTravelTimes())
+    total = sum(t.square().mean() for t in (out.station_p, out.first_p, out.location, out.magnitude))
+    total.backward()
+    silent = [n for n, p in small.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
+    small.zero_grad()
+    small.eval()
+    # a bias before batch normalisation is subtracted again
+    assert [n for n in silent if not n.endswith("bias")] == []
+
+
+def test_the_seed_of_the_configuration_makes_the_weights():
+    first, again = network(*SMALL), network(*SMALL)
+    other = network(*SMALL, "seed=2")
+    weights = [torch.cat([p.flatten() for p in n.parameters()]) for n in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_papers_size():
+    """96 x 192 x 64 grid from twelve stations, 1024 magnitude bins; layers after FCNloca."""
+    net = network("experiment=generalized")
+    out = predict(net, inputs(12, batch=1))
+    assert out.location.shape == (1, 96, 192, 64)
+    assert out.magnitude.shape == (1, 1024)
+    encoder = net.location.encoder(torch.zeros(1, 10, 12, 1024))
+    assert encoder.shape == (1, 1024, 2, 4)
+
+
+def test_lite_is_a_tenth_of_the_papers_size():
+    big, lite = network("experiment=generalized"), network("experiment=generalized", "arch=lite")
+    count = [sum(p.numel() for p in net.parameters()) for net in (big, lite)]
+    assert count[1] < 0.1 * count[0]
+
+
+def test_a_grid_the_decoder_cannot_reach_is_refused():
+    with pytest.raises(Exception, match="multiples of 16"):
+        network(*SMALL, "geometry.grid.shape=[30,32,8]")
+
+
+def test_digests_name_configurations():
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})

@@ -1,0 +1,92 @@
+"""The command lines of the README, in processes of their own, on small data."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = (
+    "experiment=smoke",
+    "logger=csv",
+    "data.batch_size=4",
+    "data.examples_per_epoch=8",
+    "data.validation_examples=4",
+    "data.velocity.count=2",
+    "data.workers=0",
+    "validation.sequences={}",
+    "trainer.max_steps=2",
+    "arch.location_channels=[4,4,8,8,8]",
+    "arch.detection_channels=[4,4,4,4]",
+    "arch.magnitude_channels=[4,4,4,4]",
+)
+SHORT_SEQUENCE = ("dataset=smoke", "dataset.builder.duration_s=90", "dataset.builder.seismicity.0.n_events=1")
+
+
+def run(command: str, *arguments: str, cwd: Path, fails: bool = False) -> str:
+    """Output of `python -m command arguments`; the exit code must be as expected."""
+    done = subprocess.run(
+        [sys.executable, "-m", command, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "FCN_CACHE": str(cwd / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, output[-4000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def sweep(toy_store, tmp_path_factory) -> Path:
+    """The folder of a two-job sweep over seeds."""
+    cwd = tmp_path_factory.mktemp("sweep")
+    run("fcn.train", "-m", *TINY, f"store.path={toy_store}", "seed=1,2", cwd=cwd)
+    (folder,) = (cwd / "logs").glob("sweep-*")
+    return folder
+
+
+def test_a_multirun_puts_its_jobs_into_one_folder(sweep):
+    jobs = sorted(path.name for path in sweep.iterdir() if path.is_dir())
+    assert jobs == ["0", "1"]
+    manifests = [json.loads((sweep / job / "manifest.json").read_text()) for job in jobs]
+    assert [m["config"]["seed"] for m in manifests] == [1, 2]
+    assert [m["overrides"][-1] for m in manifests] == ["seed=1", "seed=2"]
+    for job in jobs:
+        assert (sweep / job / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_sweep_is_compared_on_one_page(sweep, tmp_path):
+    run("fcn.report", f"sweep={sweep}", f"out={tmp_path}", cwd=tmp_path)
+    assert list(tmp_path.glob("*.html"))
+    assert list(tmp_path.glob("*.csv"))
+
+
+def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
+    ckpt = sweep / "0" / "checkpoints" / "last.ckpt"
+    output = run("fcn.test", f"ckpt={ckpt}", *SHORT_SEQUENCE, "logger=csv", cwd=tmp_path)
+    (folder,) = (tmp_path / "logs").glob("test-smoke-*")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["simulated"] is True
+    assert metrics["n_catalogued"] == 1
+    for name in ("catalogue.csv", "catalogue.xml", "report.html", "manifest.json"):
+        assert (folder / name).is_file()
+    assert "Wei et al. 2026" in output
+    assert "simulated" in output
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("fcn.train", ("experiment=smoke", "trainer.max_stepz=3"), "max_stepz"),
+        ("fcn.train", ("experiment=nonesuch",), "nonesuch"),
+        ("fcn.train", ("experiment=smoke", "store.path=nowhere"), "no base store at nowhere"),
+        ("fcn.test", ("ckpt=nowhere",), "no checkpoint at nowhere"),
+    ],
+)
+def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, tmp_path):
+    output = run(command, *arguments, cwd=tmp_path, fails=True)
+    assert message in output

@@ -1,0 +1,84 @@
+"""Every configuration in the repository composes, and what it describes can be built."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from omegaconf import OmegaConf
+from toy import resolved
+
+from fcn.assemble import build_decoder, build_module, build_network, perturbed_models, velocity_models
+from fcn.config import CONF_DIR, build
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_experiment_composes_and_builds(name):
+    config = resolved("train", f"experiment={name}", "arch=lite", "data.velocity.count=2")
+    module = build_module(config)
+    assert sum(p.numel() for p in module.parameters()) > 0
+    assert len(perturbed_models(config)) == 2
+    build(config["stations"])
+    build(config["data"]["events"])
+    build(config["preprocess"])
+
+
+@pytest.mark.parametrize("name", names("sweep"))
+def test_every_sweep_composes_and_states_its_question(name):
+    text = (CONF_DIR / "sweep" / f"{name}.yaml").read_text()
+    assert text.splitlines()[1].startswith("# ")
+    assert text.splitlines()[1].endswith("?")
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("train", overrides=["experiment=smoke", f"sweep={name}"], return_hydra_config=True)
+    assert OmegaConf.to_container(cfg.hydra.sweeper.params)
+    assert cfg.hydra.mode.name == "MULTIRUN"
+
+
+@pytest.mark.parametrize("name", names("arch"))
+def test_every_architecture_builds_on_the_papers_grid(name):
+    config = resolved("train", f"arch={name}")
+    network = build_network(config, build_decoder(config))
+    assert sum(p.numel() for p in network.parameters()) > 0
+
+
+@pytest.mark.parametrize("name", [n for n in names("velocity_model") if n != "grid3d"])
+def test_every_velocity_model_builds(name):
+    models = velocity_models(resolved("train", f"velocity_model={name}"))
+    assert all(model.source for model in models.values())
+
+
+@pytest.mark.parametrize("name", names("geometry"))
+def test_grids_lie_inside_their_boxes(name):
+    geometry = resolved("train", f"geometry={name}")["geometry"]
+    grid = build(geometry["grid"])
+    for axis in (0, 1):
+        assert -geometry["half_width_km"][axis] - 1e-6 <= grid.minimum_km[axis]
+        assert grid.maximum_km[axis] <= geometry["half_width_km"][axis] + 1e-6
+
+
+def test_a_misspelt_top_level_key_is_refused(tmp_path):
+    for path in CONF_DIR.rglob("*.yaml"):
+        target = tmp_path / path.relative_to(CONF_DIR)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    (tmp_path / "experiment" / "typo.yaml").write_text("# @package _global_\nlerning_rate: 1.0\n")
+    with (
+        initialize_config_dir(str(tmp_path), version_base="1.3"),
+        pytest.raises(ConfigCompositionException, match="lerning_rate"),
+    ):
+        compose("train", overrides=["experiment=typo"])
+
+
+def test_a_misspelt_leaf_key_is_refused():
+    config = resolved("train", "experiment=smoke", "+loss.wieghts=1")
+    with pytest.raises(Exception, match="wieghts"):
+        build_module(config)
+
+
+def test_no_credentials_and_no_machine_paths_in_any_configuration():
+    for path in CONF_DIR.rglob("*.yaml"):
+        text = path.read_text().lower()
+        for word in ("api_key", "password", "token", "/home/", "/root/"):
+            assert word not in text, (path, word)

@@ -1,0 +1,182 @@
+import numpy as np
+import pytest
+import torch
+from toy import small_training
+
+from fcn.assemble import build_datamodule
+from fcn.recombine.batch import Batch
+from fcn.recombine.dataset import EpochSampler, RecombinedDataset
+from fcn.seeding import Purpose
+
+
+def dataset(store, *overrides: str) -> RecombinedDataset:
+    module = build_datamodule(small_training(store, *overrides), store)
+    return module.recombined(Purpose.TRAIN, "train")
+
+
+@pytest.fixture(scope="module")
+def recombined(toy_store) -> RecombinedDataset:
+    return dataset(toy_store)
+
+
+@pytest.fixture(scope="module")
+def batch(recombined) -> Batch:
+    return recombined.__getitems__([(0, i) for i in range(48)])
+
+
+def same(first: Batch, second: Batch) -> bool:
+    return (
+        torch.equal(first.waveforms, second.waveforms)
+        and torch.equal(first.waveforms_broad, second.waveforms_broad)
+        and torch.equal(first.targets.source_km, second.targets.source_km)
+        and torch.equal(first.station_km, second.station_km)
+    )
+
+
+def test_a_batch_has_the_shapes_of_the_contract(batch):
+    n, rows = 48, 12
+    assert batch.waveforms.shape == batch.waveforms_broad.shape == (n, rows, 3, 600)
+    assert batch.station_km.shape == (n, rows, 3)
+    assert batch.mask.shape == (n, rows)
+    assert batch.targets.p_arrival_s.shape == (n, rows, 2)
+    assert batch.all_finite()
+
+
+def test_absent_stations_are_silent_and_present_ones_are_not(batch):
+    assert batch.waveforms[~batch.mask].abs().max() == 0
+    assert batch.waveforms[batch.mask].abs().amax(dim=(1, 2)).min() > 0
+
+
+def test_the_first_p_is_where_elapsed_says(batch):
+    first_s = batch.targets.p_arrival_s[..., 0].masked_fill(~batch.mask, torch.inf).amin(dim=1)
+    torch.testing.assert_close(first_s, 30.0 - batch.targets.elapsed_s, atol=1e-4, rtol=0)
+
+
+def test_arrivals_follow_the_velocity_model_within_the_residual(recombined, batch):
+    travel_s = batch.travel_time.between(batch.targets.source_km[:, None], batch.station_km)[:, :, 0, 0]
+    residual_s = batch.targets.p_arrival_s[..., 0] - batch.targets.origin_time_s[:, None] - travel_s
+    spread_s = float(residual_s[batch.mask].std())
+    assert spread_s == pytest.approx(recombined.recipe.events.arrival_residual_s, rel=0.2)
+
+
+def test_p_onsets_are_where_the_targets_say(toy_store):
+    """Toy records are silent before P: without noise the first motion must fall on the target."""
+    quiet = dataset(toy_store, "data.events.overlap_share=0", "data.events.magnitude=[5,6]")
+    quiet.open()
+    quiet._noise.density *= 1e-12
+    batch = quiet.__getitems__([(0, i) for i in range(24)])
+    arrival = batch.targets.p_arrival_s[..., 0]
+    inside = batch.mask & (arrival > 1) & (arrival < 29)
+    level = batch.waveforms.abs().amax(dim=2)
+    moved = level > 1e-3 * level.amax(dim=-1, keepdim=True)
+    onset_s = moved.float().argmax(dim=-1) / 20
+    error_s = (onset_s - arrival)[inside]
+    assert inside.sum() > 100
+    assert float(error_s.abs().median()) < 0.05
+    assert float(error_s.quantile(0.05)) > -0.05  # nothing before P
+
+
+def test_examples_depend_on_their_key_alone(recombined, batch):
+    alone = recombined.__getitems__([(0, 7)])
+    assert torch.equal(alone.waveforms[0], batch.waveforms[7])
+    again = recombined.__getitems__([(0, i) for i in range(48)])
+    assert same(batch, again)
+    other = recombined.__getitems__([(1, i) for i in range(48)])
+    assert not torch.equal(other.targets.source_km, batch.targets.source_km)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_same_examples_for_any_number_of_workers(toy_store, workers):
+    def epoch(n_workers: int) -> list[Batch]:
+        config = small_training(toy_store, "data.examples_per_epoch=16", f"data.workers={n_workers}")
+        return list(build_datamodule(config, toy_store).train_dataloader())
+
+    for here, there in zip(epoch(0), epoch(workers), strict=True):
+        assert same(here, there)
+
+
+def test_nothing_after_now_is_in_a_window(toy_store):
+    """The same scene with an earlier 'now' is the same window, shifted."""
+    late = dataset(toy_store, "data.events.elapsed_s=[12,12]", "data.events.overlap_share=0")
+    early = dataset(toy_store, "data.events.elapsed_s=[5,5]", "data.events.overlap_share=0")
+    for made in (late, early):
+        made.open()
+        made._noise.density *= 1e-12
+    long, short = (made.__getitems__([(0, i) for i in range(4)]).waveforms for made in (late, early))
+    shift = 7 * 20
+    scale = long.abs().amax()
+    # apart from the records' sub-sample rounding, what was seen by the earlier now does not change
+    torch.testing.assert_close(long[..., :-shift] / scale, short[..., shift:] / scale, atol=2e-3, rtol=0)
+
+
+def test_snr_counts_only_what_has_been_seen(batch):
+    unseen = batch.targets.p_arrival_s > 30.0
+    assert batch.targets.p_snr[unseen].max() == 0
+    assert (batch.targets.p_snr[batch.mask][:, 0] > 3).any()
+
+
+def test_every_station_count_layout_and_elapsed_time_is_reached(recombined):
+    from fcn.recombine.priors import draw_scene
+    from fcn.seeding import derive_rng
+
+    rngs = [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(2000)]
+    recipe = recombined.recipe
+    scene = draw_scene(
+        rngs, recipe.stations, recipe.events, half_width_km=recipe.box_km, window_s=30.0, n_models=2
+    )
+    counts = np.bincount(scene.mask.sum(dim=1).numpy(), minlength=13)[6:]
+    expected = 2000 / 7
+    assert ((counts - expected) ** 2 / expected).sum() < 22.5  # 99.9 %, 6 degrees of freedom
+    elapsed = 30.0 - scene.first_p_s[:, 0].numpy()
+    bins = np.histogram(elapsed, bins=10, range=recipe.events.elapsed_s)[0]
+    assert ((bins - 200) ** 2 / 200).sum() < 27.9  # 99.9 %, 9 degrees of freedom
+    assert abs(float(scene.exists[:, 1].float().mean()) - recipe.events.overlap_share) < 0.035
+
+
+def test_widened_choices_are_counted(toy_store):
+    made = dataset(toy_store)
+    made.__getitems__([(0, 0)])
+    assert made.tally["stations"] > 0
+    assert 0 <= made.tally["widened"] <= made.tally["stations"]
+
+
+def test_ranks_and_one_process_draw_the_same_union():
+    def keys(rank: int, n_ranks: int) -> list[tuple[int, int]]:
+        return list(EpochSampler(11, rank=rank, n_ranks=n_ranks, epoch=lambda: 0))
+
+    assert sorted(keys(0, 2) + keys(1, 2)) == keys(0, 1)
+    assert not set(keys(0, 2)) & set(keys(1, 2))
+    assert len(EpochSampler(11, rank=1, n_ranks=2, epoch=lambda: 0)) == len(keys(1, 2))
+
+
+def test_every_pass_asks_for_its_epoch():
+    epochs = iter([4, 5])
+    sampler = EpochSampler(2, rank=0, n_ranks=1, epoch=lambda: next(epochs))
+    assert list(sampler) == [(4, 0), (4, 1)]
+    assert list(sampler) == [(5, 0), (5, 1)]
+    with pytest.raises(ValueError, match="at least one example"):
+        EpochSampler(0, rank=0, n_ranks=1, epoch=lambda: 0)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stations.count=[2,4]", "at least 3"),
+        ("stations.count=[9,4]", "low <= high"),
+        ("stations.weights={random: 0, clustered: 0, grid: 0}", "not all 0"),
+        ("data.events.depth_km=[9,4]", "low <= high"),
+        ("data.events.overlap_share=1.5", "overlap_share in 0-1"),
+        ("geometry.half_width_km=[40,0]", "positive half-widths"),
+    ],
+)
+def test_impossible_priors_are_refused(toy_store, override, message):
+    from hydra.errors import InstantiationException
+
+    with pytest.raises((ValueError, InstantiationException), match=message):
+        dataset(toy_store, override)
+
+
+def test_a_store_of_another_rate_is_refused(toy_store):
+    made = dataset(toy_store, "preprocess.sampling_rate_hz=25")
+    with pytest.raises(ValueError, match="25"):
+        made.__getitems__([(0, 0)])

@@ -1,0 +1,119 @@
+"""Training through the Trainer: resuming, checkpoints, what a run leaves behind."""
+
+import csv
+import json
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+from toy import small_training
+
+from fcn import checkpoint
+from fcn.train import train
+
+
+def run(folder: Path, store: Path, *overrides: str) -> dict:
+    """Weights after training in `folder`."""
+    train(
+        small_training(store, "trainer.enable_progress_bar=false", "~callbacks.progress", *overrides),
+        folder,
+        [],
+    )
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return content
+
+
+@pytest.fixture(scope="module")
+def trained(toy_store, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    run(folder, toy_store, "trainer.max_steps=4")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # resumed into a folder of its own
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # Lightning ends the old epoch again
+def test_interrupted_and_resumed_equals_uninterrupted(toy_store, tmp_path):
+    """Two epochs of two steps, and the same with a stop after the first; dropout and weights included."""
+    common = ("optim.scheduler.total_steps=4", "arch.dropout=0.2")
+    whole = run(tmp_path / "whole", toy_store, "trainer.max_steps=4", *common)
+    run(tmp_path / "first", toy_store, "trainer.max_steps=2", *common)
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    resumed = run(tmp_path / "second", toy_store, "trainer.max_steps=4", f"ckpt={last}", *common)
+    assert whole["global_step"] == resumed["global_step"] == 4
+    for name, weight in whole["state_dict"].items():
+        assert torch.equal(weight, resumed["state_dict"][name]), name
+
+
+def test_a_run_leaves_manifest_batch_metrics_and_checkpoint(trained):
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["config"]["seed"] == 1
+    assert len(manifest["store_digest"]) == 64
+    assert set(manifest) >= {"git", "packages", "overrides", "created_utc"}
+    with h5py.File(trained / "batch.h5") as file:
+        assert file["waveforms"].attrs["unit"] == "m/s"
+        assert file["p_arrival_s"].attrs["unit"] == "s"
+        assert file["waveforms"].shape[0] == 4
+    with (trained / "csv" / "metrics.csv").open() as file:
+        header = next(csv.reader(file))
+    assert {"train/loss", "val/loss", "val/epicentre_p50_km", "val/magnitude_mae"} <= set(header)
+
+
+def test_a_checkpoint_is_enough_to_run_anywhere(trained, toy_store):
+    restored = checkpoint.load(trained / "checkpoints" / "best.ckpt")
+    assert restored.preprocess.sampling_rate_hz == 20.0
+    assert restored.window_s == 30.0
+    assert list(restored.velocity_models) == ["iasp91"]
+    assert restored.manifest["store_digest"]
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    for name, weight in restored.module.state_dict().items():
+        assert torch.equal(weight, content["state_dict"][name]), name
+    assert not restored.module.training
+
+
+def test_unknown_checkpoints_are_refused_with_what_there_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match="takes a path or a shipped name"):
+        checkpoint.load("nonesuch")
+    rubbish = tmp_path / "rubbish.ckpt"
+    rubbish.write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        checkpoint.load(rubbish)
+    other = tmp_path / "other.ckpt"
+    torch.save({"state_dict": {}}, other)
+    with pytest.raises(ValueError, match=r"not written by fcn\.train"):
+        checkpoint.load(other)
+
+
+def test_weights_that_do_not_fit_are_refused(trained, tmp_path):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    content["fcn"]["config"]["arch"]["location_channels"] = [4, 4, 8, 8, 16]
+    path = tmp_path / "changed.ckpt"
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="do not fit the network"):
+        checkpoint.load(path)
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    path = tmp_path / "pickle.ckpt"
+    torch.save({"fcn": Path("anything")}, path)
+    with pytest.raises(ValueError, match=r"without pickle"):
+        checkpoint.load(path)
+
+
+def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
+    with pytest.raises(ValueError, match="before the first validation"):
+        run(tmp_path / "run", toy_store, "trainer.max_steps=1")
+
+
+def test_missing_stores_are_refused(toy_store, tmp_path):
+    with pytest.raises(FileNotFoundError, match="build_store"):
+        run(tmp_path / "run", tmp_path / "nowhere")
+
+
+def test_bad_records_never_reach_the_network(trained, toy_store):
+    """What the store serves is finite, so every loss is."""
+    with (trained / "csv" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["val/loss"]) for row in rows if row["val/loss"]]
+    assert losses
+    assert all(loss == loss and abs(loss) < 1e6 for loss in losses)
