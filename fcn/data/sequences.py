@@ -16,6 +16,7 @@ from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
+from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Bands, PreprocessSpec
 from fcn.waveform.sensor import assemble, resolve_sensors
 
@@ -66,7 +67,7 @@ class Sequence:
                     f"make one with: python -m fcn.build_sequence waveforms=... station_file=... out={root}"
                 )
         stated = read_description(root)
-        inventory = obspy.read_inventory(str(root / STATIONS))
+        inventory = read_stations(root / STATIONS)
         span_s = _stated_span_s(stated)
         stream = read_sds(root / WAVEFORMS, None, *span_s)
         network = _network_with_data(inventory, stream, stated.stations)

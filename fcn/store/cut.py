@@ -158,10 +158,8 @@ class Importer:
         return (p_sample if known.p_s is None else (known.p_s - start_s) * rate_hz), s_sample
 
     def _pick(self, chunk: Chunk, s_minus_p_s: float, p_range: tuple[float, float]) -> tuple[float, float]:
-        """Picks in the longest stretch without a gap."""
-        first, last = longest_run(chunk.valid)
-        if last == first:
-            raise ValueError("no valid samples")
+        """Picks in the stretch without a gap that covers most of where P may be."""
+        first, last = longest_run(chunk.valid, p_range)
         p_sample, s_sample = self.picker.pick(
             chunk.velocity_mps[:, first:last],
             self.preprocess.sampling_rate_hz,
@@ -222,13 +220,17 @@ def noise_record(
     )
 
 
-def longest_run(valid: Bool[np.ndarray, " time"]) -> tuple[int, int]:
-    """First and one past the last sample of the longest stretch of valid ones; equal where there is none."""
+def longest_run(valid: Bool[np.ndarray, " time"], within: tuple[float, float]) -> tuple[int, int]:
+    """First and one past the last sample of the run of valid ones that covers most of a range of samples.
+
+    Raises ValueError where none reaches into it.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], valid, [False])).astype(np.int8)))
-    if not edges.size:
-        return 0, 0
     starts, ends = edges[::2], edges[1::2]
-    longest = int(np.argmax(ends - starts))
+    covered = np.minimum(ends, within[1] + 1) - np.maximum(starts, within[0])
+    if not covered.size or covered.max() <= 0:
+        raise ValueError("no valid samples where P should be")
+    longest = int(np.argmax(covered))
     return int(starts[longest]), int(ends[longest])
 
 

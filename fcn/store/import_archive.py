@@ -15,6 +15,7 @@ from fcn.store.cut import Arrivals, Importer, Path, Quake
 from fcn.store.schema import StoreRecord
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
+from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import assemble, resolve_sensors
 
@@ -45,7 +46,7 @@ class ArchiveSource:
         self.settle_s = settle_s
         self.coda_s = coda_s
         self.importer = importer
-        self._inventory = obspy.read_inventory(str(self.root / STATIONS))
+        self._inventory = read_stations(self.root / STATIONS)
         self._stations = {station.id: station for station in Network.from_inventory(self._inventory)}
         self._catalogue: Catalogue = read_quakeml(self.root / CATALOGUE)
         self._picks = read_picks(self.root / CATALOGUE)

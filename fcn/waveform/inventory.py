@@ -1,7 +1,10 @@
-"""StationXML for data that come without: channels as the waveforms name them, sensitivity as stated."""
+"""StationXML: read with its coordinates checked, or made for data that come without."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from xml.etree import ElementTree
 
 import obspy
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
@@ -14,6 +17,46 @@ INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
+
+
+def read_stations(path: str | Path) -> Inventory:
+    """Inventory of a StationXML file (or another format ObsPy knows).
+
+    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates, or the file
+    where it cannot be read: ObsPy reports neither so that one could mend it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no station list {path}")
+    _check_coordinates(path)
+    try:
+        return obspy.read_inventory(str(path))
+    except Exception as error:  # each of ObsPy's readers has exceptions of its own
+        raise ValueError(f"{path} cannot be read as StationXML: {error}") from error
+
+
+def _check_coordinates(path: Path) -> None:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError:
+        return  # not XML: left to ObsPy
+    for network in root.iterfind("{*}Network"):
+        for station in network.iterfind("{*}Station"):
+            station_id = f"{network.get('code')}.{station.get('code')}"
+            _check_place(station, f"station {station_id}", path)
+            for channel in station.iterfind("{*}Channel"):
+                _check_place(channel, f"channel {station_id}..{channel.get('code')}", path)
+
+
+def _check_place(element: ElementTree.Element, name: str, path: Path) -> None:
+    for coordinate in ("Latitude", "Longitude", "Elevation"):
+        text = element.findtext(f"{{*}}{coordinate}") or ""
+        try:
+            known = math.isfinite(float(text))
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(f"{path}: {name} has no {coordinate.lower()} ({text.strip()!r}); add it")
 
 
 def make_inventory(

@@ -1,0 +1,145 @@
+"""The entry point: sources in, store and account out."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from store_records import make_noise, make_record
+
+from fcn import config as configuration
+from fcn.build_store import cached_store, main
+from fcn.store.build import build_store, print_summary
+from fcn.store.reader import BaseStore
+
+SPLITS = {"split_fractions": {"train": 0.8, "dev": 0.1, "test": 0.1}, "seed": 0}
+
+
+class MadeSource:
+    """Six records, of which one is broken, and one refusal."""
+
+    n_expected = 7
+
+    def records(self, report):
+        report("event9", "XX.BAD", "no P")
+        yield from (make_record(i) for i in range(5))
+        broken = make_record(5)
+        waveform = broken.waveform_mps.copy()
+        waveform[1, 7] = np.nan
+        yield replace(broken, waveform_mps=waveform)
+        yield make_noise(6)
+
+
+def test_broken_records_are_refused_with_the_reason(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    writer = build_store({"made": MadeSource()}, tmp_path / "s", sampling_rate_hz=20.0, **SPLITS)
+    store = BaseStore.open(tmp_path / "s")
+    assert len(store) == 6
+    with (tmp_path / "s" / "refused.csv").open() as stream:
+        refused = list(csv.DictReader(stream))
+    assert [row["reason"] for row in refused] == [
+        "no P",
+        "record of event1 at XX.S005: 1 samples are NaN or infinite; cut the gap out or leave the record out",
+    ]
+    assert {row["origin"] for row in refused} == {"made"}
+    print_summary(writer)
+    printed = capsys.readouterr().out
+    assert "no P" in printed
+    assert "splits share no sources" in printed
+    row = next(line for line in printed.splitlines() if "made" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["made", "5", "1", "2"]
+
+
+def test_a_long_list_of_refusals_is_cut(tmp_path, capsys):
+    class Refusing(MadeSource):
+        def records(self, report):
+            for i in range(40):
+                report(f"event{i}", "", "no P")
+            yield make_record()
+
+    print_summary(build_store({"made": Refusing()}, tmp_path / "s", sampling_rate_hz=20.0, **SPLITS))
+    printed = capsys.readouterr().out
+    assert "event11" in printed
+    assert "event12" not in printed
+    assert "28 more" in printed
+
+
+@pytest.mark.parametrize("source", ["simulated", "knet", "seisbench", "archive"])
+def test_every_source_composes(source):
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        cfg = compose("build_store", [f"source={source}", "out=x"])
+    assert list(cfg.source) == [source]
+
+
+def test_sources_are_mixed_by_a_list():
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        overrides = ["source=[knet,seisbench]", "source.knet.root=a", "source.seisbench.root=b", "out=x"]
+        config = configuration.plain(compose("build_store", overrides))
+    assert list(config["source"]) == ["knet", "seisbench"]
+    assert config["source"]["knet"]["importer"]["velocity_model"]["name"] == "jma2001"
+    assert config["source"]["seisbench"]["importer"]["velocity_model"]["name"] == "iasp91"
+
+
+def test_an_unknown_key_is_rejected():
+    with (
+        initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"),
+        pytest.raises(Exception, match="sensitivity_counts"),
+    ):
+        compose("build_store", ["source=seisbench", "source.seisbench.sensitivity_counts=1", "out=x"])
+
+
+def test_a_named_store_is_opened(tmp_path):
+    build_store({"made": MadeSource()}, tmp_path / "s", sampling_rate_hz=20.0, **SPLITS)
+    assert cached_store({"path": str(tmp_path / "s")}, tmp_path) == tmp_path / "s"
+    with pytest.raises(FileNotFoundError, match="no base store at"):
+        cached_store({"path": str(tmp_path / "nowhere")}, tmp_path)
+
+
+def test_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fcn.build_store.build", lambda source: MadeSource())
+    overrides = ["source=simulated", f"out={tmp_path / 's'}", f"hydra.run.dir={tmp_path / 'run'}"]
+    monkeypatch.setattr("sys.argv", ["build_store", *overrides])
+    main()
+    assert len(BaseStore.open(tmp_path / "s")) == 6
+    assert "base store" in capsys.readouterr().out
+
+
+def test_a_recipe_is_built_once(tmp_path):
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        overrides = ["store=smoke", "store.recipe.n_records=16", "store.recipe.n_noise=4"]
+        config = configuration.plain(compose("train", overrides))["store"]
+    path = cached_store(config, tmp_path)
+    before = (path / "waveforms.hdf5").stat().st_mtime_ns
+    assert cached_store(config, tmp_path) == path
+    assert (path / "waveforms.hdf5").stat().st_mtime_ns == before
+    assert len(BaseStore.open(path)) == 20
+
+
+@pytest.mark.realdata
+def test_real_archives_and_a_seisbench_set_make_one_store(shared_dir, tmp_path):
+    real = shared_dir / "realdata"
+    overrides = [
+        "source=[knet,seisbench]",
+        f"source.knet.root={real / 'knet_kiknet'}",
+        f"source.seisbench.root={real / 'cx_seisbench'}",
+        f"out={tmp_path / 'store'}",
+    ]
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("build_store", overrides))
+    with pytest.raises(InstantiationException, match=r"source\.seisbench\.sensitivity_counts_per_mps=6\.0e8"):
+        configuration.build(config["source"])
+    config["source"]["seisbench"]["sensitivity_counts_per_mps"] = 6.29e8
+    sources = configuration.build(config["source"])
+    build_store(sources, tmp_path / "store", sampling_rate_hz=20.0, **config["splits"])
+    store = BaseStore.open(tmp_path / "store")
+    assert np.isfinite(store.p_sample[store.select(category="earthquake")]).all()
+    counts = {
+        origin: [
+            int(((store.origin == origin) & (store.category == kind)).sum())
+            for kind in ("earthquake", "noise")
+        ]
+        for origin in ("knet", "seisbench")
+    }
+    assert counts == {"knet": [29, 27], "seisbench": [94, 93]}
