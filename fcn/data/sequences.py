@@ -108,14 +108,14 @@ class Sequence:
     ) -> tuple[Waveforms, Waveforms, Bool[np.ndarray, "station time"]]:
         """Narrow and broad band and validity of the samples before `now_s`; zero outside the sequence."""
         end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
-        first, last = max(end - n_samples, 0), min(max(end, 0), self.n_samples)
-        padding = (first - (end - n_samples), end - max(last, first))
-        inside = slice(first, max(last, first))
-        narrow, broad, valid = (
-            np.pad(array[..., inside], [(0, 0)] * (array.ndim - 1) + [padding])
-            for array in (self.narrow, self.broad, self.valid)
-        )
-        return narrow, broad, valid
+        begin = end - n_samples
+        first, last = (min(max(edge, 0), self.n_samples) for edge in (begin, end))
+        cut = []
+        for array in (self.narrow, self.broad, self.valid):
+            window = np.zeros((*array.shape[:-1], n_samples), array.dtype)
+            window[..., first - begin : last - begin] = array[..., first:last]
+            cut.append(window)
+        return cut[0], cut[1], cut[2]
 
     def window_times(self, step_s: float, n_samples: int) -> Float64[np.ndarray, " window"]:
         """POSIX ends of the windows that lie wholly inside, `step_s` apart; on the grid of samples."""

@@ -1,0 +1,59 @@
+"""StationXML is read with its coordinates checked."""
+
+import re
+
+import obspy
+import pytest
+from made_networks import START_S, make_network, make_site
+
+from fcn.waveform.inventory import make_inventory, read_stations
+from fcn.waveform.response import channel_response
+
+
+@pytest.fixture
+def path(tmp_path):
+    make_network(2, seconds=1.0)[2].write(str(tmp_path / "stations.xml"), format="STATIONXML")
+    return tmp_path / "stations.xml"
+
+
+def test_stations_are_read(path):
+    assert [station.code for station in read_stations(path)[0]] == ["S00", "S01"]
+
+
+@pytest.mark.parametrize("coordinate", ["Latitude", "Longitude", "Elevation"])
+@pytest.mark.parametrize("how", ["gone", "empty", "NaN", "north"])
+def test_a_station_without_coordinates_is_named(path, coordinate, how):
+    text = path.read_text()
+    found = re.search(rf"<{coordinate} [^>]*>[^<]*</{coordinate}>", text[text.index("S01") :])[0]
+    head, _, tail = found.partition(">")
+    new = "" if how == "gone" else f"{head}>{'' if how == 'empty' else how}</{coordinate}>"
+    first = text.index("S01")
+    path.write_text(text[:first] + text[first:].replace(found, new, 1))
+    with pytest.raises(ValueError, match=rf"station XX\.S01 has no {coordinate.lower()}"):
+        read_stations(path)
+    assert tail
+
+
+def test_a_channel_without_coordinates_is_named(path):
+    text = path.read_text()
+    first = text.index('Channel code="HHN"')
+    path.write_text(text[:first] + re.sub("<Latitude.*?</Latitude>", "", text[first:], count=1))
+    with pytest.raises(ValueError, match=r"channel XX\.S00\.\.HHN has no latitude"):
+        read_stations(path)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no station list"):
+        read_stations(tmp_path / "stations.xml")
+    (tmp_path / "stations.xml").write_text("words")
+    with pytest.raises(ValueError, match=r"stations\.xml cannot be read as StationXML"):
+        read_stations(tmp_path / "stations.xml")
+
+
+def test_a_channel_without_a_stated_sensitivity_has_none():
+    _, stream, _ = make_network(1, seconds=1.0)
+    inventory = make_inventory([make_site("S00"), make_site("S09")], stream, {})
+    assert len(inventory[0][1]) == 0
+    with pytest.raises(ValueError, match="no instrument sensitivity"):
+        channel_response(inventory, stream[0].id, START_S)
+    assert isinstance(inventory, obspy.Inventory)
