@@ -10,8 +10,10 @@ from dataclasses import MISSING, dataclass, field, fields
 
 @dataclass(frozen=True)
 class Event:
-    """A hypocentre with origin time and, where known, magnitude and uncertainties (one standard deviation).
+    """A hypocentre with origin time and, where known, magnitude and uncertainties.
 
+    Uncertainties are standard deviations; the horizontal one is the root-mean-square radius of the
+    epicentre, sqrt(var east + var north).
     depth_km: positive down from sea level.
     first_p_time_s: arrival of P at the first station, POSIX seconds.
     Raises ValueError for a position or time that is not on Earth or not a number.
@@ -91,7 +93,7 @@ class WindowEstimate:
     """One hypothesis about one event from one window ending at now_s, in the local frame.
 
     detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
-    Uncertainties are standard deviations; None where the network gives none.
+    Uncertainties are those of Event; None where the network gives none.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
+from fcn.metrics.calibration import coverage_figures
 from fcn.metrics.detection import false_alarms_per_hour, recall
 from fcn.metrics.location import location_figures
 from fcn.metrics.magnitude import magnitude_figures
@@ -57,7 +58,7 @@ def score_sequence(
     score |= _latency(pairs)
     for moment in MOMENTS:
         score |= _figures_at(moment, pairs)
-    return score
+    return score | _coverage(pairs)
 
 
 def match_declared(
@@ -101,6 +102,18 @@ def _figures_at(moment: str, pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Sc
     return counts | {f"{name}{moment}": value for name, value in _plain(figures).items()}
 
 
+def _coverage(pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Score:
+    """Of the final solutions that state both uncertainties."""
+    said = [(each.final.event, true) for each, true in pairs]
+    stated = [
+        (pair, (pair[0].horizontal_uncertainty_km, pair[0].depth_uncertainty_km))
+        for pair in said
+        if pair[0].horizontal_uncertainty_km is not None and pair[0].depth_uncertainty_km is not None
+    ]
+    uncertainty_km = torch.tensor([sigma for _, sigma in stated], dtype=torch.float64).reshape(-1, 2)
+    return _plain(coverage_figures(*_positions_km([pair for pair, _ in stated]), uncertainty_km))
+
+
 def _positions_km(
     said: Sequence[tuple[Event, Event]],
 ) -> tuple[Float[Tensor, "event 3"], Float[Tensor, "event 3"]]:
@@ -127,4 +140,5 @@ def _keys_of_catalogue() -> list[str]:
     """Keys that need a catalogue."""
     nothing: list[tuple[DeclaredEvent, Event]] = []
     keys = ["n_catalogued", "n_matched", "recall", "false_alarms_per_hour", *_latency(nothing)]
-    return keys + [key for moment in MOMENTS for key in _figures_at(moment, nothing)]
+    keys += [key for moment in MOMENTS for key in _figures_at(moment, nothing)]
+    return [*keys, *_coverage(nothing)]

@@ -66,9 +66,7 @@ def record_section(outcome: Outcome, subjects: list[Subject]) -> Figure:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=len(handles))
-    figure.suptitle(
-        f"{outcome.name}: vertical velocity, detection band, each trace over its peak", x=0.01, ha="left"
-    )
+    figure.suptitle(f"{outcome.name}: vertical, detection band, each trace over its peak", x=0.01, ha="left")
     return figure
 
 

@@ -74,6 +74,8 @@ def result_table(outcome: Outcome) -> Table:
         ("epicentre 90 % (km)", number(score["epicentre_p90_km"], 3), ABSENT),
         ("depth RMSE (km)", number(score["depth_rmse_km"], 3), published.depth_rmse_km),
         ("depth bias (km, + deep)", number(score["depth_bias_km"], 3), ABSENT),
+        ("epicentre in its 50 %, 90 % area", _coverage(score, "epicentre"), ABSENT),
+        ("depth in its 50 %, 90 % range", _coverage(score, "depth"), ABSENT),
         ("magnitude MAE", number(score["magnitude_mae"]), ABSENT),
         ("magnitude bias", number(score["magnitude_bias"]), ABSENT),
         ("window (ms), median", number(score["compute_ms_per_window_p50"], 1), ABSENT),
@@ -175,6 +177,11 @@ def _recall(score: Score) -> str:
     if score["recall"] is None:
         return ABSENT if score["n_catalogued"] is None else "none catalogued"
     return f"{score['n_matched']} of {score['n_catalogued']} = {score['recall']:.1%}"
+
+
+def _coverage(score: Score, name: str) -> str:
+    half, most = score[f"{name}_coverage_50"], score[f"{name}_coverage_90"]
+    return ABSENT if half is None or most is None else f"{half:.0%}, {most:.0%}"
 
 
 def _range(score: Score) -> str:

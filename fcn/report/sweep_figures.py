@@ -19,6 +19,7 @@ OUTCOMES = (  # name, axis label, column of the table
     ("val/depth_rmse_km", "depth RMSE, validation (km)", "val depth RMSE (km)"),
     ("val/magnitude_mae", "magnitude MAE, validation", "val magn. MAE"),
     ("recall", "recall, test", "test recall"),
+    ("false_alarms_per_hour", "false alarms per hour, test", "test false/h"),
     ("epicentre_rmse_km", "epicentre RMSE, test (km)", "test epicentre RMSE (km)"),
     ("alarm_latency_s_p50", "alarm after P, median, test (s)", "test alarm p50 (s)"),
 )
@@ -63,7 +64,7 @@ def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
     n_rows = math.ceil(len(shown) / n_columns)
     figure = new_figure(10.4, 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes, name, (key, label) in zip(panels, "abcdef", shown, strict=False):
+    for axes, name, (key, label) in zip(panels, "abcdefg", shown, strict=False):
         for group in groups:
             members = [job for job in jobs if (setting_of(job, rest) if rest else "") == group]
             _draw_outcome(axes, members, key, x_of, group, _look(groups.index(group)))

@@ -54,7 +54,7 @@ def write_test_report(
     page.write(path)
     console = console or Console()
     console.print(result_table(outcome).to_rich())
-    if outcome.has_catalogue:
+    if outcome.pairs:
         console.print(moment_table(outcome).to_rich())
     console.print(f"report: {path}", soft_wrap=True)
     return path
@@ -118,13 +118,14 @@ def _fill(page: Page, outcome: Outcome, pictures: dict[str, tuple[Picture, str]]
     for name, (picture, caption) in pictures.items():
         page.heading(titles[name])
         page.picture(picture, f"{titles[name]}: {outcome.name}", caption)
-    if outcome.has_catalogue:
+    if outcome.pairs:
         page.heading("What was known when")
         page.text(
             "n: events declared by then. RMSE, median, 90th percentile and share over 10 km of the epicentre "
             "error; depth in km, bias positive where too deep; MAE: mean absolute error of magnitude."
         )
         page.table(moment_table(outcome))
+    if len(outcome.catalogue):
         page.heading("By class of event")
         page.text(
             "Signal to noise is the peak in 3 s after P over the RMS of the 4 s before, vertical, detection "
@@ -132,7 +133,9 @@ def _fill(page: Page, outcome: Outcome, pictures: dict[str, tuple[Picture, str]]
         )
         page.table(class_table(outcome))
     page.heading(f"Declared events ({len(outcome.declared)})")
-    page.table(event_table(outcome))
+    if outcome.declared:
+        page.table(event_table(outcome))
     if outcome.has_catalogue:
         page.heading(f"Misses ({len(outcome.misses)})")
+    if outcome.misses:
         page.table(miss_table(outcome))
