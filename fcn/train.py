@@ -8,6 +8,7 @@ from typing import Any
 import hydra
 import torch
 import wandb
+from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
 from fcn import config as configuration
@@ -63,7 +64,10 @@ def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
 
 
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
-    """One training run in `folder`; returns the best value of the monitored validation figure."""
+    """One training run in `folder`; returns the best value of the monitored validation figure.
+
+    NaN where the configuration has no checkpoint callback.
+    """
     check(config)
     torch.set_num_threads(config["trainer"]["threads"])
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
@@ -78,9 +82,10 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)
     best = trainer.checkpoint_callback
+    if not isinstance(best, ModelCheckpoint) or best.best_model_score is None:
+        return math.nan
     log.info("checkpoint: %s", best.best_model_path)
-    score = best.best_model_score
-    return float(score) if score is not None else math.nan
+    return float(best.best_model_score)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")

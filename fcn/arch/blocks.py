@@ -1,9 +1,9 @@
 """Convolution blocks shared by the architectures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
-
 
 Kernel = tuple[int, int]
 IMAGE: Kernel = (3, 3)  # across stations and time
@@ -20,20 +20,30 @@ def convolution(n_in: int, n_out: int, *, separable: bool, kernel: Kernel) -> nn
     )
 
 
-def pair(n_in: int, n_out: int, *, separable: bool, kernel: Kernel = IMAGE) -> nn.Sequential:
-    """Two convolutions, each followed by ReLU: the unit FCNloca (Zhang et al. 2020) is built of.
+@dataclass(frozen=True)
+class Style:
+    """How every block of a network is built.
 
-    Batch normalisation is ours: without it the published depth does not begin to learn in the
-    number of examples two CPU cores can show it (docs/decisions/003-batch-normalisation.md).
+    separable: depthwise-separable convolutions instead of full ones.
+    normalise: batch normalisation after each convolution; FCNloca has none
+        (docs/decisions/003-batch-normalisation.md).
+    dropout:   share of channels dropped on the two deepest levels of an encoder.
     """
-    return nn.Sequential(
-        convolution(n_in, n_out, separable=separable, kernel=kernel),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-        convolution(n_out, n_out, separable=separable, kernel=kernel),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-    )
+
+    separable: bool
+    normalise: bool
+    dropout: float
+
+
+def pair(n_in: int, n_out: int, style: Style, kernel: Kernel = IMAGE) -> nn.Sequential:
+    """Two convolutions, each followed by ReLU: the unit FCNloca (Zhang et al. 2020) is built of."""
+    layers: list[nn.Module] = []
+    for width in (n_in, n_out):
+        layers.append(convolution(width, n_out, separable=style.separable, kernel=kernel))
+        if style.normalise:
+            layers.append(nn.BatchNorm2d(n_out))
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
 
 
 class Encoder(nn.Module):
@@ -44,9 +54,7 @@ class Encoder(nn.Module):
         n_in: int,
         channels: Sequence[int],
         pools: Sequence[tuple[int, int]],
-        *,
-        separable: bool,
-        dropout: float,
+        style: Style,
         kernel: Kernel = IMAGE,
     ) -> None:
         super().__init__()
@@ -56,9 +64,9 @@ class Encoder(nn.Module):
             )
         levels: list[nn.Module] = []
         for level, n_out in enumerate(channels):
-            levels.append(pair(n_in, n_out, separable=separable, kernel=kernel))
+            levels.append(pair(n_in, n_out, style, kernel))
             if level >= len(channels) - 2:  # the two deepest, as FCNloca
-                levels.append(nn.Dropout2d(dropout))
+                levels.append(nn.Dropout2d(style.dropout))
             if level < len(pools):
                 # ceil_mode: a network of any size keeps at least one row
                 levels.append(nn.MaxPool2d(tuple(pools[level]), ceil_mode=True))

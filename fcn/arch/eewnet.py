@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fcn.arch.blocks import SERIES, Encoder, pair
+from fcn.arch.blocks import SERIES, Encoder, Style, pair
 from fcn.arch.prediction import Prediction, TravelTimes
 
 ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
@@ -36,13 +36,13 @@ def _take_rows(x: Tensor, order: Tensor) -> Tensor:
 class Detection(nn.Module):
     """P series of each row and of the network, from (batch, 3, row, time)."""
 
-    def __init__(self, channels: Sequence[int], *, separable: bool, dropout: float) -> None:
+    def __init__(self, channels: Sequence[int], style: Style) -> None:
         super().__init__()
         pools = [(1, TIME_POOL)] * (len(channels) - 1)
-        self.encoder = Encoder(3, channels, pools, separable=separable, dropout=dropout)
+        self.encoder = Encoder(3, channels, pools, style)
         ups = []
         for n_in, n_out in zip(channels[:0:-1], channels[-2::-1], strict=True):
-            ups += [nn.Upsample(scale_factor=(1, TIME_POOL)), pair(n_in, n_out, separable=separable)]
+            ups += [nn.Upsample(scale_factor=(1, TIME_POOL)), pair(n_in, n_out, style)]
         self.decoder = nn.Sequential(*ups)
         self.station = nn.Conv2d(channels[0], 1, 1)
         self.network = nn.Conv1d(channels[0] + 1, 1, 1)
@@ -64,9 +64,7 @@ class Location(nn.Module):
         channels: Sequence[int],
         grid_shape: tuple[int, int, int],
         up_factors: Sequence[int],
-        *,
-        separable: bool,
-        dropout: float,
+        style: Style,
     ) -> None:
         super().__init__()
         n_x, n_y, n_z = grid_shape
@@ -77,7 +75,7 @@ class Location(nn.Module):
                 f"both must be multiples of {total}"
             )
         pools = [(rows, TIME_POOL) for rows in ROW_POOLS[: len(channels) - 1]]
-        self.encoder = Encoder(10, channels, pools, separable=separable, dropout=dropout)
+        self.encoder = Encoder(10, channels, pools, style)
         # Identity for the paper's 12 x 1024 image and 96 x 192 grid; lets any number of stations through.
         self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
         widths = [*channels[-2::-1]][: len(up_factors)]
@@ -85,7 +83,7 @@ class Location(nn.Module):
         ups: list[nn.Module] = []
         n_in = channels[-1]
         for factor, n_out in zip(up_factors, widths, strict=True):
-            ups += [nn.Upsample(scale_factor=factor), pair(n_in, n_out, separable=separable)]
+            ups += [nn.Upsample(scale_factor=factor), pair(n_in, n_out, style)]
             n_in = n_out
         self.decoder = nn.Sequential(*ups, nn.Conv2d(n_in, n_z, 1))
 
@@ -97,10 +95,10 @@ class Location(nn.Module):
 class StationMagnitude(nn.Module):
     """Magnitude pdf of each station relative to the logarithm of its amplitude, from (batch, 5, time)."""
 
-    def __init__(self, channels: Sequence[int], n_bins: int, *, separable: bool, dropout: float) -> None:
+    def __init__(self, channels: Sequence[int], n_bins: int, style: Style) -> None:
         super().__init__()
         pools = [(1, TIME_POOL)] * (len(channels) - 1)
-        self.encoder = Encoder(5, channels, pools, separable=separable, dropout=dropout, kernel=SERIES)
+        self.encoder = Encoder(5, channels, pools, style, SERIES)
         self.head = nn.Conv2d(channels[-1], n_bins, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,14 +107,14 @@ class StationMagnitude(nn.Module):
 
 
 class EEWNet(nn.Module):
-    """Detection, location and magnitude in parallel; `arch=eewnet` has the paper's size, `arch=lite` is small.
+    """Detection, location and magnitude in parallel: the paper's size as `arch=eewnet`, small as `arch=lite`.
 
     grid_axes_km:     cell centres of the search grid: east, north, depth.
     magnitude_axis:   centres of the magnitude bins.
     up_factors:       upsampling of the location decoder; their product divides the grid's x and y sizes.
     station_scale_km: (east, north) extent by which station coordinates are divided (82, 100 in the paper).
     n_rows:           rows of the station image; a larger network gets as many as it has stations.
-    separable:        depthwise-separable convolutions instead of full ones.
+    separable, normalise, dropout: see `fcn.arch.blocks.Style`.
     """
 
     def __init__(
@@ -131,14 +129,15 @@ class EEWNet(nn.Module):
         station_scale_km: Sequence[float],
         n_rows: int,
         separable: bool,
+        normalise: bool,
         dropout: float,
     ) -> None:
         super().__init__()
         shape = (len(grid_axes_km[0]), len(grid_axes_km[1]), len(grid_axes_km[2]))
-        kw = {"separable": separable, "dropout": dropout}
-        self.detection = Detection(detection_channels, **kw)
-        self.location = Location(location_channels, shape, up_factors, **kw)
-        self.station_magnitude = StationMagnitude(magnitude_channels, len(magnitude_axis), **kw)
+        style = Style(separable=separable, normalise=normalise, dropout=dropout)
+        self.detection = Detection(detection_channels, style)
+        self.location = Location(location_channels, shape, up_factors, style)
+        self.station_magnitude = StationMagnitude(magnitude_channels, len(magnitude_axis), style)
         self.n_rows = n_rows
         self.scale_km: Tensor
         self.register_buffer("scale_km", torch.tensor([float(s) for s in station_scale_km]), persistent=False)

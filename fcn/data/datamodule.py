@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence as Items
 from pathlib import Path
+from typing import Any
 
 import lightning
 from torch.utils.data import DataLoader
@@ -13,8 +14,8 @@ from fcn.recombine.dataset import EpochSampler, Recipe, RecombinedDataset
 from fcn.seeding import Purpose
 
 
-def _as_is(batch: Batch) -> Batch:
-    """Batches come ready-made."""
+def _as_is(batch: Any) -> Any:
+    """Batches come ready-made from `RecombinedDataset.__getitems__`."""
     return batch
 
 
@@ -66,12 +67,15 @@ class FcnDataModule(lightning.LightningDataModule):
 
     def _loader(self, purpose: Purpose, split: str, n_examples: int) -> DataLoader[Batch]:
         trainer = self.trainer
-        fixed = purpose is Purpose.VALIDATION or trainer is None
+
+        def epoch() -> int:
+            return 0 if trainer is None or purpose is Purpose.VALIDATION else trainer.current_epoch
+
         sampler = EpochSampler(
             n_examples,
             rank=trainer.global_rank if trainer else 0,
             n_ranks=trainer.world_size if trainer else 1,
-            epoch=(lambda: 0) if fixed else (lambda: trainer.current_epoch),
+            epoch=epoch,
         )
         return DataLoader(
             self.recombined(purpose, split),

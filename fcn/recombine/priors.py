@@ -19,6 +19,10 @@ def interval(name: str, values: Sequence[float]) -> Interval:
     return float(values[0]), float(values[1])
 
 
+def _uniform(rng: np.random.Generator, bounds: Sequence[float], size: int = 1) -> Float[np.ndarray, " size"]:
+    return rng.uniform(bounds[0], bounds[1], size)
+
+
 @dataclass(frozen=True)
 class StationPrior:
     """Networks of `count` [least, most] stations, laid out by one of `layouts`, drawn by relative weight."""
@@ -128,11 +132,11 @@ def draw_scene(
         station_km[b, : len(network)], mask[b, : len(network)] = network, True
         reach_km = np.array(half_width_km) * events.reach
         source_km[b, :, :2] = rng.uniform(-reach_km, reach_km, (n_events, 2))
-        source_km[b, :, 2] = rng.uniform(*events.depth_km, n_events)
-        magnitude[b] = rng.uniform(*events.magnitude, n_events)
-        elapsed_s = rng.uniform(*events.elapsed_s)
+        source_km[b, :, 2] = _uniform(rng, events.depth_km, n_events)
+        magnitude[b] = _uniform(rng, events.magnitude, n_events)
+        elapsed_s = _uniform(rng, events.elapsed_s)
         first_p_s[b] = window_s - elapsed_s
-        first_p_s[b, 1] += rng.uniform(*events.overlap_delay_s)
+        first_p_s[b, 1] += _uniform(rng, events.overlap_delay_s)
         exists[b, 1] = rng.random() < events.overlap_share
         model[b] = rng.integers(n_models)
         residual[b] = rng.standard_normal((n_rows, n_events, 2))

@@ -16,7 +16,7 @@ TINY = (
     "data.validation_examples=4",
     "data.velocity.count=2",
     "data.workers=0",
-    "validation.sequences={}",
+    "~validation.sequences.smoke",
     "trainer.max_steps=2",
     "arch.location_channels=[4,4,8,8,8]",
     "arch.detection_channels=[4,4,4,4]",
