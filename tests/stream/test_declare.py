@@ -1,22 +1,20 @@
 import dataclasses
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
+from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from fcn.catalogue.event import WindowEstimate
+from fcn.config import CONF_DIR, build
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.declare import Declarer, Evidence, Nearness, Sameness, Settlement
 
 FRAME = LocalFrame(32.7, 130.8)
 T0 = 1_460_636_794.0
 STEP_S = 0.5
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def declarer(n_agree=2, n_windows=4, **settle):
@@ -335,8 +333,10 @@ def test_parameters_that_make_no_sense_are_refused():
         declarer(min_s=30.0)
 
 
-@pytest.mark.parametrize("path", sorted((CONF / "declare").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_configuration_builds(path):
-    rule = instantiate(OmegaConf.load(path), _convert_="all")(FRAME)
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_DIR / "declare").glob("*.yaml")))
+def test_every_configuration_builds(name):
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose(f"declare/{name}")
+    rule = build(config.declare, frame=FRAME)
     assert isinstance(rule, Declarer)
     assert replay(rule, [(t, [estimate(t)]) for t in clock(4)])[-1]
