@@ -92,7 +92,7 @@ def _draw_traces(axes: Axes, outcome: Outcome, subject: Subject) -> None:
         axes.plot(time_s, place + height_km * traces[station] / peak, color=INK, linewidth=0.45)
         name = f" {sequence.network.stations[station].code} {distance_km[station]:.0f} km"
         axes.text(AFTER_S, place, name, va="center", fontsize=6.5)
-    axes.set_ylim(min(place_km.min() - 2 * gap_km, 0), place_km.max() + 1.2 * gap_km)
+    axes.set_ylim(min(place_km.min() - 1.2 * gap_km, 0), place_km.max() + 1.2 * gap_km)
     times_s = arrivals_s(sequence, [event])
     if times_s is None:
         return
