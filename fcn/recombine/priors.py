@@ -134,9 +134,9 @@ def draw_scene(
         source_km[b, :, :2] = rng.uniform(-reach_km, reach_km, (n_events, 2))
         source_km[b, :, 2] = _uniform(rng, events.depth_km, n_events)
         magnitude[b] = _uniform(rng, events.magnitude, n_events)
-        elapsed_s = _uniform(rng, events.elapsed_s)
+        elapsed_s = _uniform(rng, events.elapsed_s).item()
         first_p_s[b] = window_s - elapsed_s
-        first_p_s[b, 1] += _uniform(rng, events.overlap_delay_s)
+        first_p_s[b, 1] += _uniform(rng, events.overlap_delay_s).item()
         exists[b, 1] = rng.random() < events.overlap_share
         model[b] = rng.integers(n_models)
         residual[b] = rng.standard_normal((n_rows, n_events, 2))
