@@ -17,6 +17,7 @@ def names(group: str) -> list[str]:
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes_and_builds(name):
     config = resolved("train", f"experiment={name}", "arch=lite", "data.velocity.count=2")
+    assert config["name"] == name  # the run's folder says which experiment it was
     module = build_module(config)
     assert sum(p.numel() for p in module.parameters()) > 0
     assert len(perturbed_models(config)) == 2
