@@ -1,0 +1,183 @@
+"""The Earth of the Kumamoto twin: a layered crust, lateral variation, columns under the stations."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fcn.earth.travel_time import TravelTimeTable
+from fcn.earth.velocity import LayeredModel
+from fcn.seeding import Purpose, derive_generator, derive_rng
+from fcn.simulate.crust import Crust
+from fcn.simulate.ensemble import SETTLING_S
+from fcn.simulate.ground import LEAD_S, SHOCK, SITE, GroundMotion, faded, record_length_s, to_zne
+from fcn.simulate.kumamoto_sites import ColumnLaw, draw_column
+from fcn.simulate.paths import Rays, rays_in
+from fcn.simulate.site import site_amplitude
+from fcn.simulate.source import DoubleCouple
+from fcn.simulate.spectrum import TimeAxis
+from fcn.simulate.stochastic import stochastic_arrivals
+from fcn.simulate.synthesis import Plan, ground_velocity
+
+LATERAL = 7  # first key of a sequence's random streams
+N_WAVES = 200  # plane waves that make up a random field
+TABLE_STEP_KM = 0.5
+TABLE_REACH_KM = 120.0
+TABLE_DEPTH_KM = 25.0
+
+
+@dataclass(frozen=True)
+class Quake:
+    """One earthquake: number (key of its random stream), time from the start, place in the local frame, Mw.
+
+    mechanism_deg: strike, dip, rake.
+    """
+
+    number: int
+    origin_time_s: float
+    position_km: tuple[float, float, float]
+    moment_magnitude: float
+    mechanism_deg: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class LateralLaw:
+    """Random slowness: Gaussian correlation exp(-r^2 / 2 L^2) in three dimensions.
+
+    fraction: standard deviation of P slowness over its mean; s_over_p: that of S over that of P;
+    shared: correlation of the two; correlation_km: L.
+    """
+
+    fraction: float
+    s_over_p: float
+    shared: float
+    correlation_km: float
+
+    def __post_init__(self) -> None:
+        if self.fraction < 0.0 or self.correlation_km <= 0.0 or not 0.0 <= self.shared <= 1.0:
+            raise ValueError(f"fraction >= 0, correlation_km > 0 and shared in 0..1 are needed: {self}")
+
+
+class LateralField:
+    """A drawn field of slowness variation, and its effect on travel times."""
+
+    def __init__(self, law: LateralLaw, seed: int) -> None:
+        rng = derive_rng(seed, Purpose.SEQUENCE, LATERAL)
+        self.law = law
+        self.wavenumber = rng.standard_normal((2, N_WAVES, 3)) / law.correlation_km
+        self.phase_rad = rng.uniform(0.0, 2.0 * math.pi, (2, N_WAVES))
+
+    def relative_delay(
+        self, source_km: Float[np.ndarray, "3"], station_km: Float[np.ndarray, "station 3"]
+    ) -> Float[np.ndarray, "station 2"]:
+        """Excess of P and S time over the time itself: mean of the field along the straight ray.
+
+        First order in the perturbation (Fermat); the mean of a plane wave along a line is a sinc.
+        """
+        own = [self._mean(field, source_km, station_km) for field in (0, 1)]
+        law = self.law
+        s = law.shared * own[0] + math.sqrt(1.0 - law.shared**2) * own[1]
+        return law.fraction * np.stack([own[0], law.s_over_p * s], 1)
+
+    def _mean(
+        self, field: int, source_km: Float[np.ndarray, "3"], station_km: Float[np.ndarray, "station 3"]
+    ) -> Float[np.ndarray, " station"]:
+        """Mean of a field of unit variance along each ray."""
+        middle = 0.5 * (station_km + source_km) @ self.wavenumber[field].T
+        half = 0.5 * (station_km - source_km) @ self.wavenumber[field].T
+        waves = np.cos(middle + self.phase_rad[field]) * np.sinc(half / np.pi)
+        return math.sqrt(2.0 / N_WAVES) * waves.sum(1)
+
+
+@dataclass(frozen=True)
+class TwinEarth:
+    """All that lies between the sources and the surface.
+
+    crust.site: kappa and what remains unexplained of the sites; its `vertical_exponent` is not used, the
+    columns have a P response of their own.
+    """
+
+    velocity_model: LayeredModel
+    crust: Crust
+    columns: ColumnLaw
+    lateral: LateralLaw
+
+
+class TwinGround:
+    """What the stations of a network on a `TwinEarth` feel; sites and Earth are the same for all earthquakes.
+
+    station_km: east, north, depth; vs30_mps: of each station.
+    """
+
+    def __init__(
+        self,
+        earth: TwinEarth,
+        station_km: Float[np.ndarray, "station 3"],
+        vs30_mps: tuple[float, ...],
+        sampling_rate_hz: float,
+        seed: int,
+    ) -> None:
+        self.earth = earth
+        self.station_km = station_km
+        self.sampling_rate_hz = sampling_rate_hz
+        self.seed = seed
+        self.columns = [
+            draw_column(earth.columns, earth.velocity_model, vs30, seed, station)
+            for station, vs30 in enumerate(vs30_mps)
+        ]
+        self.field = LateralField(earth.lateral, seed)
+        self.table = TravelTimeTable.build(
+            earth.velocity_model,
+            max_depth_km=TABLE_DEPTH_KM,
+            max_distance_km=TABLE_REACH_KM,
+            step_km=TABLE_STEP_KM,
+        )
+
+    def motion(self, quake: Quake) -> GroundMotion:
+        """Records of one earthquake at every station; P and S as they truly arrive."""
+        crust, rate_hz = self.earth.crust, self.sampling_rate_hz
+        generator = derive_generator(self.seed, Purpose.SEQUENCE, SHOCK, quake.number)
+        rays = self.rays(quake)
+        magnitude, depth_km = torch.tensor([quake.moment_magnitude]), torch.tensor([quake.position_km[2]])
+        mechanism = DoubleCouple(*(torch.tensor([math.radians(angle)]) for angle in quake.mechanism_deg))
+        source = crust.draw_sources(magnitude, depth_km, mechanism, generator)
+        arrival_s = quake.origin_time_s + rays.time_s.double()
+        start = torch.floor((arrival_s[:, 0] - LEAD_S) * rate_hz).long()
+        p_at_s = (arrival_s[:, 0] - start / rate_hz).float()
+        kept_s = record_length_s(quake.moment_magnitude) + float(rays.time_s.diff(dim=1).amax())
+        axis = TimeAxis.holding(rate_hz, kept_s, SETTLING_S + float(source.duration_s))
+        sources = source.take(torch.zeros(len(self.station_km), dtype=torch.long))
+        plan = Plan(rays, sources, self.site_amplitudes(axis), p_at_s, axis)
+        waveforms = ground_velocity(plan, crust, stochastic_arrivals(plan, crust.path), generator)
+        velocity_mps = to_zne(faded(waveforms), rays.azimuth_rad).numpy()
+        return GroundMotion(start.numpy(), velocity_mps, arrival_s.numpy())
+
+    def rays(self, quake: Quake) -> Rays:
+        """First arrivals through the layers, then lateral variation and columns on their times."""
+        source_km = np.array(quake.position_km)
+        offset_km = torch.from_numpy(self.station_km[:, :2] - source_km[:2]).float()
+        distance_km = offset_km.norm(dim=1)
+        layered = rays_in(
+            self.table,
+            distance_km,
+            torch.full_like(distance_km, quake.position_km[2]),
+            torch.from_numpy(-self.station_km[:, 2]).float(),
+            torch.atan2(offset_km[:, 0], offset_km[:, 1]),
+            self.earth.crust.path.surface_kmps,
+        )
+        relative = torch.from_numpy(self.field.relative_delay(source_km, self.station_km))
+        column_s = torch.tensor([column.delay_s for column in self.columns])
+        return replace(layered, time_s=(layered.time_s * (1.0 + relative) + column_s).float())
+
+    def site_amplitudes(self, axis: TimeAxis) -> Float[Tensor, "station 2 frequency"]:
+        """Response of the columns, with kappa and the rest of each site; the same sites for every axis."""
+        path, frequency_hz = self.earth.crust.path, axis.frequency_hz
+        generator = derive_generator(self.seed, Purpose.SEQUENCE, SITE)
+        flat = torch.ones_like(frequency_hz)
+        rest = site_amplitude(self.earth.crust.site, len(self.columns), flat, frequency_hz, generator)
+        velocities = (path.vp_kmps, path.vs_kmps)
+        own = [column.amplification(frequency_hz, velocities, path.density_gpcm3) for column in self.columns]
+        return rest * torch.stack(own)
