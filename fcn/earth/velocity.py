@@ -132,6 +132,12 @@ class LayeredModel:
         columns: dict[str, Any] = {name: tuple(np.array(getattr(self, name))[layer]) for name in PROPERTIES}
         return replace(self, top_depth_km=tuple(np.concatenate(edges)), **columns)
 
+    def above(self, depth_km: float) -> "LayeredModel":
+        """The layers whose tops lie above a depth, the last of them as the half-space."""
+        n = int(np.searchsorted(self.top_depth_km, depth_km, "left"))
+        columns: dict[str, Any] = {name: getattr(self, name)[:n] for name in ("top_depth_km", *PROPERTIES)}
+        return replace(self, **columns)
+
     def flattened(self, max_layer_km: float = 2.0) -> "LayeredModel":
         """Flat model with the travel times of this one wrapped on a sphere; depths become flattened depths.
 
