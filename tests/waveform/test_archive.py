@@ -21,6 +21,7 @@ def test_counts_survive_a_midnight(tmp_path, dtype):
     assert [str(path.relative_to(tmp_path)) for path in files] == [
         f"2016/XX/A/HHZ.D/XX.A.00.HHZ.D.2016.{day}" for day in (105, 106)
     ]
+    assert obspy.read(files[0])[0].stats.npts == 500  # the sample on midnight belongs to the new day
     assert obspy.read(files[1])[0].stats.starttime.timestamp == MIDNIGHT_S
     again = read_sds(tmp_path).merge()
     assert len(again) == 1

@@ -96,7 +96,9 @@ def oriented(azimuths_deg, codes="Z12", gains=(1.0, 1.0, 1.0)):
     return motion, stream, inventory
 
 
-@pytest.mark.parametrize("azimuths_deg", [(0.0, 0.0, 90.0), (0.0, 37.0, 127.0), (0.0, 200.0, 110.0)])
+@pytest.mark.parametrize(
+    "azimuths_deg", [(0.0, 0.0, 90.0), (0.0, 37.0, 127.0), (0.0, 200.0, 110.0), (0.0, 20.0, 75.0)]
+)
 def test_any_orientation_gives_the_same_motion(spec, azimuths_deg):
     motion, stream, inventory = oriented(azimuths_deg, gains=(1.0, -2.0, 0.5))
     sensor = resolve_sensors(stream, inventory, 20.0)["XX.A"]
