@@ -1,5 +1,6 @@
 """Records from any sources into one store, with progress and an account of what went in."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,6 @@ from fcn.store.schema import StoreRecord
 from fcn.store.writer import StoreWriter
 
 Report = Callable[[str, str, str], None]
-REASONS_SHOWN = 12
 
 
 @runtime_checkable
@@ -82,11 +82,18 @@ def print_summary(writer: StoreWriter) -> None:
     kept_apart = "sources and stations" if writer.by_station else "sources"
     console.print(f"splits share no {kept_apart}")
     if writer.refused:
-        reasons = Table(title="refused (all of them in refused.csv)")
-        for column in ("source", "record", "station", "reason"):
-            reasons.add_column(column)
-        for row in writer.refused[:REASONS_SHOWN]:
-            reasons.add_row(*row)
-        if len(writer.refused) > REASONS_SHOWN:
-            reasons.add_row("", "", "", f"... and {len(writer.refused) - REASONS_SHOWN} more")
-        console.print(reasons)
+        console.print(_refusals(writer.refused))
+
+
+def _refusals(refused: list[tuple[str, str, str, str]]) -> Table:
+    """Refusals of one kind, that is with the same reason but for its figures, on one line."""
+    kinds: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
+    for row in refused:
+        kinds.setdefault((row[0], re.sub(r"[\d.]+", "#", row[3])), []).append(row)
+    table = Table(title="refused (each of them in refused.csv)")
+    for column in ("source", "how many", "reason, of the first", "its record and station"):
+        table.add_column(column)
+    for rows in sorted(kinds.values(), key=len, reverse=True):
+        origin, source_id, station_code, reason = rows[0]
+        table.add_row(origin, str(len(rows)), reason, f"{source_id} {station_code}".strip())
+    return table

@@ -52,18 +52,22 @@ def test_broken_records_are_refused_with_the_reason(tmp_path, capsys, monkeypatc
     assert [cell.strip() for cell in row.split("│")[1:-1]] == ["made", "5", "1", "2"]
 
 
-def test_a_long_list_of_refusals_is_cut(tmp_path, capsys):
+def test_refusals_of_one_kind_share_a_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
     class Refusing(MadeSource):
         def records(self, report):
             for i in range(40):
-                report(f"event{i}", "", "no P")
+                report(f"event{i}", "XX.A", f"power rises {i / 10} times, 4 are needed")
+            report("event9", "XX.B", "a gap")
             yield make_record()
 
     print_summary(build_store({"made": Refusing()}, tmp_path / "s", sampling_rate_hz=20.0, **SPLITS))
-    printed = capsys.readouterr().out
-    assert "event11" in printed
-    assert "event12" not in printed
-    assert "28 more" in printed
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if "XX." in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["made", "40", "power rises 0.0 times, 4 are needed", "event0 XX.A"],
+        ["made", "1", "a gap", "event9 XX.B"],
+    ]
 
 
 @pytest.mark.parametrize("source", ["simulated", "knet", "seisbench", "archive"])
