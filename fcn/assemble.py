@@ -87,6 +87,7 @@ def build_datamodule(
     recipe = Recipe(
         stations=build(config["stations"]),
         events=build(data["events"]),
+        faults=build(data["faults"]),
         half_width_km=config["geometry"]["half_width_km"],
         preprocess=build(config["preprocess"]),
         **{key: data[key] for key in ("window_s", "lead_s", "n_candidates", "tolerances", "visible_snr")},

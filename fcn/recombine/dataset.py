@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.batch import Batch, Targets
+from fcn.recombine.faults import FaultPrior, damage, draw_faults, silence
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.priors import EventPrior, Scene, StationPrior, draw_scene
 from fcn.recombine.select import RecordIndex, record_features
@@ -37,6 +38,7 @@ class Recipe:
 
     stations: StationPrior
     events: EventPrior
+    faults: FaultPrior
     half_width_km: Sequence[float]
     window_s: float
     lead_s: float
@@ -139,13 +141,20 @@ class RecombinedDataset(Dataset[Batch]):
         n_lead = round(recipe.lead_s * rate)
         n_total = n_lead + recipe.n_samples
         tables = self.tables[scene.model_index]
+        faults = draw_faults(rngs, recipe.faults, scene.mask.shape[1])
         arrival_s, origin_s = self._arrivals(scene, tables)
+        arrival_s = arrival_s + faults.clock_s[:, :, None, None]
         signal = self._signal(scene, arrival_s, n_total=n_total, n_lead=n_lead)
         noise = noise_bank.draw(rngs, scene.mask.shape[1], n_total) * scene.mask[:, :, None, None]
+        recorded = damage(noise + signal.sum(dim=2), faults)
+        silent = silence(faults, n_total, sampling_rate_hz=rate)[:, :, None]
+        narrow, broad = (
+            band.masked_fill(silent, 0.0)[..., n_lead:].contiguous()
+            for band in filter_windows(recipe.preprocess, recorded)
+        )
         narrow_noise, _ = filter_windows(recipe.preprocess, noise)
         narrow_events, _ = filter_windows(recipe.preprocess, signal)  # (b, n, e, 3, t)
-        _, broad = filter_windows(recipe.preprocess, noise + signal.sum(dim=2))
-        narrow = narrow_noise + narrow_events.sum(dim=2)
+        narrow_events = narrow_events.masked_fill(silent[:, :, None], 0.0)
         snr = self._p_snr(narrow_events[..., n_lead:], narrow_noise[..., n_lead:], arrival_s[..., 0])
         snr = snr * scene.mask[..., None]
         elapsed_s = recipe.window_s - scene.first_p_s[:, 0]
@@ -160,8 +169,8 @@ class RecombinedDataset(Dataset[Batch]):
             p_snr=snr,
         )
         return Batch(
-            waveforms=narrow[..., n_lead:].contiguous(),
-            waveforms_broad=broad[..., n_lead:].contiguous(),
+            waveforms=narrow,
+            waveforms_broad=broad,
             station_km=scene.station_km,
             mask=scene.mask,
             travel_time=tables,

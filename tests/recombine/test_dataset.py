@@ -8,9 +8,14 @@ from fcn.recombine.batch import Batch
 from fcn.recombine.dataset import EpochSampler, RecombinedDataset
 from fcn.seeding import Purpose
 
+SOUND = tuple(
+    f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "swap", "reverse", "clock")
+)
+
 
 def dataset(store, *overrides: str) -> RecombinedDataset:
-    module = build_datamodule(small_training(store, *overrides), store)
+    """Examples without faults, unless the overrides say otherwise."""
+    module = build_datamodule(small_training(store, *SOUND, *overrides), store)
     return module.recombined(Purpose.TRAIN, "train")
 
 
@@ -107,6 +112,29 @@ def test_nothing_after_now_is_in_a_window(toy_store):
     scale = long.abs().amax()
     # apart from the records' sub-sample rounding, what was seen by the earlier now does not change
     torch.testing.assert_close(long[..., :-shift] / scale, short[..., shift:] / scale, atol=2e-3, rtol=0)
+
+
+def test_clock_errors_move_what_is_recorded_and_the_targets_alike(toy_store):
+    good, bad = (
+        dataset(toy_store, f"data.faults.clock={share}").__getitems__([(0, i) for i in range(8)])
+        for share in (0, 1)
+    )
+    moved_s = (bad.targets.p_arrival_s - good.targets.p_arrival_s)[..., 0][good.mask]
+    assert float(moved_s.std()) == pytest.approx(0.3, rel=0.3)
+    torch.testing.assert_close(bad.targets.origin_time_s, good.targets.origin_time_s)
+
+
+def test_faults_change_the_waveforms_and_nothing_else(toy_store):
+    good, bad = (
+        dataset(toy_store, f"data.faults.gap={share}").__getitems__([(0, i) for i in range(8)])
+        for share in (0, 1)
+    )
+    assert torch.equal(good.targets.p_arrival_s, bad.targets.p_arrival_s)
+    silent = (bad.waveforms == 0).all(dim=2) & good.mask[..., None]
+    assert silent.any(dim=-1)[good.mask].float().mean() > 0.9
+    kept = ~silent[:, :, None].expand_as(bad.waveforms) & good.mask[..., None, None]
+    torch.testing.assert_close(bad.waveforms[kept], good.waveforms[kept])
+    assert (bad.targets.p_snr <= good.targets.p_snr + 1e-6).all()
 
 
 def test_snr_counts_only_what_has_been_seen(batch):
