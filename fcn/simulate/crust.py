@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from fcn.simulate.paths import PathLaw
 from fcn.simulate.rupture import RuptureLaw, Sources, draw_sources
 from fcn.simulate.scattering import ScatteringLaw
 from fcn.simulate.site import SiteLaw
 from fcn.simulate.source import DoubleCouple
-from fcn.simulate.stochastic import PathLaw
 
 STRESS_DROP_PA = (1e5, 5e7)  # what is observed at all: Allmann & Shearer (2009)
 

@@ -17,7 +17,8 @@ from fcn.simulate.paths import Rays, rays_in
 from fcn.simulate.site import generic_amplification, site_amplitude
 from fcn.simulate.source import DoubleCouple
 from fcn.simulate.spectrum import TimeAxis
-from fcn.simulate.stochastic import synthesise
+from fcn.simulate.stochastic import stochastic_arrivals
+from fcn.simulate.synthesis import Plan, ground_velocity
 
 SHOCK, SITE = 0, 1  # first key of a sequence's random streams
 LEAD_S = 1.0  # of a record before P
@@ -86,17 +87,9 @@ class Ground:
             SETTLING_S + float(source.duration_s),
         )
         sources = source.take(torch.zeros(n_stations, dtype=torch.long))
-        waveforms = synthesise(
-            rays,
-            sources,
-            self.crust.path,
-            self.crust.scattering,
-            self.site_amplitudes(axis),
-            p_at_s,
-            axis,
-            generator,
-        )
-        kept = faded(waveforms[..., : axis.n_kept])
+        plan = Plan(rays, sources, self.site_amplitudes(axis), p_at_s, axis)
+        arrivals = stochastic_arrivals(plan, self.crust.path)
+        kept = faded(ground_velocity(plan, self.crust, arrivals, generator))
         return GroundMotion(start.numpy(), to_zne(kept, rays.azimuth_rad).numpy(), arrival_s.numpy())
 
     def _rays(self, shock: Shock) -> Rays:

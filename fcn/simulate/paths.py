@@ -1,4 +1,4 @@
-"""Rays from sources to stations: times, take-off and incidence angles."""
+"""Between source and station: rays with their times and angles, spreading, attenuation."""
 
 import math
 from collections.abc import Sequence
@@ -12,6 +12,51 @@ from fcn.earth.travel_time import TravelTimeTable
 
 STEP_KM = 1.0  # of the differences that turn times into slownesses
 STEEPEST = 0.99  # sine of the largest angle of incidence
+
+
+@dataclass(frozen=True)
+class PathLaw:
+    """The crust between source and site.
+
+    vp_kmps, vs_kmps, density_gpcm3: around the source.
+    q, q_exponent: Qs = q f^n above 1 Hz, constant below; q_p_over_s: Qp / Qs.
+    spreading_break_km: amplitude falls as 1/R up to it and as R^-0.5 beyond.
+    surface_kmps: P and S velocity under the station, which turn the rays upright.
+    radiation_hz: the pattern of the double couple holds below the first of the two frequencies and has
+        given way to its average above the second (Pulido & Kubo 2004: 1 and 3 Hz).
+    """
+
+    vp_kmps: float
+    vs_kmps: float
+    density_gpcm3: float
+    q: float
+    q_exponent: float
+    q_p_over_s: float
+    spreading_break_km: float
+    surface_kmps: Sequence[float]
+    radiation_hz: Sequence[float]
+
+    def __post_init__(self) -> None:
+        for name in ("surface_kmps", "radiation_hz"):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
+        if not self.vp_kmps > self.vs_kmps > 0.0:
+            raise ValueError(f"vp_kmps {self.vp_kmps} must exceed vs_kmps {self.vs_kmps}, both positive")
+        if min(self.q, self.q_p_over_s, self.density_gpcm3, self.spreading_break_km) <= 0.0:
+            raise ValueError("q, q_p_over_s, density_gpcm3 and spreading_break_km must be positive")
+
+    def spreading_per_m(self, distance_km: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """Geometrical spreading of a hypocentral distance."""
+        near = distance_km.clamp(min=0.5, max=self.spreading_break_km)
+        far = (self.spreading_break_km / distance_km.clamp(min=self.spreading_break_km)).sqrt()
+        return far / (1e3 * near)
+
+    def attenuation(
+        self, travel_time_s: Float[Tensor, "batch 2"], frequency_hz: Float[Tensor, " frequency"]
+    ) -> Float[Tensor, "batch 2 frequency"]:
+        """Loss exp(-pi f t / Q(f)) of P and of S."""
+        quality = self.q * frequency_hz.clamp(min=1.0) ** self.q_exponent
+        quality = quality * torch.tensor([self.q_p_over_s, 1.0])[:, None]
+        return torch.exp(-math.pi * travel_time_s[..., None] * frequency_hz / quality)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
-from fcn.simulate.ensemble import Recipe, earthquake_records, noise_records
+from fcn.simulate.ensemble import earthquake_records, noise_records
+from fcn.simulate.recipe import Recipe
 from fcn.store.schema import StoreRecord
 
 NOISE_BATCH = 100  # noise records of one task

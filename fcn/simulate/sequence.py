@@ -138,13 +138,17 @@ class SimulatedSequence:
             )
         ]
 
+    def ground(self, network: Network) -> Ground:
+        """The region under these stations."""
+        region, rate_hz = self.region, self.recording.sampling_rate_hz
+        return Ground(region.crust, region.velocity_model, network.local_km(region.frame), rate_hz, self.seed)
+
     def _shake(
         self, network: Network
     ) -> tuple[Float32[np.ndarray, "station 3 time"], list[Float[np.ndarray, "station 2"]]]:
         """Ground velocity of all the earthquakes together, and P and S times of each."""
         rate_hz = self.recording.sampling_rate_hz
-        station_km = network.local_km(self.region.frame)
-        ground = Ground(self.region.crust, self.region.velocity_model, station_km, rate_hz, self.seed)
+        ground = self.ground(network)
         total = np.zeros((len(network), 3, round(self.duration_s * rate_hz)), np.float32)
         arrivals_s = []
         for shock in track(self.shocks(), description=f"simulating {self.name}"):
@@ -178,10 +182,6 @@ class SimulatedSequence:
 
     def _description(self) -> dict[str, Any]:
         """Content of sequence.yaml."""
-        model = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self.region.velocity_model).items()
-        }
         return {
             "name": self.name,
             "simulated": True,
@@ -190,5 +190,10 @@ class SimulatedSequence:
                 "longitude_deg": self.region.longitude_deg,
             },
             "half_width_km": list(self.half_width_km),
-            "velocity_model": model,
+            "velocity_model": model_fields(self.region.velocity_model),
         }
+
+
+def model_fields(model: LayeredModel) -> dict[str, Any]:
+    """A velocity model as sequence.yaml states it."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(model).items()}

@@ -4,14 +4,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+
+from fcn.earth.velocity import LayeredModel
 
 # Amplification of generic rock, Vs30 = 620 m/s, against the source region (Vs 3.5 km/s, 2.8 g/cm3),
 # without kappa: Boore & Joyner (1997), table 3.
 GENERIC_HZ = (0.01, 0.09, 0.16, 0.51, 0.84, 1.25, 2.26, 3.17, 6.05, 16.6, 61.2)
 GENERIC_AMPLIFICATION = (1.00, 1.10, 1.18, 1.42, 1.58, 1.74, 2.06, 2.25, 2.58, 3.13, 4.00)
+
+HALF_SPACE_KM = 1e4  # of the half-space that the longest quarter wavelength may reach into
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,23 @@ class SiteLaw:
 def generic_amplification(frequency_hz: Float[Tensor, " frequency"]) -> Float[Tensor, " frequency"]:
     """Amplification of generic rock, interpolated in log frequency (Boore & Joyner 1997)."""
     return interpolate_log(frequency_hz, GENERIC_HZ, GENERIC_AMPLIFICATION)
+
+
+def quarter_wavelength_amplification(
+    model: LayeredModel, frequency_hz: Float[Tensor, " frequency"], vs_kmps: float, density_gpcm3: float
+) -> Float[Tensor, " frequency"]:
+    """What a layered model's own column does to S from below: sqrt(rho v / mean rho v) down to a quarter of a
+    wavelength (Joyner et al. 1981; Boore 2003, eq. 19-20).
+
+    vs_kmps, density_gpcm3: around the source.
+    """
+    quarter_s = 0.25 / np.maximum(frequency_hz.numpy().astype(float), 1e-3)
+    tops = np.append(model.top_depth_km, model.top_depth_km[-1] + HALF_SPACE_KM)
+    time_s = np.append(0.0, np.cumsum(np.diff(tops) / np.array(model.vs_kmps)))
+    mass = np.append(0.0, np.cumsum(np.diff(tops) * np.array(model.density_gpcm3)))
+    depth_km = np.interp(quarter_s, time_s, tops)
+    mean_vs, mean_density = depth_km / quarter_s, np.interp(depth_km, tops, mass) / depth_km
+    return torch.from_numpy(np.sqrt(density_gpcm3 * vs_kmps / (mean_density * mean_vs))).float()
 
 
 def interpolate_log(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import signal
-from simulated_records import P_AT_S, simulate
+from simulated_records import LEAD_S, simulate, simulate_full_wave
 
+from fcn.simulate.ensemble import greens_bank
 from fcn.simulate.rupture import joyner_boore_km
 
 pytestmark = pytest.mark.reference
@@ -96,7 +97,7 @@ def test_p_to_s_ratio_is_that_of_the_moment(recipe, jma2001, distance_km):
     The ratio of peaks strays from that of spectra by sites and by P's higher corner: a factor 2 is allowed.
     """
     records = simulate(recipe, jma2001, 4.0, distance_km)
-    p, s = int(P_AT_S * recipe.sampling_rate_hz), int(records.s_at_s * recipe.sampling_rate_hz)
+    p, s = int(LEAD_S * recipe.sampling_rate_hz), int(records.s_at_s * recipe.sampling_rate_hz)
     vertical = records.waveforms[:, 0, p:s].abs().amax(-1)
     horizontal = records.waveforms[:, 1:, s:].abs().amax(-1).prod(1).sqrt()
     path = recipe.crust.path
@@ -115,7 +116,7 @@ def test_coda_q_is_that_of_the_crust(recipe, jma2001, frequency_hz):
         2, (frequency_hz / 1.4, frequency_hz * 1.4), "bandpass", fs=recipe.sampling_rate_hz, output="sos"
     )
     band = signal.sosfiltfilt(section, records.waveforms[:, 1:].numpy(), axis=-1)
-    lapse_s = np.arange(band.shape[-1]) / recipe.sampling_rate_hz - P_AT_S + float(records.rays.time_s[0, 0])
+    lapse_s = np.arange(band.shape[-1]) / recipe.sampling_rate_hz - LEAD_S + float(records.rays.time_s[0, 0])
     level = np.convolve(np.log((band**2).sum(1)).mean(0), np.ones(80) / 80, "same")
     coda = (lapse_s > 2 * float(records.rays.time_s[0, 1])) & (lapse_s < 60.0)
     slope = np.polyfit(lapse_s[coda], level[coda] + 2 * np.log(lapse_s[coda]), 1)[0]
@@ -142,3 +143,36 @@ def test_spectra_fall_above_the_corner(recipe, jma2001):
         level = [spectrum[..., (hertz > f) & (hertz < 1.5 * f)].mean() for f in (0.5, 4.0)]
         ratios.append(float(level[0] / level[1]))
     assert ratios[1] > 5 * ratios[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("magnitude", [3.0, 4.0, 5.0, 6.0, 7.0])
+def test_pgv_of_the_mixture_is_that_of_both_models(recipe, banks, magnitude):
+    """Stochastic and full-wave records of eight Earths, as many of each; the two models' mean above M 5.8."""
+    for distance_km in DISTANCES_KM:
+        ratios = []
+        for model, bank in banks:
+            made = (
+                simulate(recipe, model, magnitude, distance_km, n=24),
+                simulate_full_wave(recipe, model, bank, magnitude, distance_km, n=24),
+            )
+            for records in made:
+                peaks = horizontal_peaks_cmps(records.waveforms)
+                rays = records.rays
+                surface_km = joyner_boore_km(records.sources, rays.distance_km, rays.azimuth_rad).numpy()
+                log = np.log(np.sqrt(peaks.prod(1)) / bssa14_pgv_cmps(magnitude, surface_km))
+                if magnitude > 5.8:
+                    fault_km = np.hypot(surface_km, DEPTH_KM)
+                    log = (log + np.log(peaks.max(1) / si_midorikawa99_pgv_cmps(magnitude, fault_km))) / 2
+                ratios.append(log)
+        assert 1 / 1.5 < np.exp(np.median(np.concatenate(ratios))) < 1.5
+
+
+@pytest.fixture(scope="module")
+def banks(recipe):
+    """Eight Earths with their Green's functions from 10 km depth."""
+    models = [recipe.family.draw(np.random.default_rng(number)) for number in range(8)]
+    return [
+        (model, greens_bank(model, [DEPTH_KM], DISTANCES_KM, recipe.full_wave, recipe.sampling_rate_hz))
+        for model in models
+    ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fcn.simulate.ensemble import EarthquakePrior, ModelFamily
+from fcn.simulate.recipe import EarthquakePrior, ModelFamily
 from fcn.simulate.record import SimulatedSource
 
 
@@ -12,7 +12,8 @@ from fcn.simulate.record import SimulatedSource
 def small(recipe):
     """A recipe of few records."""
     prior = replace(recipe.prior, stations_per_source=3, sources_per_earth=2)
-    return replace(recipe, prior=prior, duration_s=40.0)
+    stochastic = replace(recipe.full_wave, share=0.0)
+    return replace(recipe, prior=prior, duration_s=40.0, full_wave=stochastic)
 
 
 def source(recipe, **changes):
@@ -111,6 +112,36 @@ def test_a_record_must_reach_beyond_p(small):
         replace(small, lead_s=50.0)
 
 
+def test_half_the_earths_are_full_wave_and_their_records_are_valid(small):
+    bank = replace(small.full_wave, share=0.5, n_depths=2, n_distances=4, max_frequency_hz=5.0)
+    mixed = replace(small, full_wave=bank)
+    records = list(source(mixed, n_records=12, n_noise=0).records(refuse))
+    assert same(records[:6], list(source(small, n_records=6, n_noise=0).records(refuse)))
+    full_wave = records[6:]
+    for record in full_wave:
+        record.validate()
+        assert 100.0 <= record.p_arrival_sample < 101.0
+    assert len({record.source_depth_km for record in full_wave}) <= 2
+    for event in {record.source_id for record in full_wave}:
+        distances = [record.path_ep_distance_km for record in full_wave if record.source_id == event]
+        assert len(set(distances)) == 3
+
+
+def test_a_weathered_layer_is_put_on_top(recipe):
+    family = replace(recipe.family, top_km=(0.3, 0.3), top_vs_kmps=(1.5, 1.5))
+    model = family.draw(np.random.default_rng(0))
+    assert model.top_depth_km[:2] == (0.0, 0.3)
+    assert model.vs_kmps[0] == pytest.approx(1.5)
+    assert model.vs_kmps[1] > 2.0
+    hard = replace(family, top_vs_kmps=(9.0, 9.0)).draw(np.random.default_rng(0))
+    assert hard.top_depth_km[1] != 0.3
+
+
+def test_a_weathered_layer_needs_a_thickness(recipe):
+    with pytest.raises(ValueError, match="top_km"):
+        replace(recipe.family, top_km=(0.0, 0.3))
+
+
 def test_a_family_needs_a_model():
     with pytest.raises(ValueError, match="at least one"):
-        ModelFamily({}, 0.05, 0.02, 0.1)
+        ModelFamily({}, 0.05, 0.02, 0.1, (0.1, 0.5), (1.0, 2.0))

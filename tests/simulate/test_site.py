@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fcn.simulate.site import generic_amplification, site_amplitude
+from fcn.earth.velocity import LayeredModel
+from fcn.simulate.site import generic_amplification, quarter_wavelength_amplification, site_amplitude
 
 FREQUENCY_HZ = torch.linspace(0.0, 20.0, 401)
 
@@ -54,3 +55,13 @@ def test_resonance_raises_horizontals_alone(law):
 def test_nonsense_is_refused(law, changes):
     with pytest.raises(ValueError, match="pair of numbers"):
         replace(law, **changes)
+
+
+def test_quarter_wavelength_of_a_layer_over_rock():
+    # 0.25 km of 1 km/s, 2 g/cm3: a quarter of a wavelength at 1 Hz; above it the layer alone counts.
+    model = LayeredModel(
+        "layer", "made up", (0.0, 0.25), (2.0, 6.0), (1.0, 3.5), (2.0, 2.8), (100, 500), (50, 250)
+    )
+    found = quarter_wavelength_amplification(model, torch.tensor([0.001, 1.0, 5.0]), 3.5, 2.8)
+    layer = math.sqrt(3.5 * 2.8 / (1.0 * 2.0))
+    assert found.tolist() == pytest.approx([1.0, layer, layer], rel=0.01)

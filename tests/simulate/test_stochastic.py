@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from simulated_records import P_AT_S, simulate
+from simulated_records import LEAD_S, simulate
 
 from fcn.simulate.ensemble import to_store_rate
 from fcn.waveform.preprocess import filter_windows
@@ -14,7 +14,7 @@ def test_nothing_but_zero_comes_before_p(recipe, jma2001, magnitude, distance_km
     records = simulate(recipe, jma2001, magnitude, distance_km, n=24)
     velocity = torch.from_numpy(to_store_rate(recipe, records.waveforms))
     rate_hz = recipe.preprocess.sampling_rate_hz
-    p, s = int(P_AT_S * rate_hz), int(records.s_at_s * rate_hz)
+    p, s = int(LEAD_S * rate_hz), int(records.s_at_s * rate_hz)
     for band in (velocity, *filter_windows(recipe.preprocess, velocity)):
         before = band[..., : p - 1].abs().amax((1, 2))
         peak = band[..., p:s].abs().amax((1, 2))
@@ -26,7 +26,7 @@ def test_p_begins_at_its_sample(recipe, jma2001):
     records = simulate(recipe, jma2001, 2.5, 20.0)
     velocity = torch.from_numpy(to_store_rate(recipe, records.waveforms))[:, 0].abs()
     rate_hz = recipe.preprocess.sampling_rate_hz
-    p = int(P_AT_S * rate_hz)
+    p = int(LEAD_S * rate_hz)
     first_second = velocity[:, p : p + int(rate_hz)]
     onset = (first_second > 0.1 * first_second.amax(1, keepdim=True)).float().argmax(1) / rate_hz
     assert float(onset.quantile(0.9)) <= 0.2
@@ -91,7 +91,7 @@ def test_first_motion_has_the_sign_of_the_pattern(recipe, jma2001):
     records = simulate(plain, jma2001, 3.0, 15.0, n=64)
     pattern = records.sources.mechanism.radiation(records.rays.azimuth_rad, records.rays.takeoff_rad[:, 0])
     rate_hz = recipe.sampling_rate_hz
-    first = int(P_AT_S * rate_hz)
+    first = int(LEAD_S * rate_hz)
     swing = records.waveforms[:, 0, first : first + round(0.1 * rate_hz)].sum(1)
     clear = pattern[:, 0].abs() > 0.3
     assert (swing.sign() == pattern[:, 0].sign())[clear].float().mean() > 0.9
