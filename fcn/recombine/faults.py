@@ -1,4 +1,4 @@
-"""What real stations do to good waveforms: gaps, dead, swapped and clipped components, spikes, steps, clocks."""
+"""What real stations do to good waveforms: gaps, dead and swapped components, spikes, steps, clipping."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

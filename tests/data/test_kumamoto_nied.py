@@ -17,7 +17,7 @@ SITES = {"N.KMNH": (32.8, 130.8), "N.FNTH": (32.6, 130.7), "N.FARH": (34.5, 131.
 
 def builder(raw):
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        cfg = compose("test", ["ckpt=x", "dataset=kumamoto_nied", f"dataset.raw={raw}"])
+        cfg = compose("test", ["ckpt=x", "dataset=kumamoto_nied", f"dataset.root={raw}"])
         config = configuration.plain(cfg)
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         spec = configuration.plain(compose("build_sequence", ["waveforms=x", "station_file=x", "out=x"]))
