@@ -21,7 +21,7 @@ from fcn.simulate.seismicity import gutenberg_richter, omori_utsu
 TABLES = Path(__file__).parent / "tables"
 CATALOGUE, FELT = TABLES / "kumamoto_catalogue.csv", TABLES / "kumamoto_felt.csv"
 
-SEED = 20160414
+SEED = 122634
 N_EVENTS = 179  # of the first hour in the full catalogue (Wei et al. 2026)
 START = datetime.datetime(2016, 4, 14, 12, 26, 34, tzinfo=datetime.UTC)
 SPAN_S = 3600.0
@@ -77,11 +77,16 @@ class CataloguedEvent:
 
     @property
     def moment_magnitude(self) -> float:
-        """Mw of an inland JMA magnitude: log10 M0 (N m) = 1.17 Mj + 10.72 (Takemura 1990, Zisin 43, 257-265).
+        """Mw, see `moment_magnitude`."""
+        return moment_magnitude(self.magnitude)
 
-        Mj 6.5 is Mw 6.15, as observed; below Mj 4.9 Mw is the larger one (cf. Uchide & Imanishi 2018).
-        """
-        return (1.17 * self.magnitude + 10.72 - 9.1) / 1.5
+
+def moment_magnitude(magnitude_mj: float) -> float:
+    """Mw of an inland JMA magnitude: log10 M0 (N m) = 1.17 Mj + 10.72 (Takemura 1990, Zisin 43, 257-265).
+
+    Mj 6.5 is Mw 6.15, as observed; below Mj 4.9 Mw is the larger one (cf. Uchide & Imanishi 2018, JGR 123).
+    """
+    return (1.17 * magnitude_mj + 10.72 - 9.1) / 1.5
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[CataloguedEvent, ...]:
@@ -175,12 +180,12 @@ def _place(rng: np.random.Generator) -> tuple[float, float]:
     """Random epicentre on the faults."""
     start, end, _ = FAULTS[int(rng.choice(len(FAULTS), p=[share for *_, share in FAULTS]))]
     frame = LocalFrame(*start)
-    east_km, north_km = map(float, frame.to_local_km(np.array(end[0]), np.array(end[1])))
-    along, across_km = rng.uniform(), ACROSS_KM * rng.standard_normal() / math.hypot(east_km, north_km)
-    place = frame.to_geographic(
-        np.array(along * east_km + across_km * north_km), np.array(along * north_km - across_km * east_km)
+    east_km, north_km = frame.to_local_km(np.array([end[0]]), np.array([end[1]]))
+    along, across = rng.uniform(), ACROSS_KM * rng.standard_normal() / np.hypot(east_km, north_km)
+    latitude, longitude = frame.to_geographic(
+        along * east_km + across * north_km, along * north_km - across * east_km
     )
-    return round(float(place[0]), 4), round(float(place[1]), 4)
+    return round(float(latitude[0]), 4), round(float(longitude[0]), 4)
 
 
 def _mechanism(rng: np.random.Generator, longitude_deg: float) -> tuple[float, float, float]:

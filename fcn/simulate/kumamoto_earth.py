@@ -1,5 +1,6 @@
 """The Earth of the Kumamoto twin: a layered crust, lateral variation, columns under the stations."""
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -122,6 +123,7 @@ class TwinGround:
     ) -> None:
         self.earth = earth
         self.station_km = station_km
+        self.stations = list(range(len(station_km)))  # those that record
         self.sampling_rate_hz = sampling_rate_hz
         self.seed = seed
         self.columns = [
@@ -136,6 +138,12 @@ class TwinGround:
             step_km=TABLE_STEP_KM,
         )
 
+    def only(self, station: int) -> "TwinGround":
+        """The same ground with one station recording."""
+        one = copy.copy(self)
+        one.stations = [station]
+        return one
+
     def motion(self, quake: Quake) -> GroundMotion:
         """Records of one earthquake at every station; P and S as they truly arrive."""
         crust, rate_hz = self.earth.crust, self.sampling_rate_hz
@@ -149,7 +157,7 @@ class TwinGround:
         p_at_s = (arrival_s[:, 0] - start / rate_hz).float()
         kept_s = record_length_s(quake.moment_magnitude) + float(rays.time_s.diff(dim=1).amax())
         axis = TimeAxis.holding(rate_hz, kept_s, SETTLING_S + float(source.duration_s))
-        sources = source.take(torch.zeros(len(self.station_km), dtype=torch.long))
+        sources = source.take(torch.zeros(len(self.stations), dtype=torch.long))
         plan = Plan(rays, sources, self.site_amplitudes(axis), p_at_s, axis)
         waveforms = ground_velocity(plan, crust, stochastic_arrivals(plan, crust.path), generator)
         velocity_mps = to_zne(faded(waveforms), rays.azimuth_rad).numpy()
@@ -157,19 +165,19 @@ class TwinGround:
 
     def rays(self, quake: Quake) -> Rays:
         """First arrivals through the layers, then lateral variation and columns on their times."""
-        source_km = np.array(quake.position_km)
-        offset_km = torch.from_numpy(self.station_km[:, :2] - source_km[:2]).float()
+        source_km, station_km = np.array(quake.position_km), self.station_km[self.stations]
+        offset_km = torch.from_numpy(station_km[:, :2] - source_km[:2]).float()
         distance_km = offset_km.norm(dim=1)
         layered = rays_in(
             self.table,
             distance_km,
             torch.full_like(distance_km, quake.position_km[2]),
-            torch.from_numpy(-self.station_km[:, 2]).float(),
+            torch.from_numpy(-station_km[:, 2]).float(),
             torch.atan2(offset_km[:, 0], offset_km[:, 1]),
             self.earth.crust.path.surface_kmps,
         )
-        relative = torch.from_numpy(self.field.relative_delay(source_km, self.station_km))
-        column_s = torch.tensor([column.delay_s for column in self.columns])
+        relative = torch.from_numpy(self.field.relative_delay(source_km, station_km))
+        column_s = torch.tensor([self.columns[station].delay_s for station in self.stations])
         return replace(layered, time_s=(layered.time_s * (1.0 + relative) + column_s).float())
 
     def site_amplitudes(self, axis: TimeAxis) -> Float[Tensor, "station 2 frequency"]:
@@ -179,5 +187,8 @@ class TwinGround:
         flat = torch.ones_like(frequency_hz)
         rest = site_amplitude(self.earth.crust.site, len(self.columns), flat, frequency_hz, generator)
         velocities = (path.vp_kmps, path.vs_kmps)
-        own = [column.amplification(frequency_hz, velocities, path.density_gpcm3) for column in self.columns]
-        return rest * torch.stack(own)
+        own = [
+            self.columns[station].amplification(frequency_hz, velocities, path.density_gpcm3)
+            for station in self.stations
+        ]
+        return rest[self.stations] * torch.stack(own)

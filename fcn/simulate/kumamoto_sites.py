@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class ColumnLaw:
         of its layers about a power law in depth. q_per_kmps: Qs over S velocity (km/s); Qp is twice Qs.
     """
 
-    base_km: tuple[float, float]
+    base_km: Sequence[float]
     roughness: float
     q_per_kmps: float
 
@@ -108,7 +109,7 @@ def draw_column(law: ColumnLaw, crust: LayeredModel, vs30_mps: float, seed: int,
     P velocity: 1.29 + 1.11 Vs km/s (Kitsunezaki et al. 1990); density: Brocher (2005).
     """
     rng = derive_rng(seed, Purpose.SEQUENCE, COLUMN, station)
-    base_km = float(rng.uniform(*law.base_km))
+    base_km = float(rng.uniform(law.base_km[0], law.base_km[1]))
     tops = np.array([top for top in LAYER_TOPS_KM if top < base_km - 1e-3])
     thickness_km = np.diff(np.append(tops, base_km))
     below = int(np.searchsorted(crust.top_depth_km, base_km, "right")) - 1
