@@ -73,7 +73,7 @@ def load(name: str | Path) -> Restored:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         raise ValueError(
-            f"the weights in {path} do not fit the network its own configuration describes: it was written by "
+            f"the weights in {path} do not fit the network its own configuration describes: written by "
             f"fcn {record['fcn']} at commit {record['git']['commit']}, which built that network otherwise; "
             f"{error}"
         ) from error
