@@ -148,8 +148,8 @@ class ValidationSequence(SimulatedSequence):
         )
         offset_km = np.abs(self.region.frame.to_local_km(latitude_deg, longitude_deg))
         beyond = np.any(offset_km > np.array(self.half_width_km)[:, None], axis=0)
-        inside = [events[i] for i in np.flatnonzero(~beyond)]
-        outside = [replace(events[i], note=OUTSIDE_NOTE) for i in np.flatnonzero(beyond)]
+        inside = [events[i] for i in np.flatnonzero(~beyond).tolist()]
+        outside = [replace(events[i], note=OUTSIDE_NOTE) for i in np.flatnonzero(beyond).tolist()]
         return Catalogue(self.name, tuple(inside)), Catalogue(f"{self.name} outside", tuple(outside))
 
     def _description(self) -> dict[str, Any]:
