@@ -62,7 +62,7 @@ def test_p_and_s_are_picked_and_energy_comes_with_them(short, loaded):
     for row, station in enumerate(loaded.network):
         p = round((picks[station.code].time.timestamp - loaded.start_time_s) * 20.0)
         level = np.abs(loaded.narrow[row, 0])
-        assert level[p + 1 : p + 41].max() > 5.0 * level[p - 40 : p].max()
+        assert level[p + 1 : p + 7].max() > 5.0 * level[p - 40 : p].max()
     first_p_s = min(pick.time.timestamp for pick in picks.values())
     assert loaded.catalogue[0].first_p_time_s == pytest.approx(first_p_s, abs=1e-3)
 
