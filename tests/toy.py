@@ -59,14 +59,17 @@ def toy_noise(rng: np.random.Generator, index: int) -> StoreRecord:
     )
 
 
-def write_toy_store(path: Path, n_records: int = 400, n_noise: int = 60) -> Path:
-    """A store of toy records over all distances and depths."""
+def write_toy_store(path: Path, n_records: int = 400, n_noise: int = 60, *, radial: bool = False) -> Path:
+    """A store of toy records over all distances and depths; `radial` leaves only their R components."""
     rng = np.random.default_rng(0)
     splits = {"train": 0.7, "dev": 0.2, "test": 0.1}
     with StoreWriter(path, RATE_HZ, splits, seed=0) as writer:
         for index in range(n_records):
             distance_km, depth_km = float(rng.uniform(1, 110)), float(rng.uniform(1, 25))
-            writer.add(toy_record(rng, index, distance_km, depth_km))
+            record = toy_record(rng, index, distance_km, depth_km)
+            if radial:
+                record.waveform_mps[[0, 2]] = 0.0
+            writer.add(record)
         for index in range(n_noise):
             writer.add(toy_noise(rng, index))
     return path

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from toy import small_training
+from toy import small_training, write_toy_store
 
 from fcn.assemble import build_datamodule
 from fcn.recombine.batch import Batch
@@ -79,6 +79,24 @@ def test_p_onsets_are_where_the_targets_say(toy_store):
     assert inside.sum() > 100
     assert float(error_s.abs().median()) < 0.05
     assert float(error_s.quantile(0.05)) > -0.05  # nothing before P
+
+
+def test_radial_motion_points_along_the_line_from_source_to_station(tmp_path):
+    """Records with motion along R only: the horizontal motion's azimuth is the station's."""
+    store = write_toy_store(tmp_path / "radial", n_records=200, radial=True)
+    made = dataset(store, "data.events.overlap_share=0", "data.events.elapsed_s=[15,25]")
+    made.open()
+    made._noise.density *= 1e-12
+    batch = made.__getitems__([(0, i) for i in range(16)])
+    loud = batch.mask & (batch.targets.p_snr[..., 0] > 100)
+    _, north, east = batch.waveforms.double().unbind(dim=2)
+    # the axis of the motion, as an angle modulo 180 degrees
+    axis = 0.5 * torch.atan2(2 * (north * east).sum(-1), (north**2 - east**2).sum(-1))
+    offset_km = batch.station_km[..., :2] - batch.targets.source_km[:, None, :2]
+    azimuth = torch.atan2(offset_km[..., 0], offset_km[..., 1])
+    wrong = torch.remainder(axis - azimuth + torch.pi / 2, torch.pi) - torch.pi / 2
+    assert loud.sum() > 50
+    assert wrong[loud].abs().max() < 0.02
 
 
 def test_examples_depend_on_their_key_alone(recombined, batch):
