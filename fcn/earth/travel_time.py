@@ -48,7 +48,7 @@ class TravelTimeTable:
         """Tabulate `model` for source depths min to max and distances 0 to max, each rounded out to the step.
 
         A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
-        spherical shells (depths stay true depths). Raises ValueError for an empty range.
+        spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises ValueError for an empty range.
         """
         if not step_km > 0:
             raise ValueError(f"step_km must be positive, got {step_km}")
@@ -60,7 +60,7 @@ class TravelTimeTable:
         first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
         depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
         distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
-        values = _tabulate(model, depth_km, distance_km, earth_flattening)
+        values = _tabulate(model, depth_km, distance_km, earth_flattening and not model.flat_earth)
         return cls(
             torch.from_numpy(values)[None].float(), torch.tensor(0), float(first * step_km), float(step_km)
         )

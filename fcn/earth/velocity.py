@@ -36,6 +36,7 @@ class LayeredModel:
     density_gpcm3: Numbers
     qp: Numbers
     qs: Numbers
+    flat_earth: bool = False  # derived for a flat Earth: Earth flattening must not come on top
 
     def __post_init__(self) -> None:
         for field in ("top_depth_km", *PROPERTIES):
@@ -89,6 +90,7 @@ class LayeredModel:
         vp_kmps: Numbers,
         vs_kmps: Numbers,
         max_layer_km: float,
+        flat_earth: bool = False,
     ) -> "LayeredModel":
         """Thin layers, none thicker than `max_layer_km`, for velocities linear between nodes.
 
@@ -112,9 +114,10 @@ class LayeredModel:
             for column, values in zip(columns, (vp_kmps, vs_kmps), strict=True):
                 middles = (edges[:-1] + edges[1:]) / 2
                 column.extend(np.interp(middles, (upper, lower), (values[i], values[i + 1])))
-        return cls.from_velocities(
+        model = cls.from_velocities(
             name, source, (*tops, nodes[-1]), (*columns[0], vp_kmps[-1]), (*columns[1], vs_kmps[-1])
         )
+        return replace(model, flat_earth=flat_earth)
 
     def velocity_kmps(self, phase: str) -> Column:
         """Layer velocities of phase "P" or "S"."""

@@ -64,7 +64,7 @@ class Matrix(NamedTuple):
     def inverse_from_identity(self) -> "Matrix":
         """(1 - self)^-1: the sum of all reverberations."""
         a, b, c, d = 1 - self.pp, self.ps, self.sp, 1 - self.ss
-        scale = 1 / (a * d - b * c)
+        scale = 1 / (a * d).addcmul_(b, c, value=-1)
         return Matrix(d * scale, b * scale, c * scale, a * scale)
 
     def apply(self, p: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,7 +73,7 @@ class Matrix(NamedTuple):
 
 
 def _dot(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    return torch.addcmul(a * b, c, d)
+    return (a * b).addcmul_(c, d)
 
 
 class Waves(NamedTuple):
@@ -177,8 +177,7 @@ def interface(above: Waves, below: Waves, frequency: Column, wavenumber: Wavenum
     y = Matrix(f * (a2 * ia1), -g * (ia1 * ib2), -h * (b1 * a2), e * (b1 * ib2))
     total = Matrix(*(p + q for p, q in zip(x, y, strict=True)))
     difference = Matrix(*(p - q for p, q in zip(x, y, strict=True)))
-    determinant = total.pp * total.ss - total.ps * total.sp
-    half = 1 / determinant
+    half = 1 / (total.pp * total.ss).addcmul_(total.ps, total.sp, value=-1)
     inverse = Matrix(total.ss * half, -total.ps * half, -total.sp * half, total.pp * half)
     down = Matrix(*(2 * part for part in inverse))
     reflected = difference.times_into_symmetric(inverse)
