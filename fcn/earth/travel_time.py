@@ -48,7 +48,8 @@ class TravelTimeTable:
         """Tabulate `model` for source depths min to max and distances 0 to max, each rounded out to the step.
 
         A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
-        spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises ValueError for an empty range.
+        spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises
+        ValueError for an empty range.
         """
         if not step_km > 0:
             raise ValueError(f"step_km must be positive, got {step_km}")
