@@ -130,6 +130,12 @@ def test_earth_flattening_is_earlier_far_away_and_equal_nearby():
         assert (difference_ms < high_ms).all()
 
 
+def test_a_model_derived_for_a_flat_earth_is_not_flattened_again():
+    once = TravelTimeTable.build(load("jma2001"), **RANGE)
+    asked = TravelTimeTable.build(load("jma2001"), earth_flattening=True, **RANGE)
+    torch.testing.assert_close(asked.values, once.values)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_shipped_model_tabulates(name):
     table = TravelTimeTable.build(load(name), max_depth_km=60, max_distance_km=200, step_km=2.0)
