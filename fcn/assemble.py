@@ -93,7 +93,7 @@ def build_datamodule(
         **{key: data[key] for key in ("window_s", "lead_s", "n_candidates", "tolerances", "visible_snr")},
     )
     tables = TravelTimeTable.stack([travel_times(model, data["table"]) for model in models])
-    loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "workers")
+    loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "validation_seed", "workers")
     return FcnDataModule(
         store_path=store_path,
         recipe=recipe,
@@ -113,7 +113,11 @@ def choose_velocity_model(
     Raises ValueError where it was trained in several.
     """
     if override is not None:
-        chosen: LayeredModel = build(override)
+        chosen = build(override)
+        if not isinstance(chosen, LayeredModel):
+            raise ValueError(
+                f"a test takes one velocity model, and velocity_model= names {sorted(chosen)}: choose one"
+            )
         return chosen
     if sequence.velocity_model is not None:
         return sequence.velocity_model
@@ -140,7 +144,7 @@ def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: M
         name=sequence.name,
         declarer=build(declare, frame=sequence.frame),
         catalogue=sequence.catalogue,
-        span_s=(sequence.start_time_s, float(windows.now_s[-1])),
+        span_s=(float(windows.now_s[0]), float(windows.now_s[-1])),  # before it nothing can be declared
         simulated=sequence.simulated,
         tolerance=build(matching),
     )

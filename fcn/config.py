@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 _PACKAGE = Path(__file__).parent
 # beside the package in a checkout, inside it in an installed wheel
@@ -49,6 +49,15 @@ def build(node: Any, **runtime: Any) -> Any:
 def digest(node: Any) -> str:
     """Twelve hexadecimal digits that name a configuration, for caches."""
     return hashlib.sha256(json.dumps(node, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def check_choices() -> None:
+    """Raise ValueError where a group that takes one file was given a list, which Hydra would merge."""
+    for group, choice in HydraConfig.get().runtime.choices.items():
+        if isinstance(choice, list | ListConfig) and group != "source":
+            raise ValueError(
+                f"{group} takes one choice, got {list(choice)}; to run several use -m {group}=a,b"
+            )
 
 
 def overrides() -> list[str]:

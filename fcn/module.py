@@ -115,9 +115,8 @@ class FcnModule(lightning.LightningModule):
         targets = self._truth(batch)
         terms = self.loss_terms(self(batch, targets.source_km), batch, targets)
         total = self.loss(terms)
-        self.log_dict(
-            {"train/loss": total, **{f"train/{k}": v for k, v in terms.items()}}, batch_size=len(batch)
-        )
+        figures = {"loss": total, **terms, "widened": targets.widened.mean()}
+        self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
         return total
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
@@ -180,8 +179,9 @@ class FcnModule(lightning.LightningModule):
             now_s=batch.now_s,
         )
         compute_ms = 1000 * (time.perf_counter() - start_s) / len(batch)
-        for estimate in estimates:
-            replay.process(estimate.now_s, [estimate], compute_ms)
+        for now_s, estimate in zip(batch.now_s.tolist(), estimates, strict=True):
+            # a window in which no station sends data says nothing
+            replay.process(now_s, [] if estimate is None else [estimate], compute_ms)
 
     def _log_score(self, replay: Replay, prefix: str) -> None:
         """The figures that are defined, to every logger."""

@@ -1,5 +1,6 @@
 """A sequence replayed as if it were live: estimates in, declared events and their score out."""
 
+import math
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -41,20 +42,23 @@ class Replay:
     tolerance: MatchTolerance
     estimates: list[WindowEstimate] = field(default_factory=list)
     compute_ms: list[float] = field(default_factory=list)
+    last_now_s: float = -math.inf
 
     def reset(self) -> None:
         """Forget everything, before another pass."""
         self.declarer.reset()
         self.estimates.clear()
         self.compute_ms.clear()
+        self.last_now_s = -math.inf
 
     def process(self, now_s: float, estimates: Items[WindowEstimate], compute_ms: float) -> list[Update]:
         """The next window. Raises ValueError when it is not after the last one."""
-        if self.estimates and now_s <= self.estimates[-1].now_s:
+        if now_s <= self.last_now_s:
             raise ValueError(
                 f"sequence {self.name!r} must be replayed in order and in one process: the window ending at "
-                f"{now_s} came after the one ending at {self.estimates[-1].now_s}"
+                f"{now_s} came after the one ending at {self.last_now_s}"
             )
+        self.last_now_s = now_s
         self.estimates += estimates
         self.compute_ms.append(compute_ms)
         return self.declarer.process(now_s, list(estimates))

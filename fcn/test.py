@@ -65,6 +65,7 @@ def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str,
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="test")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
+    configuration.check_choices()
     try:
         test(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
     finally:

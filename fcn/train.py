@@ -25,6 +25,7 @@ from fcn.cache import sequence_root
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.step_seed import StepSeed
+from fcn.checkpoint import find
 from fcn.config import CONF_DIR, build
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
@@ -37,14 +38,32 @@ log = logging.getLogger(__name__)
 
 def check(config: dict[str, Any]) -> None:
     """Rules that span configuration groups; raises ValueError before anything is built."""
-    data = config["data"]
+    data, max_steps = config["data"], config["trainer"]["max_steps"]
+    for key in ("batch_size", "examples_per_epoch", "validation_examples", "n_candidates"):
+        if not isinstance(data[key], int) or data[key] < 1:
+            raise ValueError(f"data.{key} must be a whole number of at least 1, got {data[key]!r}")
+    if not isinstance(config["seed"], int) or config["seed"] < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {config['seed']!r}")
     steps = math.ceil(data["examples_per_epoch"] / data["batch_size"])
-    if config["trainer"]["max_steps"] < steps:
+    if not isinstance(max_steps, int) or max_steps < steps:
         raise ValueError(
-            f"trainer.max_steps={config['trainer']['max_steps']} ends training before the first validation, "
-            f"which comes after an epoch of {steps} steps (data.examples_per_epoch / data.batch_size): "
-            "nothing would be saved; train longer or make the epoch shorter"
+            f"trainer.max_steps={max_steps} must be a whole number of at least {steps}, the steps of an "
+            "epoch (data.examples_per_epoch / data.batch_size): training would end before the first "
+            "validation, and nothing would be saved; train longer or make the epoch shorter"
         )
+    elapsed_s = data["events"]["elapsed_s"]
+    if not elapsed_s[0] < data["window_s"]:
+        raise ValueError(
+            f"data.events.elapsed_s={elapsed_s} leaves every first P before the window of "
+            f"data.window_s={data['window_s']} s: there would be nothing to detect"
+        )
+    if config["ckpt"] is not None:
+        done = torch.load(find(config["ckpt"]), map_location="cpu", weights_only=True)["global_step"]
+        if done >= max_steps:
+            raise ValueError(
+                f"{config['ckpt']} has trained {done} steps already, and trainer.max_steps={max_steps}: "
+                "nothing is left to do; raise max_steps (and optim.scheduler.total_steps with it)"
+            )
 
 
 def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
@@ -91,6 +110,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
 def main(cfg: DictConfig) -> float:
     """Entry point; the value returned is what a Hydra sweeper optimises."""
+    configuration.check_choices()
     try:
         return train(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
     finally:

@@ -110,6 +110,8 @@ def test_the_velocity_model_is_the_commands_the_sequences_or_the_only_one():
     assert choose(None, Named(), only).name == "iasp91"
     with pytest.raises(ValueError, match="choose one with velocity_model="):
         choose(None, Named(), family)
+    with pytest.raises(ValueError, match="choose one"):
+        choose(resolved("train")["velocity_model"], Named(), only)
     known = Named()
     known.velocity_model = family["fnet"]
     assert choose(None, known, family).name == "fnet"

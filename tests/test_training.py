@@ -16,7 +16,7 @@ from fcn.train import train
 def run(folder: Path, store: Path, *overrides: str) -> dict:
     """Weights after training in `folder`."""
     train(
-        small_training(store, "trainer.enable_progress_bar=false", "~callbacks.progress", *overrides),
+        small_training(store, "trainer.enable_progress_bar=false", *overrides),
         folder,
         [],
     )
@@ -103,6 +103,12 @@ def test_pickled_objects_are_refused(tmp_path):
 def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
     with pytest.raises(ValueError, match="before the first validation"):
         run(tmp_path / "run", toy_store, "trainer.max_steps=1")
+
+
+def test_resuming_a_finished_run_is_refused(trained, toy_store, tmp_path):
+    last = trained / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match="nothing is left to do"):
+        run(tmp_path / "run", toy_store, "trainer.max_steps=4", f"ckpt={last}")
 
 
 def test_missing_stores_are_refused(toy_store, tmp_path):

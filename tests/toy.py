@@ -13,8 +13,10 @@ RATE_HZ = 20.0
 PRE_P_S = 5.0
 
 
-def toy_record(rng: np.random.Generator, index: int, distance_km: float, depth_km: float) -> StoreRecord:
-    """Decaying noise from P on, three times larger from S on; nothing before P."""
+def toy_record(
+    rng: np.random.Generator, index: int, distance_km: float, depth_km: float, noise_mps: float = 0.0
+) -> StoreRecord:
+    """Decaying noise from P on, three times larger from S on; before P `noise_mps` of its own."""
     magnitude = float(rng.uniform(2.0, 6.5))
     path_km = float(np.hypot(distance_km, depth_km))
     s_minus_p_s = path_km / 8.2
@@ -23,7 +25,7 @@ def toy_record(rng: np.random.Generator, index: int, distance_km: float, depth_k
     envelope = np.where(time_s >= p_s, np.exp(-(time_s - p_s) / 4), 0.0)
     envelope = envelope + 3 * np.where(time_s >= s_s, np.exp(-(time_s - s_s) / 6), 0.0)
     level_mps = 10 ** (magnitude - 7.0) / path_km
-    waveform = level_mps * envelope * rng.standard_normal((3, len(time_s)))
+    waveform = (level_mps * envelope + noise_mps) * rng.standard_normal((3, len(time_s)))
     return StoreRecord(
         waveform_mps=waveform.astype(np.float32),
         category="earthquake",
@@ -59,14 +61,16 @@ def toy_noise(rng: np.random.Generator, index: int) -> StoreRecord:
     )
 
 
-def write_toy_store(path: Path, n_records: int = 400, n_noise: int = 60, *, radial: bool = False) -> Path:
+def write_toy_store(
+    path: Path, n_records: int = 400, n_noise: int = 60, *, radial: bool = False, noise_mps: float = 0.0
+) -> Path:
     """A store of toy records over all distances and depths; `radial` leaves only their R components."""
     rng = np.random.default_rng(0)
     splits = {"train": 0.7, "dev": 0.2, "test": 0.1}
     with StoreWriter(path, RATE_HZ, splits, seed=0) as writer:
         for index in range(n_records):
             distance_km, depth_km = float(rng.uniform(1, 110)), float(rng.uniform(1, 25))
-            record = toy_record(rng, index, distance_km, depth_km)
+            record = toy_record(rng, index, distance_km, depth_km, noise_mps)
             if radial:
                 record.waveform_mps[[0, 2]] = 0.0
             writer.add(record)

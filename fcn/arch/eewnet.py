@@ -53,7 +53,8 @@ class Detection(nn.Module):
         station = self.station(features)
         both = torch.cat([features, station], dim=1)
         both = both.masked_fill(~present[:, None, :, None], torch.finfo(both.dtype).min)
-        return station[:, 0], self.network(both.amax(dim=2))[:, 0]
+        best = both.amax(dim=2).masked_fill(~present.any(dim=1)[:, None, None], 0.0)
+        return station[:, 0], self.network(best)[:, 0]
 
 
 class Location(nn.Module):
@@ -225,7 +226,8 @@ class EEWNet(nn.Module):
     def _slide(self, relative: Tensor, level: Tensor) -> Tensor:
         """Station logits (batch, station, bin) moved up by log10 of the amplitude, edges held.
 
-        A level of 0.6 (1e-6 m/s) leaves them in place; one decade of amplitude is one unit of magnitude.
+        A level of 0.6 (1e-4 m/s, a magnitude 3 at 10 km) leaves them in place; one decade of amplitude is
+        one unit of magnitude.
         """
         shift = ((level - 0.6) * 10 / self.magnitude_width).round().long()
         index = torch.arange(relative.shape[-1], device=relative.device) - shift[..., None]

@@ -41,7 +41,9 @@ def write_quakeml(
     Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST.
     """
     events = [_to_quakeml(event, (picks or {}).get(event.event_id, ())) for event in catalogue]
-    quakeml.Catalog(events, description=catalogue.name).write(str(path), format="QUAKEML")
+    whole = quakeml.Catalog(events, description=catalogue.name, resource_id=_to_resource_id("catalogue"))
+    whole.creation_info = None
+    whole.write(str(path), format="QUAKEML")
 
 
 def read_quakeml(path: Path) -> Catalogue:
@@ -104,22 +106,35 @@ def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
     if not picks and event.first_p_time_s is not None:
         picks = (PhasePick("XX", "FIRST", "P", event.first_p_time_s),)
+    identity = _to_resource_id(event.event_id)
+
+    def part(name: str) -> quakeml.ResourceIdentifier:
+        """Ids of an event's parts follow from its own, so that the same catalogue is the same file."""
+        return quakeml.ResourceIdentifier(f"{identity.id}/{name}")
+
     pick_list = [
         quakeml.Pick(
+            resource_id=part(f"pick/{number}"),
             time=UTCDateTime(pick.time_s),
             waveform_id=quakeml.WaveformStreamID(pick.network, pick.station),
             phase_hint=pick.phase,
         )
-        for pick in picks
+        for number, pick in enumerate(picks)
     ]
     origin = quakeml.Origin(
+        resource_id=part("origin"),
         time=UTCDateTime(event.origin_time_s),
         time_errors=_error(event.origin_time_uncertainty_s),
         latitude=event.latitude_deg,
         longitude=event.longitude_deg,
         depth=event.depth_km * _METRES_PER_KM,
         depth_errors=_error(event.depth_uncertainty_km, _METRES_PER_KM),
-        arrivals=[quakeml.Arrival(pick_id=each.resource_id, phase=each.phase_hint) for each in pick_list],
+        arrivals=[
+            quakeml.Arrival(
+                resource_id=part(f"arrival/{number}"), pick_id=each.resource_id, phase=each.phase_hint
+            )
+            for number, each in enumerate(pick_list)
+        ],
     )
     if event.horizontal_uncertainty_km is not None:
         origin.origin_uncertainty = quakeml.OriginUncertainty(
@@ -127,14 +142,15 @@ def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
             preferred_description="horizontal uncertainty",
         )
     made = quakeml.Event(
-        resource_id=_to_resource_id(event.event_id),
+        resource_id=identity,
         origins=[origin],
         picks=pick_list,
-        comments=[quakeml.Comment(text=event.note)] if event.note else [],
+        comments=[quakeml.Comment(resource_id=part("note"), text=event.note)] if event.note else [],
     )
     made.preferred_origin_id = origin.resource_id
     if event.magnitude is not None:
         magnitude = quakeml.Magnitude(
+            resource_id=part("magnitude"),
             mag=event.magnitude,
             magnitude_type=event.magnitude_type,
             mag_errors=_error(event.magnitude_uncertainty),

@@ -35,6 +35,7 @@ class FcnDataModule(lightning.LightningDataModule):
         tables: TravelTimeTable | None = None,
         n_models: int = 0,
         seed: int = 0,
+        validation_seed: int = 0,
         batch_size: int = 1,
         examples_per_epoch: int = 1,
         validation_examples: int = 1,
@@ -46,7 +47,8 @@ class FcnDataModule(lightning.LightningDataModule):
         if tables is not None:
             tables.values.share_memory_()  # workers send a handle with each batch, not tens of MB
         self.store_path, self.recipe, self.tables, self.n_models = store_path, recipe, tables, n_models
-        self.seed, self.batch_size, self.workers = seed, batch_size, workers
+        self.seed, self.validation_seed = seed, validation_seed
+        self.batch_size, self.workers = batch_size, workers
         self.examples_per_epoch, self.validation_examples = examples_per_epoch, validation_examples
         self.validation_sequences = list(validation_sequences)
         self.test_sequence = test_sequence
@@ -58,7 +60,7 @@ class FcnDataModule(lightning.LightningDataModule):
         return RecombinedDataset(
             store_path=self.store_path,
             split=split,
-            seed=self.seed,
+            seed=self.validation_seed if purpose is Purpose.VALIDATION else self.seed,
             purpose=purpose,
             recipe=self.recipe,
             tables=self.tables,

@@ -30,6 +30,7 @@ class Targets:
     elapsed_s:       (batch,) "now" minus the first P at a station; negative before it.
     is_event:        (batch,) P of the event to locate stands above the noise at a station by now.
     p_arrival_s, s_arrival_s: (batch, station, event); also outside the window; inf without an event.
+    widened:         (batch,) share of the records outside the selection's tolerances: the nearest served.
     p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
                      seen by now, over the standard deviation of the noise; 0 where P is yet to come.
     """
@@ -42,6 +43,7 @@ class Targets:
     p_arrival_s: Float[Tensor, "batch station event"]
     s_arrival_s: Float[Tensor, "batch station event"]
     p_snr: Float[Tensor, "batch station event"]
+    widened: Float[Tensor, " batch"]
 
     def to(self, *args: Any, **kwargs: Any) -> "Targets":
         """Copy on another device."""
@@ -77,8 +79,8 @@ class Batch:
         return self.waveforms.shape[0]
 
     def to(self, *args: Any, **kwargs: Any) -> "Batch":
-        """Copy on another device."""
-        return _apply(self, "to", *args, **kwargs)
+        """Copy on another device; clock times stay on the CPU, some devices have no float64."""
+        return replace(_apply(self, "to", *args, **kwargs), now_s=self.now_s)
 
     def pin_memory(self) -> "Batch":
         """Copy in page-locked memory; the travel-time tables stay where they are."""

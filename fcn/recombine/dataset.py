@@ -1,13 +1,12 @@
 """The endless supply: a map-style dataset whose items are keyed by (epoch, example) and made on demand."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -16,7 +15,7 @@ from fcn.recombine.batch import Batch, Targets
 from fcn.recombine.faults import FaultPrior, damage, draw_faults, silence
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.priors import EventPrior, Scene, StationPrior, draw_scene
-from fcn.recombine.select import RecordIndex, record_features
+from fcn.recombine.select import Choice, RecordIndex, record_features
 from fcn.recombine.synthesise import change_magnitude, place_records, rotate_to_north_east, spreading_gain
 from fcn.seeding import Purpose, derive_rng
 from fcn.store.reader import BaseStore
@@ -71,7 +70,7 @@ class RecombinedDataset(Dataset[Batch]):
     """Whole batches of recombined events: `dataset.__getitems__([(epoch, example), ...])`.
 
     Every example depends on (seed, purpose, epoch, example) alone. The store is opened on first use in
-    each process. `tally` counts the station choices made in this process, and those that had to widen.
+    each process.
     """
 
     store_path: Path
@@ -81,7 +80,6 @@ class RecombinedDataset(Dataset[Batch]):
     recipe: Recipe
     tables: TravelTimeTable
     n_models: int
-    tally: Counter[str] = field(default_factory=Counter)
     _store: BaseStore | None = field(default=None, repr=False)
     _index: RecordIndex | None = field(default=None, repr=False)
     _noise: NoiseBank | None = field(default=None, repr=False)
@@ -144,7 +142,7 @@ class RecombinedDataset(Dataset[Batch]):
         faults = draw_faults(rngs, recipe.faults, scene.mask.shape[1])
         arrival_s, origin_s = self._arrivals(scene, tables)
         arrival_s = arrival_s + faults.clock_s[:, :, None, None]
-        signal = self._signal(scene, arrival_s, n_total=n_total, n_lead=n_lead)
+        signal, widened = self._signal(scene, arrival_s, n_total=n_total, n_lead=n_lead)
         noise = noise_bank.draw(rngs, scene.mask.shape[1], n_total) * scene.mask[:, :, None, None]
         recorded = damage(noise + signal.sum(dim=2), faults)
         silent = silence(faults, n_total, sampling_rate_hz=rate)[:, :, None]
@@ -167,6 +165,7 @@ class RecombinedDataset(Dataset[Batch]):
             p_arrival_s=arrival_s[..., 0],
             s_arrival_s=arrival_s[..., 1],
             p_snr=snr,
+            widened=widened,
         )
         return Batch(
             waveforms=narrow,
@@ -195,8 +194,8 @@ class RecombinedDataset(Dataset[Batch]):
 
     def _signal(
         self, scene: Scene, arrival_s: Float[Tensor, "b n e 2"], *, n_total: int, n_lead: int
-    ) -> Float[Tensor, "b n e 3 t"]:
-        """Ground velocity of every event at every station, m/s, Z, N, E, lead included."""
+    ) -> tuple[Float[Tensor, "b n e 3 t"], Float[Tensor, " b"]]:
+        """Ground velocity of every event at every station, m/s, Z, N, E, lead included; share widened."""
         rate, store = self.recipe.preprocess.sampling_rate_hz, self.open()
         n_b, n_n, n_e = arrival_s.shape[:3]
         active = (scene.mask[..., None] & scene.exists[:, None]).nonzero(as_tuple=True)
@@ -205,9 +204,10 @@ class RecombinedDataset(Dataset[Batch]):
         distance_km = torch.linalg.vector_norm(offset_km[:, :2], dim=1)
         depth_km, magnitude = scene.source_km[b, e, 2], scene.magnitude[b, e]
         times_s = arrival_s[b, n, e]
-        record = self._choose(
+        choice = self._choose(
             distance_km, depth_km, magnitude, times_s[:, 1] - times_s[:, 0], scene.pick[b, n, e]
         )
+        record, wide = choice.record, torch.from_numpy(choice.widened).float()
         picks = torch.from_numpy(np.stack([store.p_sample[record], store.s_sample[record]], axis=1)).float()
         placed = place_records(
             torch.from_numpy(store.waveforms(record)),
@@ -226,17 +226,15 @@ class RecombinedDataset(Dataset[Batch]):
         azimuth_rad = torch.atan2(offset_km[:, 0], offset_km[:, 1])
         signal = torch.zeros(n_b, n_n, n_e, 3, n_total)
         signal[active] = rotate_to_north_east(placed * gain[:, None, None], azimuth_rad)
-        return signal
+        count = torch.bincount(b, minlength=n_b).clamp_min(1)
+        return signal, torch.bincount(b, weights=wide, minlength=n_b).float() / count
 
-    def _choose(self, *query: Tensor) -> Int64[np.ndarray, " n"]:
-        """Store indices for (distance, depth, magnitude, S minus P, pick)."""
+    def _choose(self, *query: Tensor) -> Choice:
+        """Records for (distance, depth, magnitude, S minus P, pick)."""
         if self._index is None:
             raise RuntimeError("RecombinedDataset needs an open store; call open() first")
         *geometry, pick = (q.double().numpy() for q in query)
-        choice = self._index.choose(record_features(*geometry), pick)
-        self.tally["stations"] += len(choice.record)
-        self.tally["widened"] += int(choice.widened.sum())
-        return choice.record
+        return self._index.choose(record_features(*geometry), pick)
 
     def _p_snr(
         self,

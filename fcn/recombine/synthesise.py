@@ -9,6 +9,10 @@ from torch import Tensor
 SHEAR_VELOCITY_MPS = 3500.0  # of the source region, for corner frequencies
 STRESS_DROP_PA = 3.0e6  # global median of moderate crustal earthquakes, Allmann & Shearer 2009
 SOURCE_TAIL_S = 15.0  # 1 / (2 pi fc) is 1.3 s at magnitude 7
+P_GUARD_S = (
+    0.3  # before a record's P, where it fades in: picks of real records are good to a tenth of a second
+)
+P_RAMP_S = 0.2  # over which it fades in
 FADE_S = 1.0  # over which a record aligned on P gives way to itself aligned on S
 RECORD_TAPER_S = 2.0  # at a record's end, where it stops before "now"
 
@@ -36,14 +40,17 @@ def place_records(
 
     picks, targets: P and S in samples from the start of the record and of the output. Shifts are whole
     samples (at most half a sample, 25 ms at 20 Hz, from the target); the change from the P to the S
-    alignment is a cross-fade that ends at S. Zero outside the record, whose last seconds are tapered.
+    alignment is a cross-fade that ends at S. Zero outside the record, whose last seconds are tapered, and
+    before its P, where it fades in.
     """
     time = torch.arange(n_out)
     shift = (targets - picks).round().long()
     index = time - shift[:, :, None]  # (n, 2, out)
     inside = (index >= 0) & (index < npts[:, None, None])
     left = (npts[:, None, None] - 1 - index) / (RECORD_TAPER_S * sampling_rate_hz)
-    keep = inside * left.clamp(0, 1)
+    # a record's own noise before P, scaled with its signal, would announce the earthquake to come
+    risen = (index - picks[:, :1, None] + P_GUARD_S * sampling_rate_hz) / (P_RAMP_S * sampling_rate_hz)
+    keep = inside * left.clamp(0, 1) * (0.5 - 0.5 * torch.cos(math.pi * risen.clamp(0, 1)))
     index = index.clamp(0, records.shape[2] - 1)
     on_p, on_s = (
         torch.gather(records, 2, index[:, i : i + 1].expand(-1, 3, -1)) * keep[:, i : i + 1] for i in (0, 1)

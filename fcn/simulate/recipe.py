@@ -1,7 +1,8 @@
 """What simulated base records are made from: Earths, earthquakes, crust, noise."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -57,9 +58,11 @@ def weathered(model: LayeredModel, thickness_km: float, vs_kmps: float) -> Layer
     vp_kmps = SURFACE_VPVS * vs_kmps
     top = LayeredModel.from_velocities("top", "Brocher (2005)", (0.0,), (vp_kmps,), (vs_kmps,))
     first = int(np.searchsorted(model.top_depth_km, thickness_km, "right")) - 1  # layer it ends in
-    columns = ((*getattr(top, name), *getattr(model, name)[first:]) for name in PROPERTIES)
+    columns: dict[str, Any] = {
+        name: (*getattr(top, name), *getattr(model, name)[first:]) for name in PROPERTIES
+    }
     tops = (0.0, thickness_km, *model.top_depth_km[first + 1 :])
-    return LayeredModel(f"{model.name}-weathered", model.source, tops, *columns)
+    return replace(model, name=f"{model.name}-weathered", top_depth_km=tops, **columns)
 
 
 @dataclass(frozen=True)

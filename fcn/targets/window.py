@@ -52,24 +52,32 @@ class WindowDecoder:
         mask: Bool[Tensor, "batch station"],
         travel_time: TravelTimeTable,
         now_s: Float[Tensor, " batch"],
-    ) -> list[WindowEstimate]:
-        """One estimate per window; origin time = first P less the shortest predicted P travel time."""
+    ) -> list[WindowEstimate | None]:
+        """One estimate per window; origin time = first P less the shortest predicted P travel time.
+
+        None for a window without any station.
+        """
         after_start_s, detection = self.first_p(first_p)
         where = self.location(location)
         size, spread = self.magnitude(magnitude)
         travel_s = travel_time.between(where.hypocentre_km[:, None], station_km)[:, :, 0, 0]
         shortest_s = travel_s.masked_fill(~mask, torch.inf).amin(dim=1)
-        first_p_time_s = now_s.double() + after_start_s.double() - first_p.shape[-1] / self.sampling_rate_hz
+        now_s = now_s.cpu().double()  # clock times need float64, which some devices lack
+        first_p_time_s = now_s + after_start_s.cpu().double() - first_p.shape[-1] / self.sampling_rate_hz
         columns = (
             now_s,
             detection,
             first_p_time_s,
             where.score,
             *where.hypocentre_km.unbind(dim=1),
-            first_p_time_s - shortest_s.double(),
+            first_p_time_s - shortest_s.cpu().double(),
             size,
             where.horizontal_uncertainty_km,
             where.depth_uncertainty_km,
             spread,
         )
-        return [WindowEstimate(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [
+            WindowEstimate(*row) if alive else None
+            for row, alive in zip(rows, mask.any(dim=1).tolist(), strict=True)
+        ]

@@ -7,16 +7,22 @@ import numpy as np
 import obspy
 
 DAY_S = 86_400
+MAX_STATION_LETTERS = 5  # SEED 2.4, fixed section of the data header
 
 
 def write_sds(stream: obspy.Stream, root: str | Path) -> list[Path]:
     """Write traces as root/YEAR/NET/STA/CHA.D/NET.STA.LOC.CHA.D.YEAR.DAY, cut at midnight UTC.
 
     Counts stay 32-bit integers (Steim 2), anything else becomes 32-bit floats. Returns the files, in order.
-    Raises FileExistsError rather than overwrite one.
+    Raises FileExistsError rather than overwrite one, ValueError for a station code miniSEED would cut.
     """
     by_file: dict[Path, obspy.Stream] = {}
     for trace in stream:
+        if len(trace.stats.station) > MAX_STATION_LETTERS:
+            raise ValueError(
+                f"{trace.id}: miniSEED holds station codes of up to {MAX_STATION_LETTERS} letters and would "
+                f"cut {trace.stats.station!r}, perhaps into another station's; give it a shorter code"
+            )
         for part in _days(trace):
             by_file.setdefault(Path(root) / _sds_path(part), obspy.Stream()).append(part)
     for path, day in sorted(by_file.items()):

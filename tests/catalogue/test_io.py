@@ -193,3 +193,10 @@ def test_updates_are_written_in_order_of_time(tmp_path):
 def test_an_id_that_quakeml_cannot_hold_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"event_id 'a b:c' cannot be written to QuakeML"):
         write_quakeml(Catalogue("c", (dataclasses.replace(FULL, event_id="a b:c"),)), tmp_path / "c.xml")
+
+
+def test_the_same_catalogue_is_the_same_file(tmp_path):
+    event = Event("one", 1.7e9, 38.0, 22.0, 9.0, 4.1, "Mw", first_p_time_s=1.7e9 + 2, note="n")
+    for name in ("a.xml", "b.xml"):
+        write_quakeml(Catalogue("twice", (event,)), tmp_path / name)
+    assert (tmp_path / "a.xml").read_bytes() == (tmp_path / "b.xml").read_bytes()

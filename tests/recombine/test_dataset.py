@@ -180,10 +180,60 @@ def test_every_station_count_layout_and_elapsed_time_is_reached(recombined):
 
 
 def test_widened_choices_are_counted(toy_store):
-    made = dataset(toy_store)
-    made.__getitems__([(0, 0)])
-    assert made.tally["stations"] > 0
-    assert 0 <= made.tally["widened"] <= made.tally["stations"]
+    loose, strict = (
+        dataset(
+            toy_store,
+            f"data.tolerances={{log_distance: {w}, depth_km: {w}, magnitude: {w}, log_s_minus_p: {w}}}",
+        )
+        for w in (1e3, 1e-6)
+    )
+    keys = [(0, i) for i in range(4)]
+    assert loose.__getitems__(keys).targets.widened.max() == 0
+    assert strict.__getitems__(keys).targets.widened.min() == 1
+
+
+def test_every_record_drawn_is_of_the_split(toy_store):
+    module = build_datamodule(small_training(toy_store), toy_store)
+    for purpose, split in ((Purpose.TRAIN, "train"), (Purpose.VALIDATION, "dev")):
+        made = module.recombined(purpose, split)
+        store = made.open()
+        assert set(store.split[made._index.records]) == {split}
+        assert len(made._noise) == len(store.select(split=split, category="noise"))
+    train, dev = module.train_dataloader(), module.val_dataloader()[0]
+    assert (train.dataset.split, dev.dataset.split) == ("train", "dev")
+    assert (train.dataset.purpose, dev.dataset.purpose) == (Purpose.TRAIN, Purpose.VALIDATION)
+
+
+def test_validation_examples_do_not_depend_on_the_runs_seed(toy_store):
+    first, second = (
+        next(iter(build_datamodule(small_training(toy_store, f"seed={seed}"), toy_store).val_dataloader()[0]))
+        for seed in (1, 2)
+    )
+    assert torch.equal(first.targets.source_km, second.targets.source_km)
+
+
+def test_a_records_own_noise_does_not_announce_the_earthquake(tmp_path):
+    """Noisy records, P after now: the window must be what it is without any event."""
+    store = write_toy_store(tmp_path / "noisy", n_records=200, noise_mps=1e-6)
+    early = ("data.events.elapsed_s=[-4,-0.6]", "data.events.overlap_share=0")
+    made = dataset(store, *early)
+    keys = [(0, i) for i in range(8)]
+    with_event = made.__getitems__(keys)
+    assert not with_event.targets.is_event.any()
+    made._signal = lambda scene, arrival_s, **_: (
+        torch.zeros(*arrival_s.shape[:3], 3, 700),
+        torch.zeros(len(keys)),
+    )
+    torch.testing.assert_close(with_event.waveforms, made.__getitems__(keys).waveforms)
+
+
+def test_noise_has_the_level_and_colour_of_the_records(recombined):
+    recombined.open()
+    bank = recombined._noise
+    rngs = [np.random.default_rng(i) for i in range(40)]
+    drawn = bank.draw(rngs, 12, 700).double()
+    level = float(drawn.square().mean().sqrt())
+    assert level == pytest.approx(1e-7, rel=0.03)  # toy noise is white, 1e-7 m/s
 
 
 def test_ranks_and_one_process_draw_the_same_union():

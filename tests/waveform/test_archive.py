@@ -122,3 +122,10 @@ def test_a_list_is_no_description(tmp_path):
     (tmp_path / "sequence.yaml").write_text("- name\n")
     with pytest.raises(ValueError, match="must be a mapping"):
         read_description(tmp_path)
+
+
+def test_a_station_code_miniseed_would_cut_is_refused(tmp_path):
+    header = {"network": "SY", "station": "KMMH16", "channel": "HHZ", "sampling_rate": 100.0}
+    stream = obspy.Stream([obspy.Trace(np.zeros(100, dtype=np.int32), header)])
+    with pytest.raises(ValueError, match="KMMH16"):
+        write_sds(stream, tmp_path)

@@ -1,0 +1,139 @@
+"""What the module asks of its network, and how it answers windows without data."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toy import small_training
+
+from fcn.assemble import build_datamodule, build_module
+from fcn.recombine.batch import Batch
+from fcn.seeding import Purpose
+from fcn.train import check
+
+
+@pytest.fixture(scope="module")
+def module(toy_store):
+    return build_module(small_training(toy_store)).eval()
+
+
+@pytest.fixture(scope="module")
+def batch(toy_store) -> Batch:
+    made = build_datamodule(small_training(toy_store), toy_store).recombined(Purpose.TRAIN, "train")
+    return made.__getitems__([(0, i) for i in range(12)])
+
+
+def terms(module, batch: Batch, **rubbish) -> dict[str, float]:
+    with torch.no_grad():
+        prediction = replace(module(batch), **rubbish)
+        return {k: float(v) for k, v in module.loss_terms(prediction, batch, batch.targets).items()}
+
+
+def test_padded_stations_do_not_count(module, batch):
+    assert (~batch.mask).any()
+    with torch.no_grad():
+        station_p = module(batch).station_p
+    wild = torch.where(batch.mask[..., None], station_p, torch.full_like(station_p, 50.0))
+    assert terms(module, batch, station_p=wild) == pytest.approx(terms(module, batch))
+    everywhere = terms(module, batch, station_p=torch.full_like(station_p, 50.0))
+    assert everywhere["station_p"] > terms(module, batch)["station_p"]
+
+
+def test_windows_without_an_event_have_no_place_and_no_size(module, batch):
+    quiet = ~batch.targets.is_event
+    assert quiet.any()
+    assert batch.targets.is_event.any()
+    with torch.no_grad():
+        found = module(batch)
+    location, magnitude = found.location.clone(), found.magnitude.clone()
+    location[quiet] = torch.randn_like(location[quiet]) * 9
+    magnitude[quiet] = torch.randn_like(magnitude[quiet]) * 9
+    assert terms(module, batch, location=location, magnitude=magnitude) == pytest.approx(terms(module, batch))
+
+
+def test_an_event_nobody_can_see_yet_is_none(batch):
+    seen = (batch.targets.p_snr[..., 0] > 3.0).any(dim=1)
+    assert torch.equal(batch.targets.is_event, seen & (batch.targets.elapsed_s > 0))
+
+
+def test_each_branch_gets_its_band(module, batch):
+    given = {}
+    network = module.network
+
+    class Spy(torch.nn.Module):
+        def forward(self, *args):
+            given.update(narrow=args[0], broad=args[1])
+            return network(*args)
+
+    module.network = Spy()
+    try:
+        module(batch)
+    finally:
+        module.network = network
+    assert given["narrow"] is batch.waveforms
+    assert given["broad"] is batch.waveforms_broad
+
+
+def test_the_image_holds_e_n_z_and_position_by_x_then_by_y(module):
+    """Zhang & Zhang (2024): rows by x, then by y; channels E, N, Z, x, y."""
+    seen = {}
+    handle = module.network.location.register_forward_pre_hook(lambda _, args: seen.update(image=args[0]))
+    station_km = torch.tensor([[[30.0, -10.0, 0.0], [-20.0, 5.0, 0.0], [10.0, 40.0, 0.0]]])
+    waveforms = torch.zeros(1, 3, 3, 600)
+    for station in range(3):
+        for component in range(3):  # Z, N, E
+            waveforms[0, station, component, 100] = 1 + 10 * station + component
+    try:
+        with torch.no_grad():
+            mask = torch.ones(1, 3, dtype=torch.bool)
+            module.network(waveforms, waveforms, station_km, mask, _NoTimes())
+    finally:
+        handle.remove()
+    sample = seen["image"][0, :, :3, 100] * 23.0  # undo the scaling by the network's maximum
+    by_x, by_y = [1, 2, 0], [0, 1, 2]
+    for first, order in ((0, by_x), (5, by_y)):
+        for row, station in enumerate(order):
+            want = [1 + 10 * station + component for component in (2, 1, 0)]
+            assert sample[first : first + 3, row].tolist() == pytest.approx(want, rel=1e-5)
+            position = (station_km[0, station, :2] / module.network.scale_km).tolist()
+            assert (sample[first + 3 : first + 5, row] / 23.0).tolist() == pytest.approx(position, rel=1e-5)
+
+
+class _NoTimes:
+    def between(self, source_km, station_km):
+        raise AssertionError("not needed")
+
+
+def test_a_window_without_any_station_says_nothing(module, batch):
+    """The event after an outage of the whole network must still be found."""
+    dead = replace(batch, mask=torch.zeros_like(batch.mask), waveforms=torch.zeros_like(batch.waveforms))
+    with torch.no_grad():
+        found = module(dead)
+    assert torch.isfinite(found.first_p).all()
+    estimates = module.decoder.windows(
+        found.first_p,
+        found.location,
+        found.magnitude,
+        station_km=dead.station_km,
+        mask=dead.mask,
+        travel_time=dead.travel_time,
+        now_s=dead.now_s,
+    )
+    assert estimates == [None] * len(dead)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.batch_size=0", "data.batch_size"),
+        ("data.n_candidates=0", "data.n_candidates"),
+        ("seed=-1", "seed must be"),
+        ("seed=abc", "seed must be"),
+        ("trainer.max_steps=-1", "trainer.max_steps=-1"),
+        ("trainer.max_steps=1e3", "whole number"),
+        ("data.events.elapsed_s=[30,60]", "nothing to detect"),
+    ],
+)
+def test_impossible_trainings_name_the_key(toy_store, override, message):
+    with pytest.raises(ValueError, match=message):
+        check(small_training(toy_store, override))
