@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from torch import Tensor
 from fcn.earth.greens import GreensBank
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
-from fcn.simulate.crust import Crust
 from fcn.simulate.ensemble import make_plan, uniform
 from fcn.simulate.full_wave import BankNodes, full_wave_arrivals
 from fcn.simulate.paths import Rays, rays_in
@@ -51,7 +50,7 @@ class Records:
 
 
 def _draw(
-    crust: Crust,
+    crust,
     model: LayeredModel,
     magnitude: float,
     distance_km: float,
@@ -90,7 +89,7 @@ def simulate_full_wave(
 ) -> Records:
     """Full-wave records from the bank's first depth."""
     generator = torch.Generator().manual_seed(seed)
-    crust = replace(recipe.crust, scattering=recipe.full_wave.lessened(recipe.crust.scattering))
+    crust = recipe.full_wave.adapted(recipe.crust)
     rays, sources = _draw(crust, model, magnitude, distance_km, bank.depth_km[0], generator, n)
     rate_hz = recipe.sampling_rate_hz
     p_at_s = LEAD_S + (rays.time_s[:, 0] * rate_hz).remainder(1.0) / rate_hz

@@ -69,7 +69,7 @@ class Earth:
         self.crust = recipe.crust.perturbed(recipe.crust_fraction, self.generator)
         self.bank: GreensBank | None = None
         if recipe.full_wave.covers(number):
-            self.crust = replace(self.crust, scattering=recipe.full_wave.lessened(self.crust.scattering))
+            self.crust = recipe.full_wave.adapted(self.crust)
             self.bank = self._draw_bank()
 
     def survey(self) -> Survey:
@@ -183,7 +183,7 @@ def make_plan(
         path = crust.path
         own = quarter_wavelength_amplification(column, axis.frequency_hz, path.vs_kmps, path.density_gpcm3)
         law = recipe.full_wave
-        generic = generic / own * interpolate_log(axis.frequency_hz, law.gain_hz, (1.0, law.gain))
+        generic = generic / own * interpolate_log(axis.frequency_hz, law.gain_hz, law.gain)
     site = site_amplitude(crust.site, len(p_at_s), generic, axis.frequency_hz, generator)
     return Plan(rays, sources, site, p_at_s, axis)
 

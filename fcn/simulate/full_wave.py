@@ -9,9 +9,9 @@ from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
 from fcn.earth.greens import GreensBank
+from fcn.simulate.crust import Crust
 from fcn.simulate.paths import PathLaw
 from fcn.simulate.rupture import source_spectra
-from fcn.simulate.scattering import ScatteringLaw
 from fcn.simulate.spectrum import minimum_phase
 from fcn.simulate.synthesis import Plan
 
@@ -27,8 +27,9 @@ class FullWaveLaw:
     duration_s: must outlast the slowest wave at the largest distance. max_frequency_hz: of the bank.
     packet, tail, p_tail: factors on the delay of the forward-scattered packet, on the energy of the tails and
         on that of P's beyond it: the layers already scatter, and convert P to S.
-    gain, gain_hz: amplitudes are 1 times the Green's functions' below the first of two frequencies and `gain`
-        times beyond the second, which brings their peaks to those of published ground-motion models.
+    q: factor on the quality factor: amplitudes already fall faster than with 1 / distance.
+    gain, gain_hz: factors on the amplitudes up to the first and beyond the second of two frequencies, which
+        bring their peaks to those of published ground-motion models.
     """
 
     share: float
@@ -39,24 +40,27 @@ class FullWaveLaw:
     packet: float
     tail: float
     p_tail: float
-    gain: float
+    q: float
+    gain: Sequence[float]
     gain_hz: Sequence[float]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gain_hz", tuple(map(float, self.gain_hz)))
+        for name in ("gain", "gain_hz"):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         if not 0.0 <= self.share <= 1.0:
             raise ValueError(f"share of full-wave Earths must lie in 0..1, got {self.share}")
         if min(self.n_depths, self.n_distances) < 1:
             raise ValueError(f"n_depths and n_distances must be at least 1: {self}")
 
-    def lessened(self, law: ScatteringLaw) -> ScatteringLaw:
-        """The scattering that goes with Green's functions."""
-        return replace(
-            law,
-            packet_s_per_km=self.packet * law.packet_s_per_km,
-            scattering_per_km=self.tail * law.scattering_per_km,
-            p_tail=self.p_tail * law.p_tail,
+    def adapted(self, crust: Crust) -> Crust:
+        """The scattering and absorption that go with Green's functions."""
+        scattering = replace(
+            crust.scattering,
+            packet_s_per_km=self.packet * crust.scattering.packet_s_per_km,
+            scattering_per_km=self.tail * crust.scattering.scattering_per_km,
+            p_tail=self.p_tail * crust.scattering.p_tail,
         )
+        return replace(crust, scattering=scattering, path=replace(crust.path, q=self.q * crust.path.q))
 
     def covers(self, earth: int) -> bool:
         """Whether this Earth is full-wave: `share` of any run of consecutive numbers, evenly spread."""
@@ -80,7 +84,7 @@ def full_wave_arrivals(
 ) -> Complex[Tensor, "batch 2 3 frequency"]:
     """P and S parts of the wavefield, Z, R, T spectra of ground velocity.
 
-    The bank is to be without the absorption along the path: `path` attenuates both parts as it does stochastic arrivals.
+    The bank is to be without absorption along the path: `path` attenuates it as it does stochastic arrivals.
     plan.p_at_s must lie on the bank's samples, a whole number of them before or after its P.
     """
     moment = plan.sources.moment_nm[:, None] * plan.sources.mechanism.moment_tensor()

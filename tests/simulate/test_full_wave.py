@@ -53,7 +53,7 @@ def test_waves_come_when_the_table_says(recipe, model, bank, distance_km):
 
 @pytest.mark.parametrize("distance_km", DISTANCES_KM)
 def test_amplitudes_are_like_those_of_stochastic_records(recipe, model, bank, distance_km):
-    """One Earth may differ by a factor 3 from the median of all, which is calibrated."""
+    """One Earth may differ by a factor 4 from the median of all, which is calibrated."""
     full_wave, stochastic = (
         100 * records.waveforms[:, 1:].abs().amax(-1).prod(1).sqrt().median()
         for records in (
@@ -61,7 +61,7 @@ def test_amplitudes_are_like_those_of_stochastic_records(recipe, model, bank, di
             simulate(recipe, model, 4.0, distance_km),
         )
     )
-    assert 1 / 3 < float(full_wave / stochastic) < 3
+    assert 1 / 4 < float(full_wave / stochastic) < 4
 
 
 def test_share_of_full_wave_earths(recipe):

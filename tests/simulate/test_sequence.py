@@ -58,7 +58,7 @@ def test_every_station_has_a_true_p_and_s_pick(smoke):
 
 
 def test_energy_comes_with_the_first_p(loaded):
-    """At the first station the 2-8 Hz level of the second after P tops that of the second before, coda or not."""
+    """At the first station the second after P is louder than the one before, coda or not, at 2-8 Hz."""
     for event in loaded.catalogue:
         p = round((event.first_p_time_s - loaded.start_time_s) * 20.0)
         level = np.abs(loaded.narrow[:, 0])
