@@ -11,6 +11,7 @@ from fcn.config import build
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
+from fcn.earth.eikonal import GridModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.module import FcnModule
@@ -18,11 +19,17 @@ from fcn.recombine.dataset import Recipe
 from fcn.replay import Replay
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.targets.window import WindowDecoder
+from fcn.types import TravelTimes
 
 
 def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
     """The model of `velocity_model=<one>`, or the models of a family, by name."""
     built = build(config["velocity_model"])
+    if isinstance(built, GridModel):
+        raise ValueError(
+            f"velocity_model={built.path} is a 3-D grid about one network, for fcn.test; recombined networks "
+            "lie anywhere: train in layered models"
+        )
     models = list(built.values()) if isinstance(built, dict) else [built]
     return {model.name: model for model in models}
 
@@ -107,14 +114,14 @@ def build_datamodule(
 
 def choose_velocity_model(
     override: Mapping[str, Any] | None, sequence: Sequence, trained: Mapping[str, LayeredModel]
-) -> LayeredModel:
+) -> LayeredModel | GridModel:
     """The override's model, else the sequence's own, else the one the network was trained in.
 
     Raises ValueError where it was trained in several.
     """
     if override is not None:
         chosen = build(override)
-        if not isinstance(chosen, LayeredModel):
+        if not isinstance(chosen, LayeredModel | GridModel):
             raise ValueError(
                 f"a test takes one velocity model, and velocity_model= names {sorted(chosen)}: choose one"
             )
@@ -130,11 +137,21 @@ def choose_velocity_model(
 
 
 def build_windows(
-    sequence: Sequence, model: LayeredModel, table: Mapping[str, Any], *, step_s: float, window_s: float
+    sequence: Sequence,
+    model: LayeredModel | GridModel,
+    table: Mapping[str, Any],
+    *,
+    step_s: float,
+    window_s: float,
 ) -> WindowDataset:
-    """Windows of a sequence, with the travel times of its velocity model."""
+    """Windows of a sequence, with the travel times of its velocity model, layered or in three dimensions."""
+    times: TravelTimes
+    if isinstance(model, GridModel):
+        times = model.travel_times(sequence.frame, torch.as_tensor(sequence.station_km, dtype=torch.float32))
+    else:
+        times = TravelTimeTable.stack([travel_times(model, table)])
     n_samples = round(window_s * sequence.sampling_rate_hz)
-    return WindowDataset(sequence, travel_times(model, table), step_s=step_s, n_samples=n_samples)
+    return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples)
 
 
 def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:

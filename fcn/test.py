@@ -43,7 +43,11 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     module = restored.module
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])
-    record = {**record, "checkpoint": dict(restored.manifest), "velocity_model": model.name}
+    record = {
+        **record,
+        "checkpoint": dict(restored.manifest),
+        "velocity_model": getattr(model, "name", str(model)),
+    }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])
     trainer.test(module, FcnDataModule(test_sequence=windows), verbose=False)
     return write_results(folder, sequence, replay)

@@ -103,6 +103,9 @@ class _NoTimes:
     def between(self, source_km, station_km):
         raise AssertionError("not needed")
 
+    def to(self, device):
+        return self
+
 
 def test_a_window_without_any_station_says_nothing(module, batch):
     """The event after an outage of the whole network must still be found."""

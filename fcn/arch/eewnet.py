@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.blocks import SERIES, Encoder, Style, pair
-from fcn.arch.prediction import Prediction, TravelTimes
+from fcn.arch.prediction import Prediction
+from fcn.types import TravelTimes
 
 ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
 ROW_POOLS = (1, 1, 2, 3)  # FCNloca pools 12 rows to 2 over its four levels

@@ -1,19 +1,9 @@
 """What every architecture takes and returns."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
-
-
-@runtime_checkable
-class TravelTimes(Protocol):
-    """First-arrival times of one velocity model per window (1-D table or 3-D fields)."""
-
-    def between(self, source_km: Tensor, station_km: Tensor) -> Tensor:
-        """P and S times in s, shape (batch, station, source, 2)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import torch
 from torch.utils.data import Dataset
 
 from fcn.data.sequences import Sequence
-from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.batch import Batch
+from fcn.types import TravelTimes
 
 
 @dataclass
@@ -15,11 +15,11 @@ class WindowDataset(Dataset[Batch]):
     """Batches of one window, each ending `step_s` after the last; nothing after its end is in a window.
 
     A station takes part in a window when it sent valid data in any of it.
-    table: first arrivals of the sequence's velocity model, no batch dimension.
+    travel_time: first arrivals of the sequence's velocity model, for batches of one window.
     """
 
     sequence: Sequence
-    table: TravelTimeTable
+    travel_time: TravelTimes
     step_s: float
     n_samples: int
 
@@ -31,7 +31,6 @@ class WindowDataset(Dataset[Batch]):
                 f"{self.n_samples / self.sequence.sampling_rate_hz:g} s: nothing to test"
             )
         self.station_km = torch.as_tensor(self.sequence.station_km, dtype=torch.float32)[None]
-        self.tables = TravelTimeTable.stack([self.table])
 
     def __len__(self) -> int:
         return len(self.now_s)
@@ -43,6 +42,6 @@ class WindowDataset(Dataset[Batch]):
             waveforms_broad=torch.as_tensor(broad)[None],
             station_km=self.station_km,
             mask=torch.as_tensor(valid).any(dim=-1)[None],
-            travel_time=self.tables,
+            travel_time=self.travel_time,
             now_s=torch.tensor([float(self.now_s[index])], dtype=torch.float64),
         )

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fcn.earth.travel_time import TravelTimeTable
+from fcn.types import TravelTimes
 
 
 def _apply(instance: Any, function: str, *args: Any, **kwargs: Any) -> Any:
@@ -71,7 +71,7 @@ class Batch:
     waveforms_broad: Float[Tensor, "batch station 3 time"]
     station_km: Float[Tensor, "batch station 3"]
     mask: Bool[Tensor, "batch station"]
-    travel_time: TravelTimeTable
+    travel_time: TravelTimes
     now_s: Float[Tensor, " batch"]
     targets: Targets | None = None
 

@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.event import WindowEstimate
-from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.grid import SearchGrid
 from fcn.targets.detection import decode_arrival
 from fcn.targets.location import LocationEstimate, decode_location
 from fcn.targets.magnitude import MagnitudeBins, decode_magnitude
+from fcn.types import TravelTimes
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class WindowDecoder:
         *,
         station_km: Float[Tensor, "batch station 3"],
         mask: Bool[Tensor, "batch station"],
-        travel_time: TravelTimeTable,
+        travel_time: TravelTimes,
         now_s: Float[Tensor, " batch"],
     ) -> list[WindowEstimate | None]:
         """One estimate per window; origin time = first P less the shortest predicted P travel time.

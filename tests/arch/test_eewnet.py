@@ -20,6 +20,9 @@ class NoTravelTimes:
     def between(self, source_km, station_km):
         raise AssertionError("EEWNet must not ask for travel times")
 
+    def to(self, device):
+        return self
+
 
 def network(*overrides: str) -> torch.nn.Module:
     config = resolved("train", *overrides)
