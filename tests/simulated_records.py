@@ -58,7 +58,7 @@ def _draw(
     generator,
     n: int,
 ):
-    table = TravelTimeTable.build(model, max_depth_km=35.0, max_distance_km=130.0, step_km=0.5)
+    table = TravelTimeTable.build(model, max_depth_km=60.0, max_distance_km=130.0, step_km=0.5)
     distance, depth, level = (torch.full((n,), value) for value in (distance_km, depth_km, 0.0))
     azimuth = uniform((0.0, 2.0 * math.pi), n, generator)
     rays = rays_in(table, distance, depth, level, azimuth, crust.path.surface_kmps)
@@ -67,11 +67,17 @@ def _draw(
 
 
 def simulate(
-    recipe: Recipe, model: LayeredModel, magnitude: float, distance_km: float, n: int = 48, seed: int = 0
+    recipe: Recipe,
+    model: LayeredModel,
+    magnitude: float,
+    distance_km: float,
+    depth_km: float = 10.0,
+    n: int = 48,
+    seed: int = 0,
 ) -> Records:
-    """Stochastic records from 10 km depth."""
+    """Stochastic records."""
     generator = torch.Generator().manual_seed(seed)
-    rays, sources = _draw(recipe.crust, model, magnitude, distance_km, 10.0, generator, n)
+    rays, sources = _draw(recipe.crust, model, magnitude, distance_km, depth_km, generator, n)
     p_at_s = torch.full((n,), LEAD_S)
     plan = make_plan(recipe, recipe.crust, None, rays, sources, p_at_s, generator)
     arrivals = stochastic_arrivals(plan, recipe.crust.path)
