@@ -9,6 +9,7 @@ from scipy import signal
 from simulated_records import LEAD_S, simulate, simulate_full_wave
 
 from fcn.simulate.ensemble import greens_bank
+from fcn.simulate.ground_motion import bssa14_pgv_mps, si_midorikawa99_pgv_mps
 from fcn.simulate.rupture import joyner_boore_km
 
 pytestmark = pytest.mark.reference
@@ -17,53 +18,45 @@ DISTANCES_KM = (10.0, 30.0, 60.0, 100.0)
 DEPTH_KM = 10.0
 
 
-def bssa14_pgv_cmps(magnitude, joyner_boore_distance_km, vs30_mps=VS30_MPS):
-    """Median PGV of Boore, Stewart, Seyhan & Atkinson (2014), Earthquake Spectra 30, 1057-1085.
-
-    Eqs 1-8, unspecified mechanism, California: valid for M 3 to 8.5, 0 to 400 km, Vs30 150 to 1500 m/s.
-    Coefficients: their electronic supplement. The nonlinear site term is left out: below 2 % at this Vs30.
-    """
-    e0, e4, e5, e6, hinge = 5.037, 1.073, -0.1536, 0.2252, 6.2
-    c1, c2, c3, reference_magnitude, h_km = -1.243, 0.1489, -0.00344, 4.5, 5.3
-    above = magnitude - hinge
-    event = e0 + (e4 * above + e5 * above**2 if above <= 0 else e6 * above)
-    distance_km = np.hypot(joyner_boore_distance_km, h_km)
-    path = (c1 + c2 * (magnitude - reference_magnitude)) * np.log(distance_km) + c3 * (distance_km - 1.0)
-    return np.exp(event + path - 0.84 * np.log(vs30_mps / 760.0))
-
-
-def si_midorikawa99_pgv_cmps(magnitude, fault_distance_km):
-    """Median PGV, larger horizontal, stiff ground (Vs30 about 600 m/s), crustal earthquakes.
-
-    Si & Midorikawa (1999), J. Struct. Constr. Eng. AIJ 523, 63-70; data of Mw 5.8 to 8.3 within 300 km.
-    """
-    near = fault_distance_km + 0.0028 * 10 ** (0.5 * magnitude)
-    log10 = 0.58 * magnitude + 0.0038 * DEPTH_KM - np.log10(near) - 0.002 * fault_distance_km - 1.29
-    return 10**log10
-
-
 @pytest.mark.parametrize(
     ("magnitude", "distance_km", "vs30_mps", "pgv_cmps"),
     [(3.0, 30.0, 620.0, 0.0073747), (6.0, 10.0, 760.0, 10.0414), (7.0, 100.0, 620.0, 2.81267)],
 )
 def test_bssa14_here_is_that_of_an_independent_code(magnitude, distance_km, vs30_mps, pgv_cmps):
     """Values of pygmm 0.8.0, mechanism unspecified, California."""
-    assert bssa14_pgv_cmps(magnitude, distance_km, vs30_mps) == pytest.approx(pgv_cmps, rel=0.02)
+    found = bssa14_pgv_mps(np.array(magnitude), np.array(distance_km), vs30_mps)
+    assert 100 * float(found) == pytest.approx(pgv_cmps, rel=0.02)
 
 
-def horizontal_peaks_cmps(waveforms):
-    return 100.0 * waveforms[:, 1:].abs().amax(-1).numpy()
+def test_si_and_midorikawa_by_hand():
+    # Mw 7, 50 km, 10 km deep: 4.06 + 0.038 - log10(50 + 8.854) - 0.1 - 1.29 = 0.9382, 8.67 cm/s.
+    found = si_midorikawa99_pgv_mps(np.array(7.0), np.array(50.0), np.array(10.0))
+    assert float(found) == pytest.approx(0.0867, rel=1e-3)
+
+
+def horizontal_peaks_mps(waveforms):
+    return waveforms[:, 1:].abs().amax(-1).numpy()
 
 
 def log_ratios(records, magnitude):
     """ln of PGV over the model: BSSA14, above M 5.8 the mean of it and of SM99, each with its own PGV."""
-    peaks, rays = horizontal_peaks_cmps(records.waveforms), records.rays
+    peaks, rays = horizontal_peaks_mps(records.waveforms), records.rays
     surface_km = joyner_boore_km(records.sources, rays.distance_km, rays.azimuth_rad).numpy()
-    log = np.log(np.sqrt(peaks.prod(1)) / bssa14_pgv_cmps(magnitude, surface_km))
+    log = np.log(
+        np.sqrt(peaks.prod(1)) / bssa14_pgv_mps(np.full_like(surface_km, magnitude), surface_km, VS30_MPS)
+    )
     if magnitude <= 5.8:
         return log
     fault_km = np.hypot(surface_km, DEPTH_KM)
-    return (log + np.log(peaks.max(1) / si_midorikawa99_pgv_cmps(magnitude, fault_km))) / 2
+    return (
+        log
+        + np.log(
+            peaks.max(1)
+            / si_midorikawa99_pgv_mps(
+                np.full_like(fault_km, magnitude), fault_km, np.full_like(fault_km, DEPTH_KM)
+            )
+        )
+    ) / 2
 
 
 @pytest.mark.parametrize("distance_km", DISTANCES_KM)
@@ -128,7 +121,7 @@ def test_coda_q_is_that_of_the_crust(recipe, jma2001, frequency_hz):
 def test_scatter_of_peaks_is_that_of_observations(recipe, jma2001):
     """Total standard deviation of ln PGV: BSSA14 has 0.64 to 0.76; ours lacks regional differences."""
     records = simulate(recipe, jma2001, 4.0, 40.0, n=96)
-    scatter = np.log(np.sqrt(horizontal_peaks_cmps(records.waveforms).prod(1))).std()
+    scatter = np.log(np.sqrt(horizontal_peaks_mps(records.waveforms).prod(1))).std()
     assert 0.35 < scatter < 0.8
 
 
