@@ -83,7 +83,7 @@ class Ground:
         p_at_s = (arrival_s[:, 0] - start / self.sampling_rate_hz).float()
         axis = TimeAxis.holding(
             self.sampling_rate_hz,
-            record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax()),
+            self.record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax()),
             SETTLING_S + float(source.duration_s),
         )
         sources = source.take(torch.zeros(n_stations, dtype=torch.long))
@@ -91,6 +91,10 @@ class Ground:
         arrivals = stochastic_arrivals(plan, self.crust.path)
         kept = faded(ground_velocity(plan, self.crust, arrivals, generator))
         return GroundMotion(start.numpy(), to_zne(kept, rays.azimuth_rad).numpy(), arrival_s.numpy())
+
+    def record_length_s(self, magnitude: float) -> float:
+        """How long records of this magnitude are kept."""
+        return record_length_s(magnitude)
 
     def _rays(self, shock: Shock) -> Rays:
         offset_km = torch.from_numpy(self.station_km[:, :2] - np.array(shock.position_km[:2])).float()

@@ -96,7 +96,7 @@ def test_the_model_stated_is_the_operators_not_the_earths(short, loaded):
     assert loaded.velocity_model == builder.regional_model
     true, stated = builder.region.velocity_model, builder.regional_model
     factors = np.log(np.array(true.vp_kmps) / np.array(stated.vp_kmps))
-    assert 0.0 < np.abs(factors).max() < 5 * 0.03
+    assert 0.0 < np.abs(factors).max() < 5 * 0.02
 
 
 def test_arrivals_do_not_follow_the_stated_model(short, loaded):
