@@ -17,7 +17,6 @@ from fcn.simulate.ensemble import SETTLING_S
 from fcn.simulate.ground import LEAD_S, SHOCK, SITE, GroundMotion, faded, record_length_s, to_zne
 from fcn.simulate.kumamoto_sites import ColumnLaw, draw_column
 from fcn.simulate.paths import Rays, rays_in
-from fcn.simulate.rupture import Sources
 from fcn.simulate.site import site_amplitude
 from fcn.simulate.source import DoubleCouple
 from fcn.simulate.spectrum import TimeAxis
@@ -152,7 +151,7 @@ class TwinGround:
         rays = self.rays(quake)
         magnitude, depth_km = torch.tensor([quake.moment_magnitude]), torch.tensor([quake.position_km[2]])
         mechanism = DoubleCouple(*(torch.tensor([math.radians(angle)]) for angle in quake.mechanism_deg))
-        source = nucleated(crust.draw_sources(magnitude, depth_km, mechanism, generator))
+        source = crust.draw_sources(magnitude, depth_km, mechanism, generator)
         arrival_s = quake.origin_time_s + rays.time_s.double()
         start = torch.floor((arrival_s[:, 0] - LEAD_S) * rate_hz).long()
         p_at_s = (arrival_s[:, 0] - start / rate_hz).float()
@@ -193,12 +192,3 @@ class TwinGround:
             for station in self.stations
         ]
         return rest[self.stations] * torch.stack(own)
-
-
-def nucleated(sources: Sources) -> Sources:
-    """The same ruptures with their first sub-event at the hypocentre, so that P begins where it is picked."""
-    event, first = torch.arange(len(sources.magnitude)), sources.start_s.argmin(1)
-    offset_km, start_s = sources.offset_km.clone(), sources.start_s.clone()
-    offset_km[event, first] = 0.0
-    start_s[event, first] = 0.0
-    return replace(sources, offset_km=offset_km, start_s=start_s)

@@ -90,6 +90,8 @@ def draw_sources(
 ) -> Sources:
     """Sub-events of each earthquake, scattered over a fault of the size of its magnitude.
 
+    The one that falls nearest to the hypocentre is moved there: what radiates first is what P is picked on.
+
     Length and width: Wells & Coppersmith (1994), table 2A, all slip types: log L = -2.44 + 0.59 M (subsurface
     rupture length), log W = -1.01 + 0.32 M. The fault stays below the surface.
     """
@@ -104,6 +106,7 @@ def draw_sources(
     sin_dip = mechanism.dip_rad.sin().clamp(min=0.1)[:, None]
     down_dip_km = torch.maximum(down_dip_km, -(depth_km[:, None] - 0.5).clamp(min=0.0) / sin_dip)
     offset_km = finite[:, None, None] * _on_plane(along_km, down_dip_km, mechanism)
+    offset_km[torch.arange(n_events), offset_km.norm(dim=-1).argmin(1)] = 0.0
 
     rank = torch.arange(1, n_sub + 1, dtype=torch.float32)
     share = rank**-1.5 / (rank**-1.5).sum()

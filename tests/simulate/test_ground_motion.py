@@ -62,7 +62,7 @@ def log_ratios(records, magnitude):
 @pytest.mark.parametrize("distance_km", DISTANCES_KM)
 @pytest.mark.parametrize("magnitude", [3.0, 4.0, 5.0, 6.0, 6.5, 7.0])
 def test_median_pgv_is_that_of_published_models(recipe, jma2001, magnitude, distance_km):
-    records = simulate(recipe, jma2001, magnitude, distance_km, n=64)
+    records = simulate(recipe, jma2001, magnitude, distance_km, n=96)
     assert 1 / 1.5 < np.exp(np.median(log_ratios(records, magnitude))) < 1.5
 
 

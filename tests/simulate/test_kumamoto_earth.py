@@ -4,9 +4,8 @@ import torch
 from simulated_records import build
 
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.simulate.kumamoto_earth import LateralField, LateralLaw, nucleated
+from fcn.simulate.kumamoto_earth import LateralField, LateralLaw
 from fcn.simulate.kumamoto_sites import ColumnLaw, SiteColumn, draw_column, read_sites
-from fcn.simulate.source import DoubleCouple
 from fcn.simulate.spectrum import TimeAxis
 
 LAW = ColumnLaw((0.3, 0.6), 0.15, 60.0)
@@ -176,14 +175,3 @@ def test_soft_sites_shake_more(ground):
     _, vs30_mps = read_sites()
     level = ground.site_amplitudes(axis)[:, 1, band].log().mean(1).numpy()
     assert np.corrcoef(np.log(vs30_mps), level)[0, 1] < -0.6
-
-
-def test_ruptures_begin_at_the_hypocentre(twin):
-    generator = torch.Generator().manual_seed(0)
-    magnitude, depth_km = torch.tensor([6.5, 3.0]), torch.tensor([10.0, 10.0])
-    drawn = twin.earth.crust.draw_sources(magnitude, depth_km, DoubleCouple.random(2, generator), generator)
-    sources = nucleated(drawn)
-    assert drawn.start_s[0].min() > 0.0
-    assert sources.start_s.amin(1).tolist() == [0.0, 0.0]
-    assert sources.offset_km.norm(dim=-1).amin(1).tolist() == [0.0, 0.0]
-    assert (sources.start_s[0] == drawn.start_s[0]).sum() == twin.earth.crust.rupture.n_subevents - 1

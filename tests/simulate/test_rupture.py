@@ -1,7 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from simulated_records import LEAD_S, simulate
 
 from fcn.simulate.rupture import RuptureLaw, draw_sources, joyner_boore_km, source_spectra
 from fcn.simulate.source import DoubleCouple
@@ -55,6 +57,30 @@ def test_nothing_arrives_before_the_hypocentre():
     )
     late = pulses[..., -400:].abs().amax(-1)  # negative times wrap to the end
     assert (late < 2e-2 * pulses.abs().amax(-1)).all()
+
+
+def test_ruptures_begin_at_the_hypocentre():
+    sources = draw(6.8)
+    at_hypocentre = (sources.offset_km == 0.0).all(-1)
+    assert at_hypocentre.sum(1).tolist() == [1] * 64
+    assert (sources.start_s[at_hypocentre] == 0.0).all()
+    # Any of them: it is no stronger than the others.
+    assert len({int(first) for first in at_hypocentre.int().argmax(1)}) > 10
+
+
+@pytest.mark.parametrize("distance_km", [10.0, 40.0])
+@pytest.mark.parametrize("magnitude", [6.0, 6.5, 7.0])
+def test_ground_moves_at_p_whatever_the_azimuth(recipe, jma2001, magnitude, distance_km):
+    """Visible: 5 um/s, above the noise of an ordinary site, and a few ten-thousandths of the peak."""
+    records = simulate(recipe, jma2001, magnitude, distance_km, n=96)
+    level = records.waveforms.abs().amax(1)
+    visible = level > (3e-4 * level.amax(1, keepdim=True)).clamp(min=5e-6)
+    late_s = visible.int().argmax(1).numpy() / recipe.sampling_rate_hz - LEAD_S
+    quadrant = (records.rays.azimuth_rad.numpy() // (math.pi / 2)).astype(int)
+    for each in range(4):
+        assert np.median(late_s[quadrant == each]) < 0.12
+        assert np.quantile(late_s[quadrant == each], 0.9) < 0.18
+    assert 0.0 <= late_s.min() <= late_s.max() < 0.25
 
 
 def test_rupture_towards_the_station_is_shorter_and_stronger():
