@@ -143,7 +143,8 @@ class FcnModule(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log what the whole validation set says."""
         for metrics in (self.validation_losses, self.validation_location, self.validation_magnitude):
-            self.log_dict(metrics.compute())
+            # torchmetrics has reduced them: the mean over ranks of equal numbers
+            self.log_dict(metrics.compute(), sync_dist=True)
             metrics.reset()
         for replay in self.validation_replays:
             self._log_score(replay, f"val_{replay.name}")
@@ -186,7 +187,7 @@ class FcnModule(lightning.LightningModule):
     def _log_score(self, replay: Replay, prefix: str) -> None:
         """The figures that are defined, to every logger."""
         score = {f"{prefix}/{k}": float(v) for k, v in replay.score().items() if v is not None}
-        self.log_dict(score, batch_size=1)
+        self.log_dict(score, batch_size=1, sync_dist=True)  # every rank replays the whole sequence
 
     def configure_optimizers(self) -> Any:
         """What the configuration's factories make; Raises RuntimeError for a module without them."""

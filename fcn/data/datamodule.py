@@ -1,22 +1,51 @@
 """The LightningDataModule: recombined batches to train and validate on, sequences to validate and test on."""
 
+import itertools
+from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
 
 import lightning
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.batch import Batch
-from fcn.recombine.dataset import EpochSampler, Recipe, RecombinedDataset
+from fcn.recombine.dataset import EpochSampler, Key, Recipe, RecombinedDataset
 from fcn.seeding import Purpose
 
 
 def _as_is(batch: Any) -> Any:
     """Batches come ready-made from `RecombinedDataset.__getitems__`."""
     return batch
+
+
+class RankBatches(Sampler[list[Key]]):
+    """Every n-th of the batches one process would make of `keys`: a batch's mean is the same on any rank.
+
+    Raises ValueError where the ranks would get different numbers of batches: they would wait for each other
+    for ever.
+    """
+
+    def __init__(self, keys: EpochSampler, batch_size: int, *, rank: int, n_ranks: int) -> None:
+        self.keys, self.batch_size, self.rank, self.n_ranks = keys, batch_size, rank, n_ranks
+        n_batches = -(-len(keys) // batch_size)
+        if n_batches % n_ranks:
+            raise ValueError(
+                f"{n_batches} batches of {batch_size} cannot be dealt evenly to {n_ranks} processes: make "
+                "data.examples_per_epoch and data.validation_examples multiples of data.batch_size x "
+                "trainer.devices x trainer.num_nodes"
+            )
+        self.n_batches = n_batches // n_ranks
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        keys = iter(self.keys)
+        batches = iter(lambda: list(itertools.islice(keys, self.batch_size)), [])
+        return itertools.islice(batches, self.rank, None, self.n_ranks)
+
+    def __len__(self) -> int:
+        return self.n_batches
 
 
 class FcnDataModule(lightning.LightningDataModule):
@@ -73,16 +102,16 @@ class FcnDataModule(lightning.LightningDataModule):
         def epoch() -> int:
             return 0 if trainer is None or purpose is Purpose.VALIDATION else trainer.current_epoch
 
-        sampler = EpochSampler(
-            n_examples,
+        whole = EpochSampler(n_examples, rank=0, n_ranks=1, epoch=epoch)
+        batches = RankBatches(
+            whole,
+            self.batch_size,
             rank=trainer.global_rank if trainer else 0,
             n_ranks=trainer.world_size if trainer else 1,
-            epoch=epoch,
         )
         return DataLoader(
             self.recombined(purpose, split),
-            batch_size=self.batch_size,
-            sampler=sampler,
+            batch_sampler=batches,
             num_workers=self.workers,
             collate_fn=_as_is,
             persistent_workers=self.workers > 0,
