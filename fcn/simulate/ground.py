@@ -23,7 +23,8 @@ from fcn.simulate.synthesis import Plan, ground_velocity
 SHOCK, SITE = 0, 1  # first key of a sequence's random streams
 LEAD_S = 1.0  # of a record before P
 FADE = 0.25  # share of a record over which its coda is faded out
-SHORTEST_S, LONGEST_S = 40.0, 400.0
+SHORTEST_S, LONGEST_S = 40.0, 600.0  # of records
+QUIET = 1.5  # sites are quieter than those on which durations were measured
 TABLE_STEP_KM = 1.0
 
 
@@ -83,7 +84,7 @@ class Ground:
         p_at_s = (arrival_s[:, 0] - start / self.sampling_rate_hz).float()
         axis = TimeAxis.holding(
             self.sampling_rate_hz,
-            self.record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax()),
+            record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax()),
             SETTLING_S + float(source.duration_s),
         )
         sources = source.take(torch.zeros(n_stations, dtype=torch.long))
@@ -91,10 +92,6 @@ class Ground:
         arrivals = stochastic_arrivals(plan, self.crust.path)
         kept = faded(ground_velocity(plan, self.crust, arrivals, generator))
         return GroundMotion(start.numpy(), to_zne(kept, rays.azimuth_rad).numpy(), arrival_s.numpy())
-
-    def record_length_s(self, magnitude: float) -> float:
-        """How long records of this magnitude are kept."""
-        return record_length_s(magnitude)
 
     def _rays(self, shock: Shock) -> Rays:
         offset_km = torch.from_numpy(self.station_km[:, :2] - np.array(shock.position_km[:2])).float()
@@ -122,11 +119,11 @@ class Ground:
 
 
 def record_length_s(magnitude: float) -> float:
-    """How long an earthquake's record is kept: coda durations grow tenfold in three magnitudes.
+    """How long an earthquake's record is kept: until its coda is near the noise.
 
-    The slope is that of duration magnitudes (Lee et al. 1972: M = 2 log T + ...), flattened for the larger.
+    QUIET times the duration T of Lee et al. (1972), M = 2 log10 T - 0.87 near the network.
     """
-    return min(max(10.0 ** ((magnitude + 1.5) / 3.0), SHORTEST_S), LONGEST_S)
+    return min(max(QUIET * 10.0 ** ((magnitude + 0.87) / 2.0), SHORTEST_S), LONGEST_S)
 
 
 def faded(waveforms: Float[Tensor, "batch 3 time"]) -> Float[Tensor, "batch 3 time"]:

@@ -20,8 +20,6 @@ from fcn.simulate.seismicity import Aftershocks, Background, Hypocentres, gutenb
 from fcn.simulate.sequence import NetworkRecipe, Region
 
 STATION_DELAY = 10  # first key of a sequence's random streams
-SHORTEST_S, LONGEST_S = 40.0, 600.0  # of records
-QUIET = 1.5  # sites are quieter than those on which durations were measured
 
 Limits = Sequence[float]  # low, high
 
@@ -117,10 +115,6 @@ class LateralGround(Ground):
         rng = derive_rng(seed, Purpose.SEQUENCE, STATION_DELAY)
         delay_s = law.station_delay_s * rng.standard_normal(len(station_km))
         self.delay_s = np.stack([delay_s, law.station_delay_s_over_p * delay_s], 1)
-
-    def record_length_s(self, magnitude: float) -> float:
-        """Until codas are near the noise: M = 2 log10 T - 0.87 (Lee et al. 1972), and QUIET times that."""
-        return min(max(QUIET * 10.0 ** ((magnitude + 0.87) / 2.0), SHORTEST_S), LONGEST_S)
 
     def _rays(self, shock: Shock) -> Rays:
         layered = super()._rays(shock)

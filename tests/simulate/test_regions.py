@@ -186,7 +186,6 @@ def test_distant_earthquakes_surround_the_network():
 def test_codas_last_as_long_as_duration_magnitudes_say():
     builder = make(0)
     ground = LateralGround(builder.region, builder.law.earth, np.zeros((2, 3)), 50.0, 1)
-    assert [ground.record_length_s(m) for m in (1.0, 3.13, 7.0)] == pytest.approx([40.0, 150.0, 600.0])
     shock = replace(builder.shocks()[0], position_km=(5.0, 5.0, 8.0), magnitude=3.13)
     motion = ground.motion(shock)
     assert motion.velocity_mps.shape[-1] == pytest.approx(50.0 * 151.0, abs=50.0)
