@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fcn.recombine.batch import Batch
 
-UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s", "station_km": "km", "source_km": "km"}
+UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s"}
 
 
 def write_batch(batch: Batch, path: Path) -> None:
@@ -22,8 +22,8 @@ def write_batch(batch: Batch, path: Path) -> None:
                 if not isinstance(value, Tensor):
                     continue
                 data = file.create_dataset(f.name, data=value.cpu().numpy())
-                seconds = "s" if f.name.endswith("_s") else ""
-                data.attrs["unit"] = UNITS.get(f.name, seconds)
+                suffix = f.name.rsplit("_", 1)[-1]
+                data.attrs["unit"] = UNITS.get(f.name, suffix if suffix in ("s", "km") else "")
 
 
 class ExampleBatch(lightning.Callback):

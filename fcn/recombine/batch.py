@@ -22,17 +22,25 @@ def _apply(instance: Any, function: str, *args: Any, **kwargs: Any) -> Any:
 
 @dataclass(frozen=True)
 class Targets:
-    """The truth about a batch of windows; event 0 is the one to locate, the others overlap it.
+    """The truth about a batch of windows.
+
+    A window may hold several events. Event 0 on every axis is the one to locate: the latest whose first P
+    is visible by now, the new one that an alarm is needed for. Events outside the box and those whose P came
+    before the window are never it. Where no event to locate is visible, it is the one the window was drawn
+    around, and `is_event` is False.
 
     source_km:       (batch, 3) east, north, depth of the event to locate.
-    magnitude:       (batch,).
-    origin_time_s:   (batch,).
-    elapsed_s:       (batch,) "now" minus the first P at a station; negative before it.
-    is_event:        (batch,) P of the event to locate stands above the noise at a station by now.
+    magnitude:       (batch,) of it.
+    origin_time_s:   (batch,) of it.
+    elapsed_s:       (batch,) "now" minus its first P at a station; negative before it.
+    is_event:        (batch,) its P stands above the noise at a station by now.
+    event_km:        (batch, event, 3) hypocentres of all events, also of those outside the box.
+    event_magnitude, event_origin_time_s: (batch, event).
+    event_exists:    (batch, event) False: the slot is empty, its other numbers mean nothing.
     p_arrival_s, s_arrival_s: (batch, station, event); also outside the window; inf without an event.
-    widened:         (batch,) share of the records outside the selection's tolerances: the nearest served.
     p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
                      seen by now, over the standard deviation of the noise; 0 where P is yet to come.
+    widened:         (batch,) share of the records outside the selection's tolerances: the nearest served.
     """
 
     source_km: Float[Tensor, "batch 3"]
@@ -40,6 +48,10 @@ class Targets:
     origin_time_s: Float[Tensor, " batch"]
     elapsed_s: Float[Tensor, " batch"]
     is_event: Bool[Tensor, " batch"]
+    event_km: Float[Tensor, "batch event 3"]
+    event_magnitude: Float[Tensor, "batch event"]
+    event_origin_time_s: Float[Tensor, "batch event"]
+    event_exists: Bool[Tensor, "batch event"]
     p_arrival_s: Float[Tensor, "batch station event"]
     s_arrival_s: Float[Tensor, "batch station event"]
     p_snr: Float[Tensor, "batch station event"]

@@ -139,11 +139,12 @@ class RecombinedDataset(Dataset[Batch]):
         n_lead = round(recipe.lead_s * rate)
         n_total = n_lead + recipe.n_samples
         tables = self.tables[scene.model_index]
-        faults = draw_faults(rngs, recipe.faults, scene.mask.shape[1])
+        n_stations = scene.mask.sum(dim=1).tolist()
+        faults = draw_faults(rngs, recipe.faults, n_stations)
         arrival_s, origin_s = self._arrivals(scene, tables)
         arrival_s = arrival_s + faults.clock_s[:, :, None, None]
         signal, widened = self._signal(scene, arrival_s, n_total=n_total, n_lead=n_lead)
-        noise = noise_bank.draw(rngs, scene.mask.shape[1], n_total) * scene.mask[:, :, None, None]
+        noise = noise_bank.draw(rngs, n_stations, n_total)
         recorded = damage(noise + signal.sum(dim=2), faults)
         silent = silence(faults, n_total, sampling_rate_hz=rate)[:, :, None]
         narrow, broad = (
@@ -155,18 +156,7 @@ class RecombinedDataset(Dataset[Batch]):
         narrow_events = narrow_events.masked_fill(silent[:, :, None], 0.0)
         snr = self._p_snr(narrow_events[..., n_lead:], narrow_noise[..., n_lead:], arrival_s[..., 0])
         snr = snr * scene.mask[..., None]
-        elapsed_s = recipe.window_s - scene.first_p_s[:, 0]
-        targets = Targets(
-            source_km=scene.source_km[:, 0],
-            magnitude=scene.magnitude[:, 0],
-            origin_time_s=origin_s[:, 0],
-            elapsed_s=elapsed_s,
-            is_event=(snr[..., 0] > recipe.visible_snr).any(dim=1) & (elapsed_s > 0),
-            p_arrival_s=arrival_s[..., 0],
-            s_arrival_s=arrival_s[..., 1],
-            p_snr=snr,
-            widened=widened,
-        )
+        targets = self._targets(scene, arrival_s, origin_s, snr, widened)
         return Batch(
             waveforms=narrow,
             waveforms_broad=broad,
@@ -175,6 +165,40 @@ class RecombinedDataset(Dataset[Batch]):
             travel_time=tables,
             now_s=torch.zeros(len(rngs), dtype=torch.float64),
             targets=targets,
+        )
+
+    def _targets(
+        self,
+        scene: Scene,
+        arrival_s: Float[Tensor, "b n e 2"],
+        origin_s: Float[Tensor, "b e"],
+        p_snr: Float[Tensor, "b n e"],
+        widened: Float[Tensor, " b"],
+    ) -> Targets:
+        """The truth, with the event to locate first."""
+        seen = (p_snr > self.recipe.visible_snr).any(dim=1) & (scene.first_p_s < self.recipe.window_s)
+        latest = scene.first_p_s.masked_fill(~(seen & scene.locatable), -torch.inf)
+        located = torch.where(latest.isfinite().any(dim=1), latest.argmax(dim=1), 0)
+        order = torch.arange(latest.shape[1], device=latest.device).repeat(len(latest), 1)
+        rows = torch.arange(len(latest), device=latest.device)
+        order[:, 0], order[rows, located] = located, 0
+        at = (rows[:, None], order)
+        event_km, magnitude, origin_s = scene.source_km[at], scene.magnitude[at], origin_s[at]
+        arrival_s, p_snr = (x.transpose(1, 2)[at].transpose(1, 2) for x in (arrival_s, p_snr))
+        return Targets(
+            source_km=event_km[:, 0],
+            magnitude=magnitude[:, 0],
+            origin_time_s=origin_s[:, 0],
+            elapsed_s=self.recipe.window_s - scene.first_p_s[rows, located],
+            is_event=(seen & scene.locatable)[rows, located],
+            event_km=event_km,
+            event_magnitude=magnitude,
+            event_origin_time_s=origin_s,
+            event_exists=scene.exists[at],
+            p_arrival_s=arrival_s[..., 0],
+            s_arrival_s=arrival_s[..., 1],
+            p_snr=p_snr,
+            widened=widened,
         )
 
     def _arrivals(

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fcn.recombine.priors import interval
+from fcn.recombine.priors import interval, padded
 
 SHARES = ("gap", "dead", "spike", "step", "clip", "swap", "reverse", "clock")
 EAST, NORTH = 2, 1  # of the components Z, N, E
@@ -71,14 +71,15 @@ class Faults:
     clock_s: Float[Tensor, "batch station"]
 
 
-def draw_faults(rngs: Sequence[np.random.Generator], prior: FaultPrior, n_stations: int) -> Faults:
-    """Faults of one window per generator; an example's numbers depend on its own generator alone."""
-    uniform = torch.from_numpy(
-        np.stack([rng.random((len(SHARES) + 6, n_stations), dtype=np.float32) for rng in rngs])
-    )
-    normal = torch.from_numpy(np.stack([rng.standard_normal(n_stations, dtype=np.float32) for rng in rngs]))
-    has = {name: uniform[:, row] < getattr(prior, name) for row, name in enumerate(SHARES)}
-    component, moment, gap, spike, step, clip = uniform[:, len(SHARES) :].unbind(dim=1)
+def draw_faults(rngs: Sequence[np.random.Generator], prior: FaultPrior, n_stations: Sequence[int]) -> Faults:
+    """Faults of one window per generator, of as many stations; an example depends on its generator alone."""
+    n_draws = len(SHARES) + 6
+    pairs = list(zip(rngs, n_stations, strict=True))
+    # an absent station's draws are 1: no fault
+    uniform = padded([rng.random((n, n_draws), dtype=np.float32) for rng, n in pairs], fill=1.0)
+    normal = padded([rng.standard_normal(n, dtype=np.float32) for rng, n in pairs])
+    has = {name: uniform[..., row] < getattr(prior, name) for row, name in enumerate(SHARES)}
+    component, moment, gap, spike, step, clip = uniform[..., len(SHARES) :].unbind(dim=-1)
 
     def between(bounds: Sequence[float], part: Tensor) -> Tensor:
         return bounds[0] + (bounds[1] - bounds[0]) * part

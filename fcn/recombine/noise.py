@@ -1,11 +1,14 @@
 """Station noise with the level and colour of recorded noise, and phases nobody recorded."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.signal import welch
 from torch import Tensor
 
+from fcn.recombine.priors import padded
 from fcn.store.reader import BaseStore
 
 SEGMENT_S = 6.4  # of the spectral estimate: resolves 0.16 Hz, below the lowest band edge
@@ -43,21 +46,22 @@ class NoiseBank:
         return len(self.density)
 
     def draw(
-        self, rngs: list[np.random.Generator], n_stations: int, n_samples: int
+        self, rngs: Sequence[np.random.Generator], n_stations: Sequence[int], n_samples: int
     ) -> Float[Tensor, "b n 3 t"]:
-        """Noise in m/s, Z, N, E; every station draws its own record and its own phases."""
+        """Noise in m/s, Z, N, E, zero for absent stations; each draws its own record and its own phases."""
         n_fft = 1 << (n_samples - 1).bit_length()
         n_f = n_fft // 2 + 1
-        record = np.stack([rng.integers(len(self), size=n_stations) for rng in rngs])
-        normal = np.stack([rng.standard_normal((n_stations, 3, n_f, 2), dtype=np.float32) for rng in rngs])
+        pairs = list(zip(rngs, n_stations, strict=True))
+        record = padded([rng.integers(len(self), size=n).astype(float) for rng, n in pairs]).long()
+        normal = padded([rng.standard_normal((n, 3, n_f, 2), dtype=np.float32) for rng, n in pairs])
         fine_hz = np.fft.rfftfreq(n_fft, 1 / self.sampling_rate_hz)
         position = np.interp(fine_hz, self.frequency_hz, np.arange(len(self.frequency_hz)))
         below = torch.from_numpy(np.floor(position).astype(np.int64)).clamp_max(len(self.frequency_hz) - 2)
         part = torch.from_numpy(position.astype(np.float32)) - below
         # log-interpolation keeps a smooth colour between the coarse bins
-        log_density = self.density.clamp_min(1e-30).log()[torch.from_numpy(record)]
+        log_density = self.density.clamp_min(1e-30).log()[record]
         log_fine = log_density[..., below] * (1 - part) + log_density[..., below + 1] * part
         # one-sided density S: E|X_k|^2 = S fs n / 2, split between real and imaginary part
         amplitude = (0.5 * log_fine).exp() * (self.sampling_rate_hz * n_fft / 4) ** 0.5
-        spectrum = torch.view_as_complex(torch.from_numpy(normal)) * amplitude
+        spectrum = torch.view_as_complex(normal) * amplitude
         return torch.fft.irfft(spectrum, n_fft)[..., :n_samples]

@@ -43,7 +43,8 @@ def test_a_batch_has_the_shapes_of_the_contract(batch):
     assert batch.waveforms.shape == batch.waveforms_broad.shape == (n, rows, 3, 600)
     assert batch.station_km.shape == (n, rows, 3)
     assert batch.mask.shape == (n, rows)
-    assert batch.targets.p_arrival_s.shape == (n, rows, 2)
+    assert batch.targets.p_arrival_s.shape == (n, rows, 4)
+    assert batch.targets.event_km.shape == (n, 4, 3)
     assert batch.all_finite()
 
 
@@ -101,7 +102,8 @@ def test_radial_motion_points_along_the_line_from_source_to_station(tmp_path):
 
 def test_examples_depend_on_their_key_alone(recombined, batch):
     alone = recombined.__getitems__([(0, 7)])
-    assert torch.equal(alone.waveforms[0], batch.waveforms[7])
+    n = int(alone.mask.sum())
+    assert torch.equal(alone.waveforms[0], batch.waveforms[7, :n])
     again = recombined.__getitems__([(0, i) for i in range(48)])
     assert same(batch, again)
     other = recombined.__getitems__([(1, i) for i in range(48)])
@@ -231,7 +233,7 @@ def test_noise_has_the_level_and_colour_of_the_records(recombined):
     recombined.open()
     bank = recombined._noise
     rngs = [np.random.default_rng(i) for i in range(40)]
-    drawn = bank.draw(rngs, 12, 700).double()
+    drawn = bank.draw(rngs, [12] * 40, 700).double()
     level = float(drawn.square().mean().sqrt())
     assert level == pytest.approx(1e-7, rel=0.03)  # toy noise is white, 1e-7 m/s
 

@@ -20,7 +20,7 @@ def prior(**shares: float) -> FaultPrior:
 
 def drawn(n_windows: int = 40, n_stations: int = 10, **shares: float):
     rngs = [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(n_windows)]
-    return draw_faults(rngs, prior(**shares), n_stations)
+    return draw_faults(rngs, prior(**shares), [n_stations] * n_windows)
 
 
 def noise(n_windows: int = 40, n_stations: int = 10, n: int = 600) -> torch.Tensor:
@@ -125,7 +125,7 @@ def test_impossible_faults_are_refused(change, message):
 
 
 def test_faults_are_keyed_by_example():
-    first = draw_faults([np.random.default_rng(3)], prior(dead=0.5), 12)
-    again = draw_faults([np.random.default_rng(1), np.random.default_rng(3)], prior(dead=0.5), 12)
+    first = draw_faults([np.random.default_rng(3)], prior(dead=0.5), [12])
+    again = draw_faults([np.random.default_rng(1), np.random.default_rng(3)], prior(dead=0.5), [12, 12])
     assert torch.equal(first.moment[0], again.moment[1])
     assert torch.equal(first.has["dead"][0], again.has["dead"][1])
