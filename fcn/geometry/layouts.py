@@ -1,7 +1,15 @@
-"""Layouts of networks that do not exist: random, clustered, gridded (east, north, depth in km)."""
+"""Layouts of networks: random, clustered, gridded, or parts of real ones (east, north, depth in km)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import obspy
 from jaxtyping import Float
+
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
 
 Positions = Float[np.ndarray, "station 3"]
 
@@ -60,6 +68,60 @@ def grid_layout(
     place = np.stack([cell % n_east, cell // n_east], axis=-1) + 0.5
     place += 0.5 * jitter_fraction * rng.uniform(-1, 1, place.shape)
     return _with_elevation(rng, (2 * place / counts - 1) * half, elevation_range_km)
+
+
+FEWEST = 3  # stations that locate an event
+N_PLACES = 200  # tried before a network is called too sparse
+
+
+@dataclass
+class TableLayout:
+    """Parts of real networks, about a random station of a random table.
+
+    paths:  StationXML files or CSV tables (`Network.from_csv`; by the ending .csv), one network each.
+    rotate: turn the part by a random angle, so that a region's shape is not learned.
+    Elevations are the stations' own. A part has fewer stations than asked for where the box holds no more,
+    but at least three. Raises ValueError for no table, and where no box holds three stations.
+    """
+
+    paths: Sequence[str | Path]
+    rotate: bool
+    _networks: list[Positions] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("a layout of real stations needs at least one StationXML file or CSV table")
+        for path in map(Path, self.paths):
+            if path.suffix.lower() == ".csv":
+                network = Network.from_csv(path)
+            else:
+                network = Network.from_inventory(obspy.read_inventory(str(path)))
+            self._networks.append(network.local_km(LocalFrame(*network.centre())))
+
+    def __call__(
+        self,
+        rng: np.random.Generator,
+        n_stations: int,
+        half_size_km: tuple[float, float],
+        elevation_range_km: tuple[float, float],
+    ) -> Positions:
+        """Stations inside the box; `elevation_range_km` does not apply."""
+        half = np.asarray(half_size_km, float)
+        for _ in range(N_PLACES):
+            network_km = self._networks[rng.integers(len(self._networks))]
+            # the station the box is put about lies anywhere in it, not always in its middle
+            centre_km = network_km[rng.integers(len(network_km)), :2] + half * rng.uniform(-0.5, 0.5, 2)
+            angle = rng.uniform(0, 2 * np.pi) * self.rotate
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            horizontal_km = (network_km[:, :2] - centre_km) @ turn.T
+            inside = np.flatnonzero((np.abs(horizontal_km) <= half).all(axis=1))
+            if len(inside) >= FEWEST:
+                chosen = rng.permutation(inside)[:n_stations]
+                return np.concatenate([horizontal_km[chosen], network_km[chosen, 2:]], axis=1)
+        raise ValueError(
+            f"none of {N_PLACES} boxes of half-widths {half.tolist()} km holds {FEWEST} stations of "
+            f"{', '.join(map(str, self.paths))}: raise stations.scale or give denser networks"
+        )
 
 
 def _with_elevation(

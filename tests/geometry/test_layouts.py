@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from fcn.geometry.layouts import clustered_layout, grid_layout, random_layout
+from fcn.geometry.layouts import TableLayout, clustered_layout, grid_layout, random_layout
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
 
 HALF_SIZE_KM = (40.0, 60.0)
 ELEVATION_KM = (0.1, 1.2)
@@ -51,3 +53,53 @@ def test_grid_without_jitter_is_even():
 def test_no_clusters_is_refused():
     with pytest.raises(ValueError, match="n_clusters must be at least 1, got 0"):
         clustered_layout(np.random.default_rng(0), 5, HALF_SIZE_KM, ELEVATION_KM, 0, 1.0)
+
+
+def station_table(path, n: int = 200, width_deg: float = 2.0):
+    rng = np.random.default_rng(0)
+    place = np.array([38.0, 140.0]) + width_deg * rng.uniform(-1, 1, (n, 2))
+    rows = [f"XX,S{i:03d},{latitude:.5f},{longitude:.5f},{i}" for i, (latitude, longitude) in enumerate(place)]
+    path.write_text("network,station,latitude,longitude,elevation_m\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("rotate", [False, True])
+def test_parts_of_real_networks_keep_their_shape_and_elevation(tmp_path, rotate):
+    path = station_table(tmp_path / "net.csv")
+    layout = TableLayout([path], rotate=rotate)
+    network = Network.from_csv(path)
+    real_km = network.local_km(LocalFrame(*network.centre()))
+    rng = np.random.default_rng(1)
+    seen = set()
+    for _ in range(200):
+        part_km = layout(rng, 8, HALF_SIZE_KM, ELEVATION_KM)
+        assert 3 <= len(part_km) <= 8
+        assert (np.abs(part_km[:, :2]) <= HALF_SIZE_KM).all()
+        index = np.round(-1000 * part_km[:, 2]).astype(int)  # elevations name the stations
+        seen.update(index.tolist())
+        between = np.linalg.norm(part_km[0, :2] - part_km[1:, :2], axis=1)
+        real = np.linalg.norm(real_km[index[0], :2] - real_km[index[1:], :2], axis=1)
+        np.testing.assert_allclose(between, real, atol=1e-9)
+        turned = np.abs((part_km[1, :2] - part_km[0, :2]) - (real_km[index[1], :2] - real_km[index[0], :2]))
+        assert (turned.max() < 1e-9) != rotate
+    assert len(seen) == 200
+
+
+def test_parts_of_networks_in_stationxml(tmp_path):
+    from obspy.core.inventory import Inventory, Station
+    from obspy.core.inventory import Network as ObspyNetwork
+
+    stations = [Station(f"S{i}", 38 + 0.1 * i, 140.0, 100.0 * i) for i in range(5)]
+    Inventory([ObspyNetwork("XX", stations)], source="test").write(str(tmp_path / "net.xml"), "STATIONXML")
+    part_km = TableLayout([tmp_path / "net.xml"], rotate=True)(
+        np.random.default_rng(0), 12, HALF_SIZE_KM, ELEVATION_KM
+    )
+    assert 3 <= len(part_km) <= 5
+
+
+def test_networks_too_sparse_for_the_box_are_refused(tmp_path):
+    layout = TableLayout([station_table(tmp_path / "net.csv", n=5)], rotate=True)
+    with pytest.raises(ValueError, match=r"none of .* holds 3 stations"):
+        layout(np.random.default_rng(0), 8, (5.0, 5.0), ELEVATION_KM)
+    with pytest.raises(ValueError, match="at least one"):
+        TableLayout([], rotate=True)
