@@ -11,11 +11,12 @@ from torch import Tensor
 
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
-from fcn.seeding import Purpose, derive_generator, derive_rng
+from fcn.seeding import Purpose, derive_generator
 from fcn.simulate.crust import Crust
 from fcn.simulate.ensemble import SETTLING_S
 from fcn.simulate.ground import LEAD_S, SHOCK, SITE, GroundMotion, faded, record_length_s, to_zne
 from fcn.simulate.kumamoto_sites import ColumnLaw, draw_column
+from fcn.simulate.lateral import LateralField, LateralLaw
 from fcn.simulate.paths import Rays, rays_in
 from fcn.simulate.site import site_amplitude
 from fcn.simulate.source import DoubleCouple
@@ -23,8 +24,6 @@ from fcn.simulate.spectrum import TimeAxis
 from fcn.simulate.stochastic import stochastic_arrivals
 from fcn.simulate.synthesis import Plan, ground_velocity
 
-LATERAL = 7  # first key of a sequence's random streams
-N_WAVES = 200  # plane waves that make up a random field
 TABLE_STEP_KM = 0.5
 TABLE_REACH_KM = 120.0
 TABLE_DEPTH_KM = 25.0
@@ -42,55 +41,6 @@ class Quake:
     position_km: tuple[float, float, float]
     moment_magnitude: float
     mechanism_deg: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class LateralLaw:
-    """Random slowness: Gaussian correlation exp(-r^2 / 2 L^2) in three dimensions.
-
-    fraction: standard deviation of P slowness over its mean; s_over_p: that of S over that of P;
-    shared: correlation of the two; correlation_km: L.
-    """
-
-    fraction: float
-    s_over_p: float
-    shared: float
-    correlation_km: float
-
-    def __post_init__(self) -> None:
-        if self.fraction < 0.0 or self.correlation_km <= 0.0 or not 0.0 <= self.shared <= 1.0:
-            raise ValueError(f"fraction >= 0, correlation_km > 0 and shared in 0..1 are needed: {self}")
-
-
-class LateralField:
-    """A drawn field of slowness variation, and its effect on travel times."""
-
-    def __init__(self, law: LateralLaw, seed: int) -> None:
-        rng = derive_rng(seed, Purpose.SEQUENCE, LATERAL)
-        self.law = law
-        self.wavenumber = rng.standard_normal((2, N_WAVES, 3)) / law.correlation_km
-        self.phase_rad = rng.uniform(0.0, 2.0 * math.pi, (2, N_WAVES))
-
-    def relative_delay(
-        self, source_km: Float[np.ndarray, "3"], station_km: Float[np.ndarray, "station 3"]
-    ) -> Float[np.ndarray, "station 2"]:
-        """Excess of P and S time over the time itself: mean of the field along the straight ray.
-
-        First order in the perturbation (Fermat); the mean of a plane wave along a line is a sinc.
-        """
-        own = [self._mean(field, source_km, station_km) for field in (0, 1)]
-        law = self.law
-        s = law.shared * own[0] + math.sqrt(1.0 - law.shared**2) * own[1]
-        return law.fraction * np.stack([own[0], law.s_over_p * s], 1)
-
-    def _mean(
-        self, field: int, source_km: Float[np.ndarray, "3"], station_km: Float[np.ndarray, "station 3"]
-    ) -> Float[np.ndarray, " station"]:
-        """Mean of a field of unit variance along each ray."""
-        middle = 0.5 * (station_km + source_km) @ self.wavenumber[field].T
-        half = 0.5 * (station_km - source_km) @ self.wavenumber[field].T
-        waves = np.cos(middle + self.phase_rad[field]) * np.sinc(half / np.pi)
-        return math.sqrt(2.0 / N_WAVES) * waves.sum(1)
 
 
 @dataclass(frozen=True)

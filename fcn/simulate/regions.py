@@ -14,7 +14,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.seeding import Purpose, derive_rng
 from fcn.simulate.crust import Crust
 from fcn.simulate.ground import Ground, Shock
-from fcn.simulate.kumamoto_earth import LateralField, LateralLaw
+from fcn.simulate.lateral import LateralField, LateralLaw
 from fcn.simulate.paths import Rays
 from fcn.simulate.seismicity import Aftershocks, Background, Hypocentres, gutenberg_richter
 from fcn.simulate.sequence import NetworkRecipe, Region
