@@ -58,7 +58,7 @@ def test_no_clusters_is_refused():
 def station_table(path, n: int = 200, width_deg: float = 2.0):
     rng = np.random.default_rng(0)
     place = np.array([38.0, 140.0]) + width_deg * rng.uniform(-1, 1, (n, 2))
-    rows = [f"XX,S{i:03d},{latitude:.5f},{longitude:.5f},{i}" for i, (latitude, longitude) in enumerate(place)]
+    rows = [f"XX,S{i:03d},{north:.5f},{east:.5f},{i}" for i, (north, east) in enumerate(place)]
     path.write_text("network,station,latitude,longitude,elevation_m\n" + "\n".join(rows) + "\n")
     return path
 
