@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from fcn import config as configuration
 from fcn.config import CONF_DIR, build, digest
+from fcn.simulate import VERSION
 from fcn.store.build import build_store, print_summary
 from fcn.store.reader import BaseStore
 
@@ -27,7 +28,7 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
         BaseStore.open(path)
         return path
     recipe, splits = config["recipe"], config["splits"]
-    path = cache / "stores" / digest({"recipe": recipe, "splits": splits})
+    path = cache / "stores" / digest({"recipe": recipe, "splits": splits, "simulation": VERSION})
     if not path.is_dir():
         log.info("building the store %s", path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +37,24 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
     return path
 
 
+def simulated_recipe(source: Mapping[str, Any]) -> Any:
+    """The one simulated source whose store the cache keeps; ValueError for any other choice of sources."""
+    if list(source) != ["simulated"]:
+        raise ValueError(
+            f"only a simulated store has a place in the cache, not {', '.join(source)}: give out="
+        )
+    return source["simulated"]
+
+
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_store")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     config = configuration.plain(cfg)
+    if config["out"] is None:
+        recipe = simulated_recipe(config["source"])
+        store = {"path": None, "recipe": recipe, "splits": config["splits"]}
+        log.info("the store is at %s", cached_store(store, Path(config["cache"]).expanduser()))
+        return
     sources = {name: build(source) for name, source in config["source"].items()}
     writer = build_store(
         sources,

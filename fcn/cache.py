@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn.config import build, digest
+from fcn.simulate import VERSION
 from fcn.waveform.folder import WAVEFORMS
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def sequence_root(dataset: Mapping[str, Any], cache: Path) -> Path:
             return root
     elif builder is None:
         raise ValueError(f"dataset {name!r} has no builder: give its folder as dataset.root=...")
-    root = cache / "sequences" / f"{name}-{digest(builder)}"
+    root = cache / "sequences" / f"{name}-{digest([VERSION, builder])}"
     if not root.is_dir():
         log.info("building %s in %s", name, root)
         build(builder).build(root)

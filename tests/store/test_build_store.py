@@ -10,7 +10,7 @@ from hydra.errors import InstantiationException
 from store_records import make_noise, make_record
 
 from fcn import config as configuration
-from fcn.build_store import cached_store, main
+from fcn.build_store import cached_store, main, simulated_recipe
 from fcn.store.build import build_store, print_summary
 from fcn.store.reader import BaseStore
 
@@ -108,6 +108,24 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     main()
     assert len(BaseStore.open(tmp_path / "s")) == 6
     assert "base store" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("source", "store"), [("simulated", "default"), ("simulated_smoke", "smoke")])
+def test_without_out_the_store_is_the_one_training_looks_for(tmp_path, monkeypatch, capsys, source, store):
+    monkeypatch.setattr("fcn.build_store.build", lambda source: MadeSource())
+    overrides = [f"source={source}", f"cache={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}"]
+    monkeypatch.setattr("sys.argv", ["build_store", *overrides])
+    main()
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        wanted = configuration.plain(compose("train", [f"store={store}"]))["store"]
+    (made,) = (tmp_path / "stores").iterdir()
+    assert cached_store(wanted, tmp_path) == made
+    assert str(made) in capsys.readouterr().out.replace("\n", "")
+
+
+def test_imported_records_need_a_place():
+    with pytest.raises(ValueError, match="not simulated, knet: give out="):
+        simulated_recipe({"simulated": {}, "knet": {}})
 
 
 def test_a_recipe_is_built_once(tmp_path):
