@@ -5,7 +5,6 @@ of KiK-net without one letter (KMMH16: KMH16), since miniSEED has room for five.
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,17 +17,14 @@ from rich.progress import track
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick
-from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
-from fcn.seeding import Purpose, derive_rng
 from fcn.simulate.kumamoto_catalogue import CATALOGUE, CataloguedEvent, read_catalogue
 from fcn.simulate.kumamoto_earth import Quake, TwinEarth, TwinGround
 from fcn.simulate.kumamoto_sites import STATIONS, read_sites
 from fcn.simulate.record import single_thread
 from fcn.simulate.recording import Recording, add_at, to_inventory, to_stream
+from fcn.simulate.telemetry import Telemetry
 from fcn.waveform.folder import write_sequence_folder
-
-GAPS = 8  # first key of a sequence's random streams
 
 
 @dataclass(frozen=True)
@@ -50,26 +46,6 @@ class TwinWindow:
     def start_time_s(self) -> float:
         """POSIX seconds."""
         return obspy.UTCDateTime(self.start_time_utc).timestamp
-
-
-@dataclass(frozen=True)
-class Telemetry:
-    """Interruptions of all components of a station: how many in the whole network, log-uniform in length."""
-
-    n_gaps: int
-    gap_s: Sequence[float]
-
-    def interrupt(self, stream: obspy.Stream, network: Network, seed: int) -> obspy.Stream:
-        """The stream without what was lost, at random stations and times."""
-        start, end = stream[0].stats.starttime, stream[0].stats.endtime
-        kept = list(stream)
-        for gap in range(self.n_gaps):
-            rng = derive_rng(seed, Purpose.SEQUENCE, GAPS, gap)
-            code = network.stations[int(rng.integers(len(network)))].code
-            length_s = math.exp(rng.uniform(math.log(self.gap_s[0]), math.log(self.gap_s[1])))
-            first = start + rng.uniform(0.0, max(end - start - length_s, 0.0))
-            kept = [part for trace in kept for part in _without(trace, code, first, first + length_s)]
-        return obspy.Stream(kept)
 
 
 class KumamotoTwin:
@@ -113,10 +89,11 @@ class KumamotoTwin:
             counts = self.recording.counts(velocity_mps, self.seed)
         stream = to_stream(counts, self.network, self.start_time_s, self.recording)
         inventory = to_inventory(self.network, stream, self.recording)
+        received, _ = self.telemetry.transmit(stream, self.seed)
         events = self.catalogued()
         write_sequence_folder(
             root,
-            self.telemetry.interrupt(stream, self.network, self.seed),
+            received,
             inventory,
             Catalogue(
                 self.name,
@@ -200,13 +177,3 @@ class KumamotoTwin:
 def digest_of_tables() -> str:
     """Twelve hexadecimal digits that name the tables of events and stations."""
     return hashlib.sha256(CATALOGUE.read_bytes() + STATIONS.read_bytes()).hexdigest()[:12]
-
-
-def _without(
-    trace: obspy.Trace, code: str, first: obspy.UTCDateTime, last: obspy.UTCDateTime
-) -> list[obspy.Trace]:
-    """What is left of a trace when a station is silent between two times."""
-    if trace.stats.station != code:
-        return [trace]
-    sides = trace.slice(None, first, nearest_sample=False), trace.slice(last, None, nearest_sample=False)
-    return [side for side in sides if side.stats.npts]

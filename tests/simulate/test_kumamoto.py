@@ -1,5 +1,4 @@
 import filecmp
-from itertools import pairwise
 
 import numpy as np
 import obspy
@@ -7,15 +6,15 @@ import pytest
 from simulated_records import build
 
 from fcn.data.sequences import Sequence
-from fcn.simulate.kumamoto import Telemetry, _without
 from fcn.simulate.kumamoto_catalogue import read_catalogue
+from fcn.simulate.recording import to_stream
 
 # One and a half minutes about the main shock: it and what came right after it.
 SHORT = [
     "+dataset=kumamoto",
     "dataset.builder.window.start_time_utc=2016-04-14T12:26:20",
     "dataset.builder.window.duration_s=95",
-    "dataset.builder.telemetry.n_gaps=0",
+    "dataset.builder.telemetry.faults=[]",
 ]
 
 
@@ -122,42 +121,17 @@ def test_tables_that_the_configuration_does_not_know_are_refused():
         build("dataset.builder", ["+dataset=kumamoto", "dataset.builder.tables_digest=0123456789ab"])
 
 
-def day(stations, n_samples=6000):
-    start = obspy.UTCDateTime(0)
-    return obspy.Stream(
-        obspy.Trace(
-            np.arange(n_samples, dtype=np.int32),
-            {"station": code, "channel": f"HH{letter}", "sampling_rate": 100.0, "starttime": start},
-        )
-        for code in stations
-        for letter in "ZNE"
-    )
-
-
-def test_gaps_take_all_components_of_a_station_and_nothing_else(short):
-    network = short[0].network
-    codes = [station.code for station in network]
-    stream = day(codes)
-    left = Telemetry(5, (2.0, 10.0)).interrupt(stream, network, seed=3)
-    for code in codes:
-        lost = [sum(t.stats.npts for t in left.select(station=code, channel=f"HH{c}")) for c in "ZNE"]
-        assert len(set(lost)) == 1
-    pieces = sorted(
-        (t for t in left if t.stats.channel == "HHZ"), key=lambda t: (t.stats.station, t.stats.starttime)
-    )
-    lengths_s = [
-        b.stats.starttime - a.stats.endtime for a, b in pairwise(pieces) if a.stats.station == b.stats.station
-    ]
-    assert 1 <= len(lengths_s) <= 5
-    assert all(2.0 <= length_s <= 20.1 for length_s in lengths_s)
-    assert all((t.data == np.arange(t.data[0], t.data[0] + t.stats.npts)).all() for t in left)
-
-
-def test_a_trace_is_cut_where_the_gap_says():
-    trace = day(["A"], 1000)[0]
-    before, after = _without(trace, "A", obspy.UTCDateTime(2.0), obspy.UTCDateTime(3.005))
-    assert (before.stats.endtime.timestamp, after.stats.starttime.timestamp) == (2.0, 3.01)
-    assert _without(trace, "B", obspy.UTCDateTime(2.0), obspy.UTCDateTime(3.0)) == [trace]
+def test_eight_interruptions_silence_whole_stations():
+    builder = build("dataset.builder", ["+dataset=kumamoto"])
+    counts = np.ones((12, 3, 420_000), np.int32)
+    sent = to_stream(counts, builder.network, builder.start_time_s, builder.recording)
+    received, faults = builder.telemetry.transmit(sent, builder.seed)
+    assert len(faults) == 8
+    for fault in faults:
+        assert len({seed_id.split(".")[1] for seed_id in fault.seed_ids}) == 1
+        assert len(fault.seed_ids) == 3
+        assert 0.5 <= fault.end_time_s - fault.start_time_s <= 240.1
+    assert len(received) > 36
 
 
 @pytest.mark.slow
