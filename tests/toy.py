@@ -44,21 +44,8 @@ def toy_record(
 
 def toy_noise(rng: np.random.Generator, index: int) -> StoreRecord:
     """White noise of 1e-7 m/s."""
-    nan = float("nan")
-    return StoreRecord(
-        waveform_mps=(1e-7 * rng.standard_normal((3, 800))).astype(np.float32),
-        category="noise",
-        source_id=f"noise-{index}",
-        station_code=f"XX.T{index % 50:03d}",
-        source_magnitude=nan,
-        source_magnitude_type="",
-        source_depth_km=nan,
-        path_ep_distance_km=nan,
-        path_azimuth_deg=nan,
-        p_arrival_sample=nan,
-        s_arrival_sample=nan,
-        origin="toy",
-    )
+    waveform_mps = (1e-7 * rng.standard_normal((3, 800))).astype(np.float32)
+    return StoreRecord.noise(waveform_mps, f"noise-{index}", f"XX.T{index % 50:03d}", "toy")
 
 
 def write_toy_store(

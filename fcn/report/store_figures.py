@@ -23,6 +23,7 @@ from fcn.report.style import (
     plain_log_ticks,
     styled,
 )
+from fcn.simulate.ground_motion import si_midorikawa99_pgv_mps
 
 NOISE_PIECE = 256  # samples of a noise spectrum
 SPECTRUM_S = 20.0  # of a record from P
@@ -86,9 +87,10 @@ def amplitude_figure(sample: StoreSample) -> Figure:
         middle, median = _medians(r_km, pgv_mps, edges_km)
         axes.plot(middle, median, marker="o", markersize=4, color=colour, label=f"{floor} ≤ M < {floor + 1}")
         if floor >= _LEAST_GMPE_MAGNITUDE and len(members) > 2:
-            reference = si_midorikawa_pgv_mps(
-                edges_km, floor + 0.5, float(np.median(sample.depth_km[members]))
-            )
+            middle_magnitude = np.full_like(edges_km, floor + 0.5)
+            depth_km = np.full_like(edges_km, np.median(sample.depth_km[members]))
+            # Its distance to the fault is hypocentral here.
+            reference = si_midorikawa99_pgv_mps(middle_magnitude, edges_km, depth_km)
             axes.plot(edges_km, reference, linestyle="--", linewidth=0.8, color=colour)
     axes.plot([], [], linestyle="--", linewidth=0.8, color=GREY, label="Si & Midorikawa 1999")
     axes.set(xscale="log", yscale="log", xlabel="hypocentral distance (km)")
@@ -125,19 +127,6 @@ def coverage_figure(sample: StoreSample) -> Figure:
         letter(axes, key, f"{names[x].partition(' (')[0]} and {names[y].partition(' (')[0]}")
     figure.suptitle(f"{sample.name}: {len(quakes)} earthquake records", x=0.01, ha="left")
     return figure
-
-
-def si_midorikawa_pgv_mps(
-    distance_km: Float[np.ndarray, " n"], magnitude: float, depth_km: float
-) -> Float[np.ndarray, " n"]:
-    """Median PGV on stiff ground (Vs30 about 600 m/s) of a crustal earthquake, m/s.
-
-    Si & Midorikawa (1999), J. Struct. Constr. Eng. AIJ 523, 63-70: log PGV (cm/s) = 0.58 Mw + 0.0038 D
-    - 1.29 - log(X + 0.0028 x 10^(0.5 Mw)) - 0.002 X. X, there the distance to the fault, is hypocentral here.
-    """
-    saturation_km = 0.0028 * 10 ** (0.5 * magnitude)
-    log_cmps = 0.58 * magnitude + 0.0038 * depth_km - 1.29 - np.log10(distance_km + saturation_km)
-    return 10 ** (log_cmps - 0.002 * distance_km) / 100
 
 
 _LEAST_GMPE_MAGNITUDE = 5  # the class 5-6 is read at 5.5; smaller ones are outside the data of the relation

@@ -229,21 +229,9 @@ def noise_records(recipe: Recipe, seed: int, site: int, n_records: int) -> list[
     waveforms = to_store_rate(
         recipe, noise(recipe.noise, n_records, n_samples, recipe.sampling_rate_hz, generator)
     )
-    nan = math.nan
     return [
-        StoreRecord(
-            waveform,
-            "noise",
-            source_id=f"{ORIGIN}-noise-{site:04d}-{row:03d}",
-            station_code=f"{NETWORK}.N{site:04d}S{row:03d}",
-            source_magnitude=nan,
-            source_magnitude_type="",
-            source_depth_km=nan,
-            path_ep_distance_km=nan,
-            path_azimuth_deg=nan,
-            p_arrival_sample=nan,
-            s_arrival_sample=nan,
-            origin=ORIGIN,
+        StoreRecord.noise(
+            waveform, f"{ORIGIN}-noise-{site:04d}-{row:03d}", f"{NETWORK}.N{site:04d}S{row:03d}", ORIGIN
         )
         for row, waveform in enumerate(waveforms)
     ]

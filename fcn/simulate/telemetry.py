@@ -108,13 +108,7 @@ class Spikes:
 
     def strike(self, stream: obspy.Stream, rng: np.random.Generator) -> list[Fault]:
         """Add a spike."""
-        done = []
-        for _ in range(self.n):
-            trace = _hit(stream, "channel", rng)[0]
-            first, size = int(rng.integers(trace.stats.npts)), _signed(rng, self.size_counts)
-            _shift(trace, first, first + 1, size)
-            done.append(_between("spike", [trace], first, first + 1, size))
-        return done
+        return [_thrown("spike", stream, self.size_counts, rng) for _ in range(self.n)]
 
 
 @dataclass(frozen=True)
@@ -129,13 +123,7 @@ class Steps:
 
     def strike(self, stream: obspy.Stream, rng: np.random.Generator) -> list[Fault]:
         """Shift all that follows."""
-        done = []
-        for _ in range(self.n):
-            trace = _hit(stream, "channel", rng)[0]
-            first, size = int(rng.integers(trace.stats.npts)), _signed(rng, self.size_counts)
-            _shift(trace, first, trace.stats.npts, size)
-            done.append(_between("step", [trace], first, trace.stats.npts, size))
-        return done
+        return [_thrown("step", stream, self.size_counts, rng) for _ in range(self.n)]
 
 
 @dataclass(frozen=True)
@@ -237,10 +225,14 @@ def _signed(rng: np.random.Generator, limits: Sequence[float]) -> int:
     return round(_log_uniform(rng, limits)) * int(rng.choice((-1, 1)))
 
 
-def _shift(trace: obspy.Trace, first: int, last: int, size: int) -> None:
-    """Add counts, within what 24 bits hold."""
+def _thrown(kind: str, stream: obspy.Stream, size_counts: Sequence[float], rng: np.random.Generator) -> Fault:
+    """Shift a random sample of a random channel, and after a "step" all that follow, within 24 bits."""
+    trace = _hit(stream, "channel", rng)[0]
+    first, size = int(rng.integers(trace.stats.npts)), _signed(rng, size_counts)
+    last = trace.stats.npts if kind == "step" else first + 1
     moved = trace.data[first:last].astype(np.int64) + size
     trace.data[first:last] = np.clip(moved, -LARGEST_COUNT, LARGEST_COUNT)
+    return _between(kind, [trace], first, last, size)
 
 
 def _between(kind: str, traces: list[obspy.Trace], first: int, last: int, size: float = 0.0) -> Fault:

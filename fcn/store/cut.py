@@ -135,7 +135,10 @@ class Importer:
         noise = self._noise(chunk, p_sample)
         if noise is None:
             return [quake_record]
-        return [quake_record, noise_record(noise, origin, quake.source_id, station.id)]
+        return [
+            quake_record,
+            StoreRecord.noise(noise.astype(np.float32), quake.source_id, station.id, origin),
+        ]
 
     def _arrivals(self, chunk: Chunk, path: Path, known: Arrivals) -> tuple[float, float]:
         """P and S in samples of the chunk: as known, else picked and checked."""
@@ -197,27 +200,6 @@ class Importer:
         invalid = np.flatnonzero(~chunk.valid[: max(last, 0)])
         first = max(last - longest, 0, *(invalid + 1))
         return chunk.velocity_mps[:, first:last] if last - first >= shortest else None
-
-
-def noise_record(
-    velocity_mps: Float64[np.ndarray, "3 time"], origin: str, source_id: str, station_code: str
-) -> StoreRecord:
-    """A record of noise; its source_id keeps it in the split of the earthquake it was cut from."""
-    nan = float("nan")
-    return StoreRecord(
-        waveform_mps=velocity_mps.astype(np.float32),
-        category="noise",
-        source_id=source_id,
-        station_code=station_code,
-        source_magnitude=nan,
-        source_magnitude_type="",
-        source_depth_km=nan,
-        path_ep_distance_km=nan,
-        path_azimuth_deg=nan,
-        p_arrival_sample=nan,
-        s_arrival_sample=nan,
-        origin=origin,
-    )
 
 
 def longest_run(valid: Bool[np.ndarray, " time"], within: tuple[float, float]) -> tuple[int, int]:

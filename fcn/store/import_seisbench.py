@@ -9,7 +9,7 @@ import numpy as np
 
 from fcn.geometry.network import Station
 from fcn.store.build import Report
-from fcn.store.cut import Arrivals, Importer, Quake, noise_record
+from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
 from fcn.store.seisbench_format import Row, Samples, SeisBenchFolder
 from fcn.waveform.preprocess import Chunk
@@ -209,4 +209,4 @@ def _noise(row: Row, chunk: Chunk) -> StoreRecord:
     if not chunk.valid.all():
         raise ValueError("a gap in a noise record")
     station = f"{row.get('station_network_code') or ''}.{row.get('station_code') or ''}"
-    return noise_record(chunk.velocity_mps, ORIGIN, _source_id(row), station)
+    return StoreRecord.noise(chunk.velocity_mps.astype(np.float32), _source_id(row), station, ORIGIN)

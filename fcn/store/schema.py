@@ -62,6 +62,14 @@ class StoreRecord:
     s_arrival_sample: float
     origin: str
 
+    @classmethod
+    def noise(
+        cls, waveform_mps: Float32[np.ndarray, "3 npts"], source_id: str, station_code: str, origin: str
+    ) -> "StoreRecord":
+        """A record of noise; source_id keeps it in the split of the earthquake it was cut from, if any."""
+        nan = float("nan")
+        return cls(waveform_mps, "noise", source_id, station_code, nan, "", nan, nan, nan, nan, nan, origin)
+
     @property
     def name(self) -> str:
         """How messages call this record."""

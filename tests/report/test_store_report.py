@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fcn.report.store_figures import NOISE_PIECE, amplitude_figure, record_figure, si_midorikawa_pgv_mps
+from fcn.report.store_figures import NOISE_PIECE, amplitude_figure, record_figure
 from fcn.report.store_page import contents_table, write_store_report
 from fcn.report.store_sample import draw_sample, noise_pieces, refusals
 from fcn.store.reader import BaseStore
@@ -102,14 +102,6 @@ def test_a_store_of_noise_has_no_records_to_show(sample):
     )
     assert record_figure(noise, 6) is None
     assert amplitude_figure(noise) is not None
-
-
-@pytest.mark.reference
-def test_attenuation_relation():
-    # Worked by hand from the relation: Mw 7, depth 10 km, 20 km from the fault.
-    by_hand_cmps = 10 ** (0.58 * 7 + 0.038 - 1.29 - np.log10(20 + 0.0028 * 10**3.5) - 0.04)
-    assert by_hand_cmps == pytest.approx(20.3, abs=0.3)
-    np.testing.assert_allclose(si_midorikawa_pgv_mps(np.array([20.0]), 7.0, 10.0), [by_hand_cmps / 100])
 
 
 def test_a_missing_store_is_refused(tmp_path):
