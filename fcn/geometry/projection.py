@@ -38,7 +38,8 @@ class LocalFrame:
         if not (np.isfinite(latitude_deg).all() and np.isfinite(longitude_deg).all()):
             raise ValueError("positions to project must be finite latitudes and longitudes in degrees")
         east_m, north_m = self._projection(longitude_deg, latitude_deg)
-        return np.asarray(east_m) / METRES_PER_KM, np.asarray(north_m) / METRES_PER_KM
+        # An array without axes becomes a scalar in arithmetic.
+        return np.asarray(np.divide(east_m, METRES_PER_KM)), np.asarray(np.divide(north_m, METRES_PER_KM))
 
     def to_geographic(
         self, east_km: Float[np.ndarray, "*shape"], north_km: Float[np.ndarray, "*shape"]

@@ -116,12 +116,12 @@ class KumamotoTwin:
     def quake(self, row: CataloguedEvent) -> Quake:
         """A row as an earthquake, keyed by its time, so that a shorter span holds the same ones."""
         east_km, north_km = self.window.frame.to_local_km(
-            np.array([row.latitude_deg]), np.array([row.longitude_deg])
+            np.array(row.latitude_deg), np.array(row.longitude_deg)
         )
         return Quake(
             round(1e3 * row.origin_time_s) % 2**32,
             row.origin_time_s - self.start_time_s,
-            (float(east_km[0]), float(north_km[0]), row.depth_km),
+            (float(east_km), float(north_km), row.depth_km),
             row.moment_magnitude,
             (row.strike_deg, row.dip_deg, row.rake_deg),
         )

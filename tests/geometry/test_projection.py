@@ -30,6 +30,14 @@ def test_distance_and_azimuth_from_the_centre_are_geodesic():
         assert np.degrees(np.arctan2(east_km[i], north_km[i])) % 360 == pytest.approx(azimuth_deg, abs=1e-6)
 
 
+def test_one_position_is_an_array_without_axes():
+    frame = LocalFrame(32.8, 130.7)
+    single = frame.to_local_km(np.array(33.4), np.array(130.2))
+    several = frame.to_local_km(np.array([33.4]), np.array([130.2]))
+    assert [part.shape for part in (*single, *frame.to_geographic(*single))] == [()] * 4
+    assert [float(part) for part in single] == [float(part[0]) for part in several]
+
+
 def test_across_the_date_line():
     east_km, _ = LocalFrame(-18.0, 179.9).to_local_km(np.array([-18.0]), np.array([-179.9]))
     assert east_km[0] == pytest.approx(21.2, abs=0.2)
