@@ -35,7 +35,9 @@ ACROSS_KM = 1.2  # standard deviation
 DEPTH_KM, DEPTH_SIGMA_KM, DEPTH_LIMITS_KM = 9.8, 2.4, (3.0, 16.0)  # mean and spread of the felt events
 DIP_DEG, RAKE_DEG = (75.0, 10.0), (-165.0, 20.0)  # mean and standard deviation: right-lateral, some normal
 STRIKE_SIGMA_DEG = 15.0
-MAIN_MECHANISM = (212.0, 89.0, -164.0)  # Asano & Iwata (2016)
+# Strike and dip of Asano & Iwata (2016), after NIED's F-net moment tensor; rake not verified (they find
+# almost pure right-lateral slip).
+MAIN_MECHANISM = (212.0, 89.0, -164.0)
 FELT_MARGIN_DEG, INFERRED_MARGIN_DEG = (
     0.03,
     0.02,
@@ -82,9 +84,10 @@ class CataloguedEvent:
 
 
 def moment_magnitude(magnitude_mj: float) -> float:
-    """Mw of an inland JMA magnitude: log10 M0 (N m) = 1.17 Mj + 10.72 (Takemura 1990, Zisin 43, 257-265).
+    """Mw of an inland JMA magnitude: log10 M0 (N m) = 1.17 Mj + 10.72 after Takemura (1990).
 
-    Mj 6.5 is Mw 6.15, as observed; below Mj 4.9 Mw is the larger one (cf. Uchide & Imanishi 2018, JGR 123).
+    The constants are not verified. Mj 6.5 is Mw 6.15 (strong-motion inversions: 6.1); Mj 7.3 would be
+    Mw 6.8, where inversions find 7.1. Below Mj 4.9 Mw is the larger one.
     """
     return (1.17 * magnitude_mj + 10.72 - 9.1) / 1.5
 
@@ -143,7 +146,7 @@ def _felt_event(row: dict[str, str], number: int, law: tuple[float, float]) -> C
         magnitude = f"{law[0] * math.log10(float(row['felt_stations'])) + law[1]:.1f}"
         said = f"time (1 s), depth: JMA; Mj missing: from the {row['felt_stations']} stations that felt it"
     mechanism = MAIN_MECHANISM if number == 0 else _mechanism(rng, place[1])
-    motion = "Asano & Iwata (2016)" if number == 0 else "drawn"
+    motion = "strike and dip Asano & Iwata (2016), rake not verified" if number == 0 else "drawn"
     return CataloguedEvent(
         f"jma-{row['jma_id_jst']}",
         row["origin_time_utc"].replace("Z", ".000+00:00"),

@@ -96,7 +96,7 @@ def read_sites(path: Path = STATIONS) -> tuple[Network, tuple[float, ...]]:
     """Stations, and the mean S velocity of the upper 30 m under each, m/s.
 
     From the amplification of peak velocity against ground of 400 m/s that JMA's early warning uses (arv400),
-    by the law it comes from: log ARV = 2.367 - 0.852 log AVS30 (Fujimoto & Midorikawa 2006).
+    by the law log ARV = 2.367 - 0.852 log AVS30, after Fujimoto & Midorikawa (2006), not verified.
     """
     with path.open(newline="", encoding="utf-8") as file:
         factors = [float(row["arv400"]) for row in csv.DictReader(file)]
@@ -106,7 +106,7 @@ def read_sites(path: Path = STATIONS) -> tuple[Network, tuple[float, ...]]:
 def draw_column(law: ColumnLaw, crust: LayeredModel, vs30_mps: float, seed: int, station: int) -> SiteColumn:
     """Layers that take 30 m / Vs30 through the upper 30 m and meet the crust's S velocity at their base.
 
-    P velocity: 1.29 + 1.11 Vs km/s (Kitsunezaki et al. 1990); density: Brocher (2005).
+    P velocity: 1.29 + 1.11 Vs km/s, after Kitsunezaki et al. (1990), not verified; density: Brocher (2005).
     """
     rng = derive_rng(seed, Purpose.SEQUENCE, COLUMN, station)
     base_km = float(rng.uniform(law.base_km[0], law.base_km[1]))
