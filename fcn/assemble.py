@@ -91,13 +91,15 @@ def build_datamodule(
     """Training and validation data of a configuration."""
     data = config["data"]
     models = perturbed_models(config)
+    recipe_keys = "window_s lead_s n_candidates tolerances limits min_snr_db noise_gain visible_snr"
     recipe = Recipe(
         stations=build(config["stations"]),
         events=build(data["events"]),
         faults=build(data["faults"]),
         half_width_km=config["geometry"]["half_width_km"],
         preprocess=build(config["preprocess"]),
-        **{key: data[key] for key in ("window_s", "lead_s", "n_candidates", "tolerances", "visible_snr")},
+        corrections=build(data["corrections"]),
+        **{key: data[key] for key in recipe_keys.split()},
     )
     tables = TravelTimeTable.stack([travel_times(model, data["table"]) for model in models])
     loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "validation_seed", "workers")

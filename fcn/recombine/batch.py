@@ -39,7 +39,8 @@ class Targets:
     event_exists:    (batch, event) False: the slot is empty, its other numbers mean nothing.
     p_arrival_s, s_arrival_s: (batch, station, event); also outside the window; inf without an event.
     p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
-                     seen by now, over the standard deviation of the noise; 0 where P is yet to come.
+                     seen by now, over the standard deviation of the noise and of other events' signal
+                     around P; 0 where P is yet to come.
     widened:         (batch,) share of the records outside the selection's tolerances: the nearest served.
     """
 

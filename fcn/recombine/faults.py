@@ -1,7 +1,7 @@
 """What real stations do to good waveforms: gaps, dead and swapped components, spikes, steps, clipping."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -69,6 +69,26 @@ class Faults:
     step_ratio: Float[Tensor, "batch station"]
     clip_mps: Float[Tensor, "batch station"]
     clock_s: Float[Tensor, "batch station"]
+
+    @property
+    def damaging(self) -> Bool[Tensor, "batch station"]:
+        """Stations whose waveforms `damage` changes."""
+        of_waveforms = [self.has[name] for name in SHARES if name not in ("gap", "clock")]
+        return torch.stack(of_waveforms).any(dim=0)
+
+    def at(self, stations: Bool[Tensor, "batch station"]) -> "Faults":
+        """The faults of some stations, as one window."""
+        return self._each(lambda values: values[stations][None])
+
+    def to(self, device: torch.device | str) -> "Faults":
+        """The same on another device."""
+        return self._each(lambda values: values.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Faults":
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "has"}
+        return Faults(
+            {name: change(has) for name, has in self.has.items()}, **{k: change(v) for k, v in values.items()}
+        )
 
 
 def draw_faults(rngs: Sequence[np.random.Generator], prior: FaultPrior, n_stations: Sequence[int]) -> Faults:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex64, Float
+from scipy.fft import next_fast_len
 from scipy.signal import welch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from fcn.recombine.priors import padded
 from fcn.store.reader import BaseStore
 
 SEGMENT_S = 6.4  # of the spectral estimate: resolves 0.16 Hz, below the lowest band edge
+TINY = 1e-30  # density below which a silent channel of a noise record is not resolved, (m/s)^2 / Hz
 SHORTEST_S = 5.0  # noise records shorter than this say too little about their spectrum
 
 
@@ -29,6 +31,7 @@ class NoiseBank:
         self.sampling_rate_hz = store.sampling_rate_hz
         rows = [self._density(store, index) for index in indices]
         self.density = torch.from_numpy(np.stack(rows).astype(np.float32))  # (record, 3, f), (m/s)^2 / Hz
+        self._fine: tuple[int, Tensor] | None = None  # of the last transform length asked for
         self.frequency_hz = np.fft.rfftfreq(
             round(SEGMENT_S * self.sampling_rate_hz), 1 / self.sampling_rate_hz
         )
@@ -45,23 +48,36 @@ class NoiseBank:
     def __len__(self) -> int:
         return len(self.density)
 
+    def draw_spectra(
+        self, rngs: Sequence[np.random.Generator], n_stations: Sequence[int], n_fft: int
+    ) -> Complex64[Tensor, "b n 3 f"]:
+        """Real transforms of `n_fft` samples of noise, m/s, Z, N, E; zero for absent stations.
+
+        Every station draws its own record and its own phases. The noise repeats after `n_fft` samples.
+        """
+        pairs = list(zip(rngs, n_stations, strict=True))
+        record = padded([rng.integers(len(self), size=n).astype(float) for rng, n in pairs]).long()
+        n_f = n_fft // 2 + 1
+        normal = padded([rng.standard_normal((n, 3, n_f, 2), dtype=np.float32) for rng, n in pairs])
+        return torch.view_as_complex(normal) * self._amplitude(n_fft)[record]
+
     def draw(
         self, rngs: Sequence[np.random.Generator], n_stations: Sequence[int], n_samples: int
     ) -> Float[Tensor, "b n 3 t"]:
-        """Noise in m/s, Z, N, E, zero for absent stations; each draws its own record and its own phases."""
-        n_fft = 1 << (n_samples - 1).bit_length()
-        n_f = n_fft // 2 + 1
-        pairs = list(zip(rngs, n_stations, strict=True))
-        record = padded([rng.integers(len(self), size=n).astype(float) for rng, n in pairs]).long()
-        normal = padded([rng.standard_normal((n, 3, n_f, 2), dtype=np.float32) for rng, n in pairs])
-        fine_hz = np.fft.rfftfreq(n_fft, 1 / self.sampling_rate_hz)
-        position = np.interp(fine_hz, self.frequency_hz, np.arange(len(self.frequency_hz)))
-        below = torch.from_numpy(np.floor(position).astype(np.int64)).clamp_max(len(self.frequency_hz) - 2)
-        part = torch.from_numpy(position.astype(np.float32)) - below
-        # log-interpolation keeps a smooth colour between the coarse bins
-        log_density = self.density.clamp_min(1e-30).log()[record]
-        log_fine = log_density[..., below] * (1 - part) + log_density[..., below + 1] * part
-        # one-sided density S: E|X_k|^2 = S fs n / 2, split between real and imaginary part
-        amplitude = (0.5 * log_fine).exp() * (self.sampling_rate_hz * n_fft / 4) ** 0.5
-        spectrum = torch.view_as_complex(normal) * amplitude
-        return torch.fft.irfft(spectrum, n_fft)[..., :n_samples]
+        """The same as time series of `n_samples`."""
+        n_fft = int(next_fast_len(n_samples, real=True))
+        return torch.fft.irfft(self.draw_spectra(rngs, n_stations, n_fft), n_fft)[..., :n_samples]
+
+    def _amplitude(self, n_fft: int) -> Float[Tensor, "record 3 f"]:
+        """Standard deviation of the real and the imaginary part at the frequencies of a transform."""
+        if self._fine is None or self._fine[0] != n_fft:
+            fine_hz = np.fft.rfftfreq(n_fft, 1 / self.sampling_rate_hz)
+            position = np.interp(fine_hz, self.frequency_hz, np.arange(len(self.frequency_hz)))
+            below = torch.from_numpy(position).long().clamp_max(len(self.frequency_hz) - 2)
+            part = (torch.from_numpy(position) - below).float()
+            # log-interpolation keeps a smooth colour between the coarse bins
+            log_density = self.density.clamp_min(TINY).log()
+            log_fine = log_density[..., below] * (1 - part) + log_density[..., below + 1] * part
+            # one-sided density S: E|X_k|^2 = S fs n / 2, split between real and imaginary part
+            self._fine = n_fft, (0.5 * log_fine).exp() * (self.sampling_rate_hz * n_fft / 4) ** 0.5
+        return self._fine[1]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -163,6 +163,7 @@ class Scene:
     exists:    (batch, event). locatable: (batch, event) an event of the network, not before the window.
     residual:  (batch, station, event, 2) standard-normal draws behind the arrival residuals.
     pick:      (batch, station, event) uniform draws that choose among candidate records.
+    mechanism_rad: (batch, event, 3) strike, dip and rake of the event's double couple.
     """
 
     station_km: Float[Tensor, "batch station 3"]
@@ -175,6 +176,11 @@ class Scene:
     model_index: Int[Tensor, " batch"]
     residual: Float[Tensor, "batch station event 2"]
     pick: Float[Tensor, "batch station event"]
+    mechanism_rad: Float[Tensor, "batch event 3"]
+
+    def to(self, device: torch.device | str) -> "Scene":
+        """The same on another device."""
+        return Scene(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
 def draw_scene(
@@ -190,11 +196,11 @@ def draw_scene(
     n_events, size = events.max_events, len(rngs)
     # one call per example and law, then arithmetic on the whole batch
     of_scene = np.stack([rng.random(8) for rng in rngs])
-    of_event = np.stack([rng.random((7, n_events)) for rng in rngs])
+    of_event = np.stack([rng.random((10, n_events)) for rng in rngs])
     on_fault = np.stack([rng.random((2, n_events, N_TRIES)) for rng in rngs])
     about_first = np.stack([rng.standard_normal((n_events, 3)) for rng in rngs])
     u_elapsed, u_number, u_extra, u_model, u_scale, u_fault, u_strike, u_dip = of_scene.T
-    u_east, u_north, u_depth, u_magnitude, u_time, u_kind, u_distance = of_event.swapaxes(0, 1)
+    u_east, u_north, u_depth, u_magnitude, u_time, u_kind, u_distance, *u_mechanism = of_event.swapaxes(0, 1)
 
     scale = stations.draw_scale(u_scale)
     half_km = scale[:, None] * np.asarray(half_width_km, float)
@@ -258,11 +264,19 @@ def draw_scene(
             [rng.standard_normal((len(n), n_events, 2)) for rng, n in zip(rngs, networks, strict=True)]
         ),
         pick=padded([rng.random((len(n), n_events)) for rng, n in zip(rngs, networks, strict=True)]),
+        mechanism_rad=_mechanisms(np.stack(u_mechanism, axis=-1)),
     )
 
 
 def _between(bounds: Sequence[float], uniform: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     return bounds[0] + (bounds[1] - bounds[0]) * uniform
+
+
+def _mechanisms(uniform: Float[np.ndarray, "batch event 3"]) -> Float[Tensor, "batch event 3"]:
+    """Double couples turned at random: strike and rake uniform, the cosine of the dip uniform."""
+    strike, rake = 2 * math.pi * uniform[..., 0], math.pi * (2 * uniform[..., 2] - 1)
+    angles = np.stack([strike, np.arccos(1 - uniform[..., 1]), rake], axis=-1)
+    return torch.from_numpy(angles).float()
 
 
 def padded(rows: Sequence[Float[np.ndarray, "_ *n"]], fill: float = 0.0) -> Float[Tensor, "batch station *n"]:

@@ -1,6 +1,9 @@
 """Placing, correcting and rotating single-station records; pure torch, vectorised over records."""
 
+import functools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Complex64, Float, Int
@@ -15,6 +18,40 @@ P_GUARD_S = (
 P_RAMP_S = 0.2  # over which it fades in
 FADE_S = 1.0  # over which a record aligned on P gives way to itself aligned on S
 RECORD_TAPER_S = 2.0  # at a record's end, where it stops before "now"
+NEAREST_KM = 1.0  # amplitudes grow no further towards the source
+FIRST_MOTION_S = 0.15  # after P, whose sum on Z tells its polarity
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What is done to a record at its new place; each has a value that turns it off.
+
+    align_s:     move S to its place, too; off: the record keeps its own S minus P.
+    magnitude:   moment and corner frequency of the new magnitude (`source_ratio`).
+    spreading_exponents, spreading_break_km: amplitude falls as R to minus the first up to the break, to minus
+                 the second beyond; zeros: off.
+    q, q_exponent: Qs = q f^n, constant below 1 Hz (`attenuation_response`); infinity: off.
+    rotate:      radial and transverse motion along and across the new azimuth; off: R is north, T is east.
+    polarity:    P moves the ground as one double couple per event would have it.
+    """
+
+    align_s: bool
+    magnitude: bool
+    spreading_exponents: Sequence[float]
+    spreading_break_km: float
+    q: float
+    q_exponent: float
+    rotate: bool
+    polarity: bool
+
+    def __post_init__(self) -> None:
+        exponents = tuple(map(float, self.spreading_exponents))
+        if len(exponents) != 2 or min(exponents) < 0 or self.spreading_break_km <= 0 or self.q <= 0:
+            raise ValueError(
+                "corrections need two spreading_exponents >= 0, a positive spreading_break_km and q, got "
+                f"{list(exponents)}, {self.spreading_break_km} km, {self.q}"
+            )
+        object.__setattr__(self, "spreading_exponents", exponents)
 
 
 def seismic_moment_nm(magnitude: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -43,7 +80,7 @@ def place_records(
     alignment is a cross-fade that ends at S. Zero outside the record, whose last seconds are tapered, and
     before its P, where it fades in.
     """
-    time = torch.arange(n_out)
+    time = torch.arange(n_out, device=records.device)
     shift = (targets - picks).round().long()
     index = time - shift[:, :, None]  # (n, 2, out)
     inside = (index >= 0) & (index < npts[:, None, None])
@@ -84,25 +121,83 @@ def source_ratio(
     return (gain[:, None] * (terms[0] / terms[1]) ** 2).to(torch.complex64)
 
 
-def change_magnitude(
-    waveforms: Float[Tensor, "n 3 time"],
-    from_magnitude: Float[Tensor, " n"],
-    to_magnitude: Float[Tensor, " n"],
+@functools.lru_cache(maxsize=8)
+def _attenuation_exponent(n_fft: int, sampling_rate_hz: float, q: float, q_exponent: float) -> Tensor:
+    """Complex logarithm of one second's attenuation, minimum phase (folded cepstrum), on the CPU."""
+    frequency_hz = torch.fft.rfftfreq(n_fft, 1 / sampling_rate_hz, dtype=torch.float64)
+    quality = q * frequency_hz.clamp_min(1.0) ** q_exponent
+    cepstrum = torch.fft.irfft((-math.pi * frequency_hz / quality).to(torch.complex128), n_fft)
+    fold = torch.zeros(n_fft, dtype=torch.float64)
+    fold[0], fold[1 : (n_fft + 1) // 2] = 1.0, 2.0
+    if n_fft % 2 == 0:
+        fold[n_fft // 2] = 1.0
+    return torch.fft.rfft(cepstrum * fold)
+
+
+def attenuation_response(
+    longer_s: Float[Tensor, " n"], n_fft: int, *, sampling_rate_hz: float, q: float, q_exponent: float
+) -> Complex64[Tensor, "n f"]:
+    """Anelastic attenuation of a path longer by so many seconds of S travel time, shorter if negative.
+
+    exp(-pi f t / Q), Q = q f^n (constant below 1 Hz), with the phase that makes it causal, and so its
+    inverse: minimum phase. At the frequencies of an `n_fft`-point real transform.
+    """
+    exponent = _attenuation_exponent(n_fft, sampling_rate_hz, q, q_exponent)
+    exponent = exponent.to(device=longer_s.device, dtype=torch.complex64)
+    return torch.exp(longer_s[:, None] * exponent)
+
+
+def spreading_gain(
+    from_km: Float[Tensor, " n"],
+    to_km: Float[Tensor, " n"],
     *,
-    sampling_rate_hz: float,
-) -> Float[Tensor, "n 3 time"]:
-    """Records as the same source with another moment and corner frequency would have written them."""
-    n = waveforms.shape[-1]
-    # zero padding holds the filter's tail, which is as long as the larger source
-    n_fft = 1 << math.ceil(math.log2(n + SOURCE_TAIL_S * sampling_rate_hz))
-    frequency_hz = torch.fft.rfftfreq(n_fft, 1 / sampling_rate_hz)
-    ratio = source_ratio(from_magnitude, to_magnitude, frequency_hz, sampling_rate_hz=sampling_rate_hz)
-    return torch.fft.irfft(torch.fft.rfft(waveforms, n_fft) * ratio[:, None], n_fft)[..., :n]
+    exponents: tuple[float, float],
+    break_km: float,
+) -> Float[Tensor, " n"]:
+    """Ratio of amplitudes at two hypocentral distances: R^-a up to the break, R^-b beyond, exponents a, b.
+
+    Body waves fall as 1 / R; trapped in the crust, at most as R^-0.5.
+    """
+    ratios = [(from_km, to_km), (from_km.clamp_min(break_km), to_km.clamp_min(break_km))]
+    near, far = exponents
+    # within the break the first factor alone changes; beyond it the second trades exponents
+    return (ratios[0][0] / ratios[0][1]) ** near * (ratios[1][0] / ratios[1][1]) ** (far - near)
 
 
-def spreading_gain(from_km: Float[Tensor, " n"], to_km: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Body-wave geometric spreading between two hypocentral distances, 1 / R."""
-    return from_km / to_km
+def level_db(
+    magnitude: Float[Tensor, " n"], hypocentral_km: Float[Tensor, " n"], *, frequency_hz: float
+) -> Float[Tensor, " n"]:
+    """What amplitude a record should have at a frequency, in dB to any reference: source over distance."""
+    corner = (1 + (frequency_hz / corner_frequency_hz(magnitude)) ** 2).log10()
+    moment = seismic_moment_nm(magnitude).log10()
+    return (20 * (moment - corner - hypocentral_km.clamp_min(NEAREST_KM).log10())).to(magnitude.dtype)
+
+
+def p_radiation(
+    mechanism_rad: Float[Tensor, "n 3"], azimuth_rad: Float[Tensor, " n"], takeoff_rad: Float[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """P amplitude of a double couple, -1 to 1 (Aki & Richards 2002, eq. 4.89).
+
+    mechanism_rad: strike, dip, rake; takeoff_rad: from straight down. Positive: away from the source.
+    """
+    strike, dip, rake = mechanism_rad.unbind(dim=-1)
+    phi, i = azimuth_rad - strike, takeoff_rad
+    return (
+        rake.cos() * dip.sin() * i.sin() ** 2 * (2 * phi).sin()
+        - rake.cos() * dip.cos() * (2 * i).sin() * phi.cos()
+        + rake.sin() * (2 * dip).sin() * (i.cos() ** 2 - i.sin() ** 2 * phi.sin() ** 2)
+        + rake.sin() * (2 * dip).cos() * (2 * i).sin() * phi.sin()
+    )
+
+
+def first_motion(
+    records: Float[Tensor, "n 3 time"], p_sample: Float[Tensor, " n"], *, sampling_rate_hz: float
+) -> Float[Tensor, " n"]:
+    """1 where the ground first moves up, else -1: the sign of Z's mean in the first moments after P."""
+    n = max(1, round(FIRST_MOTION_S * sampling_rate_hz))
+    index = p_sample.round().long()[:, None] + torch.arange(1, n + 1, device=records.device)
+    moved = torch.gather(records[:, 0], 1, index.clamp_max(records.shape[2] - 1)).sum(dim=1)
+    return torch.where(moved < 0, -1.0, 1.0)
 
 
 def rotate_to_north_east(

@@ -182,16 +182,19 @@ def test_every_station_count_layout_and_elapsed_time_is_reached(recombined):
 
 
 def test_widened_choices_are_counted(toy_store):
-    loose, strict = (
-        dataset(
+    def widened(width: float, limit: float) -> torch.Tensor:
+        names = ("log_distance", "depth_km", "magnitude", "log_s_minus_p")
+        made = dataset(
             toy_store,
-            f"data.tolerances={{log_distance: {w}, depth_km: {w}, magnitude: {w}, log_s_minus_p: {w}}}",
+            "data.events.elapsed_s=[20,25]",
+            *(f"data.tolerances.{name}={width}" for name in names),
+            f"data.limits={{magnitude: {limit}, log_s_minus_p: {limit}, noise_gain_db: 10.0}}",
         )
-        for w in (1e3, 1e-6)
-    )
-    keys = [(0, i) for i in range(4)]
-    assert loose.__getitems__(keys).targets.widened.max() == 0
-    assert strict.__getitems__(keys).targets.widened.min() == 1
+        return made.__getitems__([(0, i) for i in range(4)]).targets.widened
+
+    assert widened(1e3, np.inf).max() == 0
+    assert widened(1e-6, np.inf).min() == 1
+    assert widened(1e3, 1e-6).min() == 1
 
 
 def test_every_record_drawn_is_of_the_split(toy_store):
@@ -222,10 +225,13 @@ def test_a_records_own_noise_does_not_announce_the_earthquake(tmp_path):
     keys = [(0, i) for i in range(8)]
     with_event = made.__getitems__(keys)
     assert not with_event.targets.is_event.any()
-    made._signal = lambda scene, arrival_s, **_: (
-        torch.zeros(*arrival_s.shape[:3], 3, 700),
-        torch.zeros(len(keys)),
-    )
+    events = made._events
+
+    def silenced(*args):
+        at, spectra, widened = events(*args)
+        return at, torch.zeros_like(spectra), widened
+
+    made._events = silenced
     torch.testing.assert_close(with_event.waveforms, made.__getitems__(keys).waveforms)
 
 

@@ -1,15 +1,27 @@
 import numpy as np
 import pytest
 
-from fcn.recombine.select import FEATURES, RecordIndex, record_features
+from fcn.recombine.select import FEATURES, LIMITS, Choice, RecordIndex, record_features
 
 TOLERANCES = dict.fromkeys(FEATURES, 1.0)
+UNLIMITED = dict.fromkeys(LIMITS, np.inf)
 
 
-def index(features: np.ndarray, n_candidates: int = 8) -> RecordIndex:
+def index(features: np.ndarray, n_candidates: int = 8, noisy: bool = False, **limits: float) -> RecordIndex:
+    n = len(features)
     return RecordIndex(
-        features, np.arange(len(features)) + 100, n_candidates=n_candidates, tolerances=TOLERANCES
+        features,
+        np.arange(n) + 100,
+        np.zeros(n),
+        np.full(n, noisy),
+        n_candidates=n_candidates,
+        tolerances=TOLERANCES,
+        limits={**UNLIMITED, **limits},
     )
+
+
+def choose(chosen_from: RecordIndex, query: np.ndarray, pick: np.ndarray, level_db: float = 0.0) -> Choice:
+    return chosen_from.choose(query, np.full(len(query), float(level_db)), pick)
 
 
 def test_every_record_within_tolerance_is_reached_about_equally_often():
@@ -17,7 +29,7 @@ def test_every_record_within_tolerance_is_reached_about_equally_often():
     near = rng.uniform(-0.1, 0.1, (6, 4))
     far = near + 10
     pick = rng.random(6000)
-    choice = index(np.concatenate([near, far])).choose(np.zeros((6000, 4)), pick)
+    choice = choose(index(np.concatenate([near, far])), np.zeros((6000, 4)), pick)
     counts = np.bincount(choice.record - 100, minlength=12)
     assert counts[6:].sum() == 0
     chi2 = ((counts[:6] - 1000) ** 2 / 1000).sum()
@@ -26,13 +38,13 @@ def test_every_record_within_tolerance_is_reached_about_equally_often():
 
 
 def test_an_empty_neighbourhood_widens_and_says_so():
-    choice = index(np.full((5, 4), 10.0)).choose(np.zeros((3, 4)), np.array([0.0, 0.5, 0.999]))
+    choice = choose(index(np.full((5, 4), 10.0)), np.zeros((3, 4)), np.array([0.0, 0.5, 0.999]))
     assert choice.widened.all()
     assert len(choice.record) == 3
 
 
 def test_the_largest_pick_stays_inside():
-    choice = index(np.zeros((3, 4))).choose(np.zeros((1, 4)), np.array([np.nextafter(1.0, 0.0)]))
+    choice = choose(index(np.zeros((3, 4))), np.zeros((1, 4)), np.array([np.nextafter(1.0, 0.0)]))
     assert 100 <= choice.record[0] <= 102
 
 
@@ -42,8 +54,56 @@ def test_features_are_monotonic_in_what_they_measure():
     assert (high > low).all()
 
 
+@pytest.mark.parametrize("name", ["magnitude", "log_s_minus_p"])
+def test_records_beyond_a_limit_serve_only_where_there_is_no_other(name):
+    """Nearest in all else, but out of bounds in one: passed over, also when that means to widen."""
+    column = FEATURES.index(name)
+    features = np.zeros((4, 4))
+    features[:2, column] = 0.9  # near, and beyond the limit
+    features[2:, 0] = 3.0  # far, and within it
+    pick = np.linspace(0, 0.99, 20)
+    limited = choose(index(features, 2, **{name: 0.5}), np.zeros((20, 4)), pick)
+    assert set(limited.record) == {102, 103}
+    assert limited.widened.all()
+    free = choose(index(features, 2), np.zeros((20, 4)), pick)
+    assert set(free.record) == {100, 101}
+    assert not free.widened.any()
+    none_left = choose(index(features[:2], 2, **{name: 0.5}), np.zeros((20, 4)), pick)
+    assert set(none_left.record) <= {100, 101}
+    assert none_left.widened.all()
+
+
+def test_a_record_with_noise_of_its_own_is_not_raised_above_the_limit():
+    query, pick = np.zeros((1, 4)), np.zeros(1)
+    for noisy, level_db, refused in (
+        (True, 11, True),
+        (True, 9, False),
+        (True, -40, False),
+        (False, 40, False),
+    ):
+        made = index(np.zeros((3, 4)), noisy=noisy, noise_gain_db=10.0)
+        assert choose(made, query, pick, level_db).widened.item() == refused
+
+
+def test_every_record_is_reached():
+    """By a query at its own place, whatever its neighbours."""
+    rng = np.random.default_rng(1)
+    features = rng.uniform(-2, 2, (300, 4))
+    queries = np.repeat(features, 40, axis=0)
+    choice = choose(index(features, 16), queries, rng.random(len(queries)))
+    assert set(choice.record) == set(range(100, 400))
+
+
 def test_wrong_tolerances_and_empty_stores_are_refused():
     with pytest.raises(ValueError, match="tolerances must be positive"):
-        RecordIndex(np.zeros((1, 4)), np.zeros(1, int), n_candidates=1, tolerances={"depth_km": 1.0})
+        _empty(tolerances={"depth_km": 1.0})
+    with pytest.raises(ValueError, match="limits must be positive"):
+        _empty(limits={**UNLIMITED, "magnitude": 0.0})
     with pytest.raises(ValueError, match="no earthquake records"):
-        RecordIndex(np.zeros((0, 4)), np.zeros(0, int), n_candidates=1, tolerances=TOLERANCES)
+        _empty()
+
+
+def _empty(**change: dict[str, float]) -> RecordIndex:
+    laws = {"tolerances": TOLERANCES, "limits": UNLIMITED, **change}
+    none = np.zeros(0)
+    return RecordIndex(np.zeros((0, 4)), none.astype(int), none, none > 0, n_candidates=1, **laws)

@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from obspy.signal.rotate import rotate_rt_ne
 
 from fcn.recombine.synthesise import (
-    change_magnitude,
+    Corrections,
+    attenuation_response,
     corner_frequency_hz,
+    first_motion,
+    level_db,
+    p_radiation,
     place_records,
     rotate_to_north_east,
     seismic_moment_nm,
@@ -113,17 +117,89 @@ def test_source_ratio_is_the_moment_ratio_at_rest_and_its_cube_root_at_high_freq
     assert want[2] == pytest.approx(10**0.5, rel=0.02)
 
 
-def test_changing_magnitude_is_causal_and_undoes_itself():
+N_FFT = 1200
+
+
+def filtered(x: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
+    return torch.fft.irfft(torch.fft.rfft(x, N_FFT) * response[:, None], N_FFT)[..., : x.shape[-1]]
+
+
+def pulse() -> torch.Tensor:
     x = torch.zeros(1, 3, 600)
     x[..., 200] = 1.0
-    small, large = torch.tensor([3.0]), torch.tensor([3.7])
-    there = change_magnitude(x, small, large, sampling_rate_hz=RATE_HZ)
-    assert there[..., :199].abs().max() < 1e-3 * there.abs().max()
-    back = change_magnitude(there, large, small, sampling_rate_hz=RATE_HZ)
-    torch.testing.assert_close(back, x, atol=1e-3, rtol=0)
+    return x
 
 
-def test_spreading_gain_is_one_over_distance():
-    torch.testing.assert_close(
-        spreading_gain(torch.tensor([10.0, 50.0]), torch.tensor([20.0, 25.0])), torch.tensor([0.5, 2.0])
+def test_changing_magnitude_is_causal_and_undoes_itself():
+    frequency_hz = torch.fft.rfftfreq(N_FFT, 1 / RATE_HZ)
+    magnitudes = torch.tensor([3.0]), torch.tensor([3.7])
+    there, back = (
+        source_ratio(a, b, frequency_hz, sampling_rate_hz=RATE_HZ)
+        for a, b in (magnitudes, reversed(magnitudes))
     )
+    larger = filtered(pulse(), there)
+    assert larger[..., :199].abs().max() < 1e-3 * larger.abs().max()
+    torch.testing.assert_close(filtered(larger, back), pulse(), atol=1e-3, rtol=0)
+
+
+def test_attenuation_has_its_amplitude_is_causal_and_undoes_itself():
+    law = {"sampling_rate_hz": RATE_HZ, "q": 100.0, "q_exponent": 0.5}
+    longer, shorter = (attenuation_response(torch.tensor([s]), N_FFT, **law) for s in (20.0, -20.0))
+    frequency_hz = torch.fft.rfftfreq(N_FFT, 1 / RATE_HZ)
+    quality = 100.0 * frequency_hz.clamp_min(1.0) ** 0.5
+    want = torch.exp(-math.pi * frequency_hz * 20.0 / quality)
+    torch.testing.assert_close(longer.abs()[0], want, rtol=1e-3, atol=0)
+    weaker = filtered(pulse(), longer)
+    assert weaker[..., :200].abs().max() < 1e-4 * weaker.abs().max()
+    torch.testing.assert_close(filtered(weaker, shorter), pulse(), atol=1e-3, rtol=0)
+    off = attenuation_response(torch.tensor([20.0]), N_FFT, **{**law, "q": math.inf})
+    torch.testing.assert_close(off, torch.ones_like(off))
+
+
+def test_spreading_is_one_over_distance_to_the_break_and_its_root_beyond():
+    near, far = torch.tensor([10.0, 50.0, 30.0, 60.0]), torch.tensor([20.0, 25.0, 120.0, 240.0])
+    gain = spreading_gain(near, far, exponents=(1.0, 0.5), break_km=60.0)
+    torch.testing.assert_close(gain, torch.tensor([0.5, 2.0, 0.5 * 0.5**0.5, 0.5]))
+    assert spreading_gain(near, far, exponents=(0.0, 0.0), break_km=60.0).tolist() == [1.0] * 4
+
+
+def test_levels_rise_with_moment_and_fall_with_distance():
+    small = level_db(torch.tensor([1.0, 2.0]), torch.tensor([10.0, 10.0]), frequency_hz=1.0)
+    assert float(small.diff()) == pytest.approx(30.0, abs=0.1)  # far below the corner: the moment
+    apart = level_db(torch.tensor([4.0, 4.0]), torch.tensor([10.0, 100.0]), frequency_hz=4.0)
+    assert float(apart.diff()) == pytest.approx(-20.0, abs=1e-3)
+
+
+def test_p_radiation_of_a_vertical_strike_slip_fault():
+    """Strike north, left lateral (rake 0): extremes at 45 degrees, none along and across the strike."""
+    mechanism = torch.tensor([0.0, math.pi / 2, 0.0]).expand(4, 3)
+    azimuth = torch.tensor([45.0, 135.0, 0.0, 90.0]).deg2rad()
+    level = torch.full((4,), math.pi / 2)
+    torch.testing.assert_close(
+        p_radiation(mechanism, azimuth, level), torch.tensor([1.0, -1.0, 0.0, 0.0]), atol=1e-6, rtol=0
+    )
+    # a 45 degree thrust throws the ground above it up
+    thrust = torch.tensor([[0.0, math.pi / 4, math.pi / 2]])
+    up = p_radiation(thrust, torch.zeros(1), torch.tensor([math.pi]))
+    assert float(up) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_first_motion_is_the_sign_of_z_after_p():
+    x = torch.zeros(2, 3, 50)
+    x[0, 0, 20:], x[1, 0, 20:] = 1.0, -1.0
+    x[:, 1] = 5.0
+    assert first_motion(x, torch.tensor([19.6, 20.0]), sampling_rate_hz=RATE_HZ).tolist() == [1.0, -1.0]
+
+
+def test_impossible_corrections_are_refused():
+    with pytest.raises(ValueError, match="positive spreading_break_km and q"):
+        Corrections(
+            align_s=True,
+            magnitude=True,
+            spreading_exponents=[1.0, 0.5],
+            spreading_break_km=60.0,
+            q=0.0,
+            q_exponent=0.0,
+            rotate=True,
+            polarity=False,
+        )
