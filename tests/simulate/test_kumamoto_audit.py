@@ -54,6 +54,30 @@ def twin_free(node):
     return not (isinstance(node, str) and ("jma2001" in node or "kumamoto" in node))
 
 
+def test_no_other_sequence_is_on_the_twins_earth_or_states_its_model(twin):
+    own = vp_at(twin.earth.velocity_model)
+    regions = [
+        build("dataset.builder", [f"+dataset={name}"]).region for name in ("smoke", "smoke_validation")
+    ]
+    others = [region.velocity_model for region in regions]  # what they state is what they are made on
+    for index in range(6):
+        sequence = build("dataset.builder", ["+dataset=validation", f"dataset.index={index}"])
+        others += [sequence.regional_model, sequence.region.velocity_model]
+    assert len(others) == 14
+    for model in others:
+        assert model.name != twin.earth.velocity_model.name
+        assert np.abs(vp_at(model) - own).max() > 0.2
+    for file in CONF.glob("dataset/*.yaml"):
+        if not file.stem.startswith("kumamoto"):
+            assert "jma2001" not in file.read_text(), file
+
+
+def vp_at(model):
+    """P velocity at the depths of local earthquakes, km/s."""
+    layer = np.searchsorted(model.top_depth_km, np.arange(0.25, 25.0, 0.5), "right") - 1
+    return np.array(model.vp_kmps)[layer]
+
+
 def test_seeds_are_the_twins_own(twin):
     others = set()
     for file in [*CONF.rglob("*.yaml")]:
