@@ -17,8 +17,8 @@ from fcn.earth.velocity import LayeredModel
 from fcn.module import FcnModule
 from fcn.recombine.dataset import Recipe
 from fcn.replay import Replay
+from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
-from fcn.targets.window import WindowDecoder
 from fcn.types import TravelTimes
 
 
@@ -50,20 +50,20 @@ def travel_times(model: LayeredModel, table: Mapping[str, Any]) -> TravelTimeTab
     return TravelTimeTable.build(model, **table)
 
 
-def build_decoder(config: Mapping[str, Any]) -> WindowDecoder:
-    """How windows are read."""
-    decoder: WindowDecoder = build(config["decoder"])
-    return decoder
+def build_scheme(config: Mapping[str, Any]) -> Scheme:
+    """How the network is trained and read."""
+    scheme = build(config["scheme"])
+    if not isinstance(scheme, Scheme):
+        raise ValueError(f"scheme={type(scheme).__name__} is no scheme: choose a file of conf/scheme")
+    return scheme
 
 
-def build_network(config: Mapping[str, Any], decoder: WindowDecoder) -> torch.nn.Module:
+def build_network(config: Mapping[str, Any], scheme: Scheme) -> torch.nn.Module:
     """The network, with weights drawn from the configuration's seed."""
-    axes_km = tuple(decoder.grid.axis_km(i).tolist() for i in range(3))
-    magnitudes = decoder.bins.centres(torch.zeros(())).tolist()
     state = torch.get_rng_state()  # torch's initialisers know only the global generator
     torch.set_rng_state(derive_generator(config["seed"], Purpose.NETWORK).get_state())
     try:
-        network: torch.nn.Module = build(config["arch"], grid_axes_km=axes_km, magnitude_axis=magnitudes)
+        network: torch.nn.Module = build(config["arch"], **scheme.network_arguments())
     finally:
         torch.set_rng_state(state)
     return network
@@ -73,12 +73,11 @@ def build_module(
     config: Mapping[str, Any], *, record: Mapping[str, Any] | None = None, trainable: bool = True
 ) -> FcnModule:
     """The LightningModule of a configuration, with its optimiser unless it only tests."""
-    decoder = build_decoder(config)
+    scheme = build_scheme(config)
     return FcnModule(
-        build_network(config, decoder),
+        build_network(config, scheme),
         build(config["loss"]),
-        decoder,
-        visible_snr=config["data"]["visible_snr"],
+        scheme,
         optimiser=build(config["optim"]["optimiser"]) if trainable else None,
         scheduler=build(config["optim"]["scheduler"]) if trainable else None,
         record=record,

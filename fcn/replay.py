@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Known, Update, WindowEstimate
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
 
@@ -19,6 +19,10 @@ class AlarmRule(Protocol):
     @property
     def events(self) -> list[DeclaredEvent]:
         """Everything declared so far."""
+        ...
+
+    def known(self, now_s: float) -> list[Known]:
+        """The events declared before now_s and not yet forgotten."""
         ...
 
     def process(self, now_s: float, estimates: list[WindowEstimate]) -> list[Update]:

@@ -23,16 +23,20 @@ def batch(toy_store) -> Batch:
     return made.__getitems__([(0, i) for i in range(12)])
 
 
+def predict(module, batch: Batch):
+    return module.scheme.predict(module.network, batch)
+
+
 def terms(module, batch: Batch, **rubbish) -> dict[str, float]:
     with torch.no_grad():
-        prediction = replace(module(batch), **rubbish)
-        return {k: float(v) for k, v in module.loss_terms(prediction, batch, batch.targets).items()}
+        prediction = replace(predict(module, batch), **rubbish)
+        return {k: float(v) for k, v in module.scheme.score(prediction, batch, batch.targets).items()}
 
 
 def test_padded_stations_do_not_count(module, batch):
     assert (~batch.mask).any()
     with torch.no_grad():
-        station_p = module(batch).station_p
+        station_p = predict(module, batch).station_p
     wild = torch.where(batch.mask[..., None], station_p, torch.full_like(station_p, 50.0))
     assert terms(module, batch, station_p=wild) == pytest.approx(terms(module, batch))
     everywhere = terms(module, batch, station_p=torch.full_like(station_p, 50.0))
@@ -44,7 +48,7 @@ def test_windows_without_an_event_have_no_place_and_no_size(module, batch):
     assert quiet.any()
     assert batch.targets.is_event.any()
     with torch.no_grad():
-        found = module(batch)
+        found = predict(module, batch)
     location, magnitude = found.location.clone(), found.magnitude.clone()
     location[quiet] = torch.randn_like(location[quiet]) * 9
     magnitude[quiet] = torch.randn_like(magnitude[quiet]) * 9
@@ -67,7 +71,7 @@ def test_each_branch_gets_its_band(module, batch):
 
     module.network = Spy()
     try:
-        module(batch)
+        predict(module, batch)
     finally:
         module.network = network
     assert given["narrow"] is batch.waveforms
@@ -111,18 +115,10 @@ def test_a_window_without_any_station_says_nothing(module, batch):
     """The event after an outage of the whole network must still be found."""
     dead = replace(batch, mask=torch.zeros_like(batch.mask), waveforms=torch.zeros_like(batch.waveforms))
     with torch.no_grad():
-        found = module(dead)
+        found = predict(module, dead)
     assert torch.isfinite(found.first_p).all()
-    estimates = module.decoder.windows(
-        found.first_p,
-        found.location,
-        found.magnitude,
-        station_km=dead.station_km,
-        mask=dead.mask,
-        travel_time=dead.travel_time,
-        now_s=dead.now_s,
-    )
-    assert estimates == [None] * len(dead)
+    estimates = module.scheme.estimates(module.network, dead, [])
+    assert estimates == [[] for _ in range(len(dead))]
 
 
 @pytest.mark.parametrize(

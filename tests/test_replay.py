@@ -2,7 +2,7 @@ import pytest
 import torch
 from toy import resolved
 
-from fcn.assemble import build_decoder, choose_velocity_model, velocity_models
+from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, WindowEstimate
 from fcn.config import build
 from fcn.engine import precision
@@ -69,7 +69,7 @@ def test_origin_time_is_the_first_p_less_the_shortest_travel_time():
     from fcn.targets.magnitude import encode_magnitude
 
     config = resolved("train", "experiment=smoke")
-    decoder = build_decoder(config)
+    decoder = build_scheme(config).decoder
     (model,) = velocity_models(config).values()
     table = TravelTimeTable.stack([travel_times(model, config["data"]["table"])])
     source_km = torch.tensor([[4.0, -6.0, 9.0]])

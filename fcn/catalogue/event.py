@@ -118,6 +118,17 @@ class WindowEstimate:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a declared event when the next window is read: its last estimate.
+
+    is_open: later windows may still update it; a settled event only explains what it has caused.
+    """
+
+    estimate: WindowEstimate
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class Update:
     """What is said about a declared event at clock time now_s."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fcn.catalogue.event import DeclaredEvent, Event, Update, WindowEstimate
+from fcn.catalogue.event import DeclaredEvent, Event, Known, Update, WindowEstimate
 from fcn.geometry.projection import LocalFrame
 
 
@@ -149,6 +149,14 @@ class Declarer:
     def events(self) -> list[DeclaredEvent]:
         """Every event declared since the last reset, in order of declaration."""
         return list(self._events)
+
+    def known(self, now_s: float) -> list[Known]:
+        """The events declared by windows before now_s and not yet forgotten."""
+        return [
+            Known(each.estimates[-1], each.is_open(now_s, self.settle))
+            for each in self._followed
+            if now_s - each.last_now_s <= self.same.forget_s
+        ]
 
     def process(self, now_s: float, estimates: list[WindowEstimate]) -> list[Update]:
         """Take the estimates of the window ending at now_s (none: a quiet window); return what is new.

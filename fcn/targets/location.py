@@ -55,24 +55,37 @@ def decode_location(
 
     reach_km: (horizontal, vertical) half-widths of the box around the highest cell.
     """
+    axes = tuple(axis_km.expand(len(logits), -1) for axis_km in grid_axes_km(grid, logits))
+    reach = logits.new_tensor([reach_km[0], reach_km[0], reach_km[1]], dtype=torch.float32)
+    return local_centroid(logits, axes, reach.expand(len(logits), 3))
+
+
+def local_centroid(
+    logits: Float[Tensor, "batch x y z"],
+    axes_km: Sequence[Float[Tensor, "batch _"]],
+    reach_km: Float[Tensor, "batch 3"],
+) -> LocationEstimate:
+    """Centroid of the pdf, the softmax of the logits, within `reach_km` of its highest cell along each axis.
+
+    axes_km: cell centres along east, north and depth.
+    """
     pdf = torch.softmax(logits.float().flatten(1), dim=1).view(logits.shape)
     cell = pdf.flatten(1).argmax(dim=1)
     n_y, n_z = logits.shape[2], logits.shape[3]
     peaks = (cell // (n_y * n_z), cell // n_z % n_y, cell % n_z)
-    axes = grid_axes_km(grid, logits)
-    near = []
-    for axis, (axis_km, peak) in enumerate(zip(axes, peaks, strict=True)):
-        half_km = reach_km[1] if axis == 2 else reach_km[0]
-        near.append(((axis_km - axis_km[peak][:, None]).abs() <= half_km).float())
+    near = [
+        ((axis_km - torch.gather(axis_km, 1, peak[:, None])).abs() <= reach_km[:, axis, None]).float()
+        for axis, (axis_km, peak) in enumerate(zip(axes_km, peaks, strict=True))
+    ]
     local = pdf * torch.einsum("bx,by,bz->bxyz", *near)
     score = local.flatten(1).sum(dim=1)
     marginals = [local.sum(dim=(2, 3)), local.sum(dim=(1, 3)), local.sum(dim=(1, 2))]
     hypocentre_km = torch.stack(
-        [(m * a).sum(dim=1) / score for m, a in zip(marginals, axes, strict=True)], dim=1
+        [(m * a).sum(dim=1) / score for m, a in zip(marginals, axes_km, strict=True)], dim=1
     )
     variance_km2 = []
     for axis_km, marginal in zip(
-        axes, [pdf.sum(dim=(2, 3)), pdf.sum(dim=(1, 3)), pdf.sum(dim=(1, 2))], strict=True
+        axes_km, [pdf.sum(dim=(2, 3)), pdf.sum(dim=(1, 3)), pdf.sum(dim=(1, 2))], strict=True
     ):
         mean_km = (marginal * axis_km).sum(dim=1, keepdim=True)
         variance_km2.append((marginal * (axis_km - mean_km) ** 2).sum(dim=1))

@@ -3,7 +3,7 @@ import torch
 from toy import resolved
 
 from fcn.arch.prediction import Prediction
-from fcn.assemble import build_decoder, build_network
+from fcn.assemble import build_network, build_scheme
 from fcn.config import digest
 
 SMALL = (
@@ -26,7 +26,7 @@ class NoTravelTimes:
 
 def network(*overrides: str) -> torch.nn.Module:
     config = resolved("train", *overrides)
-    return build_network(config, build_decoder(config)).eval()
+    return build_network(config, build_scheme(config)).eval()
 
 
 def inputs(n_stations: int, batch: int = 2, seed: int = 0) -> dict:

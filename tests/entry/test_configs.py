@@ -6,7 +6,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 from toy import resolved
 
-from fcn.assemble import build_decoder, build_module, build_network, perturbed_models, velocity_models
+from fcn.assemble import build_module, build_network, build_scheme, perturbed_models, velocity_models
 from fcn.config import CONF_DIR, build
 
 
@@ -40,7 +40,7 @@ def test_every_sweep_composes_and_states_its_question(name):
 @pytest.mark.parametrize("name", names("arch"))
 def test_every_architecture_builds_on_the_papers_grid(name):
     config = resolved("train", f"arch={name}")
-    network = build_network(config, build_decoder(config))
+    network = build_network(config, build_scheme(config))
     assert sum(p.numel() for p in network.parameters()) > 0
 
 

@@ -2,18 +2,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fcn.loss.multitask import TERMS, MultitaskLoss
+from fcn.loss.multitask import MultitaskLoss
 from fcn.loss.terms import detection_loss, pdf_loss
+
+TERMS = ("station_p", "first_p", "location", "magnitude")
 
 
 def multitask(learned: bool, **weights: float) -> MultitaskLoss:
     return MultitaskLoss(
         weights={term: weights.get(term, 1.0) for term in TERMS},
         learned=learned,
-        arrival_sigma_s=0.15,
-        location_sigma_km=[2.0, 2.0],
-        magnitude_sigma=0.2,
-        positive_weight=8.0,
     )
 
 
@@ -64,14 +62,7 @@ def test_learned_weights_find_the_optimum_of_kendall_et_al():
         assert loss.log_variance[term].exp().item() == pytest.approx(2 * float(value), rel=0.02)
 
 
-@pytest.mark.parametrize("weights", [{"location": 1.0}, dict.fromkeys(TERMS, -1.0)])
+@pytest.mark.parametrize("weights", [{}, dict.fromkeys(TERMS, -1.0)])
 def test_wrong_weights_are_refused(weights):
     with pytest.raises(ValueError, match="loss weights"):
-        MultitaskLoss(
-            weights=weights,
-            learned=False,
-            arrival_sigma_s=0.1,
-            location_sigma_km=[1.0, 1.0],
-            magnitude_sigma=0.2,
-            positive_weight=1.0,
-        )
+        MultitaskLoss(weights=weights, learned=False)

@@ -1,0 +1,279 @@
+"""Travel-time migration: learned features of single stations, summed along predicted P and S arrivals.
+
+One series network, shared by all stations, turns three components into features. For a hypothesis, a cell
+of a search volume and a P pick at one station, every other arrival is predicted; the features there are
+summed over the stations, and a small image network reads the sums. The number of stations, their layout, the
+volume's place and scale and the velocity model are inputs, not weights
+(docs/decisions/007-travel-time-migration.md).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
+STEM_KERNEL, BLOCK_KERNEL = 7, 5
+N_CONDITIONS = 5  # see MigrationNet.volume
+N_MAGNITUDE_INPUTS = 12  # see fcn.scheme.amplitudes
+SILENT_MPS = 1e-12  # a smaller median amplitude is a dead trace
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the series network says about each station.
+
+    station_p: (batch, station, time) logits of a P arrival, per sample.
+    table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample
+               and one more, the last, for what lies after the window.
+    """
+
+    station_p: Float[Tensor, "batch station time"]
+    table: Float[Tensor, "batch station 2 row channel"]
+
+
+def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """Convolution along time, as an image one row high: bfloat16 is fast for channels-last images."""
+    padding = (0, dilation * (kernel // 2))
+    return nn.Conv2d(n_in, n_out, (1, kernel), stride=(1, stride), padding=padding, dilation=(1, dilation))
+
+
+class _Block(nn.Module):
+    """Residual block of dilated convolutions."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _series(width, width, BLOCK_KERNEL, dilation=dilation),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(row, channel, 1, time) -> the same shape."""
+        return x + self.layers(x)
+
+
+class SeriesNet(nn.Module):
+    """P logits and migration features of single stations.
+
+    width: channels inside; dilations: one residual block each; n_features: channels of either phase.
+    """
+
+    def __init__(self, width: int, dilations: Sequence[int], n_features: int) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.stem = nn.Sequential(
+            _series(6, width // 2, STEM_KERNEL),
+            nn.ReLU(),
+            _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
+            nn.ReLU(),
+        )
+        self.blocks = nn.Sequential(*(_Block(width, dilation) for dilation in dilations))
+        self.p = nn.Conv2d(width, STRIDE, 1)
+        self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
+        self.level = nn.Linear(2, 2 * n_features)
+
+    def forward(
+        self, waveforms: Float[Tensor, "row 3 time"]
+    ) -> tuple[Float[Tensor, "row time"], Float[Tensor, "row 2 time channel"]]:
+        """Stations one by one, m/s; scaled here by their own amplitude, which is given beside them."""
+        deviation = waveforms.std(dim=(1, 2), keepdim=True).clamp_min(SILENT_MPS)
+        # the median is the noise, or the coda, that a small event has to rise above
+        median = waveforms.abs().flatten(1).median(dim=1).values[:, None, None].clamp_min(SILENT_MPS)
+        x = torch.cat([waveforms / deviation, torch.asinh(waveforms / median) / 4], dim=1)[:, :, None]
+        hidden = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
+        n_rows, n_samples = len(waveforms), waveforms.shape[-1]
+        p = self.p(hidden).float()[:, :, 0].transpose(1, 2).reshape(n_rows, -1)[:, :n_samples]
+        out = self.out(hidden).float()[:, :, 0]
+        out = out.reshape(n_rows, STRIDE, 2, self.n_features, -1).permute(0, 2, 4, 1, 3)
+        out = out.reshape(n_rows, 2, -1, self.n_features)[:, :, :n_samples]
+        level = torch.cat([deviation, median], dim=1)[..., 0].log10() / 2 + 3  # of order one near 1 um/s
+        return p, out + self.level(level).view(n_rows, 2, 1, self.n_features)
+
+
+def _image(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2), nn.BatchNorm2d(n_out), nn.ReLU()
+    )
+
+
+class VolumeNet(nn.Module):
+    """Logits over a volume and evidence for it, from the migrated features; depth is the channel axis."""
+
+    def __init__(self, n_features: int, n_depths: int, width: int, n_layers: int) -> None:
+        super().__init__()
+        self.n_depths = n_depths
+        self.mix = _image(n_features * n_depths + N_CONDITIONS, width, 1)
+        self.layers = nn.ModuleList([_image(width, width, 3) for _ in range(n_layers)])
+        self.out = nn.Conv2d(width, n_depths, 3, padding=1)
+        self.evidence = nn.Sequential(
+            nn.Linear(2 * width + 2 * n_depths + N_CONDITIONS, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+    def forward(
+        self, migrated: Float[Tensor, "volume x y channel"], condition: Float[Tensor, "volume condition"]
+    ) -> tuple[Float[Tensor, "volume x y depth"], Float[Tensor, " volume"]]:
+        """Features of all depths of a column, as channels -> logits of its cells; evidence logit."""
+        n_x, n_y = migrated.shape[1:3]
+        spread = condition[:, None, None].expand(-1, n_x, n_y, -1)
+        # a permuted view of channels-last data is a channels-last image
+        hidden = self.mix(torch.cat([migrated, spread], dim=-1).permute(0, 3, 1, 2))
+        for layer in self.layers:
+            hidden = hidden + layer(hidden)
+        logits = self.out(hidden).float()
+        hidden = hidden.float()
+        summary = [
+            hidden.amax(dim=(2, 3)),
+            hidden.mean(dim=(2, 3)),
+            logits.amax(dim=(2, 3)),
+            torch.logsumexp(logits.flatten(2), dim=2) - math.log(n_x * n_y),
+            condition,
+        ]
+        return logits.permute(0, 2, 3, 1), self.evidence(torch.cat(summary, dim=1))[:, 0].float()
+
+
+class MagnitudeNet(nn.Module):
+    """Magnitude from the amplitudes at each station, combined as a product of Gaussian pdfs."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(N_MAGNITUDE_INPUTS, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, 2),
+        )
+        self.common = nn.Parameter(torch.tensor(-1.5))  # log standard deviation of what stations share
+
+    def forward(
+        self,
+        first_guess: Float[Tensor, "event station"],
+        inputs: Float[Tensor, "event station input"],
+        use: Bool[Tensor, "event station"],
+    ) -> tuple[Float[Tensor, " event"], Float[Tensor, " event"]]:
+        """(Magnitude, standard deviation); first_guess is corrected station by station.
+
+        Without a station to use: the guess is 0 with a standard deviation that says so.
+        """
+        correction, log_precision = self.layers(inputs).float().unbind(dim=-1)
+        precision = log_precision.clamp(-6, 6).exp() * use
+        total = precision.sum(dim=1)
+        magnitude = (precision * (first_guess + correction)).sum(dim=1) / total.clamp_min(1e-6)
+        variance = 1 / total.clamp_min(1e-2) + (2 * self.common).exp()
+        return magnitude, variance.sqrt()
+
+
+class _Migrate(torch.autograd.Function):
+    """Sums of the rows that P and S of every station point at, for every cell of a window's volumes.
+
+    As `embedding_bag`, whose own gradient sorts all indices: adding them up station by station is ten times
+    faster on a CPU (benchmarks/bench_migration.py).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        table: Float[Tensor, "station 2 row channel"],
+        row: Int[Tensor, "pair 2 cell"],
+        station: Int[Tensor, " pair"],
+        count: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "cell channel"]:
+        """Cells of the first window, then of the second; pair p reads the table of station[p]."""
+        n_rows, n_cells = table.shape[2], row.shape[2]
+        first = (2 * station[:, None] + torch.arange(2, device=station.device)) * n_rows
+        flat = row + first.int()[..., None]
+        # windows differ in their number of stations: bags of different sizes
+        index = torch.cat([each.flatten(0, 1).T.reshape(-1) for each in flat.split(count.tolist())])
+        size = (2 * count).repeat_interleave(n_cells)
+        ctx.save_for_backward(row, station, count)
+        ctx.table_shape = table.shape
+        return functional.embedding_bag(index, table.flatten(0, 2), size.cumsum(0) - size, mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """Every row collects the gradients of the cells that point at it."""
+        row, station, count = ctx.saved_tensors
+        own = gradients[0].contiguous().view(len(count), row.shape[2], -1)
+        table = own.new_zeros(ctx.table_shape)
+        window = torch.arange(len(count)).repeat_interleave(count.cpu()).tolist()
+        for pair, (place, batch) in enumerate(zip(station.tolist(), window, strict=True)):
+            for phase in range(2):
+                table[place, phase].index_add_(0, row[pair, phase].long(), own[batch])
+        return table, None, None, None
+
+
+class MigrationNet(nn.Module):
+    """The three parts, driven by `fcn.scheme.migration.MigrationScheme`.
+
+    n_depths: cells of a volume along depth; its horizontal cells are free.
+    """
+
+    def __init__(
+        self,
+        *,
+        series_width: int,
+        dilations: Sequence[int],
+        n_features: int,
+        n_depths: int,
+        volume_width: int,
+        volume_layers: int,
+        magnitude_width: int,
+    ) -> None:
+        super().__init__()
+        self.n_depths = n_depths
+        self.series = SeriesNet(series_width, dilations, n_features)
+        self.after = nn.Parameter(0.1 * torch.randn(2, n_features))
+        self.volumes = VolumeNet(n_features, n_depths, volume_width, volume_layers)
+        self.magnitude = MagnitudeNet(magnitude_width)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def encode(
+        self, waveforms: Float[Tensor, "batch station 3 time"], mask: Bool[Tensor, "batch station"]
+    ) -> Features:
+        """Features of every station that exists; zeros elsewhere."""
+        n_batch, n_stations, _, n_samples = waveforms.shape
+        # an all-padding batch still needs one row for the batch normalisation to see
+        p, rows = self.series(waveforms[mask]) if mask.any() else self.series(waveforms[:1, 0])
+        where = mask.flatten().nonzero()[:, 0]
+        rows = torch.cat([rows, self.after[:, None].expand(len(rows), 2, 1, -1)], dim=2)
+        shape = (n_batch * n_stations, 2, n_samples + 1, rows.shape[-1])
+        table = rows.new_zeros(shape).index_copy(0, where, rows[: len(where)])
+        station_p = p.new_zeros(n_batch * n_stations, n_samples).index_copy(0, where, p[: len(where)])
+        return Features(
+            station_p.view(n_batch, n_stations, n_samples), table.view(n_batch, n_stations, *shape[1:])
+        )
+
+    def volume(
+        self,
+        features: Features,
+        pairs: Int[Tensor, "pair 2"],
+        arrival_sample: Float[Tensor, "pair anchor x y depth 2"],
+        condition: Float[Tensor, "batch anchor condition"],
+    ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
+        """Logits over the cells, and evidence logits, of each anchor's volume.
+
+        pairs:          window and row of every station that exists, windows in order.
+        arrival_sample: predicted P and S arrivals from each cell, samples after the window's first.
+        condition:      what the sums do not say (`fcn.scheme.migration`), `N_CONDITIONS` numbers.
+        """
+        n_batch, n_anchors = condition.shape[:2]
+        n_x, n_y, n_z = arrival_sample.shape[2:5]
+        count = torch.bincount(pairs[:, 0], minlength=n_batch)
+        n_rows = features.table.shape[3]
+        with torch.no_grad():
+            row = arrival_sample.flatten(1, 4).transpose(1, 2).round().clamp(0, n_rows - 1).int()
+        station = pairs[:, 0] * features.table.shape[1] + pairs[:, 1]
+        migrated: Tensor = _Migrate.apply(features.table.flatten(0, 1), row, station, count)
+        mean = migrated.view(n_batch, -1, n_z * migrated.shape[1]) / count.clamp_min(1)[:, None, None]
+        logits, evidence = self.volumes(mean.view(n_batch * n_anchors, n_x, n_y, -1), condition.flatten(0, 1))
+        return logits.view(n_batch, n_anchors, n_x, n_y, n_z), evidence.view(n_batch, n_anchors)

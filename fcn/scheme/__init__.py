@@ -1,0 +1,1 @@
+"""How a network is trained and read: losses beside the decoding, one scheme per kind of network."""

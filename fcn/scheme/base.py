@@ -1,0 +1,61 @@
+"""What the module asks of a scheme."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.recombine.batch import Batch, Targets
+
+
+@dataclass(frozen=True)
+class Located:
+    """Estimates beside the truth, one row per event a network was asked for in a batch.
+
+    hypocentre_km, source_km: estimated and true east, north, depth.
+    """
+
+    hypocentre_km: Float[Tensor, "event 3"]
+    source_km: Float[Tensor, "event 3"]
+    magnitude: Float[Tensor, " event"]
+    true_magnitude: Float[Tensor, " event"]
+
+
+@runtime_checkable
+class Scheme(Protocol):
+    """Losses of a batch of recombined windows, and estimates from windows of a stream.
+
+    terms: names of the losses, in a fixed order.
+    """
+
+    terms: tuple[str, ...]
+
+    def network_arguments(self) -> dict[str, Any]:
+        """What a network has to know of the scheme to be built."""
+        ...
+
+    def losses(self, network: nn.Module, batch: Batch, targets: Targets) -> dict[str, Tensor]:
+        """Each of the terms, unweighted, of a training batch."""
+        ...
+
+    def validate(
+        self, network: nn.Module, batch: Batch, targets: Targets
+    ) -> tuple[dict[str, Tensor], Located]:
+        """The same of a validation batch, always with the same random numbers, and what was located."""
+        ...
+
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """The hypotheses of each window; `known` are the events declared in windows before it."""
+        ...
+
+
+def require_targets(batch: Batch) -> Targets:
+    """The batch's truth; raises ValueError for windows of a stream, which carry none."""
+    if batch.targets is None:
+        raise ValueError("these windows carry no targets: training and validation need recombined ones")
+    return batch.targets
