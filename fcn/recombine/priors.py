@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 import torch
@@ -52,6 +53,14 @@ class StationPrior:
         if low < 3:
             raise ValueError(f"stations.count must be at least 3 to locate an event, got {list(self.count)}")
         _shares("stations.weights", self.weights, sorted(self.layouts))
+        # Hydra's partials look up their target's permission in every call, which takes longer than the layout
+        layouts = {
+            name: partial(layout.func, *layout.args, **layout.keywords)
+            if isinstance(layout, partial)
+            else layout
+            for name, layout in self.layouts.items()
+        }
+        object.__setattr__(self, "layouts", layouts)
         object.__setattr__(self, "count", (int(low), int(high)))
         object.__setattr__(self, "elevation_km", interval("stations.elevation_km", self.elevation_km))
         object.__setattr__(self, "scale", interval("stations.scale", self.scale))
