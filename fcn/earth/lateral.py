@@ -1,13 +1,6 @@
 """Plausible lateral variation of a velocity grid: a random medium and a sedimentary basin.
 
-A file for `velocity_model=grid3d` out of any layered model:
-
-    grid = grid_of_layers(model, (-60.0, -60.0, -2.0), (1.0, 1.0, 1.0), (121, 121, 43))
-    medium = RandomMedium(
-        velocity_fraction=0.05, vpvs_fraction=0.02, horizontal_km=10, vertical_km=3, hurst=0.3
-    )
-    basin = Basin(east_km=5, north_km=-10, radius_km=12, depth_km=3, slow_fraction=0.4)
-    with_basin(roughened(grid, rng, medium), basin).write("model.h5")
+`python -m fcn.build_grid` makes a file for `velocity_model=grid3d` of it, out of any layered model.
 """
 
 from dataclasses import dataclass, replace

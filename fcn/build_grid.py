@@ -1,0 +1,52 @@
+"""`python -m fcn.build_grid`: a layered model with plausible lateral variation, on a grid in a file."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from fcn import config as configuration
+from fcn.config import CONF_DIR, build
+from fcn.earth.grid3d import VelocityGrid, grid_of_layers
+from fcn.earth.lateral import roughened, with_basin
+from fcn.earth.velocity import LayeredModel
+from fcn.seeding import Purpose, derive_rng
+
+log = logging.getLogger(__name__)
+
+
+def make_grid(config: dict[str, Any]) -> VelocityGrid:
+    """The grid a configuration describes; ValueError where its velocity model is not a layered one."""
+    model = build(config["velocity_model"])
+    if not isinstance(model, LayeredModel):
+        raise ValueError("velocity_model must be one layered model (iasp91, jma2001, ...) to make a grid of")
+    nodes = config["grid"]
+    east_km, north_km, depth_km = map(float, nodes["minimum_km"])
+    along_east_km, along_north_km, down_km = map(float, nodes["spacing_km"])
+    layers = grid_of_layers(
+        model, (east_km, north_km, depth_km), (along_east_km, along_north_km, down_km), tuple(nodes["shape"])
+    )
+    rng = derive_rng(config["seed"], Purpose.VELOCITY)
+    grid = roughened(layers, rng, build(config["medium"]))
+    return grid if config["basin"] is None else with_basin(grid, build(config["basin"]))
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_grid")
+def main(cfg: DictConfig) -> None:
+    """Entry point. Raises FileExistsError where there is a file already."""
+    config = configuration.plain(cfg)
+    out = Path(config["out"]).expanduser()
+    if out.exists():
+        raise FileExistsError(f"{out} exists; remove it or give another out=")
+    grid = make_grid(config)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    grid.write(out)
+    for name, velocity in (("vp", grid.vp_kmps), ("vs", grid.vs_kmps)):
+        log.info("%s: %.2f to %.2f km/s on %s nodes", name, velocity.min(), velocity.max(), velocity.shape)
+    log.info("the grid is in %s: velocity_model=grid3d velocity_model.path=%s", out, out)
+
+
+if __name__ == "__main__":
+    main()

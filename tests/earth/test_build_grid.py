@@ -1,0 +1,74 @@
+"""The entry point that makes a file for `velocity_model=grid3d`."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from toy import resolved
+
+from fcn.build_grid import make_grid
+from fcn.config import build
+from fcn.earth.eikonal import GridModel
+from fcn.earth.grid3d import grid_of_layers, read_velocity_grid
+
+SMALL = ("grid.minimum_km=[-20,-20,-2]", "grid.spacing_km=[1,1,1]", "grid.shape=[41,41,23]")
+
+
+def run(*arguments, cwd, fails=False):
+    """Output of the command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fcn.build_grid", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, output[-4000:]
+    return output
+
+
+def test_the_command_makes_a_file_that_grid3d_reads(tmp_path):
+    made = run("velocity_model=jma2001", "out=made/grid.h5", *SMALL, cwd=tmp_path)
+    assert "velocity_model.path=made/grid.h5" in made
+    path = tmp_path / "made" / "grid.h5"
+    node = resolved("train", "velocity_model=grid3d", f"velocity_model.path={path}")["velocity_model"]
+    assert isinstance(build(node), GridModel)
+    grid = read_velocity_grid(path)
+    assert grid.vp_kmps.shape == (41, 41, 23)
+    assert (grid.minimum_km, grid.maximum_km) == ((-20.0, -20.0, -2.0), (20.0, 20.0, 20.0))
+    assert "remove it" in run("out=made/grid.h5", *SMALL, cwd=tmp_path, fails=True)
+
+
+def configured(*overrides):
+    return resolved("build_grid", "out=none", *SMALL, *overrides)
+
+
+def test_it_is_the_layers_with_variation_of_the_size_it_says():
+    config = configured("basin=null")
+    layers = grid_of_layers(
+        build(config["velocity_model"]), (-20.0, -20.0, -2.0), (1.0, 1.0, 1.0), (41, 41, 23)
+    )
+    log = np.log(make_grid(config).vp_kmps / layers.vp_kmps)
+    assert 0.03 < log.std() < 0.07
+    smooth = make_grid(configured("basin=null", "medium.velocity_fraction=0", "medium.vpvs_fraction=0"))
+    np.testing.assert_allclose(smooth.vs_kmps, layers.vs_kmps)
+
+
+def test_a_seed_is_all_that_is_random():
+    first, again, other = (make_grid(configured(f"seed={seed}")).vs_kmps for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.1
+
+
+def test_the_basin_is_slow():
+    within, without = (make_grid(configured(*basin)).vp_kmps[25, 10, 2] for basin in ((), ("basin=null",)))
+    assert within == pytest.approx(0.6 * without)
+
+
+def test_a_family_of_models_is_refused():
+    with pytest.raises(ValueError, match="one layered model"):
+        make_grid(configured("velocity_model=family"))
