@@ -1,22 +1,46 @@
-"""`python -m fcn.report sweep=FOLDER` or `store=FOLDER`: compare the jobs of a sweep, show a base store."""
+"""`python -m fcn.report sweep=FOLDER | store=FOLDER | examples ...`: pages about what there is to look at."""
 
+import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from fcn import config as configuration
+from fcn.assemble import build_datamodule
+from fcn.build_store import cached_store
 from fcn.config import CONF_DIR
+from fcn.report.examples_page import write_examples_report
 from fcn.report.store_page import write_store_report
 from fcn.report.sweep_page import write_sweep_report
+from fcn.seeding import Purpose
+from fcn.store.reader import BaseStore
+
+
+def _extend_train_schema(name: str, *keys: str) -> None:
+    """A schema of the training's keys and further ones, for a configuration that starts from train.yaml."""
+    train: Any = OmegaConf.get_type(ConfigStore.instance().load("train_schema.yaml").node)
+    # what is MISSING does not overwrite what train.yaml has said
+    kept: list[Any] = [(f.name, Any, dataclasses.field(default=MISSING)) for f in dataclasses.fields(train)]
+    added: list[Any] = [(key, Any, dataclasses.field(default=None)) for key in keys]
+    schema = dataclasses.make_dataclass(f"{name.capitalize()}Schema", kept + added, bases=(train,))
+    ConfigStore.instance().store(name=f"{name}_schema", node=schema)
+
+
+_extend_train_schema("examples", "count")
 
 
 def report(config: dict[str, Any]) -> list[Path]:
     """Write the reports asked for; returns their pages. Raises ValueError where none is."""
     wanted = [name for name in ("sweep", "store") if config[name] is not None]
     if not wanted:
-        raise ValueError("nothing to report: give sweep=<multirun folder> or store=<base store>")
+        raise ValueError(
+            "nothing to report: give sweep=<multirun folder> or store=<base store>, or: "
+            "python -m fcn.report examples experiment=<name>"
+        )
     if len(wanted) > 1 and config["out"] is not None:
         raise ValueError(
             f"out={config['out']} cannot hold two reports: leave it out, or report one at a time"
@@ -32,11 +56,47 @@ def report(config: dict[str, Any]) -> list[Path]:
     return pages
 
 
+def examples(config: dict[str, Any], folder: Path) -> Path:
+    """Draw the first examples a training of this configuration would see; returns the page."""
+    count = config["count"]
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
+    path = cached_store(config["store"], Path(config["cache"]).expanduser())
+    store = BaseStore.open(path)
+    made = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
+    return write_examples_report(
+        (made[0, example] for example in range(count)),
+        folder,
+        n_examples=count,
+        sampling_rate_hz=store.sampling_rate_hz,
+        source=f"seed {config['seed']}, examples 0 to {count - 1} of the first epoch; store {path.name}, "
+        f"digest {store.digest[:12]}",
+        simulated=bool((store.origin == "simulated").any()),
+    )
+
+
 # Its own folder: in conf/ `sweep` and `store` are groups, where sweep=<folder> would look for a choice.
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR / "report"), config_name="report")
-def main(cfg: DictConfig) -> None:
-    """Entry point."""
+def pages_main(cfg: DictConfig) -> None:
+    """Pages about folders."""
     report(configuration.plain(cfg))
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="examples")
+def examples_main(cfg: DictConfig) -> None:
+    """A page about a training's examples."""
+    examples(configuration.plain(cfg), configuration.run_dir())
+
+
+COMMANDS = {"examples": examples_main}
+
+
+def main() -> None:
+    """Entry point: a command's name comes first, and Hydra sees the rest."""
+    if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
+        COMMANDS[sys.argv.pop(1)]()
+    else:
+        pages_main()
 
 
 if __name__ == "__main__":
