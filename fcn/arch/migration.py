@@ -185,7 +185,7 @@ class _Migrate(torch.autograd.Function):
         row: Int[Tensor, "pair 2 cell"],
         station: Int[Tensor, " pair"],
         count: Int[Tensor, " batch"],
-    ) -> Float[Tensor, "cell channel"]:
+    ) -> Float[Tensor, "sum channel"]:
         """Cells of the first window, then of the second; pair p reads the table of station[p]."""
         n_rows, n_cells = table.shape[2], row.shape[2]
         first = (2 * station[:, None] + torch.arange(2, device=station.device)) * n_rows

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from fcn.geometry.lattice import Lattice
+from fcn.targets.volume import decode_volume, encode_volume
+
+CENTRE_KM = torch.tensor([[3.0, -7.0, 12.0], [100.0, 50.0, 1.0]])
+SPACING_KM = torch.tensor([[1.0, 1.0, 2.0], [0.5, 0.5, 1.0]])
+
+
+@pytest.fixture
+def lattice() -> Lattice:
+    return Lattice.about(CENTRE_KM, SPACING_KM, (8, 6, 5), min_depth_km=0.0)
+
+
+def test_volumes_lie_about_their_centres_and_below_the_top(lattice):
+    cells_km = lattice.cells_km()
+    assert cells_km.shape == (2, 240, 3)
+    torch.testing.assert_close(cells_km[0].mean(dim=0), CENTRE_KM[0])
+    torch.testing.assert_close(cells_km[1].mean(dim=0)[:2], CENTRE_KM[1, :2])
+    assert cells_km[1, :, 2].min() == 0.0  # moved down from -1
+
+
+def test_depth_runs_fastest_then_north(lattice):
+    cells_km = lattice.cells_km()[0]
+    torch.testing.assert_close(cells_km[1] - cells_km[0], torch.tensor([0.0, 0.0, 2.0]))
+    torch.testing.assert_close(cells_km[5] - cells_km[0], torch.tensor([0.0, 1.0, 0.0]))
+    torch.testing.assert_close(cells_km[30] - cells_km[0], torch.tensor([1.0, 0.0, 0.0]))
+
+
+def test_containing_means_lying_in_a_cell(lattice):
+    low, high = lattice.cells_km().amin(dim=1), lattice.cells_km().amax(dim=1)
+    assert lattice.contains(low - 0.49 * SPACING_KM).all()
+    assert lattice.contains(high + 0.49 * SPACING_KM).all()
+    for axis in range(3):
+        step = torch.zeros(3)
+        step[axis] = 0.51
+        assert not lattice.contains(low - step * SPACING_KM).any()
+        assert not lattice.contains(high + step * SPACING_KM).any()
+
+
+def test_decoding_inverts_encoding(lattice):
+    source_km = torch.tensor([[3.3, -6.8, 11.1], [100.6, 50.2, 2.3]])
+    pdf = encode_volume(source_km, lattice, sigma_cells=0.8)
+    torch.testing.assert_close(pdf.flatten(1).sum(dim=1), torch.ones(2))
+    found = decode_volume(pdf.log(), lattice, reach_cells=2.5)
+    assert ((found.hypocentre_km - source_km).abs() < 0.1 * SPACING_KM).all()
+    assert (found.score > 0.95).all()
