@@ -194,7 +194,7 @@ class RecombinedDataset(Dataset[Batch]):
         return self.synthesise(scene, rngs)
 
     def synthesise(self, scene: Scene, rngs: Sequence[np.random.Generator]) -> Batch:
-        """Waveforms and targets of a drawn scene, on its device.
+        """Waveforms and targets of a drawn scene, on its device, which must be that of `tables`.
 
         All is linear but the faults: events, noise and filters meet in the frequency domain, and only the
         faulty stations are filtered again after their damage.

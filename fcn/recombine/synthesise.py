@@ -77,8 +77,8 @@ def place_records(
 
     picks, targets: P and S in samples from the start of the record and of the output. Shifts are whole
     samples (at most half a sample, 25 ms at 20 Hz, from the target); the change from the P to the S
-    alignment is a cross-fade that ends at S. Zero outside the record, whose last seconds are tapered, and
-    before its P, where it fades in.
+    alignment is a cross-fade that ends where S would first come in either. Zero outside the record, whose
+    last seconds are tapered, and before its P, where it fades in.
     """
     time = torch.arange(n_out, device=records.device)
     shift = (targets - picks).round().long()
@@ -92,9 +92,9 @@ def place_records(
     on_p, on_s = (
         torch.gather(records, 2, index[:, i : i + 1].expand(-1, 3, -1)) * keep[:, i : i + 1] for i in (0, 1)
     )
-    s_out = picks[:, 1:].round() + shift[:, 1:]
-    gap = (targets[:, 1:] - targets[:, :1]) / 2
-    fade = gap.clamp(1.0, FADE_S * sampling_rate_hz)
+    # the fade ends before S comes in either: a record with too short a gap would bring it twice
+    s_out = picks[:, 1:].round() + shift.amin(dim=1, keepdim=True)
+    fade = ((s_out - targets[:, :1]) / 2).clamp(1.0, FADE_S * sampling_rate_hz)
     weight = ((time - s_out + fade) / fade).clamp(0, 1)[:, None]
     return on_p + weight * (on_s - on_p)
 

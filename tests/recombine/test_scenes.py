@@ -161,9 +161,35 @@ def test_an_example_does_not_depend_on_the_batch_it_is_in(events):
             assert torch.equal(getattr(alone, name)[0], getattr(together, name)[i])
 
 
+@pytest.mark.parametrize("choices", [(), ("data=anywhere", "stations=anywhere")])
+def test_travel_time_tables_reach_every_event_drawn(choices):
+    config = resolved("train", *choices)
+    box_km, table = config["geometry"]["half_width_km"], config["data"]["table"]
+    scene = draw_scene(
+        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(1000)],
+        build(config["stations"]),
+        build(config["data"]["events"]),
+        half_width_km=(box_km[0], box_km[1]),
+        window_s=30.0,
+        n_models=4,
+    )
+    away_km = torch.cdist(scene.station_km[..., :2], scene.source_km[..., :2])
+    assert 0.75 * table["max_distance_km"] < float(away_km.max()) < table["max_distance_km"]
+    assert float(scene.source_km[..., 2].max()) < table["max_depth_km"]
+
+
 def made(store, *overrides: str) -> RecombinedDataset:
     module = build_datamodule(small_training(store, *overrides), store)
     return module.recombined(Purpose.TRAIN, "train")
+
+
+def test_networks_of_any_scale_are_recombined(toy_store):
+    dataset = made(toy_store, "data=anywhere", "stations=anywhere", "data.events.overlap_share=1")
+    batch = dataset.__getitems__([(0, i) for i in range(8)])
+    assert batch.all_finite()
+    assert batch.waveforms.shape[1] == batch.mask.sum(dim=1).max()
+    assert batch.waveforms[~batch.mask].abs().max() == 0
+    assert batch.targets.is_event.any()
 
 
 def test_the_latest_event_seen_so_far_is_the_one_to_locate(toy_store):

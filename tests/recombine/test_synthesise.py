@@ -53,6 +53,13 @@ def test_p_and_s_land_within_half_a_sample_of_their_targets(to_p, gap):
     assert abs(onset_s - (to_p + gap)) <= 0.5 + 1e-4
 
 
+@pytest.mark.parametrize("own_gap", [60, 140])
+def test_a_record_stretched_or_squeezed_by_seconds_has_one_s(own_gap):
+    out = place(100, 100 + own_gap, 200.0, 300.0)
+    assert int((out > 1.1).nonzero()[0]) == 300
+    assert int((out > 0.5).nonzero()[0]) == 200
+
+
 def test_nothing_moves_when_nothing_has_to_and_noise_before_p_is_muted():
     source = torch.randn(1, 3, 800, generator=torch.Generator().manual_seed(0))
     picks = torch.tensor([[100.0, 160.0]])
