@@ -24,7 +24,7 @@ def batch(toy_store) -> Batch:
         "data.velocity.count=1",
         "data.workers=0",
         "velocity_model=iasp91",
-        "data.table.step_km=2",
+        "data.table.step_km=2.0",
     )
     data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
     return data.__getitems__([(0, i) for i in range(24)])
