@@ -17,6 +17,7 @@ from fcn.recombine.faults import FaultPrior, damage, draw_faults, silence
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.priors import EventPrior, Scene, StationPrior, draw_scene
 from fcn.recombine.select import RecordIndex, record_features
+from fcn.recombine.source_terms import SourceTerms, measure_source_terms
 from fcn.recombine.synthesise import (
     NEAREST_KM,
     P_GUARD_S,
@@ -128,6 +129,7 @@ class RecombinedDataset(Dataset[Batch]):
     _store: BaseStore | None = field(default=None, repr=False)
     _index: RecordIndex | None = field(default=None, repr=False)
     _noise: NoiseBank | None = field(default=None, repr=False)
+    _terms: SourceTerms | None = field(default=None, repr=False)
 
     def open(self) -> BaseStore:
         """The store, opened in this process on first use."""
@@ -140,6 +142,8 @@ class RecombinedDataset(Dataset[Batch]):
                 )
             self._index = self._build_index(store)
             self._noise = NoiseBank(store, self.split)
+            if self.recipe.corrections.source_term:
+                self._terms = measure_source_terms(store, self._index.records, self.recipe.preprocess.narrow)
             self._store = store
         return self._store
 
@@ -173,7 +177,7 @@ class RecombinedDataset(Dataset[Batch]):
         return level_db(magnitude.double(), hypocentral_km.double(), frequency_hz=middle_hz).cpu().numpy()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_store": None, "_index": None, "_noise": None}
+        return {**self.__dict__, "_store": None, "_index": None, "_noise": None, "_terms": None}
 
     def __getitem__(self, key: Key) -> Batch:
         return self.__getitems__([key])
@@ -349,6 +353,9 @@ class RecombinedDataset(Dataset[Batch]):
             exponents=(fix.spreading_exponents[0], fix.spreading_exponents[1]),
             break_km=fix.spreading_break_km,
         )
+        if self._terms is not None:
+            own = torch.from_numpy(self._terms.of_record[record]).float().to(device)
+            gain = gain * 10 ** (self._terms.deviation * scene.source_term[b, e] - own)
         if fix.polarity:
             takeoff_rad = torch.atan2(distance_km, offset_km[:, 2])  # along the straight line
             wanted = p_radiation(scene.mechanism_rad[b, e], azimuth_rad, takeoff_rad)

@@ -209,4 +209,5 @@ def test_impossible_corrections_are_refused():
             q_exponent=0.0,
             rotate=True,
             polarity=False,
+            source_term=False,
         )
