@@ -1,4 +1,4 @@
-"""`python -m fcn.report sweep=FOLDER | store=FOLDER | examples ...`: pages about what there is to look at."""
+"""`python -m fcn.report sweep=FOLDER | store=FOLDER | examples ... | recombination ...`: pages to look at."""
 
 import dataclasses
 import sys
@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from rich.progress import track
 
 from fcn import config as configuration
 from fcn.assemble import build_datamodule
 from fcn.build_store import cached_store
-from fcn.config import CONF_DIR
+from fcn.config import CONF_DIR, build
+from fcn.recombine.noise import NoiseBank
+from fcn.report.direct import DirectSimulation
+from fcn.report.event_features import StationTable, measure
 from fcn.report.examples_page import write_examples_report
+from fcn.report.recombination_page import DIRECT, RECOMBINED, Comparison, write_recombination_report
 from fcn.report.store_page import write_store_report
 from fcn.report.sweep_page import write_sweep_report
 from fcn.seeding import Purpose
@@ -31,6 +37,7 @@ def _extend_train_schema(name: str, *keys: str) -> None:
 
 
 _extend_train_schema("examples", "count")
+_extend_train_schema("recombination", "scenes")
 
 
 def report(config: dict[str, Any]) -> list[Path]:
@@ -75,6 +82,34 @@ def examples(config: dict[str, Any], folder: Path) -> Path:
     )
 
 
+def recombination(config: dict[str, Any], folder: Path) -> Path:
+    """Compare recombined events with the same ones simulated as a whole; returns the page."""
+    scenes, batch_size = config["scenes"], config["data"]["batch_size"]
+    if not isinstance(scenes, int) or scenes < 1:
+        raise ValueError(f"scenes must be a whole number of at least 1, got {scenes!r}")
+    torch.set_num_threads(config["trainer"]["threads"])
+    path = cached_store(config["store"], Path(config["cache"]).expanduser())
+    store = BaseStore.open(path)
+    made = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
+    simulation = DirectSimulation(
+        build(config["store"]["recipe"]["recipe"]),
+        NoiseBank(store, "train"),
+        lead_s=config["data"]["lead_s"],
+        seed=config["seed"],
+    )
+    tables: dict[str, list[StationTable]] = {DIRECT: [], RECOMBINED: []}
+    for first in track(range(0, scenes, batch_size), description="simulating pairs", transient=True):
+        batch = made.__getitems__([(0, i) for i in range(first, min(first + batch_size, scenes))])
+        tables[RECOMBINED].append(measure(batch, store.sampling_rate_hz))
+        tables[DIRECT].append(measure(simulation.like(batch, first), store.sampling_rate_hz))
+    return write_recombination_report(
+        Comparison.of(*(StationTable.join(tables[name]) for name in (DIRECT, RECOMBINED))),
+        folder,
+        source=f"seed {config['seed']}, {scenes} scenes; store {path.name}, digest {store.digest[:12]}",
+        seed=config["seed"],
+    )
+
+
 # Its own folder: in conf/ `sweep` and `store` are groups, where sweep=<folder> would look for a choice.
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR / "report"), config_name="report")
 def pages_main(cfg: DictConfig) -> None:
@@ -88,7 +123,13 @@ def examples_main(cfg: DictConfig) -> None:
     examples(configuration.plain(cfg), configuration.run_dir())
 
 
-COMMANDS = {"examples": examples_main}
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="recombination")
+def recombination_main(cfg: DictConfig) -> None:
+    """A page about the sampler."""
+    recombination(configuration.plain(cfg), configuration.run_dir())
+
+
+COMMANDS = {"examples": examples_main, "recombination": recombination_main}
 
 
 def main() -> None:
