@@ -353,7 +353,7 @@ class RecombinedDataset(Dataset[Batch]):
             exponents=(fix.spreading_exponents[0], fix.spreading_exponents[1]),
             break_km=fix.spreading_break_km,
         )
-        if self._terms is not None:
+        if fix.source_term and self._terms is not None:
             own = torch.from_numpy(self._terms.of_record[record]).float().to(device)
             gain = gain * 10 ** (self._terms.deviation * scene.source_term[b, e] - own)
         if fix.polarity:

@@ -195,18 +195,19 @@ def test_networks_of_any_scale_are_recombined(toy_store):
 def test_the_latest_event_seen_so_far_is_the_one_to_locate(toy_store):
     """It comes first on every axis of events; the truth of every event is kept."""
     dataset = made(toy_store, "data.events.overlap_share=1", "data.events.elapsed_s=[2,25]")
-    targets = dataset.__getitems__([(0, i) for i in range(48)]).targets
+    batch = dataset.__getitems__([(0, i) for i in range(48)])
+    targets = batch.targets
     assert torch.equal(targets.event_km[:, 0], targets.source_km)
     assert torch.equal(targets.event_magnitude[:, 0], targets.magnitude)
     assert torch.equal(targets.event_origin_time_s[:, 0], targets.origin_time_s)
-    first_s = targets.p_arrival_s.amin(dim=1)  # absent stations have times, too: of a place in the network
+    first_s = targets.p_arrival_s.masked_fill(~batch.mask[..., None], torch.inf).amin(dim=1)
     seen = (targets.p_snr > 3.0).any(dim=1) & targets.event_exists
     outside = targets.event_km[..., :2].abs().amax(dim=-1) > 40
     candidate = seen & (targets.event_origin_time_s > -15) & ~outside & (first_s > 0)
-    latest = torch.where(candidate, targets.event_origin_time_s, -torch.inf)
+    latest = torch.where(candidate, first_s, -torch.inf)
     several = candidate.sum(dim=1) > 1
     assert several.sum() > 10
-    assert float((latest.argmax(dim=1) == 0)[several].float().mean()) > 0.9  # origins order as first P do
+    assert float((latest.argmax(dim=1) == 0)[several].float().mean()) > 0.9  # a clock may be wrong
     assert not (targets.elapsed_s[targets.is_event] < 0).any()
     assert (targets.elapsed_s[targets.is_event] <= 50).all()
 
