@@ -1,8 +1,11 @@
 """Each step of the recombination by itself: what it does to a record, and that it can be turned off."""
 
+import copy
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,19 +19,24 @@ from fcn.recombine.priors import Scene, draw_scene
 from fcn.recombine.synthesise import p_radiation
 from fcn.seeding import Purpose, derive_rng
 from fcn.store.writer import StoreWriter
+from fcn.waveform.preprocess import filter_windows
 
-OFF = (
-    *("data.corrections.magnitude=false", "data.corrections.spreading_exponents=[0,0]"),
-    *("data.corrections.q=inf", "data.corrections.rotate=false"),
-)
+OFF = {
+    "magnitude": False,
+    "spreading_exponents": (0.0, 0.0),
+    "q": math.inf,
+    "rotate": False,
+    "polarity": False,
+    "source_term": False,
+}
 SOUND = tuple(
     f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "swap", "reverse", "clock")
 )
 
 
 @pytest.fixture(scope="module")
-def pulses(tmp_path_factory) -> Path:
-    """A store of records that are 1 at P on Z, 1 at S on R, and zero elsewhere; magnitude 4."""
+def pulses(tmp_path_factory) -> RecombinedDataset:
+    """Examples of records that are 1 at P on Z, 1 at S on R, and zero elsewhere; magnitude 4."""
     path, rng = tmp_path_factory.mktemp("stores") / "pulses", np.random.default_rng(0)
     with StoreWriter(path, RATE_HZ, {"train": 0.8, "dev": 0.1, "test": 0.1}, seed=0) as writer:
         for index in range(300):
@@ -42,7 +50,10 @@ def pulses(tmp_path_factory) -> Path:
             writer.add(record)
         for index in range(10):
             writer.add(toy_noise(rng, index))
-    return path
+    config = small_training(path, *SOUND, "data.events.elapsed_s=[15,25]")
+    dataset = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
+    dataset.open()
+    return dataset
 
 
 def made(store: Path, *overrides: str) -> RecombinedDataset:
@@ -67,8 +78,11 @@ def scenes(dataset: RecombinedDataset, n: int) -> Scene:
 class Placed:
     """The records of twelve windows, on their places, before any filter."""
 
-    def __init__(self, store: Path, *overrides: str) -> None:
-        dataset = made(store, "data.events.elapsed_s=[15,25]", *overrides)
+    def __init__(self, pulses: RecombinedDataset, **change: Any) -> None:
+        """`change` is made to corrections that are all off, but for the alignment on S."""
+        dataset = copy.copy(pulses)
+        corrections = replace(pulses.recipe.corrections, **{**OFF, **change})
+        dataset.recipe = replace(pulses.recipe, corrections=corrections)
         scene = scenes(dataset, 12)
         arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
         chosen = []
@@ -92,7 +106,7 @@ class Placed:
 
 
 def test_p_and_s_arrive_within_25_ms(pulses):
-    placed = Placed(pulses, *OFF)
+    placed = Placed(pulses)
     for traces, phase in ((placed.z, 0), (placed.n, 1)):
         error_s = (traces.abs().argmax(dim=1) - placed.target[:, phase]) / RATE_HZ
         assert placed.inside.sum() > 40
@@ -101,7 +115,7 @@ def test_p_and_s_arrive_within_25_ms(pulses):
 
 
 def test_without_s_alignment_records_keep_their_s_minus_p(pulses):
-    placed = Placed(pulses, *OFF, "data.corrections.align_s=false")
+    placed = Placed(pulses, align_s=False)
     own = torch.from_numpy((placed.store.s_sample - placed.store.p_sample)[placed.record])
     found = placed.n.abs().argmax(dim=1) - placed.z.abs().argmax(dim=1)
     fits = placed.inside & (placed.target[:, 0] + own < 690)
@@ -109,7 +123,7 @@ def test_without_s_alignment_records_keep_their_s_minus_p(pulses):
 
 
 def test_without_corrections_records_keep_their_amplitudes_and_directions(pulses):
-    placed = Placed(pulses, *OFF)
+    placed = Placed(pulses)
     for traces in (placed.z, placed.n):
         torch.testing.assert_close(
             traces.amax(dim=1)[placed.inside], torch.ones(int(placed.inside.sum())), atol=1e-4, rtol=0
@@ -118,7 +132,7 @@ def test_without_corrections_records_keep_their_amplitudes_and_directions(pulses
 
 
 def test_rotation_turns_radial_motion_to_the_stations_azimuth(pulses):
-    placed = Placed(pulses, *OFF[:3])
+    placed = Placed(pulses, rotate=True)
     place = (placed.n.square() + placed.e.square()).argmax(dim=1, keepdim=True)
     motion = torch.cat([placed.e.gather(1, place), placed.n.gather(1, place)], dim=1)
     away = torch.nn.functional.normalize(placed.offset_km[:, :2], dim=1)
@@ -126,8 +140,7 @@ def test_rotation_turns_radial_motion_to_the_stations_azimuth(pulses):
 
 
 def test_spreading_scales_by_the_ratio_of_distances(pulses):
-    exponents = "data.corrections.spreading_exponents"
-    plain, scaled = Placed(pulses, *OFF), Placed(pulses, *OFF, f"{exponents}=[1,1]")
+    plain, scaled = Placed(pulses), Placed(pulses, spreading_exponents=(1.0, 1.0))
     own_km = np.hypot(plain.store.distance_km, plain.store.depth_km)[plain.record]
     want = torch.from_numpy(own_km).float() / torch.linalg.vector_norm(plain.offset_km, dim=1)
     torch.testing.assert_close(scaled.z.amax(dim=1)[plain.inside], want[plain.inside], rtol=1e-3, atol=0)
@@ -135,7 +148,7 @@ def test_spreading_scales_by_the_ratio_of_distances(pulses):
 
 
 def test_magnitudes_raise_and_lower_records(pulses):
-    plain, scaled = Placed(pulses, *OFF), Placed(pulses, *OFF, "data.corrections.magnitude=true")
+    plain, scaled = Placed(pulses), Placed(pulses, magnitude=True)
     step = plain.scene.magnitude[plain.at[0], plain.at[2]] - 4.0
     louder = (scaled.z.amax(dim=1) / plain.z.amax(dim=1))[plain.inside].log10()
     step = step[plain.inside]
@@ -145,7 +158,7 @@ def test_magnitudes_raise_and_lower_records(pulses):
 
 
 def test_attenuation_takes_from_records_moved_farther(pulses):
-    plain, scaled = Placed(pulses, *OFF), Placed(pulses, *OFF, "data.corrections.q=20")
+    plain, scaled = Placed(pulses), Placed(pulses, q=20.0)
     own_km = np.hypot(plain.store.distance_km, plain.store.depth_km)[plain.record]
     farther_km = torch.linalg.vector_norm(plain.offset_km, dim=1) - torch.from_numpy(own_km).float()
     louder = (scaled.z.amax(dim=1) / plain.z.amax(dim=1)).log()
@@ -156,8 +169,8 @@ def test_attenuation_takes_from_records_moved_farther(pulses):
 
 
 def test_first_motions_agree_with_a_double_couple_where_asked(pulses):
-    def agreement(*overrides: str) -> float:
-        placed = Placed(pulses, *OFF, *overrides)
+    def agreement(polarity: bool) -> float:
+        placed = Placed(pulses, polarity=polarity)
         b, _, e = placed.at
         distance_km = torch.linalg.vector_norm(placed.offset_km[:, :2], dim=1)
         wanted = p_radiation(
@@ -169,8 +182,8 @@ def test_first_motions_agree_with_a_double_couple_where_asked(pulses):
         return float((strongest.sign() == wanted.sign())[placed.inside].float().mean())
 
     # the pulse is at P itself: first motions are zero after it, and count as up
-    assert agreement("data.corrections.polarity=true") == 1.0
-    assert 0.2 < agreement("data.corrections.polarity=false") < 0.8
+    assert agreement(True) == 1.0
+    assert 0.2 < agreement(False) < 0.8
 
 
 def test_without_noise_nothing_moves_before_p(toy_store):
@@ -178,6 +191,31 @@ def test_without_noise_nothing_moves_before_p(toy_store):
         toy_store, "data.noise_gain=0", "data.events.overlap_share=0", "data.events.elapsed_s=[-4,-0.6]"
     )
     assert quiet.__getitems__([(0, i) for i in range(8)]).waveforms.abs().max() == 0
+
+
+def test_windows_are_what_the_streams_filters_make_of_the_ground(toy_store):
+    """Coda of an earlier event included: mixing in the frequency domain wraps nothing around."""
+    dataset = made(
+        toy_store,
+        *("data.noise_gain=0", "data.events.overlap_share=1", "data.events.kinds.coda=9"),
+        "data.events.magnitude=[2,6.5]",
+    )
+    keys = [(0, i) for i in range(12)]
+    kept = []
+    events = dataset._events
+    dataset._events = lambda *scene: kept.append(events(*scene)) or kept[-1]
+    batch = dataset.__getitems__(keys)
+    (b, n, _), spectra, _ = kept[0]
+    ground = torch.zeros(*batch.mask.shape, 3, 700)
+    moved = torch.fft.irfft(spectra, dataset.recipe.n_fft)[..., :700]
+    ground.index_put_((b, n), moved, accumulate=True)
+    for band, made_band in zip(
+        filter_windows(dataset.recipe.preprocess, ground),
+        (batch.waveforms, batch.waveforms_broad),
+        strict=True,
+    ):
+        peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
+        torch.testing.assert_close(band[..., 100:] / peak, made_band / peak, atol=2e-5, rtol=0)
 
 
 def test_without_residuals_arrivals_are_the_velocity_models(toy_store):
@@ -196,7 +234,10 @@ def test_nothing_a_record_holds_after_now_is_used(toy_store, tmp_path):
         for bucket in file["data"].values():
             if bucket.shape[2] == 1200:  # not noise; P is sample 100 of every toy record
                 bucket[:, :, 100 + 5 * 20 + 2 :] *= -50.0
-    common = ("data.events.elapsed_s=[5,5]", "data.events.overlap_share=0", "data.corrections.align_s=false")
+    common = (
+        *("data.events.elapsed_s=[5,5]", "data.events.overlap_share=0", "data.corrections.align_s=false"),
+        "data.corrections.source_term=false",  # a statistic of whole records, the store's and not a window's
+    )
     first, second = (
         made(store, *common).__getitems__([(0, i) for i in range(8)]) for store in (toy_store, other)
     )
@@ -218,7 +259,7 @@ def test_records_below_the_least_signal_to_noise_ratio_are_left_out(tmp_path):
 
 def test_every_record_of_the_boxs_distances_is_drawn(toy_store):
     dataset = made(toy_store, "data.events.overlap_share=0", "data.events.magnitude=[2,6.5]")
-    scene = scenes(dataset, 2500)
+    scene = scenes(dataset, 2000)
     arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
     b, n = scene.mask.nonzero(as_tuple=True)
     offset_km = scene.station_km[b, n] - scene.source_km[b, 0]
