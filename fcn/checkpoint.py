@@ -1,5 +1,6 @@
 """Checkpoints: found by path or shipped name, read without pickle, rebuilt into a module."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,18 +55,48 @@ def find(name: str | Path) -> Path:
     )
 
 
-def load(name: str | Path) -> Restored:
-    """The checkpoint rebuilt, in evaluation mode on the CPU.
-
-    Raises FileNotFoundError for an unknown name and ValueError for a file that is not a checkpoint of fcn.
-    """
-    path = find(name)
+def _content(path: Path) -> dict[str, Any]:
+    """A checkpoint's plain content. Raises ValueError for a file that is not a checkpoint of fcn."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
     if not isinstance(content, dict) or "fcn" not in content:
         raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
+    return content
+
+
+def ship(path: Path, out: Path, *, declare: Mapping[str, Any] | None, reading: Mapping[str, Any]) -> None:
+    """Write what it takes to run a checkpoint, without what it takes to go on training it.
+
+    declare: the alarm rule instead of the training's, None to keep it. reading: values instead of those of
+    `scheme.reading`. The folders of the machine that trained it are left out.
+    Raises FileExistsError rather than overwrite, and KeyError for a reading that the scheme does not have.
+    """
+    if out.exists():
+        raise FileExistsError(f"{out} exists; remove it to write it again")
+    content = _content(find(path))
+    record = copy.deepcopy(content["fcn"])
+    config = record["config"]
+    if declare is not None:
+        config["declare"] = dict(declare)
+    known = config["scheme"].get("reading", {})
+    if set(reading) - set(known):
+        raise KeyError(f"scheme.reading has no {sorted(set(reading) - set(known))}, only {sorted(known)}")
+    known.update(reading)
+    config["cache"], config["store"]["path"] = None, None
+    record["overrides"] = [each for each in record["overrides"] if "/" not in each]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": content["state_dict"], "fcn": record}, out)
+
+
+def load(name: str | Path) -> Restored:
+    """The checkpoint rebuilt, in evaluation mode on the CPU.
+
+    Raises FileNotFoundError for an unknown name and ValueError for a file that is not a checkpoint of fcn.
+    """
+    path = find(name)
+    content = _content(path)
     record = content["fcn"]
     config = record["config"]
     module = build_module(config, record=record, trainable=False)

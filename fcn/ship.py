@@ -1,0 +1,27 @@
+"""`python -m fcn.ship ckpt=<trained> out=fcn/weights/<name>.ckpt`: what a package carries of a checkpoint."""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from fcn import config as configuration
+from fcn.checkpoint import ship
+from fcn.config import CONF_DIR
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="ship")
+def main(cfg: DictConfig) -> None:
+    """Entry point."""
+    configuration.check_choices()
+    config = configuration.plain(cfg)
+    out = Path(config["out"])
+    ship(Path(config["ckpt"]), out, declare=config["declare"], reading=config["reading"] or {})
+    log.info("%s: %.1f MB", out, out.stat().st_size / 1e6)
+
+
+if __name__ == "__main__":
+    main()
