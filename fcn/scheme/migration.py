@@ -479,7 +479,7 @@ class MigrationScheme:
         known: Sequence[Known],
         picks: Picks,
         due: Float[Tensor, "event station 2"],
-    ) -> tuple[Float[Tensor, "event 3"], tuple[Tensor, Tensor]]:
+    ) -> tuple[Float[Tensor, "followed 3"], tuple[Tensor, Tensor]]:
         """Centres and anchors of the declared events to read again: the best pick where P was due."""
         now_s = float(batch.now_s[0])
         window_s = batch.waveforms.shape[-1] / self.sampling_rate_hz
