@@ -56,6 +56,8 @@ def write_test_report(
     console.print(result_table(outcome).to_rich())
     if outcome.pairs:
         console.print(moment_table(outcome).to_rich())
+    if outcome.misses:
+        console.print(miss_table(outcome).to_rich())
     console.print(f"report: {path}", soft_wrap=True)
     return path
 
