@@ -1,0 +1,114 @@
+"""What perfect picks would give: catalogued events of a sequence located from true arrival times.
+
+    python experiments/generalized/oracle.py dataset=kumamoto
+
+For every catalogued event, the true P and S times in its QuakeML that lie before some moment are located by
+least squares over a grid in the sequence's own velocity model. The errors are those of the velocity model and
+the geometry alone: no network that reads the same streams in the same model can expect to do better. With
+perfect picks there is neither noise nor overlap; the share of events whose P stands above the noise at the
+third station (`fcn.metrics.visibility`) bounds what can be found at all.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import obspy
+import torch
+from hydra import compose, initialize_config_dir
+from jaxtyping import Float
+from torch import Tensor
+
+from fcn import config as configuration
+from fcn.assemble import travel_times
+from fcn.cache import sequence_root
+from fcn.data.sequences import Sequence
+from fcn.earth.travel_time import TravelTimeTable
+from fcn.metrics.matching import MatchTolerance
+from fcn.metrics.visibility import VISIBLE_SNR
+from fcn.report.outcome import judge
+
+PASSES = ((4.0, 2.0), (1.0, 0.5), (0.25, 0.25))  # spacing of successive grids, horizontal and depth, km
+HALF_CELLS = (14, 14, 10)
+MOMENTS_S = (2.0, 3.0, 4.0, 6.0, 10.0, 20.0)  # after the first P
+MAX_DEPTH_KM = 40.0
+
+
+def true_times(root: Path, sequence: Sequence) -> dict[str, Float[np.ndarray, "station 2"]]:
+    """P and S of every event at every station, POSIX seconds, NaN where the catalogue has none."""
+    row = {station.id: i for i, station in enumerate(sequence.network)}
+    times: dict[str, Float[np.ndarray, "station 2"]] = defaultdict(lambda: np.full((len(row), 2), np.nan))
+    for event in obspy.read_events(str(root / "catalogue.xml")):
+        name = str(event.resource_id).rsplit("/", 1)[-1]
+        for pick in event.picks:
+            station = f"{pick.waveform_id.network_code}.{pick.waveform_id.station_code}"
+            times[name][row[station], "PS".index(pick.phase_hint)] = pick.time.timestamp
+    return times
+
+
+def locate(
+    arrival_s: Float[Tensor, "station 2"],
+    station_km: Float[Tensor, "station 3"],
+    table: TravelTimeTable,
+) -> Float[Tensor, " 3"]:
+    """The cell with the smallest squared residuals about the best origin time; NaN arrivals do not count."""
+    known = torch.isfinite(arrival_s)
+    weight = known.float()
+    centre = torch.tensor([0.0, 0.0, 12.0])
+    for step_h, step_z in PASSES:
+        step = torch.tensor([step_h, step_h, step_z])
+        axes = [centre[i] + step[i] * torch.arange(-HALF_CELLS[i], HALF_CELLS[i] + 1.0) for i in range(3)]
+        cells = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, 3)
+        cells[:, 2] = cells[:, 2].clamp(0.0, MAX_DEPTH_KM)
+        travel_s = table.between(cells[None], station_km[None])[0].transpose(0, 1)
+        origin_s = torch.where(known, arrival_s, 0.0) - travel_s
+        mean_s = (origin_s * weight).sum(dim=(1, 2), keepdim=True) / weight.sum()
+        misfit = ((origin_s - mean_s) ** 2 * weight).sum(dim=(1, 2))
+        centre = cells[misfit.argmin()]
+    return centre
+
+
+def main() -> None:
+    """Print the bounds of one sequence."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("test", overrides=["ckpt=none", *sys.argv[1:]]))
+        train = configuration.plain(compose("train", overrides=["experiment=generalized"]))
+    root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
+    sequence = Sequence.load(root, configuration.build(train["preprocess"]))
+    if sequence.velocity_model is None or sequence.catalogue is None:
+        raise ValueError(f"{root} states no velocity model or no catalogue: nothing to compare with")
+    table = TravelTimeTable.stack([travel_times(sequence.velocity_model, train["data"]["table"])])
+    station_km = torch.as_tensor(sequence.station_km, dtype=torch.float32)
+    times = true_times(root, sequence)
+    errors: dict[float, list[tuple[float, float]]] = {moment: [] for moment in MOMENTS_S}
+    for event in sequence.catalogue:
+        arrivals = times[event.event_id]
+        first_s = np.nanmin(arrivals)
+        where = sequence.frame.to_local_km(np.array([event.latitude_deg]), np.array([event.longitude_deg]))
+        for moment in MOMENTS_S:
+            seen = np.where(arrivals <= first_s + moment, arrivals - first_s, np.nan)
+            if np.isfinite(seen).sum() < 4:
+                continue
+            found = locate(torch.as_tensor(seen, dtype=torch.float32), station_km, table)
+            off_km = np.hypot(float(found[0]) - where[0][0], float(found[1]) - where[1][0])
+            errors[moment].append((float(off_km), float(found[2]) - event.depth_km))
+    name = sequence.name + (" (simulated)" if sequence.simulated else "")
+    out = [f"{name}: perfect picks in {sequence.velocity_model.name}, four at least", ""]
+    out.append("| after first P | events | epicentre RMSE | median | depth RMSE |\n|---|---|---|---|---|")
+    for moment, pairs in errors.items():
+        if pairs:
+            off, deep = np.array(pairs).T
+            out.append(
+                f"| {moment:g} s | {len(pairs)} | {np.sqrt((off**2).mean()):.2f} km "
+                f"| {np.median(off):.2f} km | {np.sqrt((deep**2).mean()):.2f} km |"
+            )
+    tolerance = MatchTolerance(**{k: v for k, v in config["matching"].items() if not k.startswith("_")})
+    snr = np.array(list(judge(sequence, [], {}, [], tolerance).snr.values()))
+    visible = int((snr >= VISIBLE_SNR).sum())
+    out.append(f"\nP above noise (SNR {VISIBLE_SNR:g}) at the third station: {visible} of {len(snr)}")
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()
