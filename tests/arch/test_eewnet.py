@@ -141,7 +141,7 @@ def test_the_seed_of_the_configuration_makes_the_weights():
 
 def test_the_papers_size():
     """96 x 192 x 64 grid from twelve stations, 1024 magnitude bins; layers after FCNloca."""
-    net = network("experiment=generalized")
+    net = network("experiment=eewnet")
     out = predict(net, inputs(12, batch=1))
     assert out.location.shape == (1, 96, 192, 64)
     assert out.magnitude.shape == (1, 1024)
@@ -150,7 +150,7 @@ def test_the_papers_size():
 
 
 def test_lite_is_a_tenth_of_the_papers_size():
-    big, lite = network("experiment=generalized"), network("experiment=generalized", "arch=lite")
+    big, lite = network("experiment=eewnet"), network("experiment=lite")
     count = [sum(p.numel() for p in net.parameters()) for net in (big, lite)]
     assert count[1] < 0.1 * count[0]
 
