@@ -48,7 +48,7 @@ class VelocityGrid:
             raise ValueError(f"velocity grid {self.name}: spacing_km must be positive: {self.spacing_km}")
         for phase, velocity in (("vp", self.vp_kmps), ("vs", self.vs_kmps)):
             if not (np.isfinite(velocity).all() and velocity.min() > 0):
-                bad = int((~(velocity > 0)).sum())
+                bad = int((~(np.isfinite(velocity) & (velocity > 0))).sum())
                 raise ValueError(
                     f"velocity grid {self.name}: {bad} nodes of {phase} are not positive and finite; fill "
                     "them (air and water with rock velocities) before use"
@@ -126,11 +126,16 @@ def read_velocity_grid(path: str | Path, frame: LocalFrame | None = None) -> Vel
         raise FileNotFoundError(f"no velocity grid at {path}")
     if not h5py.is_hdf5(path):
         raise ValueError(f"{path} is not HDF5; convert NetCDF-3 with `nccopy -k nc4 {path.name} new.nc`")
-    with h5py.File(path) as file:
+    with _opened(path) as file:
         missing = [name for name in ("vp", "vs") if name not in file]
         if missing:
             raise ValueError(f"{path}: no dataset {', '.join(missing)}; found {', '.join(sorted(file))}")
         names = _axis_names(path, file["vp"])
+        if (of_vs := _axis_names(path, file["vs"])) != names:
+            raise ValueError(
+                f"{path}: axes of vp are {', '.join(names)}, those of vs {', '.join(of_vs)}; store both in "
+                "one order"
+            )
         geographic = set(names) == set(GEOGRAPHIC_AXES)
         order = [names.index(name) for name in (GEOGRAPHIC_AXES if geographic else LOCAL_AXES)]
         axes = [_in_units(path, file["vp"].dims[i][0], "angle" if geographic and n < 2 else "length")
@@ -149,12 +154,20 @@ def read_velocity_grid(path: str | Path, frame: LocalFrame | None = None) -> Vel
     return _project(grid, frame)
 
 
+def _opened(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened as HDF5: {error}; fetch or make it again") from error
+
+
 def _axis_names(path: Path, dataset: h5py.Dataset) -> list[str]:
     """Names of the dimension scales, checked."""
     if dataset.ndim != 3 or any(len(dimension) == 0 for dimension in dataset.dims):
         raise ValueError(
-            f"{path}: vp needs three dimensions with coordinate variables (HDF5 dimension scales), named "
-            f"{', '.join(LOCAL_AXES)} or {', '.join(GEOGRAPHIC_AXES)}; it has shape {dataset.shape}"
+            f"{path}: {dataset.name.strip('/')} needs three dimensions with coordinate variables (HDF5 "
+            f"dimension scales), named {', '.join(LOCAL_AXES)} or {', '.join(GEOGRAPHIC_AXES)}; it has shape "
+            f"{dataset.shape}"
         )
     names = [dimension[0].name.rsplit("/", 1)[-1].lower() for dimension in dataset.dims]
     if set(names) not in (set(LOCAL_AXES), set(GEOGRAPHIC_AXES)):

@@ -87,8 +87,10 @@ def _channel(words: list[str]) -> NiedChannel | None:
     latitude_deg, longitude_deg, height_m = (float(word) for word in words[13:16])
     if latitude_deg == 0.0 and longitude_deg == 0.0:
         raise ValueError(f"station {station} has no coordinates (0, 0)")
-    if step_v <= 0.0 or per_unit_v == 0.0 or not math.isfinite(per_unit_v):
-        raise ValueError(f"station {station} has sensitivity {per_unit_v} V and A/D step {step_v} V")
+    if not (step_v > 0.0 and per_unit_v != 0.0 and math.isfinite(per_unit_v + gain_db + step_v)):
+        raise ValueError(
+            f"station {station} has sensitivity {per_unit_v} V, gain {gain_db} dB and A/D step {step_v} V"
+        )
     counts_per_unit = per_unit_v * 10.0 ** (gain_db / 20.0) / step_v
     # "N.KMNH" is station KMNH of Hi-net; the letter before the point is NIED's own network.
     code = station.rpartition(".")[2]

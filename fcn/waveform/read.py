@@ -11,6 +11,7 @@ import obspy
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 # NIED's ASCII names directions, not SEED channels: N is an accelerometer, H samples at 80 Hz or more. The
 # digit tells the two sensors of a KiK-net site apart, 1 in the borehole and 2 at the surface.
+NIED_HEADER_BYTES = 2000  # seventeen lines, some 600 bytes
 NIED_COMPONENTS = {"UD": "HNZ", "NS": "HNN", "EW": "HNE"}
 
 
@@ -57,9 +58,21 @@ def _read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
             raise ValueError(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
         if "knet" in trace.stats:
+            _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)
-            _name_nied_channel(trace)
+            _name_nied_channel(trace, name)
     return stream
+
+
+def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:
+    """ObsPy takes the scale factor for gal per count whatever unit the header states."""
+    content = source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
+    lines = content[:NIED_HEADER_BYTES].decode("ascii", errors="replace").splitlines()
+    stated = next((line for line in lines if line.startswith("Scale Factor")), "no scale factor")
+    if "(gal)" not in stated or not (np.isfinite(trace.stats.calib) and trace.stats.calib > 0.0):
+        raise ValueError(
+            f"{name}: {' '.join(stated.split())!r} is no number of gal per count; fetch it again"
+        )
 
 
 def _check_nied_length(trace: obspy.Trace, name: str) -> None:
@@ -69,7 +82,11 @@ def _check_nied_length(trace: obspy.Trace, name: str) -> None:
         raise ValueError(f"{name} is truncated: {trace.stats.npts} of {expected} samples; fetch it again")
 
 
-def _name_nied_channel(trace: obspy.Trace) -> None:
+def _name_nied_channel(trace: obspy.Trace, name: str) -> None:
     direction, sensor = trace.stats.channel[:2], trace.stats.channel[2:]
+    if direction not in NIED_COMPONENTS:
+        raise ValueError(
+            f"{name}: {trace.stats.channel!r} is none of NIED's directions (N-S, E-W, U-D, 1 to 6)"
+        )
     trace.stats.channel = NIED_COMPONENTS[direction]
     trace.stats.location = sensor

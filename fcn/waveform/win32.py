@@ -70,7 +70,7 @@ def _scan(content: bytes, name: str) -> Blocks:
             )
         if frame_tenths == 0:
             raise ValueError(f"{name}: the frame of {obspy.UTCDateTime(time_s)} has no length")
-        while position < end:
+        while position + CHANNEL_HEADER.size <= end:
             _, _, number, packed = CHANNEL_HEADER.unpack_from(content, position)
             size, n_samples = packed >> 12, packed & 0x0FFF
             position += CHANNEL_HEADER.size

@@ -33,6 +33,7 @@ def layers(shape=(80, 80, 30)) -> VelocityGrid:
         ({"spacing_km": (1.0, 0.0, 1.0)}, "spacing_km must be positive"),
         ({"vs_kmps": np.zeros((12, 14, 10))}, "1680 nodes of vs are not positive"),
         ({"vp_kmps": np.full((12, 14, 10), np.nan)}, "1680 nodes of vp are not positive"),
+        ({"vp_kmps": np.full((12, 14, 10), np.inf)}, "1680 nodes of vp are not positive"),
         ({"vp_kmps": np.full((12, 14, 10), 3.0)}, "vp/vs falls to"),
     ],
 )
@@ -134,6 +135,27 @@ def test_files_that_are_no_velocity_grid_say_why(tmp_path):
         file["vp"] = file["vs"] = volume
     with pytest.raises(ValueError, match="vp needs three dimensions with coordinate variables"):
         read_velocity_grid(tmp_path / "bare.h5")
+
+
+def test_a_truncated_grid_is_named(tmp_path):
+    grid().write(tmp_path / "g.h5")
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "g.h5").read_bytes()[:9000])
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be opened as HDF5: .*truncated"):
+        read_velocity_grid(tmp_path / "cut.h5")
+
+
+def test_vs_must_lie_as_vp_does(tmp_path):
+    """On a cube the two could be mixed up without anything else noticing."""
+    grid((6, 6, 6)).write(tmp_path / "g.h5")
+    with h5py.File(tmp_path / "g.h5", "a") as file:
+        turned = file["vs"][()].T
+        del file["vs"]
+        file["vs"] = turned
+        file["vs"].attrs["units"] = "km/s"
+        for axis, scale in enumerate(("depth", "north", "east")):
+            file["vs"].dims[axis].attach_scale(file[scale])
+    with pytest.raises(ValueError, match="axes of vp are east, north, depth, those of vs depth, north, east"):
+        read_velocity_grid(tmp_path / "g.h5")
 
 
 def test_layers_on_a_grid_keep_their_vertical_time():

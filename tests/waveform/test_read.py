@@ -66,6 +66,24 @@ def test_a_truncated_nied_file_is_named(tmp_path):
         read_waveforms([tmp_path / "FKOH06.NS2"])
 
 
+@pytest.mark.filterwarnings("ignore:Calibration factor set to 0")
+@pytest.mark.parametrize(
+    ("stated", "written", "message"),
+    [
+        ("3920(gal)/6170801", "3920(cm)/6170801", "'Scale Factor 3920\\(cm\\)/6170801' is no number of gal"),
+        ("3920(gal)/6170801", "0(gal)/6170801", "'Scale Factor 0\\(gal\\)/6170801' is no number of gal"),
+        ("Dir.              5", "Dir.              9", "'9' is none of NIED's directions"),
+    ],
+)
+def test_a_nied_header_that_makes_no_sense_is_named(tmp_path, stated, written, message):
+    path = write_nied(tmp_path, "FKOH06", {"EW2": COUNTS}) / "FKOH06.EW2"
+    text = path.read_text()
+    assert stated in text
+    path.write_text(text.replace(stated, written))
+    with pytest.raises(ValueError, match=rf"FKOH06\.EW2: {message}"):
+        read_waveforms([path])
+
+
 def test_an_archive_of_plots_holds_no_waveforms(tmp_path):
     path = write_nied(tmp_path, "plots", {}, archive=True)
     with pytest.raises(ValueError, match="holds no waveforms"):

@@ -130,6 +130,7 @@ GOOD = win32_frame(START_S, [win32_channel(0x6033, np.arange(100) * 1000)])
         (b"\0\0\0\0" + GOOD[:8] + b"\0\0\0\0" + GOOD[12:], "has no length"),
         (b"\0\0\0\0" + GOOD[:20] + b"\xf0" + GOOD[21:], "channel 6033 at .* has sample size 15"),
         (b"\0\0\0\0" + GOOD[:20] + b"\x40" + GOOD[21:], "do not fill their frame"),
+        (win32_file([win32_frame(START_S, [b"\x01\x01\x60"])]), "do not fill their frame"),
     ],
 )
 def test_broken_files_are_named(tmp_path, channels, content, message):
@@ -183,6 +184,8 @@ def test_the_channel_table_of_hinet(tmp_path):
         (table_line(1, "N.A", "U", step="0"), "A/D step 0.0 V"),
         (table_line(1, "N.A", "U", sensitivity="0"), "sensitivity 0.0"),
         (table_line(1, "N.A", "U", sensitivity="much"), "much"),
+        (table_line(1, "N.A", "U", step="nan"), "A/D step nan V"),
+        (table_line(1, "N.A", "U", gain="inf"), "gain inf dB"),
     ],
 )
 def test_lines_that_make_no_sense_are_named(tmp_path, line, message):
