@@ -31,7 +31,7 @@ class Crust:
     stress_drop_sigma: float
 
     def __post_init__(self) -> None:
-        if self.stress_drop_mpa <= 0.0 or self.stress_drop_sigma < 0.0:
+        if not (self.stress_drop_mpa > 0.0 and self.stress_drop_sigma >= 0.0):
             raise ValueError(
                 f"stress_drop_mpa must be positive and stress_drop_sigma not negative, got "
                 f"{self.stress_drop_mpa} and {self.stress_drop_sigma}"

@@ -51,6 +51,15 @@ class FullWaveLaw:
             raise ValueError(f"share of full-wave Earths must lie in 0..1, got {self.share}")
         if min(self.n_depths, self.n_distances) < 1:
             raise ValueError(f"n_depths and n_distances must be at least 1: {self}")
+        for name in ("duration_s", "max_frequency_hz", "packet", "tail", "q"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} of full-wave records must be positive, got {getattr(self, name)}")
+        low_to_high = len(self.gain_hz) == 2 and 0.0 < self.gain_hz[0] < self.gain_hz[1]
+        if not low_to_high or len(self.gain) != 2 or not min(self.gain) > 0.0:
+            raise ValueError(
+                f"gain is a pair of positive factors and gain_hz one of frequencies, low to high, got "
+                f"{self.gain} and {self.gain_hz}"
+            )
 
     def adapted(self, crust: Crust) -> Crust:
         """The scattering and absorption that go with Green's functions."""

@@ -41,6 +41,9 @@ class NoiseLaw:
         object.__setattr__(self, "level", level)
         if len(level) != 2 or not 0.0 <= level[0] <= level[1] <= 1.0:
             raise ValueError(f"level is a range from 0 (low-noise model) to 1 (high-noise), got {level}")
+        for name in ("tilt", "roughness", "modulation", "pulse_rate_hz", "pulse_gain"):
+            if not getattr(self, name) >= 0.0:
+                raise ValueError(f"{name} of noise must not be negative, got {getattr(self, name)}")
 
 
 @cache

@@ -41,8 +41,13 @@ class PathLaw:
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         if not self.vp_kmps > self.vs_kmps > 0.0:
             raise ValueError(f"vp_kmps {self.vp_kmps} must exceed vs_kmps {self.vs_kmps}, both positive")
-        if min(self.q, self.q_p_over_s, self.density_gpcm3, self.spreading_break_km) <= 0.0:
-            raise ValueError("q, q_p_over_s, density_gpcm3 and spreading_break_km must be positive")
+        for name in ("q", "q_p_over_s", "density_gpcm3", "spreading_break_km"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if len(self.surface_kmps) != 2 or not min(self.surface_kmps) > 0.0:
+            raise ValueError(f"surface_kmps is a pair of velocities, P and S, got {self.surface_kmps}")
+        if len(self.radiation_hz) != 2 or not 0.0 <= self.radiation_hz[0] < self.radiation_hz[1]:
+            raise ValueError(f"radiation_hz is a pair of frequencies, low to high, got {self.radiation_hz}")
 
     def spreading_per_m(self, distance_km: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Geometrical spreading of a hypocentral distance."""

@@ -34,8 +34,11 @@ class ModelFamily:
     def __post_init__(self) -> None:
         if not self.models:
             raise ValueError("a model family needs at least one velocity model")
+        for name in ("velocity_fraction", "vpvs_fraction", "thickness_fraction"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is a share in 0..1, got {getattr(self, name)}")
         for name in ("top_km", "top_vs_kmps"):
-            low, high = map(float, getattr(self, name))
+            low, high = _limits(self, name)
             if not 0.0 < low <= high:
                 raise ValueError(f"{name} is a range of positive numbers, low to high, got {low} to {high}")
             object.__setattr__(self, name, (low, high))
@@ -51,6 +54,14 @@ class ModelFamily:
         )
         top_km, vs_kmps = (float(np.exp(rng.uniform(*np.log(r)))) for r in (self.top_km, self.top_vs_kmps))
         return model if vs_kmps >= model.vs_kmps[0] else weathered(model, top_km, vs_kmps)
+
+
+def _limits(law: "ModelFamily | EarthquakePrior", name: str) -> tuple[float, float]:
+    """The two ends of a range."""
+    values = tuple(map(float, getattr(law, name)))
+    if len(values) != 2:
+        raise ValueError(f"{name} is a range low to high, got {list(values)}")
+    return values
 
 
 def weathered(model: LayeredModel, thickness_km: float, vs_kmps: float) -> LayeredModel:
@@ -80,8 +91,8 @@ class EarthquakePrior:
 
     def __post_init__(self) -> None:
         for name in ("magnitude", "depth_km", "distance_km"):
-            low, high = map(float, getattr(self, name))
-            if low > high:
+            low, high = _limits(self, name)
+            if not low <= high:
                 raise ValueError(f"{name} is a range low to high, got {low} to {high}")
             object.__setattr__(self, name, (low, high))
         if self.depth_km[0] <= 0.0 or self.distance_km[0] < 0.0:
@@ -116,6 +127,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0.0 <= self.lead_s < self.duration_s:
             raise ValueError(f"lead_s must lie in 0..duration_s, got {self.lead_s} and {self.duration_s}")
+        if not self.crust_fraction >= 0.0:
+            raise ValueError(f"crust_fraction must not be negative, got {self.crust_fraction}")
+        stations, distances = self.prior.stations_per_source, self.full_wave.n_distances
+        if self.full_wave.share > 0.0 and stations > distances:
+            raise ValueError(
+                f"prior.stations_per_source {stations} exceeds full_wave.n_distances {distances}: no two "
+                "stations of an earthquake share a distance of the bank"
+            )
 
     @property
     def sampling_rate_hz(self) -> float:

@@ -56,6 +56,10 @@ class ScatteringLaw:
         for name in ("coherence_km", "packet_s", "scattering_per_km", "coda_q"):
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.band_centres_hz or not min(self.band_centres_hz) > 0.0:
+            raise ValueError(f"band_centres_hz must be positive and at least one, got {self.band_centres_hz}")
+        if not self.packet_s_per_km >= 0.0:
+            raise ValueError(f"packet_s_per_km must not be negative, got {self.packet_s_per_km}")
         if min(self.p_tail, self.variability) < 0.0:
             raise ValueError(f"p_tail {self.p_tail} and variability {self.variability} must not be negative")
         if not 0.0 <= self.leakage <= 1.0:

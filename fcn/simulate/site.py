@@ -42,6 +42,12 @@ class SiteLaw:
             if len(pair) != 2 or min(pair) < 0.0:
                 raise ValueError(f"{name} is a pair of numbers >= 0, got {pair}")
             object.__setattr__(self, name, pair)
+        if self.kappa_s[0] > self.kappa_s[1] or not 0.0 < self.resonance_hz[0] <= self.resonance_hz[1]:
+            raise ValueError(
+                f"kappa_s {self.kappa_s} and resonance_hz {self.resonance_hz} (positive) go from low to high"
+            )
+        if not self.resonance >= 0.0:
+            raise ValueError(f"resonance must not be negative, got {self.resonance}")
 
 
 def generic_amplification(frequency_hz: Float[Tensor, " frequency"]) -> Float[Tensor, " frequency"]:

@@ -80,7 +80,16 @@ def test_stations_of_an_earthquake_share_its_depth_and_no_distance(recipe, bank)
     assert len(set(nodes.take(torch.arange(3)).depth.tolist())) == 1
 
 
-@pytest.mark.parametrize(("changes", "message"), [({"share": 1.5}, "share"), ({"n_depths": 0}, "at least 1")])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"share": 1.5}, "share"),
+        ({"n_depths": 0}, "at least 1"),
+        ({"q": 0.0}, "q of full-wave records must be positive, got 0.0"),
+        ({"gain": (0.7,)}, "gain is a pair of positive factors"),
+        ({"gain_hz": (1.0, 1.0)}, r"low to high, got .* and \(1.0, 1.0\)"),
+    ],
+)
 def test_nonsense_is_refused(recipe, changes, message):
     with pytest.raises(ValueError, match=message):
         replace(recipe.full_wave, **changes)

@@ -99,12 +99,34 @@ def test_nonsense_counts_are_refused(small, changes):
         ({"magnitude": (5.0, 2.0)}, "low to high"),
         ({"depth_km": (0.0, 5.0)}, "depth_km must be positive"),
         ({"sources_per_earth": 0}, "at least 1"),
+        ({"magnitude": (5.0,)}, r"magnitude is a range low to high, got \[5.0\]"),
     ],
 )
 def test_nonsense_priors_are_refused(small, changes, message):
     with pytest.raises(ValueError, match=message):
         replace(small.prior, **changes)
     assert isinstance(small.prior, EarthquakePrior)
+
+
+def test_more_stations_than_distances_are_refused_where_there_is_a_bank(small):
+    many = replace(small.prior, stations_per_source=small.full_wave.n_distances + 1)
+    with pytest.raises(ValueError, match=r"33 exceeds full_wave\.n_distances 32"):
+        replace(small, prior=many, full_wave=replace(small.full_wave, share=0.5))
+    replace(small, prior=many, full_wave=replace(small.full_wave, share=0.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"velocity_fraction": -0.1}, "velocity_fraction .* -0.1"), ({"top_km": (0.1,)}, r"got \[0.1\]")],
+)
+def test_nonsense_families_are_refused(small, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(small.family, **changes)
+
+
+def test_crusts_do_not_stray_backwards(small):
+    with pytest.raises(ValueError, match=r"crust_fraction .* -1"):
+        replace(small, crust_fraction=-1.0)
 
 
 def test_a_record_must_reach_beyond_p(small):

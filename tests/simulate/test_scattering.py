@@ -98,6 +98,8 @@ def test_leakage_moves_energy_between_components_and_keeps_its_sum():
         ({"leakage": 1.5}, "leakage"),
         ({"coda_law": "magic"}, "'single' or 'diffusion'"),
         ({"p_tail": -1.0}, "p_tail"),
+        ({"packet_s_per_km": -1.0}, "packet_s_per_km must not be negative, got -1.0"),
+        ({"band_centres_hz": ()}, "band_centres_hz must be positive and at least one"),
     ],
 )
 def test_nonsense_is_refused(law, changes, message):

@@ -51,9 +51,18 @@ def test_resonance_raises_horizontals_alone(law):
     assert 2.5 < float(ratio[:, 1].amax()) <= 3.0
 
 
-@pytest.mark.parametrize("changes", [{"kappa_s": (0.02,)}, {"roughness": (-0.1, 0.2)}])
-def test_nonsense_is_refused(law, changes):
-    with pytest.raises(ValueError, match="pair of numbers"):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kappa_s": (0.02,)}, "pair of numbers"),
+        ({"roughness": (-0.1, 0.2)}, "pair of numbers"),
+        ({"kappa_s": (0.05, 0.01)}, r"kappa_s \(0.05, 0.01\) .* from low to high"),
+        ({"resonance_hz": (0.0, 5.0)}, r"resonance_hz \(0.0, 5.0\) \(positive\)"),
+        ({"resonance": -2.0}, "resonance must not be negative, got -2.0"),
+    ],
+)
+def test_nonsense_is_refused(law, changes, message):
+    with pytest.raises(ValueError, match=message):
         replace(law, **changes)
 
 

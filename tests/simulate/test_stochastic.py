@@ -99,7 +99,13 @@ def test_first_motion_has_the_sign_of_the_pattern(recipe, jma2001):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"vp_kmps": 3.0}, "must exceed"), ({"q": 0.0}, "must be positive")],
+    [
+        ({"vp_kmps": 3.0}, "must exceed"),
+        ({"q": 0.0}, "q must be positive, got 0.0"),
+        ({"q": math.nan}, "q must be positive, got nan"),
+        ({"surface_kmps": (1.0,)}, "surface_kmps is a pair"),
+        ({"radiation_hz": (3.0, 3.0)}, r"radiation_hz is a pair .* got \(3.0, 3.0\)"),
+    ],
 )
 def test_nonsense_is_refused(recipe, changes, message):
     with pytest.raises(ValueError, match=message):
@@ -107,5 +113,6 @@ def test_nonsense_is_refused(recipe, changes, message):
 
 
 def test_stress_drop_must_be_positive(recipe):
-    with pytest.raises(ValueError, match="stress_drop_mpa"):
-        replace(recipe.crust, stress_drop_mpa=0.0)
+    for nonsense in (0.0, math.nan):
+        with pytest.raises(ValueError, match=f"stress_drop_mpa .* {nonsense}"):
+            replace(recipe.crust, stress_drop_mpa=nonsense)
