@@ -50,6 +50,7 @@ def _radiated(
     level = FREE_SURFACE * sources.moment_nm * path.spreading_per_m(rays.hypocentral_km)
     level = level / (4.0 * math.pi * 1e3 * path.density_gpcm3 * velocity_mps**3)
     sine, cosine = rays.incidence_rad[:, phase, None].sin(), rays.incidence_rad[:, phase, None].cos()
-    # Outward P is up and away; SV, positive along increasing take-off angle, is away and down at the surface.
-    parts = (p * cosine, p * sine, torch.zeros_like(p)) if phase == 0 else (-sv * sine, sv * cosine, sh)
+    # Outward P is up and away; SV, positive along increasing take-off angle, is up and towards the source for
+    # a ray that comes up.
+    parts = (p * cosine, p * sine, torch.zeros_like(p)) if phase == 0 else (sv * sine, -sv * cosine, sh)
     return level[:, None, None] * torch.stack(parts, 1)

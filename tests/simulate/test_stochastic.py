@@ -5,7 +5,12 @@ import pytest
 import torch
 from simulated_records import LEAD_S, simulate
 
+from fcn.earth.greens import compute_greens
+from fcn.earth.velocity import LayeredModel
 from fcn.simulate.ensemble import to_store_rate
+from fcn.simulate.paths import Rays
+from fcn.simulate.source import DoubleCouple
+from fcn.simulate.stochastic import _radiated
 from fcn.waveform.preprocess import filter_windows
 
 
@@ -116,3 +121,50 @@ def test_stress_drop_must_be_positive(recipe):
     for nonsense in (0.0, math.nan):
         with pytest.raises(ValueError, match=f"stress_drop_mpa .* {nonsense}"):
             replace(recipe.crust, stress_drop_mpa=nonsense)
+
+
+def test_polarities_are_those_of_the_full_wave_field(recipe):
+    """P, SV and SH at the top of a half-space, beside the discrete-wavenumber solution: same signs."""
+    vp, vs, depth_km, distance_km, n = 6.1, 3.5, 12.0, 4.0, 60
+    layers = LayeredModel.from_velocities("half-space", "made", (0.0,), (vp,), (vs,))
+    bank = compute_greens(
+        replace(layers, qp=(1e4,), qs=(1e4,)),
+        [depth_km],
+        [distance_km],
+        duration_s=30,
+        sampling_rate_hz=40,
+        max_frequency_hz=5,
+        reference_frequency_hz=5,
+    )
+    generator = torch.Generator().manual_seed(3)
+    couples = DoubleCouple.random(n, generator)
+    azimuth_rad = 2 * math.pi * torch.rand(n, generator=generator)
+    node = torch.zeros(n, dtype=torch.long)
+    spectra = bank.radiate(node, node, 1e15 * couples.moment_tensor(), torch.rad2deg(azimuth_rad))
+    laplace = bank.laplace_per_s
+    pulse = 1 / (1 + laplace / (2 * math.pi)) ** 2 / laplace
+    displacement = bank.to_time(spectra * pulse.to(spectra.dtype))
+    time_s = torch.arange(displacement.shape[-1]) / 40
+    path_km = math.hypot(depth_km, distance_km)
+    incidence_rad = math.atan2(distance_km, depth_km)
+    pair = torch.ones(n, 2)
+    rays = Rays(
+        distance_km=torch.full((n,), distance_km),
+        depth_km=torch.full((n,), depth_km),
+        azimuth_rad=azimuth_rad,
+        time_s=pair * torch.tensor([path_km / vp, path_km / vs]),
+        takeoff_rad=pair * (math.pi - incidence_rad),
+        incidence_rad=pair * incidence_rad,
+    )
+    frequency_hz = torch.fft.rfftfreq(256, 1 / 40)
+    law = replace(recipe.crust.path, radiation_hz=(50.0, 90.0))  # the pattern at all frequencies
+    sources = recipe.crust.draw_sources(torch.full((n,), 4.0), torch.full((n,), depth_km), couples, generator)
+    for phase, arrival_s, components in ((0, path_km / vp, (0, 1)), (1, path_km / vs, (0, 1, 2))):
+        after = (time_s > arrival_s) & (time_s < arrival_s + 0.5)
+        before = (time_s > arrival_s - 0.15) & (time_s < arrival_s - 0.05)
+        moved = displacement[..., after].mean(-1) - displacement[..., before].mean(-1)
+        expected = _radiated(rays, sources, law, phase, frequency_hz)[..., 0].real
+        for component in components:
+            clear = expected[:, component].abs() > expected[:, component].abs().median()
+            same = (expected[:, component].sign() == moved[:, component].sign())[clear]
+            assert float(same.float().mean()) > 0.95, (phase, component)
