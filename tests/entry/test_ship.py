@@ -1,0 +1,79 @@
+"""What is shipped of a checkpoint: enough to run it, nothing of the machine that trained it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from toy import resolved
+
+from fcn.assemble import build_module
+from fcn.checkpoint import load, ship
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, toy_store) -> Path:
+    """A checkpoint as a training leaves it, with an optimiser's state and folders of its machine."""
+    config = resolved(
+        "train",
+        "experiment=generalized",
+        f"store.path={toy_store}",
+        "arch.series_width=8",
+        "arch.volume_width=8",
+        "arch.n_features=4",
+    )
+    record = {
+        "config": config,
+        "overrides": ["experiment=generalized", f"store.path={toy_store}", "seed=1"],
+        "git": {"commit": "0" * 40, "modified": False},
+        "fcn": "0",
+        "store_digest": "1234",
+    }
+    module = build_module(config, record=record, trainable=False)
+    path = tmp_path_factory.mktemp("trained") / "best.ckpt"
+    torch.save(
+        {"state_dict": module.state_dict(), "fcn": record, "optimizer_states": [torch.zeros(1000)]}, path
+    )
+    return path
+
+
+def test_what_is_shipped_runs_and_is_smaller(trained, tmp_path):
+    out = tmp_path / "small.ckpt"
+    ship(trained, out, declare=None, reading={"recent_s": 7.0})
+    content = torch.load(out, map_location="cpu", weights_only=True)
+    assert set(content) == {"state_dict", "fcn"}
+    assert content["fcn"]["config"]["cache"] is None
+    assert content["fcn"]["config"]["store"]["path"] is None
+    assert content["fcn"]["overrides"] == ["experiment=generalized", "seed=1"]
+    restored, before = load(out), load(trained)
+    assert restored.module.scheme.reading.recent_s == 7.0
+    for name, value in before.module.state_dict().items():
+        assert torch.equal(value, restored.module.state_dict()[name])
+
+
+def test_the_alarm_rule_can_be_replaced(trained, tmp_path):
+    ship(trained, tmp_path / "a.ckpt", declare={"_target_": "somewhere"}, reading={})
+    assert load(tmp_path / "a.ckpt").config["declare"] == {"_target_": "somewhere"}
+    assert load(trained).config["declare"] != {"_target_": "somewhere"}
+
+
+def test_nothing_is_overwritten_and_unknown_readings_are_refused(trained, tmp_path):
+    out = tmp_path / "there.ckpt"
+    out.touch()
+    with pytest.raises(FileExistsError, match="remove it"):
+        ship(trained, out, declare=None, reading={})
+    with pytest.raises(KeyError, match="least_probabillity"):
+        ship(trained, tmp_path / "b.ckpt", declare=None, reading={"least_probabillity": 0.1})
+
+
+def test_the_command(trained, tmp_path):
+    out = tmp_path / "made.ckpt"
+    result = subprocess.run(
+        [sys.executable, "-m", "fcn.ship", f"ckpt={trained}", f"out={out}", "declare=migration",
+         "reading={max_anchors: 3}"],
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert load(out).module.scheme.reading.max_anchors == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.ckpt"]
