@@ -72,7 +72,7 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["simulated"] is True
     assert metrics["n_catalogued"] == 1
-    for name in ("catalogue.csv", "catalogue.xml", "report.html", "manifest.json"):
+    for name in ("catalogue.csv", "catalogue.xml", "updates.csv", "report.html", "manifest.json"):
         assert (folder / name).is_file()
     assert "Wei et al. 2026" in output
     assert "simulated" in output
