@@ -270,7 +270,7 @@ def draw_scene(
         magnitude=torch.from_numpy(magnitude).float(),
         first_p_s=torch.from_numpy(first_p_s).float(),
         exists=torch.from_numpy(exists),
-        locatable=torch.from_numpy(exists & ~coda & ~distant),
+        locatable=torch.from_numpy(exists & ~coda & ~distant & (first_p_s >= 0)),
         model_index=torch.from_numpy((u_model * n_models).astype(np.int64)),
         residual=padded(
             [rng.standard_normal((len(n), n_events, 2)) for rng, n in zip(rngs, networks, strict=True)]

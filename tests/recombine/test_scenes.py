@@ -116,7 +116,8 @@ def test_the_events_of_a_fault_lie_on_one_plane_inside_the_box(stations, events)
 def test_small_events_outnumber_large_ones_by_the_b_value(stations, events):
     scene = draw(stations, replace(events, b_value=1.0, magnitude=[2.0, 6.0]))
     magnitude = scene.magnitude[:, 0].double().numpy()
-    assert (magnitude.min(), magnitude.max()) >= (2.0, 4.5)
+    assert magnitude.min() >= 2.0
+    assert magnitude.max() > 4.5
     # Aki (1965)
     assert np.log10(np.e) / (magnitude.mean() - 2.0) == pytest.approx(1.0, rel=0.05)
 
@@ -209,7 +210,7 @@ def test_the_latest_event_seen_so_far_is_the_one_to_locate(toy_store):
     assert several.sum() > 10
     assert float((latest.argmax(dim=1) == 0)[several].float().mean()) > 0.9  # a clock may be wrong
     assert not (targets.elapsed_s[targets.is_event] < 0).any()
-    assert (targets.elapsed_s[targets.is_event] <= 50).all()
+    assert (targets.elapsed_s[targets.is_event] <= 30).all()  # its P is in the window
 
 
 @pytest.mark.parametrize("kind", ["coda", "distant"])

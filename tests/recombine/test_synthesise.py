@@ -20,6 +20,7 @@ from fcn.recombine.synthesise import (
     source_ratio,
     spreading_gain,
 )
+from fcn.simulate.source import DoubleCouple
 
 RATE_HZ = 20.0
 
@@ -175,6 +176,17 @@ def test_levels_rise_with_moment_and_fall_with_distance():
     assert float(small.diff()) == pytest.approx(30.0, abs=0.1)  # far below the corner: the moment
     apart = level_db(torch.tensor([4.0, 4.0]), torch.tensor([10.0, 100.0]), frequency_hz=4.0)
     assert float(apart.diff()) == pytest.approx(-20.0, abs=1e-3)
+
+
+def test_p_radiation_is_that_of_the_simulation():
+    """Written apart from it: n M n of the moment tensor, for any couple and direction."""
+    generator = torch.Generator().manual_seed(0)
+    couples = DoubleCouple.random(200, generator)
+    azimuth = 2 * math.pi * torch.rand(200, generator=generator)
+    takeoff = math.pi * torch.rand(200, generator=generator)
+    mechanism = torch.stack([couples.strike_rad, couples.dip_rad, couples.rake_rad], dim=1)
+    want = couples.radiation(azimuth, takeoff)[:, 0]
+    torch.testing.assert_close(p_radiation(mechanism, azimuth, takeoff), want, atol=1e-5, rtol=1e-4)
 
 
 def test_p_radiation_of_a_vertical_strike_slip_fault():
