@@ -59,11 +59,19 @@ def build_scheme(config: Mapping[str, Any]) -> Scheme:
 
 
 def build_network(config: Mapping[str, Any], scheme: Scheme) -> torch.nn.Module:
-    """The network, with weights drawn from the configuration's seed."""
+    """The network, with weights drawn from the configuration's seed.
+
+    Raises ValueError for an arch and a scheme that do not go together.
+    """
     state = torch.get_rng_state()  # torch's initialisers know only the global generator
     torch.set_rng_state(derive_generator(config["seed"], Purpose.NETWORK).get_state())
     try:
         network: torch.nn.Module = build(config["arch"], **scheme.network_arguments())
+    except TypeError as error:
+        raise ValueError(
+            f"{config['arch']['_target_']} is not made for {type(scheme).__name__} ({error}): leave scheme= "
+            "out, arch=<name> chooses the one that goes with it"
+        ) from error
     finally:
         torch.set_rng_state(state)
     return network

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import small_training
+from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.recombine.batch import Batch
@@ -136,3 +136,16 @@ def test_a_window_without_any_station_says_nothing(module, batch):
 def test_impossible_trainings_name_the_key(toy_store, override, message):
     with pytest.raises(ValueError, match=message):
         check(small_training(toy_store, override))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["arch=migration", "scheme=image"], "not made for ImageScheme"),
+        (["arch=eewnet", "scheme=migration"], "not made for MigrationScheme"),
+        (["arch=migration", "loss=image"], "choose the loss"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        build_module(resolved("train", *overrides), trainable=False)
