@@ -78,7 +78,7 @@ def test_ranks_agree_after_training(two):
 
 
 def batches(n_examples: int, rank: int, n_ranks: int) -> RankBatches:
-    whole = EpochSampler(n_examples, rank=0, n_ranks=1, epoch=lambda: 3)
+    whole = EpochSampler(n_examples, epoch=lambda: 3)
     return RankBatches(whole, 4, rank=rank, n_ranks=n_ranks)
 
 

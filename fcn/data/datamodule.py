@@ -102,7 +102,7 @@ class FcnDataModule(lightning.LightningDataModule):
         def epoch() -> int:
             return 0 if trainer is None or purpose is Purpose.VALIDATION else trainer.current_epoch
 
-        whole = EpochSampler(n_examples, rank=0, n_ranks=1, epoch=epoch)
+        whole = EpochSampler(n_examples, epoch=epoch)
         batches = RankBatches(
             whole,
             self.batch_size,

@@ -456,20 +456,20 @@ def _add(
 
 
 class EpochSampler(Sampler[Key]):
-    """Keys (epoch, example) of one epoch; every rank takes every n-th, in the order one process would.
+    """Keys (epoch, example) of one epoch, as one process would draw them.
 
     epoch: asked at the start of each pass. Lightning's `set_epoch` is not used: after a resume it is called
         with an epoch too many (docs/decisions/002-examples-keyed-by-epoch.md).
     """
 
-    def __init__(self, n_examples: int, *, rank: int, n_ranks: int, epoch: Callable[[], int]) -> None:
+    def __init__(self, n_examples: int, *, epoch: Callable[[], int]) -> None:
         if n_examples < 1:
             raise ValueError(f"an epoch needs at least one example, got {n_examples}")
-        self.n_examples, self.rank, self.n_ranks, self.epoch = n_examples, rank, n_ranks, epoch
+        self.n_examples, self.epoch = n_examples, epoch
 
     def __iter__(self) -> Iterator[Key]:
         epoch = self.epoch()
-        return ((epoch, example) for example in range(self.rank, self.n_examples, self.n_ranks))
+        return ((epoch, example) for example in range(self.n_examples))
 
     def __len__(self) -> int:
-        return len(range(self.rank, self.n_examples, self.n_ranks))
+        return self.n_examples

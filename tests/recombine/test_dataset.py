@@ -244,22 +244,13 @@ def test_noise_has_the_level_and_colour_of_the_records(recombined):
     assert level == pytest.approx(1e-7, rel=0.03)  # toy noise is white, 1e-7 m/s
 
 
-def test_ranks_and_one_process_draw_the_same_union():
-    def keys(rank: int, n_ranks: int) -> list[tuple[int, int]]:
-        return list(EpochSampler(11, rank=rank, n_ranks=n_ranks, epoch=lambda: 0))
-
-    assert sorted(keys(0, 2) + keys(1, 2)) == keys(0, 1)
-    assert not set(keys(0, 2)) & set(keys(1, 2))
-    assert len(EpochSampler(11, rank=1, n_ranks=2, epoch=lambda: 0)) == len(keys(1, 2))
-
-
 def test_every_pass_asks_for_its_epoch():
     epochs = iter([4, 5])
-    sampler = EpochSampler(2, rank=0, n_ranks=1, epoch=lambda: next(epochs))
+    sampler = EpochSampler(2, epoch=lambda: next(epochs))
     assert list(sampler) == [(4, 0), (4, 1)]
     assert list(sampler) == [(5, 0), (5, 1)]
     with pytest.raises(ValueError, match="at least one example"):
-        EpochSampler(0, rank=0, n_ranks=1, epoch=lambda: 0)
+        EpochSampler(0, epoch=lambda: 0)
 
 
 @pytest.mark.parametrize(
