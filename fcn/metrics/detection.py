@@ -15,6 +15,11 @@ def recall(n_matched: int | Tensor, n_catalogued: int | Tensor) -> Float[Tensor,
     return torch.as_tensor(n_matched) / torch.as_tensor(n_catalogued)
 
 
+def f1(n_matched: int | Tensor, n_catalogued: int | Tensor, n_declared: int | Tensor) -> Float[Tensor, ""]:
+    """Harmonic mean of recall and of the share of true declared events; NaN without either."""
+    return 2 * torch.as_tensor(n_matched) / (torch.as_tensor(n_catalogued) + torch.as_tensor(n_declared))
+
+
 def false_alarms_per_hour(n_false: int | Tensor, span_s: float | Tensor) -> Float[Tensor, ""]:
     """Declared events that match nothing, per hour of data; NaN without data."""
     return torch.as_tensor(n_false) * SECONDS_PER_HOUR / torch.as_tensor(span_s)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Complex64, Float, Int, Shaped
+from jaxtyping import Bool, Complex64, Float, Int, Int64, Shaped
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
@@ -16,7 +16,7 @@ from fcn.recombine.batch import Batch, Targets
 from fcn.recombine.faults import FaultPrior, damage, draw_faults, silence
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.priors import EventPrior, Scene, StationPrior, draw_scene
-from fcn.recombine.select import RecordIndex, record_features
+from fcn.recombine.select import OriginIndex, RecordIndex, record_features
 from fcn.recombine.source_terms import SourceTerms, measure_source_terms
 from fcn.recombine.synthesise import (
     NEAREST_KM,
@@ -52,6 +52,7 @@ class Recipe:
     lead_s:         made before the window and thrown away: the filters' start-up.
     n_candidates, tolerances, limits: see `RecordIndex`.
     min_snr_db:     of the records used, S over noise.
+    one_origin:     all records of an event come from one origin of the store; False mixes them.
     noise_gain:     factor on the stations' noise; 0 switches it off.
     visible_snr:    P counts as visible above this peak signal over noise standard deviation.
     """
@@ -66,6 +67,7 @@ class Recipe:
     tolerances: Mapping[str, float]
     limits: Mapping[str, float]
     min_snr_db: float
+    one_origin: bool
     corrections: Corrections
     noise_gain: float
     visible_snr: float
@@ -127,7 +129,7 @@ class RecombinedDataset(Dataset[Batch]):
     tables: TravelTimeTable
     n_models: int
     _store: BaseStore | None = field(default=None, repr=False)
-    _index: RecordIndex | None = field(default=None, repr=False)
+    _index: OriginIndex | None = field(default=None, repr=False)
     _noise: NoiseBank | None = field(default=None, repr=False)
     _terms: SourceTerms | None = field(default=None, repr=False)
 
@@ -147,11 +149,19 @@ class RecombinedDataset(Dataset[Batch]):
             self._store = store
         return self._store
 
-    def _build_index(self, store: BaseStore) -> RecordIndex:
+    def _build_index(self, store: BaseStore) -> OriginIndex:
         records = store.select(split=self.split, category="earthquake")
         records = records[np.isfinite(store.p_sample[records]) & np.isfinite(store.s_sample[records])]
         # a record without noise of its own has none to measure: NaN where nothing comes before P
         records = records[~(store.snr_db[records] < self.recipe.min_snr_db)]
+        if not self.recipe.one_origin or len(records) == 0:
+            return OriginIndex([self._build_record_index(store, records)])
+        origin = store.origin[records]
+        return OriginIndex(
+            [self._build_record_index(store, records[origin == each]) for each in np.unique(origin)]
+        )
+
+    def _build_record_index(self, store: BaseStore, records: Int64[np.ndarray, " n"]) -> RecordIndex:
         s_minus_p_s = (store.s_sample[records] - store.p_sample[records]) / store.sampling_rate_hz
         return RecordIndex(
             record_features(
@@ -325,7 +335,13 @@ class RecombinedDataset(Dataset[Batch]):
         azimuth_rad = torch.atan2(offset_km[:, 0], offset_km[:, 1])
         depth_km, magnitude, times_s = scene.source_km[b, e, 2], scene.magnitude[b, e], arrival_s[b, n, e]
         record, wide = self._choose(
-            distance_km, depth_km, magnitude, times_s[:, 1] - times_s[:, 0], away_km, scene.pick[b, n, e]
+            distance_km,
+            depth_km,
+            magnitude,
+            times_s[:, 1] - times_s[:, 0],
+            away_km,
+            scene.pick[b, n, e],
+            scene.origin_pick[b, e],
         )
         picks, own_magnitude, own_km = (
             torch.from_numpy(values).float().to(device)
@@ -399,6 +415,7 @@ class RecombinedDataset(Dataset[Batch]):
         s_minus_p_s: Float[Tensor, " k"],
         hypocentral_km: Float[Tensor, " k"],
         pick: Float[Tensor, " k"],
+        origin_pick: Float[Tensor, " k"],
     ) -> tuple[Int[np.ndarray, " k"], Bool[Tensor, " k"]]:
         """Index into the store of the record that stands in for each arrival, and whether it was widened."""
         if self._index is None:
@@ -407,7 +424,10 @@ class RecombinedDataset(Dataset[Batch]):
             *(q.double().cpu().numpy() for q in (distance_km, depth_km, magnitude, s_minus_p_s))
         )
         choice = self._index.choose(
-            query, self._level_db(magnitude, hypocentral_km), pick.double().cpu().numpy()
+            query,
+            self._level_db(magnitude, hypocentral_km),
+            pick.double().cpu().numpy(),
+            origin_pick.double().cpu().numpy(),
         )
         return choice.record, torch.from_numpy(choice.widened)
 

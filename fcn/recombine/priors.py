@@ -174,6 +174,7 @@ class Scene:
     pick:      (batch, station, event) uniform draws that choose among candidate records.
     mechanism_rad: (batch, event, 3) strike, dip and rake of the event's double couple.
     source_term: (batch, event) standard-normal draws behind the events' source terms.
+    origin_pick: (batch, event) uniform draws that choose the origin of the events' records.
     """
 
     station_km: Float[Tensor, "batch station 3"]
@@ -188,6 +189,7 @@ class Scene:
     pick: Float[Tensor, "batch station event"]
     mechanism_rad: Float[Tensor, "batch event 3"]
     source_term: Float[Tensor, "batch event"]
+    origin_pick: Float[Tensor, "batch event"]
 
     def to(self, device: torch.device | str) -> "Scene":
         """The same on another device."""
@@ -207,12 +209,14 @@ def draw_scene(
     n_events, size = events.max_events, len(rngs)
     # one call per example and law, then arithmetic on the whole batch
     of_scene = np.stack([rng.random(8) for rng in rngs])
-    of_event = np.stack([rng.random((10, n_events)) for rng in rngs])
+    of_event = np.stack([rng.random((11, n_events)) for rng in rngs])
     on_fault = np.stack([rng.random((2, n_events, N_TRIES)) for rng in rngs])
     about_first = np.stack([rng.standard_normal((n_events, 3)) for rng in rngs])
     source_term = np.stack([rng.standard_normal(n_events) for rng in rngs])
     u_elapsed, u_number, u_extra, u_model, u_scale, u_fault, u_strike, u_dip = of_scene.T
-    u_east, u_north, u_depth, u_magnitude, u_time, u_kind, u_distance, *u_mechanism = of_event.swapaxes(0, 1)
+    u_east, u_north, u_depth, u_magnitude, u_time, u_kind, u_distance, u_origin, *u_mechanism = (
+        of_event.swapaxes(0, 1)
+    )
 
     scale = stations.draw_scale(u_scale)
     half_km = scale[:, None] * np.asarray(half_width_km, float)
@@ -278,6 +282,7 @@ def draw_scene(
         pick=padded([rng.random((len(n), n_events)) for rng, n in zip(rngs, networks, strict=True)]),
         mechanism_rad=_mechanisms(np.stack(u_mechanism, axis=-1)),
         source_term=torch.from_numpy(source_term).float(),
+        origin_pick=torch.from_numpy(u_origin.copy()).float(),
     )
 
 

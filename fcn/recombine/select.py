@@ -5,7 +5,7 @@ where distances to all of them take 40 us (benchmarks/bench_recombine.py), and t
 from a file, by the CPU, in any case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +123,40 @@ class RecordIndex:
             allowed &= mismatch <= self.limits[name]
         gain_db = level_db[:, None] - self.level_db[neighbour]
         return allowed & ((gain_db <= self.limits["noise_gain_db"]) | ~self.noisy[neighbour])
+
+
+class OriginIndex:
+    """Records of several origins, indexed apart: an event whose records come from one looks like one event.
+
+    indexes: one each. An origin is drawn as often as it has records.
+    """
+
+    def __init__(self, indexes: Sequence[RecordIndex]) -> None:
+        self.indexes = tuple(indexes)
+        self.edges = np.cumsum([len(each.records) for each in self.indexes], dtype=np.float64)
+        self.edges /= self.edges[-1]
+
+    @property
+    def records(self) -> Int64[np.ndarray, " n"]:
+        """Indices into the store of all that may be drawn."""
+        return np.concatenate([each.records for each in self.indexes])
+
+    def choose(
+        self,
+        query: Float[np.ndarray, "n 4"],
+        level_db: Float[np.ndarray, " n"],
+        pick: Float[np.ndarray, " n"],
+        origin_pick: Float[np.ndarray, " n"],
+    ) -> Choice:
+        """As `RecordIndex.choose`, within the origin that `origin_pick` in [0, 1) chooses for each query."""
+        origin = np.minimum(np.searchsorted(self.edges, origin_pick, side="right"), len(self.indexes) - 1)
+        record, widened = np.zeros(len(query), np.int64), np.zeros(len(query), bool)
+        for number, index in enumerate(self.indexes):
+            here = origin == number
+            if here.any():
+                choice = index.choose(query[here], level_db[here], pick[here])
+                record[here], widened[here] = choice.record, choice.widened
+        return Choice(record, widened)
 
 
 def _nth(candidates: Bool[np.ndarray, "n k"], pick: Float[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:

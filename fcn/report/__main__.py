@@ -78,7 +78,7 @@ def examples(config: dict[str, Any], folder: Path) -> Path:
         sampling_rate_hz=store.sampling_rate_hz,
         source=f"seed {config['seed']}, examples 0 to {count - 1} of the first epoch; store {path.name}, "
         f"digest {store.digest[:12]}",
-        simulated=bool((store.origin == "simulated").any()),
+        simulated=bool(store.is_simulated.any()),
     )
 
 

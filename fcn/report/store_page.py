@@ -27,7 +27,7 @@ def write_store_report(path: Path, folder: Path, n_examples: int, console: Conso
     """
     sample = draw_sample(path)
     page = Page(f"Base store {sample.name}")
-    simulated = int((sample.store.origin == "simulated").sum())
+    simulated = int(sample.store.is_simulated.sum())
     if simulated:
         share = "all" if simulated == len(sample.store) else f"{simulated} of {len(sample.store)}"
         page.flag(f"{share} records simulated", "warn")

@@ -163,6 +163,7 @@ class MigrationScheme:
     visible_snr:         P counts as a detection target above it; samples around fainter ones do not count.
     hypocentre_jitter_km: (horizontal, depth) error of the hypocentres that amplitudes are measured for in
                          training.
+    own_share:           of the fine volumes in training: about the peak of the network's own coarse one.
     """
 
     sampling_rate_hz: float
@@ -173,6 +174,7 @@ class MigrationScheme:
     volume: VolumeSpec
     model_error: ModelError
     hypocentre_jitter_km: Sequence[float]
+    own_share: float
     reading: Reading
     terms: tuple[str, ...] = field(default=("station_p", "evidence", "location", "magnitude"), init=False)
     _coarse: "tuple[Tensor, Tensor, TravelTimes, Lattice, Tensor] | None" = field(
@@ -211,8 +213,10 @@ class MigrationScheme:
         )
         event = anchors.event.clamp_min(0)
         source_km = torch.gather(targets.event_km, 1, event[..., None].expand(-1, -1, 3))
-        lattice = self._draw_lattice(batch, anchors, source_km, generator)
-        travel_s = self._wrong_times(batch, lattice, generator)
+        factor = self._draw_errors(batch, generator)
+        own_km = self._own_peaks(network, features, batch, anchors, factor)
+        lattice = self._draw_lattice(batch, anchors, source_km, own_km, generator)
+        travel_s = travel_times(batch, lattice) * factor
         logits, evidence = self._volumes(network, features, batch, anchors, lattice, travel_s)
         inside = (anchors.event >= 0) & lattice.contains(source_km)
 
@@ -266,9 +270,13 @@ class MigrationScheme:
         batch: Batch,
         anchors: Anchors,
         source_km: Float[Tensor, "batch anchor 3"],
+        own_km: Float[Tensor, "batch anchor 3"],
         generator: Generator | None,
     ) -> Lattice:
-        """Volumes of a training batch: coarse for even anchors, fine for odd ones, places and sizes drawn."""
+        """Volumes of a training batch: coarse for even anchors, fine for odd ones, places and sizes drawn.
+
+        own_km: where the network itself would put the fine volume of each anchor.
+        """
         coarse = self.volume.coarse(batch.station_km, batch.mask)
         shape = (*anchors.station.shape, 6)
         draw_ = torch.rand(shape, generator=generator, device=source_km.device)
@@ -299,6 +307,7 @@ class MigrationScheme:
         half_km = coarse.spacing_km[:, None] * cells / 2
         about_km = torch.minimum(torch.maximum(about_km, middle_km - half_km), middle_km + half_km)
         fine_centre_km = about_km + (draw_[..., 2:5] - 0.5) * 0.9 * cells * spacing_km
+        fine_centre_km = torch.where(draw_[..., 5:6] < self.own_share, own_km, fine_centre_km)
         coarse_centre_km = middle_km + (draw_[..., 2:5] - 0.5) * step_km
         coarse_centre_km = torch.cat(
             [coarse_centre_km[..., :2], torch.full_like(coarse_centre_km[..., 2:], -1e3)], dim=-1
@@ -306,20 +315,53 @@ class MigrationScheme:
         centre_km = torch.where(is_fine, fine_centre_km, coarse_centre_km)
         return Lattice.about(centre_km, spacing_km, self.volume.cells, min_depth_km=self.volume.min_depth_km)
 
-    def _wrong_times(
-        self, batch: Batch, lattice: Lattice, generator: Generator | None
-    ) -> Float[Tensor, "pair anchor cell 2"]:
-        """Travel times as wrong as a velocity model is."""
-        times_s = travel_times(batch, lattice)
+    @torch.no_grad()
+    def _own_peaks(
+        self,
+        network: MigrationNet,
+        features: Features,
+        batch: Batch,
+        anchors: Anchors,
+        factor: Float[Tensor, "pair 1 1 2"],
+    ) -> Float[Tensor, "batch anchor 3"]:
+        """Peaks of the coarse volumes that a stream would place the fine ones about; of even anchors: zeros.
+
+        Right or wrong, they are what the fine pass has to judge.
+        """
+        odd = slice(1, None, 2)
+        own_km = torch.zeros(*anchors.station.shape, 3, device=anchors.station.device)
+        chosen = Anchors(
+            anchors.station[:, odd], anchors.time_s[:, odd], anchors.event[:, odd], anchors.valid[:, odd]
+        )
+        n = chosen.station.shape[1]
+        if self.own_share == 0 or n == 0:
+            return own_km
+        one = self.volume.coarse(batch.station_km, batch.mask)
+        single = Lattice(one.first_km[:, None], one.spacing_km[:, None], one.shape)
+        travel_s = (travel_times(batch, single) * factor).expand(-1, n, -1, -1)
+        lattice = Lattice(
+            single.first_km.expand(-1, n, -1), single.spacing_km.expand(-1, n, -1), single.shape
+        )
+        training = network.training
+        network.eval()  # as a stream reads; its statistics are those of the volumes that are trained on
+        logits, _ = self._volumes(network, features, batch, chosen, lattice, travel_s)
+        network.train(training)
+        flat = Lattice(lattice.first_km.flatten(0, 1), lattice.spacing_km.flatten(0, 1), lattice.shape)
+        where = decode_volume(logits.flatten(0, 1), flat, reach_cells=self.volume.reach_cells)
+        own_km[:, odd] = where.hypocentre_km.view(len(batch), n, 3)
+        return own_km
+
+    def _draw_errors(self, batch: Batch, generator: Generator | None) -> Float[Tensor, "pair 1 1 2"]:
+        """Factors that make travel times as wrong as a velocity model is."""
         pairs = batch.mask.nonzero()
         normal = torch.randn(
-            (len(batch), batch.mask.shape[1] + 2), generator=generator, device=times_s.device
+            (len(batch), batch.mask.shape[1] + 2), generator=generator, device=batch.station_km.device
         )
         path, s = normal[pairs[:, 0], 0], normal[pairs[:, 0], 1]
         station = normal[pairs[:, 0], pairs[:, 1] + 2]
         p_factor = 1 + self.model_error.path * path + self.model_error.station * station
         factor = torch.stack([p_factor, p_factor + self.model_error.s * s], dim=-1)
-        return times_s * factor[:, None, None]
+        return factor[:, None, None]
 
     # ---------------------------------------------------------------- shared
 
@@ -392,14 +434,15 @@ class MigrationScheme:
         )
         seen_at = (targets.p_snr > self.visible_snr).transpose(1, 2)
         amplitudes = self._measure(batch, hypocentre_km, p_s, s_s)
-        use = amplitudes.use & seen_at
+        # stations that have not seen the event count as they will in a stream: their weight is learned
+        use = amplitudes.use
         # a P that came before the window leaves only a coda: its magnitude is not asked for
-        within = (p_s.masked_fill(~use, far_s).amin(dim=2) > 0) & targets.event_exists
+        within = (p_s.masked_fill(~(use & seen_at), far_s).amin(dim=2) > 0) & targets.event_exists
         magnitude, deviation = network.magnitude(
             amplitudes.first_guess.flatten(0, 1), amplitudes.inputs.flatten(0, 1), use.flatten(0, 1)
         )
         magnitude, deviation = (v.view(n_batch, n_events) for v in (magnitude, deviation))
-        seen = within & use.any(dim=2)
+        seen = within & (use & seen_at).any(dim=2)
         miss = (magnitude - targets.event_magnitude) / deviation
         loss = masked_mean(0.5 * miss.clamp(-30, 30) ** 2 + deviation.log(), seen)
         return magnitude, loss, seen

@@ -29,7 +29,7 @@ from fcn.simulate.source import DoubleCouple
 from fcn.simulate.spectrum import TimeAxis
 from fcn.simulate.stochastic import stochastic_arrivals
 from fcn.simulate.synthesis import Plan, ground_velocity
-from fcn.store.schema import StoreRecord
+from fcn.store.schema import SIMULATED, StoreRecord
 from fcn.waveform.preprocess import ToVelocity
 
 SETTLING_S = 10.0  # padding beyond the longest source, in which pulses and filters die away
@@ -40,7 +40,8 @@ NEAREST_KM = 0.3  # a bank cannot lie right above its source
 ELASTIC_Q = 1e4  # of a bank below its surface layers: that absorption is the path law's
 SURFACE_KM = 1.0
 NETWORK = "SY"  # FDSN's network code for synthetic seismograms
-ORIGIN = "simulated"
+ORIGIN = SIMULATED
+FULL_WAVE_ORIGIN = f"{SIMULATED}_full_wave"  # these look different enough to be told apart
 EARTHQUAKES, NOISE = 0, 1  # first key of the random streams
 
 
@@ -218,7 +219,7 @@ def _earthquake_record(
         path_azimuth_deg=math.degrees(float(rays.azimuth_rad[row])),
         p_arrival_sample=p_at_s * rate_hz,
         s_arrival_sample=s_at_s * rate_hz,
-        origin=ORIGIN,
+        origin=FULL_WAVE_ORIGIN if recipe.full_wave.covers(number) else ORIGIN,
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float32, Float64, Int, Int64, Shaped
+from jaxtyping import Bool, Float32, Float64, Int, Int64, Shaped
 
-from fcn.store.schema import COLUMNS, METADATA_FILE, WAVEFORM_FILE
+from fcn.store.schema import COLUMNS, METADATA_FILE, SIMULATED, WAVEFORM_FILE
 
 BYTES_PER_SAMPLE = 4
 
@@ -92,6 +92,11 @@ class BaseStore:
     def n_samples(self) -> int:
         """Length of the longest record: the last axis of `waveforms`."""
         return int(self.npts.max())
+
+    @property
+    def is_simulated(self) -> Bool[np.ndarray, " record"]:
+        """Which records no instrument recorded."""
+        return np.char.startswith(self.origin.astype(str), SIMULATED)
 
     def select(self, split: str | None = None, category: str | None = None) -> Int64[np.ndarray, " chosen"]:
         """Indices of the records of this split and category ("earthquake" or "noise"); None takes all."""

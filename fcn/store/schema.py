@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 METADATA_FILE = "metadata.csv"
+SIMULATED = "simulated"  # what the origins of simulated records begin with
 WAVEFORM_FILE = "waveforms.hdf5"
 REFUSED_FILE = "refused.csv"
 

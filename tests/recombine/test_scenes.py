@@ -167,7 +167,7 @@ def test_travel_time_tables_reach_every_event_drawn(choices):
     config = resolved("train", *choices)
     box_km, table = config["geometry"]["half_width_km"], config["data"]["table"]
     scene = draw_scene(
-        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(1000)],
+        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(3000)],
         build(config["stations"]),
         build(config["data"]["events"]),
         half_width_km=(box_km[0], box_km[1]),

@@ -267,7 +267,9 @@ def test_every_record_of_the_boxs_distances_is_drawn(toy_store):
     s_minus_p_s = arrival_s[b, n, 0, 1] - arrival_s[b, n, 0, 0]
     away_km = torch.linalg.vector_norm(offset_km, dim=1)
     source = scene.source_km[b, 0, 2], scene.magnitude[b, 0]
-    record, _ = dataset._choose(distance_km, *source, s_minus_p_s, away_km, scene.pick[b, n, 0])
+    record, _ = dataset._choose(
+        distance_km, *source, s_minus_p_s, away_km, scene.pick[b, n, 0], scene.origin_pick[b, 0]
+    )
     store = dataset.open()
     ordinary = store.select(split="train", category="earthquake")
     ordinary = ordinary[(store.distance_km[ordinary] > 5) & (store.distance_km[ordinary] < 70)]

@@ -16,7 +16,7 @@ def level_db(waveform):
 
 
 def test_levels_are_those_of_this_version(recipe):
-    assert VERSION == 3
+    assert VERSION == 4
     store = build("source.simulated", ["source=simulated_smoke"])
     quakes = [level_db(record.waveform_mps) for record in earthquake_records(store.recipe, 1, 0)[::24]]
     noise = [level_db(record.waveform_mps) for record in noise_records(store.recipe, 1, 0, 2)]
