@@ -148,7 +148,7 @@ def test_faults_change_the_waveforms_and_nothing_else(toy_store):
     good, bad = (
         # one event a window: of several, the one to locate comes first, and a gap may hide it
         dataset(toy_store, f"data.faults.gap={share}", "data.events.overlap_share=0").__getitems__(
-            [(0, i) for i in range(8)]
+            [(0, i) for i in range(40)]
         )
         for share in (0, 1)
     )
