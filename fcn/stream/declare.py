@@ -7,7 +7,9 @@ returned depends on the windows so far, and not on the order of the estimates wi
 import datetime
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -102,6 +104,49 @@ class Settlement:
         return abs(first.magnitude - second.magnitude) <= self.magnitude
 
 
+@runtime_checkable
+class Preference(Protocol):
+    """Which estimates of a declared event become updates; the last update is its final solution."""
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Whether a later estimate of the same event is to be preferred to its last update."""
+        ...
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Every estimate is: it has seen more."""
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Always true."""
+        return True
+
+
+@dataclass(frozen=True)
+class BestWindow:
+    """The estimate with the highest location score, among those in a span after the first P if they are good.
+
+    since_first_p_s:    that span. min_location_score: what is good in it.
+    EEWNet (Zhang & Zhang 2024), from their public code: above 0.67 with 10-23 s, else the highest of all.
+    """
+
+    min_location_score: float
+    since_first_p_s: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.since_first_p_s) != 2 or not self.since_first_p_s[0] <= self.since_first_p_s[1]:
+            raise ValueError(f"since_first_p_s must be [from, to], got {list(self.since_first_p_s)}")
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Whether the new one ranks higher; equals keep the first."""
+        return self._rank(new) > self._rank(last)
+
+    def _rank(self, estimate: WindowEstimate) -> tuple[bool, float]:
+        since_s = estimate.now_s - estimate.first_p_time_s
+        in_span = self.since_first_p_s[0] <= since_s <= self.since_first_p_s[1]
+        return in_span and estimate.location_score > self.min_location_score, estimate.location_score
+
+
 @dataclass(eq=False)
 class _Followed:
     """A declared event with the estimates behind its updates."""
@@ -132,9 +177,11 @@ class Declarer:
         agree: Nearness,
         same: Sameness,
         settle: Settlement,
+        prefer: Preference,
         magnitude_type: str,
     ) -> None:
         self.frame, self.evidence, self.agree, self.same, self.settle = frame, evidence, agree, same, settle
+        self.prefer = prefer
         self.magnitude_type = magnitude_type
         self.reset()
 
@@ -202,7 +249,8 @@ class Declarer:
             nearest = min(explaining, key=lambda each: self.same.separation(each.estimates[-1], estimate))
             if nearest not in updated:
                 updated.append(nearest)
-                if nearest.is_open(estimate.now_s, self.settle):
+                is_open = nearest.is_open(estimate.now_s, self.settle)
+                if is_open and self.prefer.replaces(nearest.estimates[-1], estimate):
                     updates.append(self._append(nearest, estimate))
         return updates, unexplained
 

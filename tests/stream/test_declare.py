@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from fcn.catalogue.event import WindowEstimate
 from fcn.config import CONF_DIR, build
 from fcn.geometry.projection import LocalFrame
-from fcn.stream.declare import Declarer, Evidence, Nearness, Sameness, Settlement
+from fcn.stream.declare import BestWindow, Declarer, Evidence, Latest, Nearness, Sameness, Settlement
 
 FRAME = LocalFrame(32.7, 130.8)
 T0 = 1_460_636_794.0
 STEP_S = 0.5
 
 
-def declarer(n_agree=2, n_windows=4, **settle):
+def declarer(n_agree=2, n_windows=4, prefer=Latest(), **settle):
     settlement = {"n_stable": 6, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
         "min_s": 8.0,
         "max_s": 20.0,
@@ -28,6 +28,7 @@ def declarer(n_agree=2, n_windows=4, **settle):
         agree=Nearness(3.0, 10.0),
         same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),
         settle=Settlement(**(settlement | settle)),
+        prefer=prefer,
         magnitude_type="M",
     )
 
@@ -340,3 +341,34 @@ def test_every_configuration_builds(name):
     rule = build(config.declare, frame=FRAME)
     assert isinstance(rule, Declarer)
     assert replay(rule, [(t, [estimate(t)]) for t in clock(4)])[-1]
+
+
+BEST = BestWindow(0.67, [10.0, 23.0])
+
+
+@pytest.mark.parametrize(
+    (
+        "scores",
+        "last",
+    ),  # (seconds after the first P, location score) of successive estimates; index of the final
+    [
+        ([(3, 0.7), (3.5, 0.7), (4, 0.9), (4.5, 0.8)], 2),  # the highest before 10 s
+        ([(3, 0.7), (4, 0.95), (11, 0.7), (12, 0.69)], 2),  # a good one of 10-23 s outranks any before
+        ([(3, 0.7), (4, 0.95), (11, 0.65), (12, 0.66)], 1),  # none good in 10-23 s: the highest of all
+        ([(3, 0.7), (4, 0.7), (12, 0.7), (24, 0.99)], 2),  # beyond 23 s is outside
+        ([(3, 0.7), (4, 0.7), (5, 0.7)], 1),  # equals keep the first: the alarm
+    ],
+)
+def test_the_best_window_is_the_final_solution(scores, last):
+    rule = declarer(n_agree=2, n_windows=40, prefer=BEST, n_stable=64, min_s=23.0, max_s=23.0)
+    for since_s, location in scores:
+        now_s = T0 + 2.0 + since_s
+        rule.process(now_s, [estimate(now_s, location=location, depth_km=since_s)])
+    (event,) = rule.events
+    assert event.alarm.now_s == T0 + 2.0 + scores[1][0]
+    assert event.final.event.depth_km == scores[last][0]
+
+
+def test_an_impossible_span_is_refused():
+    with pytest.raises(ValueError, match=r"since_first_p_s must be \[from, to\], got \[23.0, 10.0\]"):
+        BestWindow(0.67, [23.0, 10.0])
