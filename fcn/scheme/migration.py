@@ -25,6 +25,7 @@ from fcn.scheme.amplitudes import Amplitudes, measure
 from fcn.scheme.anchors import AnchorPrior, Anchors, Picks, draw, find_picks
 from fcn.scheme.base import Located
 from fcn.targets.detection import encode_arrivals
+from fcn.targets.location import LocationEstimate
 from fcn.targets.volume import decode_volume, encode_volume
 from fcn.types import TravelTimes
 
@@ -233,7 +234,7 @@ class MigrationScheme:
             "location": pdf_loss(volumes, place, found),
             "magnitude": magnitude_loss,
         }
-        where = decode_volume(volumes.detach(), flat, reach_cells=self.volume.reach_cells)
+        where = self._decode(volumes.detach(), flat)
         # a magnitude is asked for the event of each located anchor
         sized = torch.gather(size, 1, event).flatten()
         has_size = found & torch.gather(seen, 1, event).flatten()
@@ -347,7 +348,7 @@ class MigrationScheme:
         logits, _ = self._volumes(network, features, batch, chosen, lattice, travel_s)
         network.train(training)
         flat = Lattice(lattice.first_km.flatten(0, 1), lattice.spacing_km.flatten(0, 1), lattice.shape)
-        where = decode_volume(logits.flatten(0, 1), flat, reach_cells=self.volume.reach_cells)
+        where = self._decode(logits.flatten(0, 1), flat)
         own_km[:, odd] = where.hypocentre_km.view(len(batch), n, 3)
         return own_km
 
@@ -364,6 +365,19 @@ class MigrationScheme:
         return factor[:, None, None]
 
     # ---------------------------------------------------------------- shared
+
+    def _decode(
+        self, logits: Float[Tensor, "volume x y depth"], lattice: Lattice, *, temperature: float = 1.0
+    ) -> LocationEstimate:
+        """Hypocentres of volumes."""
+        volume = self.volume
+        return decode_volume(
+            logits,
+            lattice,
+            sigma_cells=volume.sigma_cells,
+            reach_cells=volume.reach_cells,
+            temperature=temperature,
+        )
 
     def _volumes(
         self,
@@ -594,7 +608,7 @@ class MigrationScheme:
             travel_s[batch.mask[0], None].expand(-1, n, -1, -1),
         )
         flat = Lattice(lattice.first_km[0], lattice.spacing_km[0], lattice.shape)
-        where = decode_volume(logits[0], flat, reach_cells=self.volume.reach_cells)
+        where = self._decode(logits[0], flat)
         score = evidence[0].sigmoid()
         order = score.argsort(descending=True, stable=True)
         order = order[score[order] >= self.reading.least_evidence]
@@ -649,7 +663,7 @@ class MigrationScheme:
             network, features, batch, self._as_anchors(station, time_s), lattice, travel_s
         )
         flat = Lattice(lattice.first_km[0], lattice.spacing_km[0], lattice.shape)
-        where = decode_volume(logits[0] / self.reading.temperature, flat, reach_cells=self.volume.reach_cells)
+        where = self._decode(logits[0], flat, temperature=self.reading.temperature)
         hypocentre_km = where.hypocentre_km
         travel = batch.travel_time.between(hypocentre_km[None], batch.station_km)[0].transpose(0, 1)
         rows = torch.arange(len(station), device=station.device)

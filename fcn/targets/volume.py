@@ -1,11 +1,15 @@
 """Location target of migration volumes: a Gaussian of a width in cells, read back by a local soft-arg-max."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fcn.geometry.lattice import Lattice
 from fcn.targets.location import LocationEstimate, local_centroid
+
+LEAST_CELLS = 0.25
 
 
 def encode_volume(
@@ -20,7 +24,29 @@ def encode_volume(
 
 
 def decode_volume(
-    logits: Float[Tensor, "volume x y depth"], lattice: Lattice, *, reach_cells: float
+    logits: Float[Tensor, "volume x y depth"],
+    lattice: Lattice,
+    *,
+    sigma_cells: float,
+    reach_cells: float,
+    temperature: float = 1.0,
 ) -> LocationEstimate:
-    """Centroid of the pdf within `reach_cells` of its highest cell, along every axis."""
-    return local_centroid(logits, lattice.axes_km(), reach_cells * lattice.spacing_km)
+    """Centroid of the pdf, of the logits over `temperature`, within `reach_cells` of its highest cell.
+
+    sigma_cells: width of the targets of `encode_volume`. A network that fits them perfectly gives the pdf of
+        the hypocentre convolved with a Gaussian of that width, whose variance is taken off the uncertainties;
+        none is less than `LEAST_CELLS`, which a grid cannot tell from none.
+    """
+    found = local_centroid(logits / temperature, lattice.axes_km(), reach_cells * lattice.spacing_km)
+    target_km = sigma_cells * lattice.spacing_km * temperature**0.5
+    least_km = LEAST_CELLS * lattice.spacing_km
+
+    def without_target(uncertainty_km: Tensor, axes: slice) -> Tensor:
+        variance_km2 = uncertainty_km**2 - (target_km[:, axes] ** 2).sum(dim=1)
+        return torch.maximum(variance_km2, (least_km[:, axes] ** 2).sum(dim=1)).sqrt()
+
+    return replace(
+        found,
+        horizontal_uncertainty_km=without_target(found.horizontal_uncertainty_km, slice(0, 2)),
+        depth_uncertainty_km=without_target(found.depth_uncertainty_km, slice(2, 3)),
+    )

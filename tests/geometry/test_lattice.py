@@ -43,6 +43,32 @@ def test_decoding_inverts_encoding(lattice):
     source_km = torch.tensor([[3.3, -6.8, 11.1], [100.6, 50.2, 2.3]])
     pdf = encode_volume(source_km, lattice, sigma_cells=0.8)
     torch.testing.assert_close(pdf.flatten(1).sum(dim=1), torch.ones(2))
-    found = decode_volume(pdf.log(), lattice, reach_cells=2.5)
+    found = decode_volume(pdf.log(), lattice, sigma_cells=0.8, reach_cells=2.5)
     assert ((found.hypocentre_km - source_km).abs() < 0.1 * SPACING_KM).all()
     assert (found.score > 0.95).all()
+
+
+@pytest.fixture
+def wide() -> Lattice:
+    """Cells enough that nothing is cut off."""
+    return Lattice.about(
+        torch.tensor([[0.0, 0.0, 20.0]]), torch.tensor([[1.2, 1.2, 1.6]]), (20, 20, 20), min_depth_km=0.0
+    )
+
+
+def test_uncertainties_are_those_of_the_hypocentre_without_the_targets_width(wide):
+    """A perfect network that cannot decide between two places gives the mean of their targets."""
+    middle_km, apart_km = torch.tensor([[0.3, -0.4, 19.0]]), torch.tensor([[1.5, 0.8, 3.0]])
+    places = (encode_volume(middle_km + sign * apart_km, wide, sigma_cells=0.8) for sign in (-1, 1))
+    pdf = sum(places) / 2
+    found = decode_volume(pdf.log(), wide, sigma_cells=0.8, reach_cells=2.5)
+    assert float(found.horizontal_uncertainty_km) == pytest.approx(1.7, rel=0.02)
+    assert float(found.depth_uncertainty_km) == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_pdf_as_narrow_as_the_target_leaves_the_least_uncertainty(wide):
+    logits = encode_volume(torch.tensor([[0.0, 0.0, 20.0]]), wide, sigma_cells=0.8).log()
+    for temperature in (0.5, 1.0):
+        found = decode_volume(logits, wide, sigma_cells=0.8, reach_cells=2.5, temperature=temperature)
+        assert float(found.depth_uncertainty_km) == pytest.approx(0.25 * 1.6, rel=0.05)
+        assert float(found.horizontal_uncertainty_km) == pytest.approx(0.25 * 1.2 * 2**0.5, rel=0.05)
