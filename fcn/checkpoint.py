@@ -66,11 +66,19 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def ship(path: Path, out: Path, *, declare: Mapping[str, Any] | None, reading: Mapping[str, Any]) -> None:
+def ship(
+    path: Path,
+    out: Path,
+    *,
+    declare: Mapping[str, Any] | None,
+    reading: Mapping[str, Any],
+    half_precision: bool,
+) -> None:
     """Write what it takes to run a checkpoint, without what it takes to go on training it.
 
     declare: the alarm rule instead of the training's, None to keep it. reading: values instead of those of
-    `scheme.reading`. The folders of the machine that trained it are left out.
+    `scheme.reading`. half_precision: weights (not biases and statistics) as float16, half the size; they are
+    float32 again once loaded. The folders of the machine that trained it are left out.
     Raises FileExistsError rather than overwrite, and KeyError for a reading that the scheme does not have.
     """
     if out.exists():
@@ -87,7 +95,10 @@ def ship(path: Path, out: Path, *, declare: Mapping[str, Any] | None, reading: M
     config["cache"], config["store"]["path"] = None, None
     record["overrides"] = [each for each in record["overrides"] if "/" not in each]
     out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": content["state_dict"], "fcn": record}, out)
+    weights = content["state_dict"]
+    if half_precision:
+        weights = {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
+    torch.save({"state_dict": weights, "fcn": record}, out)
 
 
 def load(name: str | Path) -> Restored:

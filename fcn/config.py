@@ -22,7 +22,7 @@ TOP_LEVEL = {
         "loss optim callbacks trainer logger declare matching validation"
     ),
     "test": "name cache ckpt dataset velocity_model declare matching windows trainer logger",
-    "ship": "ckpt out declare reading",
+    "ship": "ckpt out declare reading half_precision",
     "report": "sweep store examples out",
 }
 

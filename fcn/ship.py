@@ -19,7 +19,13 @@ def main(cfg: DictConfig) -> None:
     configuration.check_choices()
     config = configuration.plain(cfg)
     out = Path(config["out"])
-    ship(Path(config["ckpt"]), out, declare=config["declare"], reading=config["reading"] or {})
+    ship(
+        Path(config["ckpt"]),
+        out,
+        declare=config["declare"],
+        reading=config["reading"] or {},
+        half_precision=config["half_precision"],
+    )
     log.info("%s: %.1f MB", out, out.stat().st_size / 1e6)
 
 

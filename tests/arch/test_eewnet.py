@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from toy import resolved
 
 from fcn.arch.prediction import Prediction
@@ -141,7 +142,7 @@ def test_the_seed_of_the_configuration_makes_the_weights():
 
 def test_the_papers_size():
     """96 x 192 x 64 grid from twelve stations, 1024 magnitude bins; layers after FCNloca."""
-    net = network("experiment=eewnet")
+    net = network("arch=eewnet")
     out = predict(net, inputs(12, batch=1))
     assert out.location.shape == (1, 96, 192, 64)
     assert out.magnitude.shape == (1, 1024)
@@ -149,10 +150,18 @@ def test_the_papers_size():
     assert encoder.shape == (1, 1024, 2, 4)
 
 
-def test_lite_is_a_tenth_of_the_papers_size():
-    big, lite = network("experiment=eewnet"), network("experiment=lite")
-    count = [sum(p.numel() for p in net.parameters()) for net in (big, lite)]
-    assert count[1] < 0.1 * count[0]
+def test_lite_is_a_tenth_of_the_papers_size_and_of_the_trained_one():
+    """In parameters and in operations; the trained EEWNet is narrower than the paper's."""
+    counts = {}
+    for name in ("arch=eewnet", "experiment=eewnet", "experiment=lite"):
+        net = network(name)
+        with FlopCounterMode(display=False) as operations:
+            predict(net, inputs(12, batch=1))
+        counts[name] = sum(p.numel() for p in net.parameters()), operations.get_total_flops()
+    for big in ("arch=eewnet", "experiment=eewnet"):
+        assert all(
+            few <= 0.1 * many for few, many in zip(counts["experiment=lite"], counts[big], strict=True)
+        )
 
 
 def test_a_grid_the_decoder_cannot_reach_is_refused():

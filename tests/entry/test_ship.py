@@ -40,7 +40,7 @@ def trained(tmp_path_factory, toy_store) -> Path:
 
 def test_what_is_shipped_runs_and_is_smaller(trained, tmp_path):
     out = tmp_path / "small.ckpt"
-    ship(trained, out, declare=None, reading={"recent_s": 7.0})
+    ship(trained, out, declare=None, reading={"recent_s": 7.0}, half_precision=False)
     content = torch.load(out, map_location="cpu", weights_only=True)
     assert set(content) == {"state_dict", "fcn"}
     assert content["fcn"]["config"]["cache"] is None
@@ -53,18 +53,38 @@ def test_what_is_shipped_runs_and_is_smaller(trained, tmp_path):
 
 
 def test_the_alarm_rule_can_be_replaced(trained, tmp_path):
-    ship(trained, tmp_path / "a.ckpt", declare={"_target_": "somewhere"}, reading={})
+    ship(trained, tmp_path / "a.ckpt", declare={"_target_": "somewhere"}, reading={}, half_precision=False)
     assert load(tmp_path / "a.ckpt").config["declare"] == {"_target_": "somewhere"}
     assert load(trained).config["declare"] != {"_target_": "somewhere"}
+
+
+def test_half_precision_halves_the_file_and_keeps_the_weights_to_a_thousandth(trained, tmp_path):
+    whole, half = tmp_path / "whole.ckpt", tmp_path / "half.ckpt"
+    for out in (whole, half):
+        ship(trained, out, declare=None, reading={}, half_precision=out is half)
+    content = torch.load(half, map_location="cpu", weights_only=True)["state_dict"]
+    assert {v.dtype for v in content.values() if v.ndim > 1} == {torch.float16}
+    assert torch.float16 not in {v.dtype for v in content.values() if v.ndim <= 1}
+    before, after = (load(path).module.state_dict() for path in (whole, half))
+    for name, value in before.items():
+        assert after[name].dtype == value.dtype
+        torch.testing.assert_close(after[name], value, rtol=1e-3, atol=1e-7)
+    assert half.stat().st_size < whole.stat().st_size
 
 
 def test_nothing_is_overwritten_and_unknown_readings_are_refused(trained, tmp_path):
     out = tmp_path / "there.ckpt"
     out.touch()
     with pytest.raises(FileExistsError, match="remove it"):
-        ship(trained, out, declare=None, reading={})
+        ship(trained, out, declare=None, reading={}, half_precision=False)
     with pytest.raises(KeyError, match="least_probabillity"):
-        ship(trained, tmp_path / "b.ckpt", declare=None, reading={"least_probabillity": 0.1})
+        ship(
+            trained,
+            tmp_path / "b.ckpt",
+            declare=None,
+            reading={"least_probabillity": 0.1},
+            half_precision=False,
+        )
 
 
 def test_the_command(trained, tmp_path):
