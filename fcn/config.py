@@ -23,7 +23,7 @@ TOP_LEVEL = {
     ),
     "test": "name cache ckpt dataset velocity_model declare matching windows trainer logger",
     "ship": "ckpt out declare reading half_precision",
-    "report": "sweep store examples out",
+    "report": "sweep run store examples out",
 }
 
 for _entry, _keys in TOP_LEVEL.items():

@@ -35,6 +35,8 @@ def build_trainer(
     nodes = dict(config.get("callbacks") or {})
     if "checkpoint" in nodes:
         callbacks = [build(nodes.pop("checkpoint"), dirpath=str(folder / "checkpoints")), *callbacks]
+    if "pictures" in nodes:
+        callbacks = [build(nodes.pop("pictures"), folder=folder), *callbacks]
     if not options["enable_progress_bar"]:
         nodes.pop("progress", None)
     configured = [build(node) for node in nodes.values()]

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.types import TravelTimes
 
 
@@ -18,6 +19,12 @@ def _apply(instance: Any, function: str, *args: Any, **kwargs: Any) -> Any:
         if hasattr(value := getattr(instance, f.name), function)
     }
     return replace(instance, **changed)
+
+
+def _rows(instance: Any, rows: slice) -> Any:
+    """A copy with these rows of every tensor."""
+    tensors = {f.name: getattr(instance, f.name) for f in fields(instance)}
+    return replace(instance, **{k: v[rows] for k, v in tensors.items() if isinstance(v, Tensor)})
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,28 @@ class Batch:
         """Copy in page-locked memory; the travel-time tables stay where they are."""
         pinned = _apply(self, "pin_memory")
         return pinned
+
+    def window(self, index: int) -> "Batch":
+        """A batch of one of the windows, sharing memory with this one.
+
+        Raises IndexError where there is no such window, and ValueError for several windows without a
+        travel-time table each.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"no window {index} in a batch of {len(self)}")
+        if len(self) == 1:
+            return self
+        tables, rows = self.travel_time, slice(index, index + 1)
+        if not isinstance(tables, TravelTimeTable):
+            raise ValueError(
+                f"a batch of {len(self)} windows needs travel-time tables, one per window, got "
+                f"{type(tables).__name__}"
+            )
+        return replace(
+            _rows(self, rows),
+            travel_time=tables[torch.tensor([index], device=tables.model.device)],
+            targets=None if self.targets is None else _rows(self.targets, rows),
+        )
 
     def all_finite(self) -> bool:
         """No NaN or infinity in what the network is given."""

@@ -1,4 +1,4 @@
-"""`python -m fcn.report sweep=FOLDER | store=FOLDER | examples ... | recombination ...`: pages to look at."""
+"""`python -m fcn.report sweep=|run=|store=FOLDER, examples ... or recombination ...`: pages to look at."""
 
 import dataclasses
 import sys
@@ -20,6 +20,7 @@ from fcn.report.direct import DirectSimulation
 from fcn.report.event_features import StationTable, measure
 from fcn.report.examples_page import write_examples_report
 from fcn.report.recombination_page import DIRECT, RECOMBINED, Comparison, write_recombination_report
+from fcn.report.run_page import write_run_report
 from fcn.report.store_page import write_store_report
 from fcn.report.sweep_page import write_sweep_report
 from fcn.seeding import Purpose
@@ -42,15 +43,15 @@ _extend_train_schema("recombination", "scenes")
 
 def report(config: dict[str, Any]) -> list[Path]:
     """Write the reports asked for; returns their pages. Raises ValueError where none is."""
-    wanted = [name for name in ("sweep", "store") if config[name] is not None]
+    wanted = [name for name in ("sweep", "run", "store") if config[name] is not None]
     if not wanted:
         raise ValueError(
-            "nothing to report: give sweep=<multirun folder> or store=<base store>, or: "
-            "python -m fcn.report examples experiment=<name>"
+            "nothing to report: give sweep=<multirun folder>, run=<run folder> or store=<base store>, "
+            "or: python -m fcn.report examples experiment=<name>"
         )
     if len(wanted) > 1 and config["out"] is not None:
         raise ValueError(
-            f"out={config['out']} cannot hold two reports: leave it out, or report one at a time"
+            f"out={config['out']} cannot hold several reports: leave it out, or report one at a time"
         )
     pages = []
     for name in wanted:
@@ -58,6 +59,8 @@ def report(config: dict[str, Any]) -> list[Path]:
         folder = source / "report" if config["out"] is None else Path(config["out"]).expanduser()
         if name == "sweep":
             pages.append(write_sweep_report(source, folder))
+        elif name == "run":
+            pages.append(write_run_report(source, folder))
         else:
             pages.append(write_store_report(source, folder, n_examples=config["examples"]))
     return pages

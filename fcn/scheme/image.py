@@ -11,9 +11,9 @@ from fcn.arch.prediction import Prediction
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.loss.terms import detection_loss, pdf_loss
 from fcn.recombine.batch import Batch, Targets
-from fcn.scheme.base import Located
+from fcn.scheme.base import Located, View, require_event
 from fcn.targets.detection import encode_arrivals, encode_first_arrival
-from fcn.targets.location import encode_location
+from fcn.targets.location import encode_location, grid_axes_km
 from fcn.targets.magnitude import encode_magnitude
 from fcn.targets.window import WindowDecoder
 
@@ -101,6 +101,30 @@ class ImageScheme:
             "location": pdf_loss(prediction.location, target_km, targets.is_event),
             "magnitude": pdf_loss(prediction.magnitude, target_magnitude, targets.is_event),
         }
+
+    @torch.no_grad()
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """One window; its origin time is the network's first P less the shortest predicted travel time.
+
+        Raises ValueError where it has no event to locate.
+        """
+        require_event(targets, index)
+        window, there = batch.window(index), batch.mask[index]
+        prediction = self.predict(network, window)
+        place_km = self.decoder.location(prediction.location).hypocentre_km
+        first_p_s, _ = self.decoder.first_p(prediction.first_p)
+        travel_s = window.travel_time.between(place_km[:, None], window.station_km)[0, there, 0]
+        east_km, north_km, depth_km = grid_axes_km(self.decoder.grid, place_km)
+        return View(
+            station_p=prediction.station_p[0, there].float().sigmoid(),
+            volume=torch.softmax(prediction.location[0].float().flatten(), dim=0).view(
+                prediction.location.shape[1:]
+            ),
+            axes_km=(east_km, north_km, depth_km),
+            hypocentre_km=place_km[0],
+            source_km=targets.source_km[index],
+            arrival_s=first_p_s - travel_s[:, 0].amin() + travel_s,
+        )
 
     @torch.no_grad()
     def estimates(

@@ -23,7 +23,7 @@ from fcn.loss.terms import detection_loss, masked_mean, pdf_loss
 from fcn.recombine.batch import Batch, Targets
 from fcn.scheme.amplitudes import Amplitudes, measure
 from fcn.scheme.anchors import AnchorPrior, Anchors, Picks, draw, find_picks
-from fcn.scheme.base import Located
+from fcn.scheme.base import Located, View, require_event
 from fcn.targets.detection import encode_arrivals
 from fcn.targets.location import LocationEstimate
 from fcn.targets.volume import decode_volume, encode_volume
@@ -460,6 +460,54 @@ class MigrationScheme:
         miss = (magnitude - targets.event_magnitude) / deviation
         loss = masked_mean(0.5 * miss.clamp(-30, 30) ** 2 + deviation.log(), seen)
         return magnitude, loss, seen
+
+    # ---------------------------------------------------------------- looking at a window
+
+    @torch.no_grad()
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """The coarse volume of one window, anchored by the first visible P of the event to locate.
+
+        Raises ValueError where there is none.
+        """
+        assert isinstance(network, MigrationNet)
+        require_event(targets, index)
+        window, there = batch.window(index), batch.mask[index]
+        station, time_s = self._first_visible_p(window, targets, index)
+        features = network.encode(window.waveforms, window.mask)
+        one = self.volume.coarse(window.station_km, window.mask)
+        lattice = Lattice(one.first_km[:, None], one.spacing_km[:, None], one.shape)
+        logits, _ = self._volumes(
+            network,
+            features,
+            window,
+            self._as_anchors(station[None], time_s[None]),
+            lattice,
+            travel_times(window, lattice),
+        )
+        place_km = self._decode(logits[0], one).hypocentre_km
+        travel_s = window.travel_time.between(place_km[None], window.station_km)[0, :, 0]
+        east_km, north_km, depth_km = (axis_km[0] for axis_km in one.axes_km())
+        return View(
+            station_p=features.station_p[0, there].float().sigmoid(),
+            volume=torch.softmax(logits[0, 0].float().flatten(), dim=0).view(one.shape),
+            axes_km=(east_km, north_km, depth_km),
+            hypocentre_km=place_km[0],
+            source_km=targets.source_km[index],
+            arrival_s=(time_s - travel_s[station, 0] + travel_s)[there],
+        )
+
+    def _first_visible_p(self, window: Batch, targets: Targets, index: int) -> tuple[Tensor, Tensor]:
+        """Station and time of the earliest P of the event to locate that stands above noise in the window."""
+        p_s = targets.p_arrival_s[index, :, 0]
+        inside = (p_s > 0) & (p_s < window.waveforms.shape[-1] / self.sampling_rate_hz)
+        visible = inside & (targets.p_snr[index, :, 0] > self.visible_snr) & window.mask[0]
+        if not visible.any():
+            raise ValueError(
+                f"no P of the event to locate stands more than scheme.visible_snr={self.visible_snr:g} above "
+                f"noise in window {index}: nothing anchors a volume"
+            )
+        station = p_s.masked_fill(~visible, torch.inf).argmin()
+        return station, p_s[station]
 
     # ---------------------------------------------------------------- reading a stream
 

@@ -121,13 +121,15 @@ def test_what_is_no_sweep_is_refused(tmp_path):
 
 
 def config(**changed):
-    return {"sweep": None, "store": None, "examples": 4, "out": None} | changed
+    return {"sweep": None, "run": None, "store": None, "examples": 4, "out": None} | changed
 
 
 def test_report_asks_for_something_to_report(tmp_path):
-    with pytest.raises(ValueError, match="give sweep=<multirun folder> or store=<base store>"):
+    with pytest.raises(
+        ValueError, match="give sweep=<multirun folder>, run=<run folder> or store=<base store>"
+    ):
         report(config())
-    with pytest.raises(ValueError, match="cannot hold two reports"):
+    with pytest.raises(ValueError, match="cannot hold several reports"):
         report(config(sweep="a", store="b", out=str(tmp_path)))
 
 
