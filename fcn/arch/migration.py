@@ -174,8 +174,8 @@ class MagnitudeNet(nn.Module):
 class _Migrate(torch.autograd.Function):
     """Sums of the rows that P and S of every station point at, for every cell of a window's volumes.
 
-    As `embedding_bag`, whose own gradient sorts all indices: adding them up station by station is ten times
-    faster on a CPU (benchmarks/bench_migration.py).
+    As `embedding_bag`, whose own gradient sorts all indices: adding them up station by station is three times
+    as fast, forward and backward together, on one core of a CPU (benchmarks/bench_migration.py).
     """
 
     @staticmethod
