@@ -135,13 +135,21 @@ def test_nothing_after_now_is_in_a_window(toy_store):
 
 
 def test_clock_errors_move_what_is_recorded_and_the_targets_alike(toy_store):
+    """Without noise, toy records are silent before P."""
+    alone = ("data.noise_gain=0", "data.events.overlap_share=0", "data.events.elapsed_s=[15,15]")
     good, bad = (
-        dataset(toy_store, f"data.faults.clock={share}").__getitems__([(0, i) for i in range(8)])
+        dataset(toy_store, f"data.faults.clock={share}", *alone).__getitems__([(0, i) for i in range(8)])
         for share in (0, 1)
     )
-    moved_s = (bad.targets.p_arrival_s - good.targets.p_arrival_s)[..., 0][good.mask]
-    assert float(moved_s.std()) == pytest.approx(0.3, rel=0.3)
+    moved_s = (bad.targets.p_arrival_s - good.targets.p_arrival_s)[..., 0]
+    assert float(moved_s[good.mask].std()) == pytest.approx(0.3, rel=0.3)
     torch.testing.assert_close(bad.targets.origin_time_s, good.targets.origin_time_s)
+    least = 1e-3 * good.waveforms.abs().amax(dim=(2, 3))[..., None]
+    onset_s = [(each.waveforms.abs().amax(dim=2) > least).float().argmax(dim=-1) / 20 for each in (good, bad)]
+    seen = good.mask & (good.targets.p_arrival_s[..., 0] < 25)
+    assert seen.sum() > 30
+    off_s = (onset_s[1] - onset_s[0] - moved_s)[seen]
+    assert off_s.abs().max() <= 0.0501  # both are placed on whole samples
 
 
 def test_faults_change_the_waveforms_and_nothing_else(toy_store):

@@ -10,7 +10,7 @@ from toy import resolved, small_training
 from fcn.assemble import build_datamodule
 from fcn.config import build
 from fcn.recombine.dataset import RecombinedDataset
-from fcn.recombine.priors import KINDS, EventPrior, Scene, StationPrior, draw_scene
+from fcn.recombine.priors import KINDS, EventPrior, Scene, StationPrior, _on_planes, draw_scene
 from fcn.seeding import Purpose, derive_rng
 
 HALF_KM = (40.0, 60.0)
@@ -111,6 +111,25 @@ def test_the_events_of_a_fault_lie_on_one_plane_inside_the_box(stations, events)
     assert events.depth_km[0] <= float(source_km[..., 2].min())
     strike = torch.atan2(offset_km[:, 0, 0], offset_km[:, 0, 1]).numpy()
     assert np.histogram(strike, bins=8, range=(-np.pi, np.pi))[0].min() > 20
+
+
+def test_faults_dip_to_the_right_of_their_strike():
+    rng = np.random.default_rng(0)
+    strike_rad, dip_rad = rng.uniform(0, 2 * np.pi, 40), np.radians(rng.uniform(30, 80, 40))
+    centre_km = np.tile([1.0, -2.0, 10.0], (40, 1))
+    points_km = _on_planes(
+        rng.random((40, 2, 5, 16)),
+        centre_km=centre_km,
+        strike_rad=strike_rad,
+        dip_rad=dip_rad,
+        reach_km=np.full((40, 2), 50.0),
+        depth_km=(2.0, 18.0),
+    )
+    offset_km = points_km - centre_km[:, None]
+    to_the_right = np.stack([np.sin(strike_rad + np.pi / 2), np.cos(strike_rad + np.pi / 2)], axis=-1)
+    across_km = np.einsum("bek,bk->be", offset_km[..., :2], to_the_right)
+    np.testing.assert_allclose(offset_km[..., 2], np.tan(dip_rad)[:, None] * across_km, atol=1e-9)
+    assert np.abs(offset_km[..., 2]).max() > 7
 
 
 def test_small_events_outnumber_large_ones_by_the_b_value(stations, events):

@@ -1,5 +1,7 @@
 """Source terms: found in a store that has them, taken off its records, drawn once per event."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from toy import RATE_HZ, resolved, toy_noise, toy_record
 
 from fcn.assemble import build_datamodule
 from fcn.config import build
+from fcn.recombine.dataset import RecombinedDataset
+from fcn.recombine.priors import draw_scene
 from fcn.recombine.source_terms import measure_source_terms
-from fcn.seeding import Purpose
+from fcn.seeding import Purpose, derive_rng
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter
 
@@ -57,24 +61,54 @@ def test_sources_without_terms_of_their_own_get_none(toy_store, band):
     assert np.abs(terms.of_record).max() < 0.15
 
 
+def recombined(store_path, *overrides: str) -> RecombinedDataset:
+    """Single events, long seen, without faults."""
+    config = resolved(
+        "train",
+        "experiment=smoke",
+        f"store.path={store_path}",
+        "data.velocity.count=1",
+        "data.events.overlap_share=0",
+        "data.events.elapsed_s=[22,25]",
+        "data.noise_gain=0",
+        "data.tolerances.magnitude=9",
+        "data.limits.magnitude=9",
+        *(f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "clock")),
+        *overrides,
+    )
+    return build_datamodule(config, store_path).recombined(Purpose.TRAIN, "train")
+
+
+def test_events_differ_as_much_as_the_sources_of_the_store(store_path):
+    """Beside the same events with the mean term, all stations of an event are stronger by one factor."""
+    dataset, n = recombined(store_path), 100
+    dataset.open()
+    recipe = dataset.recipe
+    scene = draw_scene(
+        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(n)],
+        recipe.stations,
+        recipe.events,
+        half_width_km=recipe.box_km,
+        window_s=recipe.window_s,
+        n_models=dataset.n_models,
+    )
+    ordinary = replace(scene, source_term=torch.zeros_like(scene.source_term))
+    some, mean = (
+        dataset.synthesise(each, [derive_rng(1, Purpose.TRAIN, 0, i) for i in range(n)]).waveforms_broad
+        for each in (scene, ordinary)
+    )
+    louder = (some.abs().amax(dim=(2, 3)) / mean.abs().amax(dim=(2, 3))).log10()
+    term = torch.where(scene.mask, louder, torch.nan).nanmean(dim=1)
+    torch.testing.assert_close(louder[scene.mask], term[:, None].expand_as(louder)[scene.mask])
+    assert float(term.std()) == pytest.approx(DEVIATION, rel=0.3)
+    torch.testing.assert_close(term, dataset._terms.deviation * scene.source_term[:, 0], rtol=0, atol=1e-4)
+
+
 def test_one_event_has_one_term(store_path):
     """Residuals about distance scatter less within an event, and more between events, than without."""
     scatter = {}
     for switch in ("true", "false"):
-        config = resolved(
-            "train",
-            "experiment=smoke",
-            f"store.path={store_path}",
-            "data.velocity.count=1",
-            "data.events.overlap_share=0",
-            "data.events.elapsed_s=[22,25]",
-            "data.noise_gain=0",
-            "data.tolerances.magnitude=9",
-            "data.limits.magnitude=9",
-            f"data.corrections.source_term={switch}",
-            *(f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "clock")),
-        )
-        data = build_datamodule(config, store_path).recombined(Purpose.TRAIN, "train")
+        data = recombined(store_path, f"data.corrections.source_term={switch}")
         batch = data.__getitems__([(0, i) for i in range(64)])
         offset_km = batch.station_km - batch.targets.source_km[:, None]
         level = (
