@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fcn.recombine.select import FEATURES, LIMITS, Choice, RecordIndex, record_features
+from fcn.recombine.select import FEATURES, LIMITS, Choice, OriginIndex, RecordIndex, record_features
 
 TOLERANCES = dict.fromkeys(FEATURES, 1.0)
 UNLIMITED = dict.fromkeys(LIMITS, np.inf)
@@ -92,6 +92,22 @@ def test_every_record_is_reached():
     queries = np.repeat(features, 40, axis=0)
     choice = choose(index(features, 16), queries, rng.random(len(queries)))
     assert set(choice.record) == set(range(100, 400))
+
+
+def test_an_origin_is_drawn_as_often_as_it_has_records():
+    """And what it says of its choices goes to the queries that were its own."""
+    near, far = index(np.zeros((30, 4))), index(np.full((10, 4), 10.0))
+    far.records = far.records + 100
+    both = OriginIndex([near, far])
+    assert set(both.records) == set(near.records) | set(far.records)
+    rng = np.random.default_rng(0)
+    origin_pick = rng.permuted(np.linspace(0, 1, 4001))  # a draw of nearly 1 is 1 in single precision
+    query, level_db = np.zeros((4001, 4)), np.zeros(4001)
+    choice = both.choose(query, level_db, rng.random(4001), origin_pick)
+    from_far = choice.record >= 200
+    np.testing.assert_array_equal(from_far, origin_pick >= 0.75)
+    np.testing.assert_array_equal(choice.widened, from_far)
+    assert len(set(choice.record[~from_far])) == 8  # the candidates
 
 
 def test_wrong_tolerances_and_empty_stores_are_refused():

@@ -285,6 +285,50 @@ def test_every_record_of_the_boxs_distances_is_drawn(toy_store):
     assert math.isclose(drawn.sum(), len(b))
 
 
+@pytest.fixture(scope="module")
+def two_origins(tmp_path_factory) -> Path:
+    """A store whose every fourth source is of another origin."""
+    path, rng = tmp_path_factory.mktemp("stores") / "origins", np.random.default_rng(0)
+    with StoreWriter(path, RATE_HZ, {"train": 0.8, "dev": 0.1, "test": 0.1}, seed=0) as writer:
+        for index in range(320):
+            record = toy_record(rng, index, float(rng.uniform(1, 110)), float(rng.uniform(1, 25)))
+            writer.add(replace(record, origin="rare" if index // 4 % 4 == 0 else "common"))
+        for index in range(10):
+            writer.add(toy_noise(rng, index))
+    return path
+
+
+def rare_records(dataset: RecombinedDataset, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every event of n windows: how many records it has, and how many of them of the rare origin."""
+    scene, chosen, choose = scenes(dataset, n), [], dataset._choose
+    dataset._choose = lambda *query: chosen.append(choose(*query)) or chosen[-1]
+    arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
+    (b, _, e), _, _ = dataset._events(scene, arrival_s)
+    rare = dataset.open().origin[chosen[0][0]] == "rare"
+    event = (b * scene.exists.shape[1] + e).numpy()
+    count = np.bincount(event)
+    return count[count > 1], np.bincount(event, weights=rare)[count > 1]
+
+
+def test_the_records_of_an_event_come_from_one_origin(two_origins):
+    dataset = made(two_origins, "data.events.overlap_share=1", "data.events.elapsed_s=[15,25]")
+    count, rare = rare_records(dataset, 80)
+    assert set(rare / count) == {0.0, 1.0}
+    records = dataset._index.records
+    store = dataset.open()
+    assert sorted(records) == sorted(store.select(split="train", category="earthquake"))
+    share = (store.origin[records] == "rare").mean()
+    assert 0.1 < share < 0.4
+    assert len(count) > 150
+    assert (rare > 0).mean() == pytest.approx(share, abs=0.1)  # three standard deviations
+
+
+def test_origins_mix_where_asked(two_origins):
+    dataset = made(two_origins, "data.one_origin=false", "data.events.elapsed_s=[15,25]")
+    count, rare = rare_records(dataset, 40)
+    assert ((rare > 0) & (rare < count)).mean() > 0.6
+
+
 def test_another_events_signal_counts_as_noise(toy_store):
     """The same event with and without others before it: its ratio can only fall."""
     common = ("data.events.elapsed_s=[3,20]", "data.events.overlap_delay_s=[-8,-2]")
