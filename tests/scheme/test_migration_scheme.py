@@ -1,5 +1,6 @@
 """The migration scheme: its losses, and what its reading of a stream must and must not depend on."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from toy import resolved
 from fcn.assemble import build_datamodule, build_module
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.geometry.lattice import Lattice
 from fcn.recombine.batch import Batch
 from fcn.scheme.anchors import Picks
 from fcn.scheme.migration import travel_times
@@ -113,6 +115,84 @@ def test_validation_draws_the_same_anchors_every_time(module, batch):
         second, again = module.scheme.validate(module.network, batch, batch.targets)
     assert all(torch.equal(first[k], second[k]) for k in first)
     assert torch.equal(where.hypocentre_km, again.hypocentre_km)
+
+
+def middle_km(lattice: Lattice) -> torch.Tensor:
+    return lattice.first_km + lattice.spacing_km * (torch.tensor(lattice.shape) - 1) / 2
+
+
+class Watched:
+    """One training step of a copy of the network: the volumes that were read, and in which mode."""
+
+    def __init__(self, module, batch: Batch, own_share: float, *, training: bool) -> None:
+        self.network = copy.deepcopy(module.network).train(training)
+        self.scheme = replace(module.scheme, own_share=own_share)
+        self.lattices, self.logits, self.anchors, self.modes = [], [], [], []
+        volumes = self.scheme._volumes
+
+        def watch(network, features, batch, anchors, lattice, travel_s):
+            self.modes.append(network.training)
+            found = volumes(network, features, batch, anchors, lattice, travel_s)
+            self.lattices.append(lattice)
+            self.anchors.append(anchors)
+            self.logits.append(found[0])
+            return found
+
+        self.scheme._volumes = watch
+        torch.manual_seed(5)
+        self.scheme.losses(self.network, batch, batch.targets)
+
+
+def peaks_km(scheme, logits: torch.Tensor, lattice: Lattice) -> torch.Tensor:
+    flat = replace(
+        lattice, first_km=lattice.first_km.flatten(0, 1), spacing_km=lattice.spacing_km.flatten(0, 1)
+    )
+    return scheme._decode(logits.detach().flatten(0, 1), flat).hypocentre_km.view(*logits.shape[:2], 3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_fine_volumes_lie_about_the_networks_own_coarse_peaks(module, batch, training):
+    seen = Watched(module, batch, 1.0, training=training)
+    (coarse, trained), (first, every) = seen.lattices, seen.anchors
+    want = seen.scheme.volume.coarse(batch.station_km, batch.mask)
+    torch.testing.assert_close(coarse.first_km, want.first_km[:, None].expand_as(coarse.first_km))
+    for name in ("station", "time_s"):
+        assert torch.equal(getattr(first, name), getattr(every, name)[:, 1::2])
+    own_km = peaks_km(seen.scheme, seen.logits[0], coarse)
+    fine = replace(trained, first_km=trained.first_km[:, 1::2], spacing_km=trained.spacing_km[:, 1::2])
+    at_surface = fine.first_km[..., 2] <= seen.scheme.volume.min_depth_km
+    centre_km = middle_km(fine)
+    torch.testing.assert_close(centre_km[..., :2], own_km[..., :2], rtol=0, atol=1e-3)
+    torch.testing.assert_close(centre_km[..., 2][~at_surface], own_km[..., 2][~at_surface], rtol=0, atol=1e-3)
+    assert (own_km[..., 2] <= centre_km[..., 2] + 1e-3)[at_surface].all()
+
+
+def test_with_no_share_no_fine_volume_does(module, batch):
+    own = Watched(module, batch, 1.0, training=False)
+    own_km = peaks_km(own.scheme, own.logits[0], own.lattices[0])
+    none = Watched(module, batch, 0.0, training=False)
+    (drawn,) = none.lattices  # no coarse pass either
+    off_km = (middle_km(drawn)[:, 1::2] - own_km)[..., :2].norm(dim=-1)
+    assert float(off_km.min()) > 0.05
+    # coarse volumes are the same whatever the share
+    assert torch.equal(drawn.first_km[:, ::2], own.lattices[1].first_km[:, ::2])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, training):
+    """It is read as in a stream: neither its mode nor the statistics of its volumes change."""
+    seen = Watched(module, batch, 1.0, training=training)
+    assert seen.modes == [False, training]
+    assert all(each.training == training for each in seen.network.modules())
+    network = seen.network
+    features = network.encode(batch.waveforms, batch.mask)
+    before = copy.deepcopy(network.state_dict())
+    factor = torch.ones(int(batch.mask.sum()), 1, 1, 2)
+    own_km = seen.scheme._own_peaks(network, features, batch, seen.anchors[1], factor)
+    assert not own_km.requires_grad
+    after = network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert network.training == training
 
 
 def test_travel_times_of_a_batch_are_those_of_its_windows(module, batch):
