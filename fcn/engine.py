@@ -33,8 +33,8 @@ def build_trainer(
     options.pop("threads")
     loggers = [build(node, save_dir=str(folder)) for node in (config["logger"] or {}).values()]
     nodes = dict(config.get("callbacks") or {})
-    if "checkpoint" in nodes:
-        callbacks = [build(nodes.pop("checkpoint"), dirpath=str(folder / "checkpoints")), *callbacks]
+    kept = [nodes.pop(name) for name in ("checkpoint", "last") if name in nodes]  # the monitored one first
+    callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]
     if "pictures" in nodes:
         callbacks = [build(nodes.pop("pictures"), folder=folder), *callbacks]
     if not options["enable_progress_bar"]:

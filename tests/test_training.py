@@ -45,6 +45,15 @@ def test_interrupted_and_resumed_equals_uninterrupted(toy_store, tmp_path):
         assert torch.equal(weight, resumed["state_dict"][name]), name
 
 
+def test_last_is_written_even_where_nothing_gets_better(toy_store, tmp_path):
+    """Whoever resumes would lose all that came since the best."""
+    worse = ("callbacks.checkpoint.monitor=epoch", "callbacks.checkpoint.mode=min")  # only ever grows
+    last = run(tmp_path, toy_store, "trainer.max_steps=4", *worse)
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    assert (best["global_step"], last["global_step"]) == (2, 4)
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
 def test_a_run_leaves_manifest_batch_metrics_and_checkpoint(trained):
     manifest = json.loads((trained / "manifest.json").read_text())
     assert manifest["config"]["seed"] == 1
