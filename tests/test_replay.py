@@ -120,7 +120,11 @@ def test_the_velocity_model_is_the_commands_the_sequences_or_the_only_one():
 def test_precision_is_taken_at_its_word_or_chosen_for_the_machine(monkeypatch):
     assert precision("16-mixed") == "16-mixed"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    fast = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    for name in fast:
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
     assert precision("auto") == "32-true"
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert precision("auto") == "bf16-mixed"
+    for name in fast:
+        with monkeypatch.context() as one:
+            one.setattr(torch.cpu, name, lambda: True)
+            assert precision("auto") == "bf16-mixed"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -119,6 +119,7 @@ class Reading:
     least_probability, pick_apart_s: picks. recent_s: an unexplained pick anchors for so long.
     max_anchors:       most probable unexplained picks that anchor in one window.
     least_evidence:    of a coarse volume that is worth a fine one.
+    least_picks:       P picks of its own that a new hypothesis needs.
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.
@@ -130,6 +131,7 @@ class Reading:
     recent_s: float
     max_anchors: int
     least_evidence: float
+    least_picks: int
     p_tolerance_s: float
     s_tolerance_s: float
     same_s: float
@@ -533,11 +535,13 @@ class MigrationScheme:
             sampling_rate_hz=rate,
         )
         due = self._due(batch, known, start_s)
-        unexplained = picks.where(~self._explained(picks, due, known))
+        explained = self._explained(picks, due, known)
+        unexplained = picks.where(~explained)
         fresh = unexplained.where(unexplained.time_s >= window_s - reading.recent_s)
         centres, anchors = self._followed(batch, known, picks, due)
+        moved = self._moved(network, features, batch, centres, anchors)
         new_centres, new_anchors = self._coarse_pass(network, features, batch, fresh)
-        stations = torch.cat([anchors[0], new_anchors[0]])
+        stations = torch.cat([anchors[0], moved[1][0], new_anchors[0]])
         if len(stations) == 0:
             return [[]]
         return [
@@ -545,9 +549,16 @@ class MigrationScheme:
                 network,
                 features,
                 batch,
-                torch.cat([centres, new_centres]),
-                (stations, torch.cat([anchors[1], new_anchors[1]])),
+                torch.cat([centres, moved[0], new_centres]),
+                (stations, torch.cat([anchors[1], moved[1][1], new_anchors[1]])),
                 picks,
+                torch.cat(
+                    [
+                        torch.zeros(len(centres) + len(moved[0]), dtype=torch.bool),
+                        torch.ones(len(new_centres), dtype=torch.bool),
+                    ]
+                ).to(stations.device),
+                explained,
                 start_s,
             )
         ]
@@ -635,14 +646,37 @@ class MigrationScheme:
         self._coarse = (batch.station_km.clone(), mask, batch.travel_time, lattice, times_s)
         return lattice, times_s
 
-    def _coarse_pass(
-        self, network: MigrationNet, features: Features, batch: Batch, picks: Picks
+    def _moved(
+        self,
+        network: MigrationNet,
+        features: Features,
+        batch: Batch,
+        centre_km: Float[Tensor, "followed 3"],
+        anchors: tuple[Tensor, Tensor],
     ) -> tuple[Float[Tensor, "event 3"], tuple[Tensor, Tensor]]:
-        """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
-        n = min(self.reading.max_anchors, len(picks))
-        station, time_s = picks.station[:n], picks.time_s[:n]
-        if n == 0:
-            return batch.station_km.new_zeros(0, 3), (station, time_s)
+        """Declared events that the whole network now puts elsewhere, out of reach of the volume about them.
+
+        An early epicentre may be tens of km off, and the fine volume about it would never find the right one.
+        """
+        station, time_s = anchors
+        if len(station) == 0:
+            return centre_km, anchors
+        where, score, _ = self._coarse_peaks(network, features, batch, station, time_s)
+        half_km = 0.5 * self.volume.cells[0] * self.volume.fine_km[0]
+        off_km = (where.hypocentre_km - centre_km)[:, :2].abs().amax(dim=1)
+        far = (off_km > half_km) & (score >= self.reading.least_evidence)
+        return where.hypocentre_km[far], (station[far], time_s[far])
+
+    def _coarse_peaks(
+        self,
+        network: MigrationNet,
+        features: Features,
+        batch: Batch,
+        station: Int[Tensor, " anchor"],
+        time_s: Float[Tensor, " anchor"],
+    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Lattice]:
+        """Peak of each anchor's coarse volume, evidence for an event in it, and the volume all share."""
+        n = len(station)
         one, travel_s = self._coarse_travel_times(batch)
         lattice = Lattice(
             one.first_km[:, None].expand(-1, n, -1), one.spacing_km[:, None].expand(-1, n, -1), one.shape
@@ -656,8 +690,17 @@ class MigrationScheme:
             travel_s[batch.mask[0], None].expand(-1, n, -1, -1),
         )
         flat = Lattice(lattice.first_km[0], lattice.spacing_km[0], lattice.shape)
-        where = self._decode(logits[0], flat)
-        score = evidence[0].sigmoid()
+        return self._decode(logits[0], flat), evidence[0].sigmoid(), one
+
+    def _coarse_pass(
+        self, network: MigrationNet, features: Features, batch: Batch, picks: Picks
+    ) -> tuple[Float[Tensor, "event 3"], tuple[Tensor, Tensor]]:
+        """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
+        n = min(self.reading.max_anchors, len(picks))
+        station, time_s = picks.station[:n], picks.time_s[:n]
+        if n == 0:
+            return batch.station_km.new_zeros(0, 3), (station, time_s)
+        where, score, one = self._coarse_peaks(network, features, batch, station, time_s)
         order = score.argsort(descending=True, stable=True)
         order = order[score[order] >= self.reading.least_evidence]
         # the anchors of one event agree on its origin time: one of them is enough
@@ -701,9 +744,15 @@ class MigrationScheme:
         centre_km: Float[Tensor, "event 3"],
         anchor: tuple[Tensor, Tensor],
         picks: Picks,
+        is_new: Bool[Tensor, " event"],
+        explained: Bool[Tensor, " pick"],
         start_s: float,
     ) -> list[WindowEstimate]:
-        """Hypocentres, origin times, magnitudes and evidence of hypotheses about known places."""
+        """Hypocentres, origin times, magnitudes and evidence of hypotheses about known places.
+
+        is_new: those of no declared event, which must have P picks of their own; explained: picks that a
+        declared event explains.
+        """
         station, time_s = anchor
         lattice = self.volume.fine(centre_km[None])
         travel_s = travel_times(batch, lattice)
@@ -725,6 +774,7 @@ class MigrationScheme:
         )
         first_p_s = arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1)
         has_size = amplitudes.use[0].any(dim=1)
+        keep = self._have_picks(arrival_s, evidence[0], picks, is_new, explained)
         columns = torch.stack(
             [
                 evidence[0].sigmoid(),
@@ -740,7 +790,7 @@ class MigrationScheme:
             dim=1,
         )
         found = []
-        for row, sized in zip(columns.double().cpu().tolist(), has_size.tolist(), strict=True):
+        for row, sized in zip(columns[keep].double().cpu().tolist(), has_size[keep].tolist(), strict=True):
             detection, first, score, east, north, depth, origin, size, wide, deep, spread = row
             found.append(
                 WindowEstimate(
@@ -759,6 +809,31 @@ class MigrationScheme:
                 )
             )
         return found
+
+    def _have_picks(
+        self,
+        arrival_s: Float[Tensor, "event station 2"],
+        evidence: Float[Tensor, " event"],
+        picks: Picks,
+        is_new: Bool[Tensor, " event"],
+        explained: Bool[Tensor, " pick"],
+    ) -> Bool[Tensor, " event"]:
+        """Which hypotheses stand: of the new ones, those with `least_picks` P picks of their own.
+
+        A pick is a hypothesis's own where neither a declared event nor P or S of one with more evidence
+        explains it.
+        """
+        reading = self.reading
+        off_s = (picks.time_s[None, :, None] - arrival_s[:, picks.station]).abs()
+        is_p = off_s[..., 0] <= reading.p_tolerance_s
+        explains = is_p | (off_s[..., 1] <= reading.s_tolerance_s)
+        free, keep = ~explained, ~is_new
+        for event in evidence.argsort(descending=True, stable=True).tolist():
+            if bool(is_new[event]):
+                keep[event] = int((is_p[event] & free).sum()) >= reading.least_picks
+            if bool(keep[event]):
+                free = free & ~explains[event]
+        return keep
 
     def _origin_times(
         self,

@@ -27,6 +27,7 @@ SMALL = (
     "scheme.volume.shape=[8,8,6]",
     "scheme.reading.least_probability=0.001",
     "scheme.reading.least_evidence=0.0",
+    "scheme.reading.least_picks=0",
 )
 
 
@@ -380,3 +381,25 @@ def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree(module):
     assert origin_s.item() == pytest.approx((0.5 * 8.0 + 1.0 * 8.3) / 1.5, abs=1e-5)
     none = module.scheme._origin_times(torch.tensor([100.0]), travel_s, picks)
     assert none.item() == 100.0
+
+
+def test_a_new_hypothesis_needs_picks_that_nothing_better_explains(module):
+    """Three hypotheses of one window: a good one, its ghost, and a declared event followed."""
+    scheme = copy.deepcopy(module.scheme)
+    scheme.reading = replace(scheme.reading, least_picks=2, p_tolerance_s=0.6, s_tolerance_s=0.9)
+    p_s = torch.tensor([[10.0, 11.0, 12.0], [10.0, 14.0, 17.0], [2.0, 3.0, 4.0]])  # event, station
+    arrival_s = torch.stack([p_s, p_s + torch.tensor([[3.0], [4.5], [3.0]])], dim=-1)
+    # P of the good one at all stations; its S at the third, which the ghost takes for a P
+    picks = Picks(torch.tensor([0, 1, 2, 2]), torch.tensor([10.0, 11.1, 12.0, 15.0]), torch.full((4,), 0.9))
+    arrival_s[1, 2, 0] = 15.1
+    none = torch.zeros(4, dtype=torch.bool)
+    is_new = torch.tensor([True, True, False])
+
+    def standing(evidence: list[float], explained: torch.Tensor) -> list[bool]:
+        return scheme._have_picks(arrival_s, torch.tensor(evidence), picks, is_new, explained).tolist()
+
+    assert standing([2.0, 1.0, 0.0], none) == [True, False, True]
+    # with more evidence the ghost, with two picks, stands, and takes one of the good one's three
+    assert standing([1.0, 2.0, 0.0], none) == [True, True, True]
+    # of two picks that are left to the good one, a declared event explains one
+    assert standing([2.0, 1.0, 0.0], torch.tensor([True, True, False, False])) == [False, False, True]

@@ -226,7 +226,7 @@ def test_an_index_is_all_it_takes():
 
 @pytest.mark.parametrize(("name", "indices"), [("full", list(SHIPPED)), ("quick", [0, 1])])
 def test_training_takes_several_at_once(name, indices):
-    sequences = resolved("train", "experiment=smoke", f"+validation={name}")["validation"]["sequences"]
+    sequences = resolved("train", "experiment=smoke", f"validation={name}")["validation"]["sequences"]
     own = [each for key, each in sequences.items() if key != "smoke"]
     assert [each["builder"]["index"] for each in own] == indices
     assert [each["name"] for each in own] == [f"validation-{index}" for index in indices]
