@@ -55,7 +55,8 @@ def _read_job(folder: Path) -> Job:
     manifest = _read_json(folder / "manifest.json")
     curve = tuple(_read_curve(folder / "csv" / "metrics.csv"))
     config = manifest.get("config", {})
-    monitor = config.get("callbacks", {}).get("checkpoint", {}).get("monitor", _MONITOR)
+    checkpoint = config.get("callbacks", {}).get("checkpoint", {})
+    monitor, best = checkpoint.get("monitor", _MONITOR), max if checkpoint.get("mode") == "max" else min
     watched = [row for row in curve if monitor in row]
     score = _read_json(folder / "metrics.json")
     overrides = manifest.get("overrides", _hydra_overrides(folder))
@@ -64,7 +65,7 @@ def _read_job(folder: Path) -> Job:
         state=_state(folder, curve, config, tested=bool(score)),
         swept=dict(_split(override) for override in overrides),
         curve=curve,
-        kept=min(watched, key=lambda row: row[monitor], default={}),
+        kept=best(watched, key=lambda row: row[monitor], default={}),
         score=score,
     )
 

@@ -1,5 +1,7 @@
 import csv
 import io
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,16 @@ def test_a_job_counts_with_the_checkpoint_it_kept_and_not_its_last(sweep):
     assert job.figure("val/epicentre_p50_km") == pytest.approx(6 * 3.1)
     assert job.figure("recall") == pytest.approx(1 / 3)
     assert job.figure("unheard of") is None
+
+
+def test_of_a_figure_that_grows_with_quality_the_largest_was_kept(sweep, tmp_path):
+    folder = tmp_path / "sweep" / "0"
+    shutil.copytree(sweep / "0", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["config"]["callbacks"]["checkpoint"]["mode"] = "max"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (job,) = read_jobs(tmp_path / "sweep")
+    assert job.figure("val/epicentre_p50_km") == pytest.approx(6 * 6.1)
 
 
 def test_table_and_page(sweep, written):
