@@ -16,6 +16,7 @@ from fcn.recombine.batch import Batch
 from fcn.scheme.anchors import Picks
 from fcn.scheme.migration import travel_times
 from fcn.seeding import Purpose
+from fcn.targets.location import LocationEstimate
 
 SMALL = (
     "arch.series_width=8",
@@ -403,3 +404,27 @@ def test_a_new_hypothesis_needs_picks_that_nothing_better_explains(module):
     assert standing([1.0, 2.0, 0.0], none) == [True, True, True]
     # of two picks that are left to the good one, a declared event explains one
     assert standing([2.0, 1.0, 0.0], torch.tensor([True, True, False, False])) == [False, False, True]
+
+
+def test_a_declared_event_moves_only_out_of_reach_and_with_evidence(module, batch, monkeypatch):
+    """Peaks inside the volume about the last place are the fine pass's; weak ones are nobody's."""
+    scheme = copy.deepcopy(module.scheme)
+    scheme.reading = replace(scheme.reading, least_evidence=0.5)
+    half_km = 0.5 * scheme.volume.cells[0] * scheme.volume.fine_km[0]
+    centre_km = torch.zeros(4, 3)
+    peak_km = torch.zeros(4, 3)
+    peak_km[:, 0] = torch.tensor([1.1, 0.9, 1.1, 0.0]) * half_km
+    peak_km[3, 1] = -1.1 * half_km
+    score = torch.tensor([0.6, 0.6, 0.4, 0.6])
+    none = torch.zeros(4)
+    found = LocationEstimate(peak_km, none, none, none)
+    monkeypatch.setattr(scheme, "_coarse_peaks", lambda *_: (found, score, None))
+    station, time_s = torch.arange(4), torch.arange(4) + 10.0
+    with torch.no_grad():
+        features = module.network.encode(batch.waveforms, batch.mask)
+    moved_km, (of_station, at_s) = scheme._moved(
+        module.network, features, batch, centre_km, (station, time_s)
+    )
+    assert of_station.tolist() == [0, 3]
+    assert at_s.tolist() == [10.0, 13.0]
+    assert torch.equal(moved_km, peak_km[[0, 3]])
