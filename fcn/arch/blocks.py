@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 Kernel = tuple[int, int]
@@ -26,7 +27,7 @@ class Style:
 
     separable: depthwise-separable convolutions instead of full ones.
     normalise: batch normalisation after each convolution; FCNloca has none
-        (docs/decisions/003-batch-normalisation.md).
+        (docs/decisions/003-additions-to-eewnet.md).
     dropout:   share of channels dropped on the two deepest levels of an encoder.
     """
 
@@ -46,8 +47,29 @@ def pair(n_in: int, n_out: int, style: Style, kernel: Kernel = IMAGE) -> nn.Sequ
     return nn.Sequential(*layers)
 
 
+class Place(nn.Module):
+    """Adds to every channel a learned linear function of the place, from -1 to 1 along both axes.
+
+    A convolution is the same everywhere: without it only the zeros around the image tell it where it is.
+    As two more input channels would (Liu et al. 2018, CoordConv), but without copying the image.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.slopes = nn.Conv2d(2, n_channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channel, height, width) -> the same shape."""
+        along = [torch.linspace(-1, 1, n, device=x.device) for n in x.shape[2:]]
+        place = self.slopes(torch.stack(torch.meshgrid(*along, indexing="ij"))[None])
+        return x + place.to(x.dtype)
+
+
 class Encoder(nn.Module):
-    """Pairs of convolutions, max pooling between them; in and out are (batch, channel, row, time)."""
+    """Pairs of convolutions, max pooling between them; in and out are (batch, channel, row, time).
+
+    coordinates: a `Place` before each pair; pooling then keeps when something was, not only that it was.
+    """
 
     def __init__(
         self,
@@ -56,6 +78,8 @@ class Encoder(nn.Module):
         pools: Sequence[tuple[int, int]],
         style: Style,
         kernel: Kernel = IMAGE,
+        *,
+        coordinates: bool = False,
     ) -> None:
         super().__init__()
         if len(pools) != len(channels) - 1:
@@ -64,6 +88,8 @@ class Encoder(nn.Module):
             )
         levels: list[nn.Module] = []
         for level, n_out in enumerate(channels):
+            if coordinates:
+                levels.append(Place(n_in))
             levels.append(pair(n_in, n_out, style, kernel))
             if level >= len(channels) - 2:  # the two deepest, as FCNloca
                 levels.append(nn.Dropout2d(style.dropout))

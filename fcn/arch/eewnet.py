@@ -1,7 +1,8 @@
 """EEWNet: three parallel fully convolutional sub-networks after Zhang & Zhang (2024).
 
 What their public inference code fixes is followed (inputs, scaling, order of stations, outputs);
-layer widths are unpublished, and taken from the family's FCNloca (Zhang et al. 2020, Sci. Rep.).
+layer widths are unpublished, and taken from the family's FCNloca (Zhang et al. 2020, Sci. Rep.). What is
+ours has a switch each (docs/decisions/003-additions-to-eewnet.md).
 """
 
 import math
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fcn.arch.blocks import SERIES, Encoder, Style, pair
+from fcn.arch.blocks import SERIES, Encoder, Place, Style, pair
 from fcn.arch.prediction import Prediction
 from fcn.types import TravelTimes
 
@@ -59,7 +60,10 @@ class Detection(nn.Module):
 
 
 class Location(nn.Module):
-    """Logits over the grid from the image (batch, 10, row, time); depth is the channel axis."""
+    """Logits over the grid from the image (batch, 10, row, time); depth is the channel axis.
+
+    coordinates: every level is told where its cells lie, along rows and time, then along x and y.
+    """
 
     def __init__(
         self,
@@ -67,6 +71,8 @@ class Location(nn.Module):
         grid_shape: tuple[int, int, int],
         up_factors: Sequence[int],
         style: Style,
+        *,
+        coordinates: bool,
     ) -> None:
         super().__init__()
         n_x, n_y, n_z = grid_shape
@@ -77,7 +83,7 @@ class Location(nn.Module):
                 f"both must be multiples of {total}"
             )
         pools = [(rows, TIME_POOL) for rows in ROW_POOLS[: len(channels) - 1]]
-        self.encoder = Encoder(10, channels, pools, style)
+        self.encoder = Encoder(10, channels, pools, style, coordinates=coordinates)
         # Identity for the paper's 12 x 1024 image and 96 x 192 grid; lets any number of stations through.
         self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
         widths = [*channels[-2::-1]][: len(up_factors)]
@@ -85,7 +91,10 @@ class Location(nn.Module):
         ups: list[nn.Module] = []
         n_in = channels[-1]
         for factor, n_out in zip(up_factors, widths, strict=True):
-            ups += [nn.Upsample(scale_factor=factor), pair(n_in, n_out, style)]
+            ups.append(nn.Upsample(scale_factor=factor))
+            if coordinates:
+                ups.append(Place(n_in))
+            ups.append(pair(n_in, n_out, style))
             n_in = n_out
         self.decoder = nn.Sequential(*ups, nn.Conv2d(n_in, n_z, 1))
 
@@ -116,6 +125,9 @@ class EEWNet(nn.Module):
     up_factors:       upsampling of the location decoder; their product divides the grid's x and y sizes.
     station_scale_km: (east, north) extent by which station coordinates are divided (82, 100 in the paper).
     n_rows:           rows of the station image; a larger network gets as many as it has stations.
+    compression:      the image, scaled to a maximum of 1, becomes asinh(c x) / asinh(c): stations far from
+                      the source are seen beside near ones. 0 leaves it as it is, as the paper does.
+    coordinates:      see `Location`.
     separable, normalise, dropout: see `fcn.arch.blocks.Style`.
     """
 
@@ -130,6 +142,8 @@ class EEWNet(nn.Module):
         up_factors: Sequence[int],
         station_scale_km: Sequence[float],
         n_rows: int,
+        compression: float,
+        coordinates: bool,
         separable: bool,
         normalise: bool,
         dropout: float,
@@ -138,15 +152,19 @@ class EEWNet(nn.Module):
         shape = (len(grid_axes_km[0]), len(grid_axes_km[1]), len(grid_axes_km[2]))
         style = Style(separable=separable, normalise=normalise, dropout=dropout)
         self.detection = Detection(detection_channels, style)
-        self.location = Location(location_channels, shape, up_factors, style)
+        self.location = Location(location_channels, shape, up_factors, style, coordinates=coordinates)
         self.station_magnitude = StationMagnitude(magnitude_channels, len(magnitude_axis), style)
         self.n_rows = n_rows
+        if compression < 0:
+            raise ValueError(f"arch.compression must be 0 (none) or more, got {compression}")
+        self.compression = float(compression)
         self.scale_km: Tensor
         self.register_buffer("scale_km", torch.tensor([float(s) for s in station_scale_km]), persistent=False)
         for name, axis in zip(("x_km", "y_km"), grid_axes_km[:2], strict=True):
             self.register_buffer(name, torch.tensor([float(v) for v in axis]), persistent=False)
         self.magnitude_minimum = float(magnitude_axis[0])
         self.magnitude_width = float(magnitude_axis[1]) - float(magnitude_axis[0])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self,
@@ -169,11 +187,14 @@ class EEWNet(nn.Module):
         present = functional.pad(mask, (0, rows))
         station = functional.pad(station_km[..., :2], (0, 0, 0, rows))
         x = x / x.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(TINY)
+        if self.compression > 0:
+            x = torch.asinh(self.compression * x) / math.asinh(self.compression)
 
         by_x, by_y = (self._order(station[..., axis], present) for axis in (0, 1))
         image = torch.cat(
             [self._panel(x, station, present, order) for order in (by_x, by_y)], dim=2
         ).transpose(1, 2)
+        image = image.contiguous(memory_format=torch.channels_last)
         station_p, first_p = self.detection(image[:, :3], torch.gather(present, 1, by_x))
         station_p = _take_rows(station_p, by_x.argsort(dim=1))[:, :n_stations, :n_samples]
         location = self.location(image)

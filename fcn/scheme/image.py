@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from fcn.arch.prediction import Prediction
 from fcn.catalogue.event import Known, WindowEstimate
-from fcn.loss.terms import detection_loss, pdf_loss
+from fcn.loss.terms import detection_loss, pdf_loss, product_pdf_loss
 from fcn.recombine.batch import Batch, Targets
 from fcn.scheme.base import Located, View, require_event
 from fcn.targets.detection import encode_arrivals, encode_first_arrival
-from fcn.targets.location import encode_location, grid_axes_km
+from fcn.targets.location import encode_axes, grid_axes_km
 from fcn.targets.magnitude import encode_magnitude
 from fcn.targets.window import WindowDecoder
 
@@ -93,12 +93,12 @@ class ImageScheme:
         everywhere = torch.ones_like(first, dtype=torch.bool)
         weight = self.positive_weight
         sigma_km = (float(self.location_sigma_km[0]), float(self.location_sigma_km[1]))
-        target_km = encode_location(targets.source_km, self.decoder.grid, sigma_km=sigma_km)
+        place = encode_axes(targets.source_km, self.decoder.grid, sigma_km=sigma_km)
         target_magnitude = encode_magnitude(targets.magnitude, self.decoder.bins, sigma=self.magnitude_sigma)
         return {
             "station_p": detection_loss(prediction.station_p, pulses, keep, positive_weight=weight),
             "first_p": detection_loss(prediction.first_p, first, everywhere, positive_weight=weight),
-            "location": pdf_loss(prediction.location, target_km, targets.is_event),
+            "location": product_pdf_loss(prediction.location, place, targets.is_event),
             "magnitude": pdf_loss(prediction.magnitude, target_magnitude, targets.is_event),
         }
 

@@ -16,10 +16,30 @@ import numpy as np
 from fcn.catalogue.event import DeclaredEvent, Event, Known, Update, WindowEstimate
 from fcn.geometry.projection import LocalFrame
 
+LARGEST_SCORE = 1 - 1e-6  # whose log odds are still finite
+
+
+@runtime_checkable
+class EvidenceRule(Protocol):
+    """What it takes to declare. n_windows: of the last windows, the declaring one included, that count."""
+
+    @property
+    def n_windows(self) -> int:
+        """Windows looked at."""
+        ...
+
+    def suffices(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate counts at all."""
+        ...
+
+    def declares(self, agreeing: Sequence[WindowEstimate]) -> bool:
+        """Whether the best agreeing estimates of as many windows, the last one's first, are enough."""
+        ...
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What it takes to declare: both scores, in n_agree of the last n_windows windows."""
+    """Both scores, in n_agree of the last n_windows windows."""
 
     min_detection_score: float
     min_location_score: float
@@ -36,6 +56,44 @@ class Evidence:
             estimate.detection_score >= self.min_detection_score
             and estimate.location_score >= self.min_location_score
         )
+
+    def declares(self, agreeing: Sequence[WindowEstimate]) -> bool:
+        """Whether there are n_agree."""
+        return len(agreeing) >= self.n_agree
+
+
+@dataclass(frozen=True)
+class SummedEvidence:
+    """Log odds of the agreeing windows, ln(p / (1 - p)) of detection scores, that add up to least_log_odds.
+
+    One window that is sure declares at once, several that are fairly sure declare together: what a sequential
+    probability ratio test (Wald 1945) would do were windows independent. They overlap, so the sum is no
+    probability, and its threshold is chosen on validation sequences.
+    """
+
+    min_detection_score: float
+    min_location_score: float
+    least_log_odds: float
+    n_windows: int
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.min_detection_score < 1 or self.n_windows < 1 or not self.least_log_odds > 0:
+            raise ValueError(
+                "0.5 <= min_detection_score < 1 (below it a window speaks against the event), n_windows >= 1 "
+                f"and least_log_odds > 0 are required: {self}"
+            )
+
+    def suffices(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate counts at all."""
+        return (
+            estimate.detection_score >= self.min_detection_score
+            and estimate.location_score >= self.min_location_score
+        )
+
+    def declares(self, agreeing: Sequence[WindowEstimate]) -> bool:
+        """Whether the sum is large enough."""
+        scores = [min(each.detection_score, LARGEST_SCORE) for each in agreeing]
+        return sum(math.log(p / (1 - p)) for p in scores) >= self.least_log_odds
 
 
 @dataclass(frozen=True)
@@ -173,7 +231,7 @@ class Declarer:
     def __init__(
         self,
         frame: LocalFrame,
-        evidence: Evidence,
+        evidence: EvidenceRule,
         agree: Nearness,
         same: Sameness,
         settle: Settlement,
@@ -257,8 +315,12 @@ class Declarer:
     def _first_agreed(self, unexplained: list[WindowEstimate]) -> WindowEstimate | None:
         """The estimate with most evidence that enough of the last windows agree with, if any."""
         for estimate in unexplained:
-            agreeing = sum(any(self.agree.holds(each, estimate) for each in w) for w in self._earlier)
-            if 1 + agreeing >= self.evidence.n_agree:
+            earlier = (
+                max(near, key=lambda each: each.detection_score)
+                for window in self._earlier
+                if (near := [each for each in window if self.agree.holds(each, estimate)])
+            )
+            if self.evidence.declares([estimate, *earlier]):
                 return estimate
         return None
 

@@ -40,12 +40,19 @@ def encode_location(
     source_km: east, north, depth in the local frame, depth positive down.
     sigma_km:  (horizontal, vertical) width of the target, not the expected location error.
     """
+    return torch.einsum("bx,by,bz->bxyz", *encode_axes(source_km, grid, sigma_km=sigma_km))
+
+
+def encode_axes(
+    source_km: Float[Tensor, "batch 3"], grid: SearchGrid, *, sigma_km: tuple[float, float]
+) -> tuple[Float[Tensor, "batch x"], Float[Tensor, "batch y"], Float[Tensor, "batch z"]]:
+    """The factors of `encode_location`: a pdf along each axis."""
     factors = []
     for axis, axis_km in enumerate(grid_axes_km(grid, source_km)):
         width_km = sigma_km[1] if axis == 2 else sigma_km[0]
         exponent = -0.5 * ((axis_km - source_km[:, axis : axis + 1].float()) / width_km) ** 2
         factors.append(torch.softmax(exponent, dim=1))
-    return torch.einsum("bx,by,bz->bxyz", *factors)
+    return factors[0], factors[1], factors[2]
 
 
 def decode_location(

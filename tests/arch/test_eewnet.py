@@ -97,6 +97,39 @@ def test_station_positions_and_waveforms_both_matter(small):
     assert (predict(small, louder).location - reference).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize(("compression", "largest"), [(0.0, (0.9e-4, 1.1e-4)), (1000.0, (0.01, 0.02))])
+def test_compression_shows_faint_stations_beside_strong_ones(compression, largest):
+    """asinh(0.1) / asinh(1000) = 0.0131 for a trace a ten-thousandth as strong as the strongest."""
+    given = inputs(6)
+    given["waveforms"] = given["waveforms"].clamp(-1e-6, 1e-6)
+    given["waveforms"][:, 1] *= 1e-4
+    net, seen = network(*SMALL, f"arch.compression={compression}"), []
+    net.location.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    predict(net, given)
+    peak = seen[0][0, :3].abs().amax(dim=(0, 2))  # of each row, sorted by x
+    rows = given["station_km"][0, :, 0].argsort()
+    assert float(peak.max()) == pytest.approx(1.0)
+    assert largest[0] < float(peak[int((rows == 1).nonzero())]) < largest[1]
+
+
+def test_compression_keeps_the_maximum_and_refuses_what_is_below_zero():
+    assert network(*SMALL, "arch.compression=1000").compression == 1000
+    with pytest.raises(ValueError, match="compression"):
+        network(*SMALL, "arch.compression=-1")
+
+
+def test_a_decoder_without_coordinates_is_the_same_everywhere_but_at_the_edges():
+    """One with them is not: a constant image at the bottleneck becomes a slope."""
+    spread = {}
+    for coordinates in (False, True):
+        net = network(*SMALL, f"arch.coordinates={coordinates}").location
+        with torch.no_grad():
+            out = net.decoder(torch.ones(1, 8, 2, 2))
+        inside = out[0, :, 13:19, 13:19]
+        spread[coordinates] = float((inside.amax(dim=(1, 2)) - inside.amin(dim=(1, 2))).max())
+    assert spread[True] > 10 * spread[False]
+
+
 def test_ten_times_the_amplitude_is_one_magnitude_more(small):
     """The input is scaled by its maximum: only the amplitude channel and the sliding bins know the size."""
     given = inputs(6)

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from fcn.loss.multitask import MultitaskLoss
-from fcn.loss.terms import detection_loss, pdf_loss
+from fcn.loss.terms import detection_loss, pdf_loss, product_pdf_loss
 
 TERMS = ("station_p", "first_p", "location", "magnitude")
 
@@ -32,6 +32,29 @@ def test_examples_without_an_event_do_not_count():
     none.backward()
     assert none.item() == 0.0
     assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float32, 1e-4), (torch.bfloat16, 0.02)])
+def test_a_product_of_pdfs_costs_what_its_volume_does_and_has_the_same_gradient(dtype, rtol):
+    generator = torch.Generator().manual_seed(3)
+    factors = [torch.softmax(torch.randn(3, n, generator=generator), dim=1) for n in (6, 9, 4)]
+    keep = torch.tensor([True, False, True])
+    logits = 3 * torch.randn(3, 6, 9, 4, generator=generator)
+    gradients, values = [], []
+    for loss, target, kind in (
+        (pdf_loss, torch.einsum("bx,by,bz->bxyz", *factors), torch.float32),
+        (product_pdf_loss, factors, dtype),
+    ):
+        leaf = logits.to(kind).detach().requires_grad_()
+        value = 2.5 * loss(leaf, target, keep)
+        value.backward()
+        values.append(value.item())
+        gradients.append(leaf.grad.float())
+    assert values[1] == pytest.approx(values[0], rel=rtol)
+    torch.testing.assert_close(
+        gradients[1], gradients[0], rtol=rtol, atol=2e-3 * float(gradients[0].abs().max())
+    )
+    assert torch.equal(gradients[1][1], torch.zeros(6, 9, 4))
 
 
 def test_detection_is_weighted_cross_entropy_over_what_is_kept():

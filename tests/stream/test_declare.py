@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from fcn.catalogue.event import WindowEstimate
 from fcn.config import CONF_DIR, build
 from fcn.geometry.projection import LocalFrame
-from fcn.stream.declare import BestWindow, Declarer, Evidence, Latest, Nearness, Sameness, Settlement
+from fcn.stream.declare import (
+    BestWindow,
+    Declarer,
+    Evidence,
+    Latest,
+    Nearness,
+    Sameness,
+    Settlement,
+    SummedEvidence,
+)
 
 FRAME = LocalFrame(32.7, 130.8)
 T0 = 1_460_636_794.0
@@ -18,14 +27,14 @@ STEP_S = 0.5
 LATEST = Latest()
 
 
-def declarer(n_agree=2, n_windows=4, prefer=LATEST, **settle):
+def declarer(n_agree=2, n_windows=4, prefer=LATEST, evidence=None, **settle):
     settlement = {"n_stable": 6, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
         "min_s": 8.0,
         "max_s": 20.0,
     }
     return Declarer(
         FRAME,
-        evidence=Evidence(0.7, 0.6, n_agree, n_windows),
+        evidence=evidence or Evidence(0.7, 0.6, n_agree, n_windows),
         agree=Nearness(3.0, 10.0),
         same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),
         settle=Settlement(**(settlement | settle)),
@@ -91,6 +100,39 @@ def test_k_of_the_last_n_windows_must_agree(seen, n_agree, n_windows, alarm):
     first = next((i for i, new in enumerate(updates) if new), None)
     assert first == alarm
     assert len(rule.events) == (alarm is not None)
+
+
+@pytest.mark.parametrize(
+    ("scores", "alarm"),
+    [
+        ([0.96], 0),  # ln(0.96 / 0.04) = 3.2
+        ([0.8, 0.8, 0.8], 2),  # 3 x 1.39
+        ([0.8, 0.8], None),
+        ([0.6] * 9, None),  # five of them are 2.0
+        ([0.9, 0.0, 0.0, 0.0, 0.7], 4),  # 2.2 + 0.85, five windows in all
+        ([0.9, 0.0, 0.0, 0.0, 0.0, 0.7], None),
+        ([0.49] * 9, None),
+        ([1.0], 0),
+    ],
+)
+def test_log_odds_of_the_last_windows_add_up(scores, alarm):
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    windows = [(t, [estimate(t, detection=p)]) for t, p in zip(clock(len(scores)), scores, strict=True)]
+    updates = replay(rule, windows)
+    assert next((i for i, new in enumerate(updates) if new), None) == alarm
+
+
+def test_only_the_best_agreeing_estimate_of_a_window_adds_up():
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    first = [estimate(T0 + 5, detection=0.8), estimate(T0 + 5, detection=0.7, east_km=1.0)]
+    assert replay(rule, [(T0 + 5, first), (T0 + 5.5, [estimate(T0 + 5.5, detection=0.8)])]) == [[], []]
+
+
+@pytest.mark.parametrize("wrong", [{"min_detection_score": 0.4}, {"n_windows": 0}, {"least_log_odds": 0.0}])
+def test_a_sum_that_makes_no_sense_is_refused(wrong):
+    values = {"min_detection_score": 0.5, "min_location_score": 0.1, "least_log_odds": 3.0, "n_windows": 5}
+    with pytest.raises(ValueError, match="least_log_odds > 0 are required"):
+        SummedEvidence(**(values | wrong))
 
 
 @pytest.mark.parametrize(
