@@ -110,7 +110,9 @@ class VolumeNet(nn.Module):
     def __init__(self, n_features: int, n_depths: int, width: int, n_layers: int) -> None:
         super().__init__()
         self.n_depths = n_depths
-        self.mix = _image(n_features * n_depths + N_CONDITIONS, width, 1)
+        self.mix = nn.Conv2d(n_features * n_depths, width, 1, bias=False)
+        self.condition = nn.Linear(N_CONDITIONS, width)  # the same in every column: added, not copied to each
+        self.mixed = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.layers = nn.ModuleList([_image(width, width, 3) for _ in range(n_layers)])
         self.out = nn.Conv2d(width, n_depths, 3, padding=1)
         self.evidence = nn.Sequential(
@@ -122,9 +124,9 @@ class VolumeNet(nn.Module):
     ) -> tuple[Float[Tensor, "volume x y depth"], Float[Tensor, " volume"]]:
         """Features of all depths of a column, as channels -> logits of its cells; evidence logit."""
         n_x, n_y = migrated.shape[1:3]
-        spread = condition[:, None, None].expand(-1, n_x, n_y, -1)
         # a permuted view of channels-last data is a channels-last image
-        hidden = self.mix(torch.cat([migrated, spread], dim=-1).permute(0, 3, 1, 2))
+        hidden = self.mix(migrated.permute(0, 3, 1, 2)) + self.condition(condition)[:, :, None, None]
+        hidden = self.mixed(hidden)
         for layer in self.layers:
             hidden = hidden + layer(hidden)
         logits = self.out(hidden).float()

@@ -123,7 +123,8 @@ class Reading:
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.
-    temperature:       the location logits are divided by it; chosen on validation sequences.
+    uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
+                       (experiments/generalized/calibration.py).
     """
 
     least_probability: float
@@ -137,7 +138,14 @@ class Reading:
     same_s: float
     same_km: float
     relocate_s: float
-    temperature: float
+    uncertainty_factor: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
+            raise ValueError(
+                "reading.uncertainty_factor must be two positive numbers, horizontal and depth, got "
+                f"{list(self.uncertainty_factor)}"
+            )
 
 
 @torch.no_grad()
@@ -368,17 +376,16 @@ class MigrationScheme:
 
     # ---------------------------------------------------------------- shared
 
-    def _decode(
-        self, logits: Float[Tensor, "volume x y depth"], lattice: Lattice, *, temperature: float = 1.0
-    ) -> LocationEstimate:
+    def _decode(self, logits: Float[Tensor, "volume x y depth"], lattice: Lattice) -> LocationEstimate:
         """Hypocentres of volumes."""
         volume = self.volume
+        across, down = self.reading.uncertainty_factor
         return decode_volume(
             logits,
             lattice,
             sigma_cells=volume.sigma_cells,
             reach_cells=volume.reach_cells,
-            temperature=temperature,
+            uncertainty_factor=(float(across), float(down)),
         )
 
     def _volumes(
@@ -760,7 +767,7 @@ class MigrationScheme:
             network, features, batch, self._as_anchors(station, time_s), lattice, travel_s
         )
         flat = Lattice(lattice.first_km[0], lattice.spacing_km[0], lattice.shape)
-        where = self._decode(logits[0], flat, temperature=self.reading.temperature)
+        where = self._decode(logits[0], flat)
         hypocentre_km = where.hypocentre_km
         travel = batch.travel_time.between(hypocentre_km[None], batch.station_km)[0].transpose(0, 1)
         rows = torch.arange(len(station), device=station.device)

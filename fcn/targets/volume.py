@@ -29,16 +29,17 @@ def decode_volume(
     *,
     sigma_cells: float,
     reach_cells: float,
-    temperature: float = 1.0,
+    uncertainty_factor: tuple[float, float] = (1.0, 1.0),
 ) -> LocationEstimate:
-    """Centroid of the pdf, of the logits over `temperature`, within `reach_cells` of its highest cell.
+    """Centroid of the pdf within `reach_cells` of its highest cell along each axis.
 
     sigma_cells: width of the targets of `encode_volume`. A network that fits them perfectly gives the pdf of
         the hypocentre convolved with a Gaussian of that width, whose variance is taken off the uncertainties;
         none is less than `LEAST_CELLS`, which a grid cannot tell from none.
+    uncertainty_factor: on the horizontal and the depth uncertainty: a temperature of the pdf along each axis.
     """
-    found = local_centroid(logits / temperature, lattice.axes_km(), reach_cells * lattice.spacing_km)
-    target_km = sigma_cells * lattice.spacing_km * temperature**0.5
+    found = local_centroid(logits, lattice.axes_km(), reach_cells * lattice.spacing_km)
+    target_km = sigma_cells * lattice.spacing_km
     least_km = LEAST_CELLS * lattice.spacing_km
 
     def without_target(uncertainty_km: Tensor, axes: slice) -> Tensor:
@@ -47,6 +48,7 @@ def decode_volume(
 
     return replace(
         found,
-        horizontal_uncertainty_km=without_target(found.horizontal_uncertainty_km, slice(0, 2)),
-        depth_uncertainty_km=without_target(found.depth_uncertainty_km, slice(2, 3)),
+        horizontal_uncertainty_km=uncertainty_factor[0]
+        * without_target(found.horizontal_uncertainty_km, slice(0, 2)),
+        depth_uncertainty_km=uncertainty_factor[1] * without_target(found.depth_uncertainty_km, slice(2, 3)),
     )

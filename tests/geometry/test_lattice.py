@@ -68,7 +68,9 @@ def test_uncertainties_are_those_of_the_hypocentre_without_the_targets_width(wid
 
 def test_a_pdf_as_narrow_as_the_target_leaves_the_least_uncertainty(wide):
     logits = encode_volume(torch.tensor([[0.0, 0.0, 20.0]]), wide, sigma_cells=0.8).log()
-    for temperature in (0.5, 1.0):
-        found = decode_volume(logits, wide, sigma_cells=0.8, reach_cells=2.5, temperature=temperature)
-        assert float(found.depth_uncertainty_km) == pytest.approx(0.25 * 1.6, rel=0.05)
-        assert float(found.horizontal_uncertainty_km) == pytest.approx(0.25 * 1.2 * 2**0.5, rel=0.05)
+    for across, down in ((1.0, 1.0), (1.3, 0.6)):
+        found = decode_volume(
+            logits, wide, sigma_cells=0.8, reach_cells=2.5, uncertainty_factor=(across, down)
+        )
+        assert float(found.depth_uncertainty_km) == pytest.approx(down * 0.25 * 1.6, rel=0.05)
+        assert float(found.horizontal_uncertainty_km) == pytest.approx(across * 0.25 * 1.2 * 2**0.5, rel=0.05)
