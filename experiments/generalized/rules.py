@@ -1,0 +1,174 @@
+"""Alarm rules of a checkpoint compared on the first minutes of validation sequences, and its uncertainties.
+
+    python experiments/generalized/rules.py logs/<run>/checkpoints/best.ckpt
+    python experiments/generalized/rules.py generalized --rules "sum 3 above 0.7" --minutes 60
+
+Prints one row per rule: what was found, what was false, how soon, how well placed; and the factors on the
+stated uncertainties (`scheme.reading.uncertainty_factor`) with which half, and nine in ten, of the located
+events lie within their 50 % and 90 % range. Rules and factors are chosen here, never on a test sequence.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from rich.progress import track
+
+from fcn import config as configuration
+from fcn.assemble import build_replay, build_windows, choose_velocity_model
+from fcn.cache import sequence_root
+from fcn.catalogue.event import DeclaredEvent, Event
+from fcn.checkpoint import Restored, load
+from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
+from fcn.metrics.matching import epicentral_distance_km
+from fcn.metrics.score import match_declared
+from fcn.replay import Replay
+
+SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
+COUNT = {"_target_": "fcn.stream.declare.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
+SUM = {"_target_": "fcn.stream.declare.SummedEvidence", "min_location_score": 0.15, "n_windows": 5}
+RULES: dict[str, dict[str, Any]] = {
+    "3 of 5": {**COUNT, "n_agree": 3, "n_windows": 5},
+    "2 of 3": {**COUNT, "n_agree": 2, "n_windows": 3},
+    **{
+        f"sum {total:g} above {least:g}": {**SUM, "min_detection_score": least, "least_log_odds": total}
+        for least in (0.6, 0.7)
+        for total in (2.0, 3.0, 4.0)
+    },
+}
+
+
+@dataclass
+class Tally:
+    """What one rule did on all sequences together."""
+
+    n_catalogued: int = 0
+    n_false: int = 0
+    hours: float = 0.0
+    pairs: list[tuple[DeclaredEvent, Event]] = field(default_factory=list)
+
+    def add(self, replay: Replay, hours: float) -> None:
+        """One replayed sequence."""
+        assert replay.catalogue is not None
+        matching = match_declared(replay.declared, replay.catalogue, replay.tolerance)
+        start_s, end_s = replay.span_s
+        self.n_catalogued += sum(start_s <= event.origin_time_s <= end_s for event in replay.catalogue)
+        self.n_false += len(matching.unmatched_declared)
+        self.hours += hours
+        self.pairs += [(replay.declared[i], replay.catalogue[j]) for i, j in matching.pairs]
+
+    def row(self, name: str) -> str:
+        """Of the table."""
+        if not self.pairs:
+            return f"| {name} | 0 of {self.n_catalogued} | {self.n_false} in {self.hours:.1f} h | | | | | |"
+        after_s = np.array(
+            [said.alarm.now_s - (true.first_p_time_s or math.nan) for said, true in self.pairs]
+        )
+        alarm_km, final_km = (
+            np.array([epicentral_distance_km([said.event], [true])[0, 0] for said, true in each])
+            for each in (
+                [(said.alarm, true) for said, true in self.pairs],
+                [(said.final, true) for said, true in self.pairs],
+            )
+        )
+        return (
+            f"| {name} | {len(self.pairs)} of {self.n_catalogued} | {self.n_false} in {self.hours:.1f} h "
+            f"| {np.nanmedian(after_s):.1f} s, {np.nanquantile(after_s, 0.9):.1f} s "
+            f"| {_rms(alarm_km):.1f} km ({np.median(alarm_km):.1f}) | {_rms(final_km):.1f} km "
+            f"({np.median(final_km):.1f}) | {self._factors(final_km)} |"
+        )
+
+    def _factors(self, final_km: np.ndarray) -> str:
+        """Horizontal and depth, at 50 % and at 90 %: of a circular Gaussian and of a Gaussian."""
+        across, down = [], []
+        for off_km, (said, true) in zip(final_km, self.pairs, strict=True):
+            event = said.final.event
+            if event.horizontal_uncertainty_km and event.depth_uncertainty_km:
+                across.append(off_km / event.horizontal_uncertainty_km)
+                down.append(abs(event.depth_km - true.depth_km) / event.depth_uncertainty_km)
+        if not across:
+            return "| "
+        normal = NormalDist()
+        half_across, most_across = (
+            np.quantile(across, level) / math.sqrt(-math.log1p(-level)) for level in (0.5, 0.9)
+        )
+        half_down, most_down = (
+            np.quantile(down, level) / normal.inv_cdf((1 + level) / 2) for level in (0.5, 0.9)
+        )
+        return f"{half_across:.2f}, {most_across:.2f} | {half_down:.2f}, {most_down:.2f}"
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt((values**2).mean()))
+
+
+def windows_of(dataset: str, index: int, restored: Restored) -> tuple[WindowDataset, dict[str, Any]]:
+    """Windows of a validation sequence, simulated on first use, in its own velocity model; `matching`."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(
+            compose("test", overrides=["ckpt=none", f"dataset={dataset}", f"dataset.index={index}"])
+        )
+    root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
+    sequence = Sequence.load(root, restored.preprocess)
+    model = choose_velocity_model(None, sequence, restored.velocity_models)
+    table, step_s = restored.config["data"]["table"], config["windows"]["step_s"]
+    windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
+    return windows, config["matching"]
+
+
+@torch.no_grad()
+def replayed(
+    windows: WindowDataset,
+    restored: Restored,
+    rule: Mapping[str, Any],
+    matching: Mapping[str, Any],
+    *,
+    minutes: float,
+) -> tuple[Replay, float]:
+    """The first minutes of a sequence through a rule, and how many hours they are."""
+    declare = {**restored.config["declare"], "evidence": dict(rule)}
+    replay = build_replay(windows, declare, matching)
+    n = min(len(windows), math.ceil(60 * minutes / windows.step_s))
+    replay.span_s = (float(windows.now_s[0]), float(windows.now_s[n - 1]))
+    for i in range(n):
+        batch = windows[i]
+        now_s = float(batch.now_s[0])
+        known = replay.declarer.known(now_s)
+        replay.process(now_s, restored.module.scheme.estimates(restored.module.network, batch, known)[0], 0.0)
+    return replay, n * windows.step_s / 3600
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ckpt")
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--rules", nargs="+", choices=sorted(RULES), default=list(RULES))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    restored = load(arguments.ckpt)
+    tallies = {name: Tally() for name in arguments.rules}
+    for dataset, index in track(SEQUENCES, description="validation sequences"):
+        windows, matching = windows_of(dataset, index, restored)
+        for name, tally in tallies.items():
+            tally.add(*replayed(windows, restored, RULES[name], matching, minutes=arguments.minutes))
+    out = [
+        "| rule | found | false | alarm median, 90 % | epicentre RMSE at the alarm (median) "
+        "| final (median) | factor, horizontal: 50 %, 90 % | depth |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        *(tally.row(name) for name, tally in tallies.items()),
+    ]
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()
