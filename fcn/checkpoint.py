@@ -55,7 +55,7 @@ def find(name: str | Path) -> Path:
     )
 
 
-def _content(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """A checkpoint's plain content. Raises ValueError for a file that is not a checkpoint of fcn."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -83,7 +83,7 @@ def ship(
     """
     if out.exists():
         raise FileExistsError(f"{out} exists; remove it to write it again")
-    content = _content(find(path))
+    content = read(find(path))
     record = copy.deepcopy(content["fcn"])
     config = record["config"]
     if declare is not None:
@@ -107,13 +107,14 @@ def load(name: str | Path) -> Restored:
     Raises FileNotFoundError for an unknown name and ValueError for a file that is not a checkpoint of fcn.
     """
     path = find(name)
-    content = _content(path)
+    content = read(path)
     record = content["fcn"]
     config = record["config"]
-    module = build_module(config, record=record, trainable=False)
     try:
+        module = build_module(config, record=record, trainable=False)
         module.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
+    # Hydra and Python raise many kinds for arguments that a class no longer has
+    except Exception as error:
         raise ValueError(
             f"the weights in {path} do not fit the network its own configuration describes: written by "
             f"fcn {record['fcn']} at commit {record['git']['commit']}, which built that network otherwise; "

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from fcn.cache import sequence_root
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.step_seed import StepSeed
-from fcn.checkpoint import find
+from fcn.checkpoint import find, read
 from fcn.config import CONF_DIR, build
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
@@ -57,13 +58,36 @@ def check(config: dict[str, Any]) -> None:
             f"data.events.elapsed_s={elapsed_s} leaves every first P before the window of "
             f"data.window_s={data['window_s']} s: there would be nothing to detect"
         )
+    monitor = (config["callbacks"] or {}).get("checkpoint", {}).get("monitor")
+    if monitor == "val/f1" and not config["validation"]["sequences"]:
+        raise ValueError(
+            "callbacks.checkpoint.monitor=val/f1 chooses by what is found on validation sequences, and there "
+            "are none: take validation=quick or full, or callbacks=default"
+        )
     if config["ckpt"] is not None:
-        done = torch.load(find(config["ckpt"]), map_location="cpu", weights_only=True)["global_step"]
-        if done >= max_steps:
-            raise ValueError(
-                f"{config['ckpt']} has trained {done} steps already, and trainer.max_steps={max_steps}: "
-                "nothing is left to do; raise max_steps (and optim.scheduler.total_steps with it)"
-            )
+        _check_resumable(config, read(find(config["ckpt"])))
+
+
+def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None:
+    """Raises ValueError for a checkpoint that this training cannot go on from."""
+    ckpt, max_steps = config["ckpt"], config["trainer"]["max_steps"]
+    if "global_step" not in content:
+        raise ValueError(
+            f"{ckpt} was shipped without the state of its training, which cannot go on from it: ckpt= takes "
+            "logs/<run>/checkpoints/last.ckpt"
+        )
+    if content["global_step"] >= max_steps:
+        raise ValueError(
+            f"{ckpt} has trained {content['global_step']} steps already, and trainer.max_steps={max_steps}: "
+            "nothing is left to do"
+        )
+    planned = [state.get("total_steps") for state in content["lr_schedulers"]]
+    wanted = (config["optim"]["scheduler"] or {}).get("total_steps")
+    if planned != [wanted]:
+        raise ValueError(
+            f"the learning rates of {ckpt} were planned for {planned} steps, and optim.scheduler.total_steps="
+            f"{wanted}: go on with the trainer.max_steps it began with, or train anew"
+        )
 
 
 def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:

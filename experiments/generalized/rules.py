@@ -2,6 +2,7 @@
 
     python experiments/generalized/rules.py logs/<run>/checkpoints/best.ckpt
     python experiments/generalized/rules.py generalized --rules "sum 3 above 0.7" --minutes 60
+    python experiments/generalized/rules.py lite --rules "location 0.6" "location 0.3"
 
 Prints one row per rule: what was found, what was false, how soon, how well placed; and the factors on the
 stated uncertainties (`scheme.reading.uncertainty_factor`) with which half, and nine in ten, of the located
@@ -36,7 +37,8 @@ from fcn.replay import Replay
 SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
 COUNT = {"_target_": "fcn.stream.declare.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
 SUM = {"_target_": "fcn.stream.declare.SummedEvidence", "min_location_score": 0.15, "n_windows": 5}
-RULES: dict[str, dict[str, Any]] = {
+PAPER = {"_target_": "fcn.stream.declare.Evidence", "min_detection_score": 0.7, "n_agree": 3, "n_windows": 8}
+MIGRATION: dict[str, dict[str, Any]] = {
     "3 of 5": {**COUNT, "n_agree": 3, "n_windows": 5},
     "2 of 3": {**COUNT, "n_agree": 2, "n_windows": 3},
     **{
@@ -45,6 +47,11 @@ RULES: dict[str, dict[str, Any]] = {
         for total in (2.0, 3.0, 4.0)
     },
 }
+# of the paper, and for networks whose volumes are more blurred than the paper's
+EEWNET: dict[str, dict[str, Any]] = {
+    f"location {least:g}": {**PAPER, "min_location_score": least} for least in (0.6, 0.4, 0.3, 0.2)
+}
+RULES = MIGRATION | EEWNET
 
 
 @dataclass
@@ -152,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ckpt")
     parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--rules", nargs="+", choices=sorted(RULES), default=list(RULES))
+    parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(MIGRATION))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     restored = load(arguments.ckpt)

@@ -94,6 +94,7 @@ class WindowEstimate:
 
     detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
     Uncertainties are those of Event; None where the network gives none.
+    follows: id of the declared event that was read again, None for what may be a new one.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 
@@ -109,6 +110,7 @@ class WindowEstimate:
     horizontal_uncertainty_km: float | None = None
     depth_uncertainty_km: float | None = None
     magnitude_uncertainty: float | None = None
+    follows: str | None = None
 
     def __post_init__(self) -> None:
         required = {item.name: getattr(self, item.name) for item in fields(self) if item.default is MISSING}
@@ -124,6 +126,7 @@ class Known:
     is_open: later windows may still update it; a settled event only explains what it has caused.
     """
 
+    event_id: str
     estimate: WindowEstimate
     is_open: bool
 

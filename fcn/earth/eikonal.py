@@ -70,7 +70,9 @@ class GridTravelTimes:
         return cls(slowness, torch.tensor(origin).float(), station_km.float(), float(spacing_km), bounds)
 
     def to(self, device: torch.device | str) -> "GridTravelTimes":
-        """The same fields on another device."""
+        """The same fields on another device; themselves where they are there already."""
+        if all(getattr(self, name).device == torch.device(device) for name in TENSORS):
+            return self
         moved = {name: getattr(self, name).to(device) for name in TENSORS}
         return replace(self, **moved)
 

@@ -99,7 +99,9 @@ class TravelTimeTable:
         return replace(self, model=self.model[index])
 
     def to(self, device: torch.device | str) -> "TravelTimeTable":
-        """The same tables on another device."""
+        """The same tables on another device; themselves where they are there already."""
+        if self.values.device == torch.device(device) == self.model.device:
+            return self
         return replace(self, values=self.values.to(device), model=self.model.to(device))
 
     def between(

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 def masked_mean(value: Float[Tensor, "*shape"], keep: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:
     """Mean of the kept elements; 0 (with a gradient) where none is kept."""
-    return (value * keep).sum() / keep.sum().clamp_min(1)
+    return torch.where(keep, value, torch.zeros_like(value)).sum() / keep.sum().clamp_min(1)
 
 
 def detection_loss(
@@ -37,9 +37,10 @@ def pdf_loss(
     The cross-entropy less the target's own entropy: 0 for a perfect prediction, whatever the target's width.
     """
     log_pdf, pdf = torch.log_softmax(logits.float().flatten(1), dim=1), target.flatten(1)
-    # as products of whole volumes: a third of the time of `kl_div`, whose xlogy is not vectorised
-    negative_entropy = torch.einsum("bn,bn->b", pdf, pdf.clamp_min(torch.finfo(pdf.dtype).tiny).log())
-    value = negative_entropy - torch.einsum("bn,bn->b", pdf, log_pdf)
+    with torch.autocast(logits.device.type, enabled=False):  # bfloat16 would round the loss to two digits
+        # as products of whole volumes: a third of the time of `kl_div`, whose xlogy is not vectorised
+        negative_entropy = torch.einsum("bn,bn->b", pdf, pdf.clamp_min(torch.finfo(pdf.dtype).tiny).log())
+        value = negative_entropy - torch.einsum("bn,bn->b", pdf, log_pdf)
     return masked_mean(value, keep)
 
 
@@ -81,5 +82,6 @@ def product_pdf_loss(
     """`pdf_loss` for a target that is the product of one pdf per axis, without making its volume."""
     px, py, pz = factors
     negative_entropy = sum(-torch.special.entr(p).sum(dim=1) for p in (px, py, pz))
-    value: Tensor = _CrossEntropyOfProducts.apply(logits, px, py, pz)
+    with torch.autocast(logits.device.type, enabled=False):  # bfloat16 would round the loss to two digits
+        value: Tensor = _CrossEntropyOfProducts.apply(logits, px, py, pz)
     return masked_mean(value + negative_entropy, keep)

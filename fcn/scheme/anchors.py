@@ -14,6 +14,7 @@ from torch.nn import functional
 from fcn.recombine.batch import Targets
 
 FALSE_S, FALSE_PICK = 0, 1  # kinds of false anchors; the third is any time at any station
+BLIND_S = 1.0  # after data return: what begins then looks like an arrival
 FIRST_STATION_WEIGHT = 4.0  # the first P of an event anchors it more often than any other
 
 
@@ -148,14 +149,21 @@ class Picks:
 
 def find_picks(
     station_p: Float[Tensor, "station time"],
-    mask: Bool[Tensor, " station"],
+    silent: Bool[Tensor, "station time"],
     *,
     least_probability: float,
     apart_s: float,
     sampling_rate_hz: float,
 ) -> Picks:
-    """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola."""
-    probability = station_p.float().sigmoid() * mask[:, None]
+    """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola.
+
+    silent: samples without data; there are no picks there and for `BLIND_S` after them.
+    """
+    blind = round(BLIND_S * sampling_rate_hz)
+    dark = functional.max_pool1d(functional.pad(silent.float(), (blind, 0))[:, None], blind + 1, stride=1)
+    probability = station_p.float().sigmoid() * (1 - dark[:, 0])
+    # of equal samples, as bfloat16 gives them, the first one counts
+    probability = probability * (1 - 1e-6 * torch.arange(probability.shape[1], device=probability.device))
     reach = max(1, round(apart_s * sampling_rate_hz))
     highest = functional.max_pool1d(probability[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
     station, sample = ((probability == highest) & (probability >= least_probability)).nonzero(as_tuple=True)

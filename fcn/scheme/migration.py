@@ -83,7 +83,7 @@ class VolumeSpec:
         alive = mask.any(dim=1, keepdim=True)
         middle = torch.where(alive, (low + high) / 2, 0.0)
         width_km = torch.where(alive, (high - low) * self.margin, 1.0).amax(dim=1, keepdim=True)
-        step_km = (width_km / self.shape[0]).clamp_min(self.fine_km[0])
+        step_km = (width_km / min(self.shape[:2])).clamp_min(self.fine_km[0])
         spacing_km = torch.cat([step_km, step_km, torch.full_like(step_km, self.coarse_depth_km)], dim=1)
         return Lattice.about(
             torch.cat([middle, torch.full_like(step_km, -torch.inf)], dim=1).nan_to_num(neginf=-1e3),
@@ -92,9 +92,19 @@ class VolumeSpec:
             min_depth_km=self.min_depth_km,
         )
 
-    def fine(self, centre_km: Float[Tensor, "*volume 3"]) -> Lattice:
-        """Volumes of `fine_km` about points."""
+    def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice) -> Lattice:
+        """Volumes of `fine_km` about points, moved inside the coarse volume `within`, where it is that large.
+
+        Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
+        window, until no travel time is known.
+        """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
+        cells = centre_km.new_tensor(self.cells)
+        low_km = within.first_km + (spacing_km * cells - within.spacing_km) / 2
+        high_km = low_km + (within.spacing_km - spacing_km) * cells
+        middle_km = (low_km + high_km) / 2
+        centre_km = torch.maximum(centre_km, torch.minimum(low_km, middle_km))
+        centre_km = torch.minimum(centre_km, torch.maximum(high_km, middle_km))
         return Lattice.about(
             centre_km, spacing_km.expand_as(centre_km), self.cells, min_depth_km=self.min_depth_km
         )
@@ -119,7 +129,7 @@ class Reading:
     least_probability, pick_apart_s: picks. recent_s: an unexplained pick anchors for so long.
     max_anchors:       most probable unexplained picks that anchor in one window.
     least_evidence:    of a coarse volume that is worth a fine one.
-    least_picks:       P picks of its own that a new hypothesis needs.
+    least_picks:       stations at which a new hypothesis needs a P pick of its own.
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.
@@ -146,6 +156,29 @@ class Reading:
                 "reading.uncertainty_factor must be two positive numbers, horizontal and depth, got "
                 f"{list(self.uncertainty_factor)}"
             )
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Places in one window where a fine volume is to be made.
+
+    centre_km: of the volumes. station, time_s: their anchors.
+    follows: ids of the declared events that are read again; None for what may be a new one.
+    """
+
+    centre_km: Float[Tensor, "event 3"]
+    station: Int[Tensor, " event"]
+    time_s: Float[Tensor, " event"]
+    follows: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.follows)
+
+    def __add__(self, other: "Hypotheses") -> "Hypotheses":
+        """These and others."""
+        pairs = [(getattr(self, name), getattr(other, name)) for name in ("centre_km", "station", "time_s")]
+        centre_km, station, time_s = (torch.cat(pair) for pair in pairs)
+        return Hypotheses(centre_km, station, time_s, self.follows + other.follows)
 
 
 @torch.no_grad()
@@ -536,7 +569,7 @@ class MigrationScheme:
         features = network.encode(batch.waveforms, batch.mask)
         picks = find_picks(
             features.station_p[0],
-            batch.mask[0],
+            (batch.waveforms[0] == 0).all(dim=1) | ~batch.mask[0, :, None],
             least_probability=reading.least_probability,
             apart_s=reading.pick_apart_s,
             sampling_rate_hz=rate,
@@ -545,30 +578,15 @@ class MigrationScheme:
         explained = self._explained(picks, due, known)
         unexplained = picks.where(~explained)
         fresh = unexplained.where(unexplained.time_s >= window_s - reading.recent_s)
-        centres, anchors = self._followed(batch, known, picks, due)
-        moved = self._moved(network, features, batch, centres, anchors)
-        new_centres, new_anchors = self._coarse_pass(network, features, batch, fresh)
-        stations = torch.cat([anchors[0], moved[1][0], new_anchors[0]])
-        if len(stations) == 0:
+        followed = self._followed(batch, known, picks, due)
+        hypotheses = (
+            followed
+            + self._moved(network, features, batch, followed)
+            + self._coarse_pass(network, features, batch, fresh)
+        )
+        if len(hypotheses) == 0:
             return [[]]
-        return [
-            self._fine_pass(
-                network,
-                features,
-                batch,
-                torch.cat([centres, moved[0], new_centres]),
-                (stations, torch.cat([anchors[1], moved[1][1], new_anchors[1]])),
-                picks,
-                torch.cat(
-                    [
-                        torch.zeros(len(centres) + len(moved[0]), dtype=torch.bool),
-                        torch.ones(len(new_centres), dtype=torch.bool),
-                    ]
-                ).to(stations.device),
-                explained,
-                start_s,
-            )
-        ]
+        return [self._fine_pass(network, features, batch, hypotheses, picks, explained, start_s)]
 
     def _due(self, batch: Batch, known: Sequence[Known], start_s: float) -> Float[Tensor, "event station 2"]:
         """P and S of known events at every station, seconds after the window's first sample."""
@@ -602,13 +620,14 @@ class MigrationScheme:
         known: Sequence[Known],
         picks: Picks,
         due: Float[Tensor, "event station 2"],
-    ) -> tuple[Float[Tensor, "followed 3"], tuple[Tensor, Tensor]]:
-        """Centres and anchors of the declared events to read again: the best pick where P was due."""
+    ) -> Hypotheses:
+        """The declared events to read again, about their last place: the best pick where P was due."""
         now_s = float(batch.now_s[0])
         window_s = batch.waveforms.shape[-1] / self.sampling_rate_hz
         centres: list[list[float]] = []
         stations: list[int] = []
         times: list[float] = []
+        follows: list[str] = []
         for row, each in enumerate(known):
             last = each.estimate
             if not each.is_open or now_s - last.now_s < self.reading.relocate_s - 1e-3:
@@ -628,13 +647,13 @@ class MigrationScheme:
             centres.append([last.east_km, last.north_km, last.depth_km])
             stations.append(station)
             times.append(time_s)
+            follows.append(each.event_id)
         device = batch.station_km.device
-        return (
+        return Hypotheses(
             torch.tensor(centres, device=device).view(-1, 3),
-            (
-                torch.tensor(stations, dtype=torch.long, device=device),
-                torch.tensor(times, dtype=torch.float32, device=device),
-            ),
+            torch.tensor(stations, dtype=torch.long, device=device),
+            torch.tensor(times, dtype=torch.float32, device=device),
+            tuple(follows),
         )
 
     def _coarse_travel_times(self, batch: Batch) -> tuple[Lattice, Tensor]:
@@ -654,25 +673,22 @@ class MigrationScheme:
         return lattice, times_s
 
     def _moved(
-        self,
-        network: MigrationNet,
-        features: Features,
-        batch: Batch,
-        centre_km: Float[Tensor, "followed 3"],
-        anchors: tuple[Tensor, Tensor],
-    ) -> tuple[Float[Tensor, "event 3"], tuple[Tensor, Tensor]]:
+        self, network: MigrationNet, features: Features, batch: Batch, followed: Hypotheses
+    ) -> Hypotheses:
         """Declared events that the whole network now puts elsewhere, out of reach of the volume about them.
 
         An early epicentre may be tens of km off, and the fine volume about it would never find the right one.
         """
-        station, time_s = anchors
-        if len(station) == 0:
-            return centre_km, anchors
-        where, score, _ = self._coarse_peaks(network, features, batch, station, time_s)
+        if len(followed) == 0:
+            return followed
+        where, score, _ = self._coarse_peaks(network, features, batch, followed.station, followed.time_s)
         half_km = 0.5 * self.volume.cells[0] * self.volume.fine_km[0]
-        off_km = (where.hypocentre_km - centre_km)[:, :2].abs().amax(dim=1)
+        off_km = (where.hypocentre_km - followed.centre_km)[:, :2].abs().amax(dim=1)
         far = (off_km > half_km) & (score >= self.reading.least_evidence)
-        return where.hypocentre_km[far], (station[far], time_s[far])
+        follows = (name for name, moves in zip(followed.follows, far.tolist(), strict=True) if moves)
+        return Hypotheses(
+            where.hypocentre_km[far], followed.station[far], followed.time_s[far], tuple(follows)
+        )
 
     def _coarse_peaks(
         self,
@@ -701,12 +717,12 @@ class MigrationScheme:
 
     def _coarse_pass(
         self, network: MigrationNet, features: Features, batch: Batch, picks: Picks
-    ) -> tuple[Float[Tensor, "event 3"], tuple[Tensor, Tensor]]:
+    ) -> Hypotheses:
         """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
         n = min(self.reading.max_anchors, len(picks))
         station, time_s = picks.station[:n], picks.time_s[:n]
         if n == 0:
-            return batch.station_km.new_zeros(0, 3), (station, time_s)
+            return Hypotheses(batch.station_km.new_zeros(0, 3), station, time_s, ())
         where, score, one = self._coarse_peaks(network, features, batch, station, time_s)
         order = score.argsort(descending=True, stable=True)
         order = order[score[order] >= self.reading.least_evidence]
@@ -725,7 +741,7 @@ class MigrationScheme:
             if not near:
                 kept.append(i)
         index = torch.tensor(kept, dtype=torch.long, device=station.device)
-        return where.hypocentre_km[index], (station[index], time_s[index])
+        return Hypotheses(where.hypocentre_km[index], station[index], time_s[index], (None,) * len(kept))
 
     @staticmethod
     def _as_anchors(station: Tensor, time_s: Tensor) -> Anchors:
@@ -748,20 +764,19 @@ class MigrationScheme:
         network: MigrationNet,
         features: Features,
         batch: Batch,
-        centre_km: Float[Tensor, "event 3"],
-        anchor: tuple[Tensor, Tensor],
+        hypotheses: Hypotheses,
         picks: Picks,
-        is_new: Bool[Tensor, " event"],
         explained: Bool[Tensor, " pick"],
         start_s: float,
     ) -> list[WindowEstimate]:
-        """Hypocentres, origin times, magnitudes and evidence of hypotheses about known places.
+        """Hypocentres, origin times, magnitudes and evidence of hypotheses; new ones have picks of their own.
 
-        is_new: those of no declared event, which must have P picks of their own; explained: picks that a
-        declared event explains.
+        explained: picks that a declared event explains.
         """
-        station, time_s = anchor
-        lattice = self.volume.fine(centre_km[None])
+        station, time_s = hypotheses.station, hypotheses.time_s
+        coarse, _ = self._coarse_travel_times(batch)
+        volumes = self.volume.fine(hypotheses.centre_km, coarse)
+        lattice = Lattice(volumes.first_km[None], volumes.spacing_km[None], volumes.shape)
         travel_s = travel_times(batch, lattice)
         logits, evidence = self._volumes(
             network, features, batch, self._as_anchors(station, time_s), lattice, travel_s
@@ -781,6 +796,7 @@ class MigrationScheme:
         )
         first_p_s = arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1)
         has_size = amplitudes.use[0].any(dim=1)
+        is_new = torch.tensor([name is None for name in hypotheses.follows], device=station.device)
         keep = self._have_picks(arrival_s, evidence[0], picks, is_new, explained)
         columns = torch.stack(
             [
@@ -797,7 +813,9 @@ class MigrationScheme:
             dim=1,
         )
         found = []
-        for row, sized in zip(columns[keep].double().cpu().tolist(), has_size[keep].tolist(), strict=True):
+        kept = (name for name, stands in zip(hypotheses.follows, keep.tolist(), strict=True) if stands)
+        rows_ = zip(columns[keep].double().cpu().tolist(), has_size[keep].tolist(), kept, strict=True)
+        for row, sized, follows in rows_:
             detection, first, score, east, north, depth, origin, size, wide, deep, spread = row
             found.append(
                 WindowEstimate(
@@ -813,6 +831,7 @@ class MigrationScheme:
                     horizontal_uncertainty_km=wide,
                     depth_uncertainty_km=deep,
                     magnitude_uncertainty=spread if sized else None,
+                    follows=follows,
                 )
             )
         return found
@@ -825,7 +844,7 @@ class MigrationScheme:
         is_new: Bool[Tensor, " event"],
         explained: Bool[Tensor, " pick"],
     ) -> Bool[Tensor, " event"]:
-        """Which hypotheses stand: of the new ones, those with `least_picks` P picks of their own.
+        """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` stations.
 
         A pick is a hypothesis's own where neither a declared event nor P or S of one with more evidence
         explains it.
@@ -837,7 +856,8 @@ class MigrationScheme:
         free, keep = ~explained, ~is_new
         for event in evidence.argsort(descending=True, stable=True).tolist():
             if bool(is_new[event]):
-                keep[event] = int((is_p[event] & free).sum()) >= reading.least_picks
+                stations = picks.station[is_p[event] & free].unique()
+                keep[event] = len(stations) >= reading.least_picks
             if bool(keep[event]):
                 free = free & ~explains[event]
         return keep

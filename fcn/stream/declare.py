@@ -258,7 +258,7 @@ class Declarer:
     def known(self, now_s: float) -> list[Known]:
         """The events declared by windows before now_s and not yet forgotten."""
         return [
-            Known(each.estimates[-1], each.is_open(now_s, self.settle))
+            Known(each.declared.event_id, each.estimates[-1], each.is_open(now_s, self.settle))
             for each in self._followed
             if now_s - each.last_now_s <= self.same.forget_s
         ]
@@ -300,7 +300,10 @@ class Declarer:
         unexplained: list[WindowEstimate] = []
         updated: list[_Followed] = []
         for estimate in passing:
-            explaining = [each for each in self._followed if each.explains(estimate, self.same)]
+            # what was read again for an event is of that event, wherever it has moved
+            explaining = [each for each in self._followed if each.declared.event_id == estimate.follows] or [
+                each for each in self._followed if each.explains(estimate, self.same)
+            ]
             if not explaining:
                 unexplained.append(estimate)
                 continue

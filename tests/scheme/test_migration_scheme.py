@@ -14,7 +14,7 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
 from fcn.recombine.batch import Batch
 from fcn.scheme.anchors import Picks
-from fcn.scheme.migration import travel_times
+from fcn.scheme.migration import Hypotheses, travel_times
 from fcn.seeding import Purpose
 from fcn.targets.location import LocationEstimate
 
@@ -348,7 +348,7 @@ def test_a_batch_of_streams_is_refused(module, batch):
 
 def test_picks_of_known_events_are_explained(module, batch):
     window = single(batch, 0)
-    known = [Known(an_event(window, horizontal_uncertainty_km=0.0), is_open=True)]
+    known = [Known("one", an_event(window, horizontal_uncertainty_km=0.0), is_open=True)]
     start_s = 1000.0 - 30.0
     due = module.scheme._due(window, known, start_s)
     n = window.mask.shape[1]
@@ -359,7 +359,7 @@ def test_picks_of_known_events_are_explained(module, batch):
     assert explained[: 2 * n].all()
     assert not explained[2 * n :].any()
     assert not module.scheme._explained(picks, due[:0], []).any()
-    vague = [Known(an_event(window, horizontal_uncertainty_km=6.0), is_open=True)]
+    vague = [Known("one", an_event(window, horizontal_uncertainty_km=6.0), is_open=True)]
     assert module.scheme._explained(picks, due, vague).all()  # a second more
 
 
@@ -367,12 +367,12 @@ def test_settled_events_are_not_read_again(module, batch):
     window = single(batch, 0)
     due_of = lambda known: module.scheme._due(window, known, 970.0)  # noqa: E731
     picks = Picks(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0))
-    followed = [Known(an_event(window), is_open=True)]
-    settled = [Known(an_event(window), is_open=False)]
-    fresh = [Known(an_event(window, now_s=999.6), is_open=True)]
+    followed = [Known("one", an_event(window), is_open=True)]
+    settled = [Known("one", an_event(window), is_open=False)]
+    fresh = [Known("one", an_event(window, now_s=999.6), is_open=True)]
     for known, count in ((followed, 1), (settled, 0), (fresh, 0)):
-        centres, _ = module.scheme._followed(window, known, picks, due_of(known))
-        assert len(centres) == count
+        again = module.scheme._followed(window, known, picks, due_of(known))
+        assert again.follows == ("one",) * count
 
 
 def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree(module):
@@ -422,9 +422,37 @@ def test_a_declared_event_moves_only_out_of_reach_and_with_evidence(module, batc
     station, time_s = torch.arange(4), torch.arange(4) + 10.0
     with torch.no_grad():
         features = module.network.encode(batch.waveforms, batch.mask)
-    moved_km, (of_station, at_s) = scheme._moved(
-        module.network, features, batch, centre_km, (station, time_s)
-    )
-    assert of_station.tolist() == [0, 3]
-    assert at_s.tolist() == [10.0, 13.0]
-    assert torch.equal(moved_km, peak_km[[0, 3]])
+    followed = Hypotheses(centre_km, station, time_s, ("a", "b", "c", "d"))
+    moved = scheme._moved(module.network, features, batch, followed)
+    assert moved.station.tolist() == [0, 3]
+    assert moved.time_s.tolist() == [10.0, 13.0]
+    assert moved.follows == ("a", "d")
+    assert torch.equal(moved.centre_km, peak_km[[0, 3]])
+
+
+def test_two_picks_of_one_station_are_not_two_stations(module):
+    scheme = copy.deepcopy(module.scheme)
+    scheme.reading = replace(scheme.reading, least_picks=2, p_tolerance_s=0.6)
+    arrival_s = torch.tensor([[[10.0, 13.0], [11.0, 14.5]]])  # event, station, phase
+    new, none = torch.tensor([True]), torch.zeros(2, dtype=torch.bool)
+    for station, stands in ((1, True), (0, False)):
+        picks = Picks(torch.tensor([0, station]), torch.tensor([9.7, 10.5]), torch.full((2,), 0.9))
+        assert scheme._have_picks(arrival_s, torch.ones(1), picks, new, none).tolist() == [stands]
+
+
+def test_fine_volumes_stay_inside_the_coarse_one(module):
+    """So that no event, however deep or far, leads them to where no travel time is known."""
+    volume = replace(module.scheme.volume, shape=(20, 20, 10), fine_km=(1.2, 1.6), min_depth_km=0.0)
+    coarse = Lattice(torch.tensor([[-48.0, -48.0, 0.0]]), torch.tensor([[5.0, 5.0, 4.0]]), (20, 20, 10))
+    places_km = torch.tensor([[0.0, 0.0, 12.0], [300.0, -300.0, 80.0], [45.0, 0.0, 0.0]])
+    fine = volume.fine(places_km, coarse)
+    half_km = fine.spacing_km / 2
+    low_km = fine.first_km - half_km
+    high_km = fine.first_km + fine.spacing_km * torch.tensor([20.0, 20.0, 10.0]) - half_km
+    assert (low_km >= torch.tensor([-50.5, -50.5, -2.0]) - 1e-3).all()
+    assert (high_km <= torch.tensor([49.5, 49.5, 38.0]) + 1e-3).all()
+    middle_km = (low_km + high_km) / 2
+    torch.testing.assert_close(middle_km[0], places_km[0])  # where there is room nothing moves
+    small = Lattice(torch.tensor([[-5.0, -5.0, 0.0]]), torch.tensor([[0.5, 0.5, 4.0]]), (20, 20, 10))
+    about = volume.fine(places_km[1:2], small)
+    assert float(about.first_km[0, 0]) == pytest.approx(-0.25 - 9.5 * 1.2)  # about its middle

@@ -103,6 +103,20 @@ def test_k_of_the_last_n_windows_must_agree(seen, n_agree, n_windows, alarm):
     assert len(rule.events) == (alarm is not None)
 
 
+def test_what_is_read_again_of_an_event_is_of_it_wherever_it_has_moved():
+    """Another epicentre and another first P: without `follows` one sure window would declare it anew."""
+    far = {"east_km": 60.0, "detection": 0.97, "first_p_time_s": T0 + 9.0}
+    for follows, n_events in ((None, 2), ("of the first", 1)):
+        rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+        rule.process(T0 + 5, [estimate(T0 + 5, detection=0.97)])
+        (known,) = rule.known(T0 + 5.5)
+        assert known.event_id == rule.events[0].event_id
+        name = follows and known.event_id
+        rule.process(T0 + 5.5, [estimate(T0 + 5.5, follows=name, **far)])
+        assert len(rule.events) == n_events
+        assert len(rule.events[0].updates) == 3 - n_events
+
+
 @pytest.mark.parametrize(
     ("scores", "alarm"),
     [
