@@ -3,11 +3,14 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, WindowEstimate
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
 from fcn.engine import precision
 from fcn.geometry.projection import LocalFrame
+from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.matching import MatchTolerance
+from fcn.module import FcnModule
+from fcn.recombine.batch import Batch
 from fcn.replay import Replay
 
 FRAME = LocalFrame(38.0, 22.0)
@@ -58,6 +61,82 @@ def test_windows_out_of_order_are_refused(replay):
     replay.process(101.0, [estimate(101.0)], 5.0)
     with pytest.raises(ValueError, match="in order and in one process"):
         replay.process(101.0, [estimate(101.0)], 5.0)
+
+
+class Saying:
+    """A scheme that says the same of every window, and keeps what it was told of declared events."""
+
+    terms = ("said",)
+
+    def __init__(self) -> None:
+        self.told: list[list[Known]] = []
+
+    def network_arguments(self):
+        return {}
+
+    def losses(self, network, batch, targets):
+        raise AssertionError("nothing is trained")
+
+    validate = look = losses
+
+    def estimates(self, network, batch, known):
+        self.told.append(list(known))
+        return [[estimate(now_s)] for now_s in batch.now_s.tolist()]
+
+
+class NoTimes:
+    """The travel times of a network that asks for none."""
+
+    def between(self, source_km, station_km):
+        raise AssertionError("not needed")
+
+    def to(self, device):
+        return self
+
+
+def ending_at(now_s: float) -> Batch:
+    return Batch(
+        waveforms=torch.zeros(1, 2, 3, 4),
+        waveforms_broad=torch.zeros(1, 2, 3, 4),
+        station_km=torch.zeros(1, 2, 3),
+        mask=torch.ones(1, 2, dtype=torch.bool),
+        travel_time=NoTimes(),
+        now_s=torch.tensor([now_s], dtype=torch.float64),
+    )
+
+
+@pytest.mark.parametrize("stage", ["validation", "test"])
+def test_each_window_is_read_knowing_what_earlier_ones_declared(replay, stage):
+    scheme = Saying()
+    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), scheme)
+    if stage == "test":
+        module.test_replay = replay
+    else:
+        module.validation_replays = [replay]
+    times_s = [101.0 + 0.5 * step for step in range(5)]
+    for index, now_s in enumerate(times_s):
+        if stage == "test":
+            module.test_step(ending_at(now_s), index)
+        else:
+            module.validation_step(ending_at(now_s), index, dataloader_idx=1)
+    (event,) = replay.declared
+    declaring = times_s.index(event.alarm.now_s)
+    assert 0 < declaring < 4
+    assert [len(known) for known in scheme.told] == [0] * (declaring + 1) + [1] * (4 - declaring)
+    for index, known in enumerate(scheme.told):
+        # its last estimate, which is that of the window before
+        assert [(k.event_id, k.is_open, k.estimate.now_s) for k in known] == [
+            (event.event_id, True, times_s[index - 1]) for _ in known
+        ]
+
+
+def test_a_forgotten_event_is_known_to_no_window(replay):
+    scheme = Saying()
+    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), scheme)
+    module.test_replay = replay
+    for index, now_s in enumerate([101.0, 101.5, 102.0, 102.5, 130.0, 200.0]):
+        module.test_step(ending_at(now_s), index)
+    assert [[k.is_open for k in known] for known in scheme.told[-2:]] == [[False], []]
 
 
 def test_origin_time_is_the_first_p_less_the_shortest_travel_time():

@@ -130,6 +130,25 @@ def test_a_decoder_without_coordinates_is_the_same_everywhere_but_at_the_edges()
     assert spread[True] > 10 * spread[False]
 
 
+def test_an_encoder_with_coordinates_knows_when_something_was():
+    """One without them says the same of a pulse wherever it lies, but at the edges."""
+    pulse = torch.randn(10, 12, 1, generator=torch.Generator().manual_seed(0))
+    images = torch.zeros(4, 10, 12, 1024)
+    for image, sample in zip(images, (200, 400, 600, 800), strict=True):
+        image[..., sample : sample + 1] = 10 * pulse  # stands above any slope
+    spread = {}
+    for coordinates in (False, True):
+        net, first = network(*SMALL, f"arch.coordinates={coordinates}").location, []
+        pool = next(layer for layer in net.encoder.modules() if isinstance(layer, torch.nn.MaxPool2d))
+        pool.register_forward_pre_hook(lambda _, given, first=first: first.append(given[0]))
+        with torch.no_grad():
+            net(images)
+        highest = first[0].amax(dim=(2, 3))  # (image, channel)
+        spread[coordinates] = float((highest.amax(dim=0) - highest.amin(dim=0)).max())
+    assert spread[False] < 1e-4
+    assert spread[True] > 0.05
+
+
 def test_ten_times_the_amplitude_is_one_magnitude_more(small):
     """The input is scaled by its maximum: only the amplitude channel and the sliding bins know the size."""
     given = inputs(6)

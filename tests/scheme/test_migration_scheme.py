@@ -13,8 +13,9 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
 from fcn.recombine.batch import Batch
+from fcn.scheme import migration
 from fcn.scheme.anchors import Picks
-from fcn.scheme.migration import Hypotheses, travel_times
+from fcn.scheme.migration import Hypotheses, ModelError, travel_times
 from fcn.seeding import Purpose
 from fcn.targets.location import LocationEstimate
 
@@ -129,7 +130,7 @@ class Watched:
     def __init__(self, module, batch: Batch, own_share: float, *, training: bool) -> None:
         self.network = copy.deepcopy(module.network).train(training)
         self.scheme = replace(module.scheme, own_share=own_share)
-        self.lattices, self.logits, self.anchors, self.modes = [], [], [], []
+        self.lattices, self.logits, self.anchors, self.modes, self.travel_s = [], [], [], [], []
         volumes = self.scheme._volumes
 
         def watch(network, features, batch, anchors, lattice, travel_s):
@@ -137,6 +138,7 @@ class Watched:
             found = volumes(network, features, batch, anchors, lattice, travel_s)
             self.lattices.append(lattice)
             self.anchors.append(anchors)
+            self.travel_s.append(travel_s)
             self.logits.append(found[0])
             return found
 
@@ -456,3 +458,222 @@ def test_fine_volumes_stay_inside_the_coarse_one(module):
     small = Lattice(torch.tensor([[-5.0, -5.0, 0.0]]), torch.tensor([[0.5, 0.5, 4.0]]), (20, 20, 10))
     about = volume.fine(places_km[1:2], small)
     assert float(about.first_km[0, 0]) == pytest.approx(-0.25 - 9.5 * 1.2)  # about its middle
+
+
+# ------------------------------------------------------------------ what training asks and varies
+
+
+def test_amplitudes_are_those_of_the_broad_band(module, batch):
+    targets = batch.targets
+    p_s, s_s = (
+        t.nan_to_num(posinf=300.0).transpose(1, 2) for t in (targets.p_arrival_s, targets.s_arrival_s)
+    )
+
+    def seen(**changes: torch.Tensor):
+        return module.scheme._measure(replace(batch, **changes), targets.event_km, p_s, s_s)
+
+    as_it_is = seen()
+    assert as_it_is.use.any()
+    other = seen(waveforms=torch.randn_like(batch.waveforms))
+    assert torch.equal(other.first_guess, as_it_is.first_guess)
+    assert torch.equal(other.inputs, as_it_is.inputs)
+    louder = seen(waveforms_broad=10 * batch.waveforms_broad).first_guess - as_it_is.first_guess
+    torch.testing.assert_close(louder[as_it_is.use], torch.ones_like(louder[as_it_is.use]), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("off_cells", "inside"), [(3.9, True), (-3.9, True), (4.1, False), (-4.1, False)])
+def test_there_is_evidence_only_where_the_event_lies_in_the_volume(
+    module, batch, monkeypatch, off_cells, inside
+):
+    """Eight cells across, moved so that the event of every true anchor is just inside or just outside."""
+    scheme = replace(
+        module.scheme, own_share=0.0, anchors=replace(module.scheme.anchors, true_share=[1.0] * 2)
+    )
+    sure, drawn = 30.0, []
+
+    def about_the_source(batch, anchors, source_km, own_km, generator):
+        spacing_km = torch.full_like(source_km, 0.5)
+        half = (torch.tensor(scheme.volume.cells) - 1) / 2
+        first_km = source_km - spacing_km * half
+        first_km[..., 0] += off_cells * 0.5
+        drawn.append(anchors)
+        return Lattice(first_km, spacing_km, scheme.volume.cells)
+
+    volumes = scheme._volumes
+
+    def surely(*given):
+        logits, evidence = volumes(*given)
+        return logits, torch.full_like(evidence, sure)
+
+    monkeypatch.setattr(scheme, "_draw_lattice", about_the_source)
+    monkeypatch.setattr(scheme, "_volumes", surely)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        terms = scheme.losses(module.network, batch, batch.targets)
+    (anchors,) = drawn
+    true = (anchors.event >= 0)[anchors.valid].float().mean()
+    assert true > 0.3
+    # a label that is false costs as much as the network is sure
+    wrong = 1 - true if inside else torch.tensor(1.0)
+    assert float(terms["evidence"]) == pytest.approx(sure * float(wrong), rel=1e-4, abs=1e-4)
+    assert (float(terms["location"]) > 0) == inside
+
+
+P_AT_S = 10.0
+
+
+def p_loss(module, batch: Batch, snr: list[float], *, picked: bool) -> float:
+    """Station-P loss where the first station has P of so many events at `P_AT_S`, and says it or not."""
+    targets = batch.targets
+    p_s, p_snr = torch.full_like(targets.p_arrival_s, torch.inf), torch.zeros_like(targets.p_snr)
+    b, station = batch.mask.nonzero()[0]
+    p_s[b, station, : len(snr)], p_snr[b, station, : len(snr)] = P_AT_S, torch.tensor(snr)
+    station_p = torch.full((*batch.mask.shape, batch.waveforms.shape[-1]), -12.0)
+    if picked:
+        at = round(P_AT_S * module.scheme.sampling_rate_hz)
+        station_p[b, station, at - 1 : at + 2] = 12.0
+    loss = module.scheme._station_p_loss(station_p, batch, replace(targets, p_arrival_s=p_s, p_snr=p_snr))
+    return float(loss)
+
+
+@pytest.mark.parametrize(
+    ("snr", "wanted"),
+    [
+        ([0.0], False),  # P is yet to come
+        ([0.1], None),
+        ([3.0], None),
+        ([3.1], True),
+        ([3.1, 1.0], True),  # a doubtful one beside a visible one takes nothing away
+        ([0.0, 1.0], None),
+    ],
+)
+def test_samples_about_a_doubtful_p_do_not_count(module, batch, snr, wanted):
+    """None: neither picking it nor leaving it costs anything."""
+    assert module.scheme.visible_snr == 3.0
+    picked, left = (p_loss(module, batch, snr, picked=each) for each in (True, False))
+    n_samples = int(batch.mask.sum()) * batch.waveforms.shape[-1]
+    wrong = 12.0 / n_samples  # of one sample
+    if wanted is None:
+        assert picked == pytest.approx(left, abs=1e-3 * wrong)
+        assert left < 0.1 * wrong
+    elif wanted:
+        assert left > picked + 3 * wrong
+    else:
+        assert picked > left + 2 * wrong
+
+
+def drawn_factors(module, batch: Batch, **deviations: float) -> torch.Tensor:
+    """(draw, window, station, phase) of windows of as many stations."""
+    error = ModelError(**({"path": 0.0, "station": 0.0, "s": 0.0} | deviations))
+    scheme = replace(module.scheme, model_error=error)
+    there = torch.zeros_like(batch.mask)
+    there[:, [0, 2]] = True  # not one after another: an absent station draws as well
+    generator = torch.Generator().manual_seed(0)
+    factors = [scheme._draw_errors(replace(batch, mask=there), generator) for _ in range(400)]
+    return torch.stack(factors).view(400, len(batch), 2, 2)
+
+
+def correlation(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+
+
+def test_the_error_of_the_path_is_one_per_window(module, batch):
+    factor = drawn_factors(module, batch, path=0.03)
+    assert float(factor.mean()) == pytest.approx(1.0, abs=2e-3)
+    assert float(factor.std()) == pytest.approx(0.03, rel=0.05)
+    assert torch.equal(factor, factor[:, :, :1, :1].expand_as(factor))  # all stations, P and S
+    assert abs(correlation(factor[:, 0], factor[:, 1])) < 0.15
+
+
+def test_the_error_of_a_station_is_its_own(module, batch):
+    factor = drawn_factors(module, batch, station=0.03)
+    assert float(factor.mean()) == pytest.approx(1.0, abs=2e-3)
+    assert float(factor.std()) == pytest.approx(0.03, rel=0.05)
+    assert torch.equal(factor[..., 0], factor[..., 1])
+    assert abs(correlation(factor[:, :, 0], factor[:, :, 1])) < 0.1
+    assert abs(correlation(factor[:, 0], factor[:, 1])) < 0.15
+
+
+def test_the_error_of_s_is_one_per_window_beside_that_of_p(module, batch):
+    factor = drawn_factors(module, batch, s=0.03)
+    assert torch.equal(factor[..., 0], torch.ones_like(factor[..., 0]))
+    assert float(factor[..., 1].std()) == pytest.approx(0.03, rel=0.05)
+    assert torch.equal(factor[:, :, 0], factor[:, :, 1])
+    together = drawn_factors(module, batch, path=0.03, station=0.02, s=0.01)
+    p, beside = together[..., 0], together[..., 1] - together[..., 0]
+    assert float(p.std()) == pytest.approx((0.03**2 + 0.02**2) ** 0.5, rel=0.05)
+    assert correlation(p[:, :, 0], p[:, :, 1]) == pytest.approx(0.03**2 / (0.03**2 + 0.02**2), abs=0.05)
+    assert float(beside.std()) == pytest.approx(0.01, rel=0.05)
+    assert abs(correlation(p, beside)) < 0.1
+
+
+def test_volumes_are_trained_with_travel_times_that_are_wrong(module, batch):
+    """Both passes of a step with the same errors."""
+    seen = Watched(module, batch, 1.0, training=False)
+    ratios = []
+    for lattice, given_s in zip(seen.lattices, seen.travel_s, strict=True):
+        true_s = travel_times(batch, lattice)
+        ratio = given_s / true_s
+        mean = ratio.mean(dim=(1, 2), keepdim=True)
+        torch.testing.assert_close(ratio, mean.expand_as(ratio), rtol=1e-3, atol=0)
+        ratios.append(mean)
+    torch.testing.assert_close(ratios[0], ratios[1], rtol=1e-3, atol=0)
+    assert float(ratios[0].std()) > 0.005
+
+
+@pytest.mark.parametrize("jitter_km", [(0.0, 0.0), (1.5, 4.0)])
+def test_amplitudes_are_trained_about_the_hypocentre(module, batch, monkeypatch, jitter_km):
+    """As far from it as `hypocentre_jitter_km` says: a stream's are never the true ones."""
+    scheme = replace(module.scheme, hypocentre_jitter_km=jitter_km)
+    measure, seen_km = scheme._measure, []
+
+    def watch(batch, hypocentre_km, p_s, s_s):
+        seen_km.append(hypocentre_km)
+        return measure(batch, hypocentre_km, p_s, s_s)
+
+    monkeypatch.setattr(scheme, "_measure", watch)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _ in range(40):
+            scheme._magnitudes(module.network, batch, batch.targets, generator)
+    off_km = (torch.stack(seen_km) - batch.targets.event_km)[:, batch.targets.event_exists].flatten(0, 1)
+    want = torch.tensor([jitter_km[0], jitter_km[0], jitter_km[1]])
+    torch.testing.assert_close(off_km.std(dim=0), want, rtol=0.15, atol=1e-6)
+    assert (off_km.mean(dim=0).abs() <= 0.2 * want + 1e-6).all()
+
+
+# ------------------------------------------------------------------ which picks anchor and count
+
+
+def picked(monkeypatch, *picks: tuple[int, float]) -> None:
+    """A network that picks P at these (station, seconds after the window's first sample)."""
+    station, time_s = zip(*picks, strict=True)
+    found = Picks(torch.tensor(station), torch.tensor(time_s), torch.full((len(picks),), 0.9))
+    monkeypatch.setattr(migration, "find_picks", lambda *_, **__: found)
+
+
+def reading(module, **changes):
+    """A copy of the module whose scheme reads otherwise."""
+    other = copy.copy(module)
+    other.scheme = replace(module.scheme, reading=replace(module.scheme.reading, **changes))
+    return other
+
+
+@pytest.mark.parametrize(("recent_s", "n_found"), [(12.0, 1), (10.0, 0)])
+def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, recent_s, n_found):
+    picked(monkeypatch, (1, 19.0))  # 11 s ago
+    assert len(read(reading(module, recent_s=recent_s), single(batch, 0))) == n_found
+
+
+@pytest.mark.parametrize(
+    ("explained", "n_found"), [([False, False], 1), ([False, True], 0), ([True, False], 0), ([True, True], 0)]
+)
+def test_picks_that_a_declared_event_explains_do_not_make_a_new_one(
+    module, batch, monkeypatch, explained, n_found
+):
+    """Two stations have a pick where the new hypothesis has its P; it needs two of its own."""
+    # so wide that either pick fits wherever the network puts the event
+    other = reading(module, least_picks=2, p_tolerance_s=100.0, max_anchors=1)
+    picked(monkeypatch, (0, 22.0), (1, 23.0))
+    monkeypatch.setattr(other.scheme, "_explained", lambda *_: torch.tensor(explained))
+    assert len(read(other, single(batch, 0))) == n_found

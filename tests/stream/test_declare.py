@@ -143,6 +143,18 @@ def test_only_the_best_agreeing_estimate_of_a_window_adds_up():
     assert replay(rule, [(T0 + 5, first), (T0 + 5.5, [estimate(T0 + 5.5, detection=0.8)])]) == [[], []]
 
 
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+@pytest.mark.parametrize(("best", "alarm"), [(0.9, 1), (0.8, None)])
+def test_of_an_earlier_window_the_best_agreeing_estimate_adds_up(best, alarm, order):
+    """ln(0.9 / 0.1) + ln(0.75 / 0.25) = 3.3, where 0.7 instead of 0.9 gives 1.9."""
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    first = [estimate(T0 + 5, detection=best), estimate(T0 + 5, detection=0.7, east_km=1.0)]
+    elsewhere = estimate(T0 + 5, detection=0.94, east_km=40.0, first_p_time_s=T0 + 9)
+    windows = [(T0 + 5, [*first, elsewhere][order]), (T0 + 5.5, [estimate(T0 + 5.5, detection=0.75)])]
+    updates = replay(rule, windows)
+    assert next((i for i, new in enumerate(updates) if new), None) == alarm
+
+
 @pytest.mark.parametrize("wrong", [{"min_detection_score": 0.4}, {"n_windows": 0}, {"least_log_odds": 0.0}])
 def test_a_sum_that_makes_no_sense_is_refused(wrong):
     values = {"min_detection_score": 0.5, "min_location_score": 0.1, "least_log_odds": 3.0, "n_windows": 5}
@@ -290,6 +302,8 @@ def test_magnitude_unknown_and_known_are_not_stable():
 
 # ------------------------------------------------------------------ properties
 
+KINDS = [Evidence(0.7, 0.6, 2, 4), SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5)]
+
 halves = st.integers(-8, 8).map(lambda n: n * 2.5)
 windows_of_anything = st.lists(
     st.lists(
@@ -313,22 +327,25 @@ def timed(windows):
     ]
 
 
+@pytest.mark.parametrize("evidence", KINDS)
 @given(windows=windows_of_anything, seed=st.integers(0, 99))
-def test_the_order_of_estimates_in_a_window_does_not_matter(windows, seed):
+def test_the_order_of_estimates_in_a_window_does_not_matter(evidence, windows, seed):
     ordered = timed(windows)
     shuffled = [(now_s, random.Random(seed).sample(each, len(each))) for now_s, each in ordered]
-    assert replay(declarer(), ordered) == replay(declarer(), shuffled)
+    assert replay(declarer(evidence=evidence), ordered) == replay(declarer(evidence=evidence), shuffled)
 
 
+@pytest.mark.parametrize("evidence", KINDS)
 @given(windows=windows_of_anything, n=st.integers(0, 25))
-def test_what_was_said_does_not_depend_on_what_comes(windows, n):
+def test_what_was_said_does_not_depend_on_what_comes(evidence, windows, n):
     whole, prefix = timed(windows), timed(windows)[:n]
-    assert replay(declarer(), whole)[:n] == replay(declarer(), prefix)
+    assert replay(declarer(evidence=evidence), whole)[:n] == replay(declarer(evidence=evidence), prefix)
 
 
+@pytest.mark.parametrize("evidence", KINDS)
 @given(windows=windows_of_anything)
-def test_reset_forgets(windows):
-    rule = declarer()
+def test_reset_forgets(evidence, windows):
+    rule = declarer(evidence=evidence)
     first = replay(rule, timed(windows))
     rule.reset()
     assert rule.events == []
