@@ -1,7 +1,7 @@
 """Alarm rules of a checkpoint compared on the first minutes of validation sequences, and its uncertainties.
 
     python experiments/generalized/rules.py logs/<run>/checkpoints/best.ckpt
-    python experiments/generalized/rules.py generalized --rules "sum 3 above 0.7" --minutes 60
+    python experiments/generalized/rules.py generalized --rules "sum 3.5 above 0.7" --minutes 60
     python experiments/generalized/rules.py lite --rules "location 0.6" "location 0.3"
 
 Prints one row per rule: what was found, what was false, how soon, how well placed; and the factors on the
@@ -44,7 +44,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
     **{
         f"sum {total:g} above {least:g}": {**SUM, "min_detection_score": least, "least_log_odds": total}
         for least in (0.6, 0.7)
-        for total in (2.0, 3.0, 4.0)
+        for total in (2.5, 3.0, 3.5, 4.0)
     },
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
