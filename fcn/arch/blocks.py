@@ -68,6 +68,7 @@ class Place(nn.Module):
 class Encoder(nn.Module):
     """Pairs of convolutions, max pooling between them; in and out are (batch, channel, row, time).
 
+    kernels:     of each level.
     coordinates: a `Place` before each pair; pooling then keeps when something was, not only that it was.
     """
 
@@ -77,7 +78,7 @@ class Encoder(nn.Module):
         channels: Sequence[int],
         pools: Sequence[tuple[int, int]],
         style: Style,
-        kernel: Kernel = IMAGE,
+        kernels: Sequence[Kernel],
         *,
         coordinates: bool = False,
     ) -> None:
@@ -87,7 +88,7 @@ class Encoder(nn.Module):
                 f"{len(channels)} levels need {len(channels) - 1} pools, got {len(pools)}: {pools}"
             )
         levels: list[nn.Module] = []
-        for level, n_out in enumerate(channels):
+        for level, (n_out, kernel) in enumerate(zip(channels, kernels, strict=True)):
             if coordinates:
                 levels.append(Place(n_in))
             levels.append(pair(n_in, n_out, style, kernel))

@@ -13,12 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fcn.arch.blocks import SERIES, Encoder, Place, Style, pair
+from fcn.arch.blocks import IMAGE, SERIES, Encoder, Place, Style, pair
 from fcn.arch.prediction import Prediction
 from fcn.types import TravelTimes
 
 ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
-ROW_POOLS = (1, 1, 2, 3)  # FCNloca pools 12 rows to 2 over its four levels
 TIME_POOL = 4
 DISTANCE_SCALE_KM = 110.0  # epicentral distance channel, EEWNet
 TINY = 1e-20  # m/s, keeps the scaling of a dead window finite
@@ -41,7 +40,7 @@ class Detection(nn.Module):
     def __init__(self, channels: Sequence[int], style: Style) -> None:
         super().__init__()
         pools = [(1, TIME_POOL)] * (len(channels) - 1)
-        self.encoder = Encoder(3, channels, pools, style)
+        self.encoder = Encoder(3, channels, pools, style, [IMAGE] * len(channels))
         ups = []
         for n_in, n_out in zip(channels[:0:-1], channels[-2::-1], strict=True):
             ups += [nn.Upsample(scale_factor=(1, TIME_POOL)), pair(n_in, n_out, style)]
@@ -62,28 +61,42 @@ class Detection(nn.Module):
 class Location(nn.Module):
     """Logits over the grid from the image (batch, 10, row, time); depth is the channel axis.
 
-    coordinates: every level is told where its cells lie, along rows and time, then along x and y.
+    row_pools:          rows that become one after each level of the encoder but the last.
+    levels_by_station:  that many levels of the encoder look along time only, the others across rows as well.
+    up_factors:         of the decoder's levels.
+    interpolation:      the decoder stops at cells this many times as wide as the grid's, horizontally, and
+                        its logits are interpolated bilinearly.
+    coordinates:        every level is told where its cells lie, along rows and time, then along x and y.
     """
 
     def __init__(
         self,
         channels: Sequence[int],
         grid_shape: tuple[int, int, int],
+        row_pools: Sequence[int],
         up_factors: Sequence[int],
         style: Style,
         *,
+        levels_by_station: int,
+        interpolation: int,
         coordinates: bool,
     ) -> None:
         super().__init__()
         n_x, n_y, n_z = grid_shape
-        total = math.prod(up_factors)
+        total = math.prod(up_factors) * interpolation
         if n_x % total or n_y % total:
             raise ValueError(
-                f"a grid of {n_x} x {n_y} cells cannot be reached by upsampling {tuple(up_factors)}: "
-                f"both must be multiples of {total}"
+                f"a grid of {n_x} x {n_y} cells cannot be reached by upsampling {tuple(up_factors)} and "
+                f"{interpolation}: both must be multiples of {total}"
             )
-        pools = [(rows, TIME_POOL) for rows in ROW_POOLS[: len(channels) - 1]]
-        self.encoder = Encoder(10, channels, pools, style, coordinates=coordinates)
+        if not 0 <= levels_by_station <= len(channels):
+            raise ValueError(
+                f"arch.levels_by_station must be 0 to {len(channels)}, the levels there are, "
+                f"got {levels_by_station}"
+            )
+        kernels = [SERIES] * levels_by_station + [IMAGE] * (len(channels) - levels_by_station)
+        pools = [(rows, TIME_POOL) for rows in row_pools]
+        self.encoder = Encoder(10, channels, pools, style, kernels, coordinates=coordinates)
         # Identity for the paper's 12 x 1024 image and 96 x 192 grid; lets any number of stations through.
         self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
         widths = [*channels[-2::-1]][: len(up_factors)]
@@ -96,7 +109,10 @@ class Location(nn.Module):
                 ups.append(Place(n_in))
             ups.append(pair(n_in, n_out, style))
             n_in = n_out
-        self.decoder = nn.Sequential(*ups, nn.Conv2d(n_in, n_z, 1))
+        ups.append(nn.Conv2d(n_in, n_z, 1))
+        if interpolation > 1:
+            ups.append(nn.Upsample(scale_factor=interpolation, mode="bilinear"))
+        self.decoder = nn.Sequential(*ups)
 
     def forward(self, image: Tensor) -> Tensor:
         """(batch, 10, row, time) -> (batch, x, y, z)."""
@@ -109,7 +125,7 @@ class StationMagnitude(nn.Module):
     def __init__(self, channels: Sequence[int], n_bins: int, style: Style) -> None:
         super().__init__()
         pools = [(1, TIME_POOL)] * (len(channels) - 1)
-        self.encoder = Encoder(5, channels, pools, style, SERIES)
+        self.encoder = Encoder(5, channels, pools, style, [SERIES] * len(channels))
         self.head = nn.Conv2d(channels[-1], n_bins, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,7 +138,8 @@ class EEWNet(nn.Module):
 
     grid_axes_km:     cell centres of the search grid: east, north, depth.
     magnitude_axis:   centres of the magnitude bins.
-    up_factors:       upsampling of the location decoder; their product divides the grid's x and y sizes.
+    row_pools, levels_by_station, up_factors, interpolation: see `Location`; the product of the last two
+                      divides the grid's x and y sizes.
     station_scale_km: (east, north) extent by which station coordinates are divided (82, 100 in the paper).
     n_rows:           rows of the station image; a larger network gets as many as it has stations.
     compression:      the image, scaled to a maximum of 1, becomes asinh(c x) / asinh(c): stations far from
@@ -139,7 +156,10 @@ class EEWNet(nn.Module):
         location_channels: Sequence[int],
         detection_channels: Sequence[int],
         magnitude_channels: Sequence[int],
+        row_pools: Sequence[int],
+        levels_by_station: int,
         up_factors: Sequence[int],
+        interpolation: int,
         station_scale_km: Sequence[float],
         n_rows: int,
         compression: float,
@@ -152,7 +172,16 @@ class EEWNet(nn.Module):
         shape = (len(grid_axes_km[0]), len(grid_axes_km[1]), len(grid_axes_km[2]))
         style = Style(separable=separable, normalise=normalise, dropout=dropout)
         self.detection = Detection(detection_channels, style)
-        self.location = Location(location_channels, shape, up_factors, style, coordinates=coordinates)
+        self.location = Location(
+            location_channels,
+            shape,
+            row_pools,
+            up_factors,
+            style,
+            levels_by_station=levels_by_station,
+            interpolation=interpolation,
+            coordinates=coordinates,
+        )
         self.station_magnitude = StationMagnitude(magnitude_channels, len(magnitude_axis), style)
         self.n_rows = n_rows
         if compression < 0:
