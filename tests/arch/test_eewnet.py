@@ -216,6 +216,39 @@ def test_lite_is_a_tenth_of_the_papers_size_and_of_the_trained_one():
         )
 
 
+@pytest.mark.parametrize("by_station", [0, 2])
+def test_levels_by_station_look_along_time_only(by_station):
+    """A change of one row is seen by no other one before the third level; without them by its neighbours."""
+    net, seen = network(*SMALL, f"arch.levels_by_station={by_station}").location, []
+    pools = [layer for layer in net.encoder.modules() if isinstance(layer, torch.nn.MaxPool2d)]
+    pools[1].register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # after the second level
+    image = torch.randn(1, 10, 12, 1024, generator=torch.Generator().manual_seed(0))
+    changed = image.clone()
+    changed[:, :, 5] += 1
+    with torch.no_grad():
+        net(image), net(changed)
+    rows = (seen[0] - seen[1]).abs().amax(dim=(0, 1, 3)) > 1e-4
+    assert rows.nonzero().flatten().tolist() == ([5] if by_station else list(range(1, 10)))
+
+
+def test_interpolation_reaches_the_same_grid_with_straight_lines_between_coarse_cells():
+    overrides = ("arch.up_factors=[2,2,2]", "arch.interpolation=4")
+    net = network(*SMALL, *overrides).location
+    with torch.no_grad():
+        out = net(torch.randn(1, 10, 12, 1024, generator=torch.Generator().manual_seed(0)))
+    assert out.shape == (1, 32, 32, 8)
+    bend = out.diff(n=2, dim=1).abs().amax(dim=(0, 2, 3))  # at cells 1 to 30
+    # coarse centres lie between cells 1 and 2, 5 and 6 ...: straight between them
+    straight = [i - 1 for i in range(1, 31) if i % 4 in (0, 3)]
+    assert bend[straight].max() < 1e-5 < bend.max()
+
+
+@pytest.mark.parametrize("levels", [-1, 6])
+def test_more_levels_by_station_than_levels_are_refused(levels):
+    with pytest.raises(Exception, match=f"0 to 5.*got {levels}"):
+        network(*SMALL, f"arch.levels_by_station={levels}")
+
+
 def test_a_grid_the_decoder_cannot_reach_is_refused():
     with pytest.raises(Exception, match="multiples of 16"):
         network(*SMALL, "geometry.grid.shape=[30,32,8]")
