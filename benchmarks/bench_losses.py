@@ -17,14 +17,6 @@ N_WINDOWS = 16
 MEDIANS: dict[str, float] = {}  # seconds per batch
 
 
-@pytest.fixture(autouse=True)
-def _one_core():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def over_the_volume(logits: Tensor, factors: list[Tensor], keep: Tensor) -> Tensor:
     return pdf_loss(logits, torch.einsum("bx,by,bz->bxyz", *factors), keep)
 

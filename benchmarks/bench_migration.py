@@ -20,14 +20,6 @@ N_ROWS = 600 + 1  # of a window, and what lies after it
 MEDIANS: dict[str, float] = {}  # seconds per batch
 
 
-@pytest.fixture(autouse=True)
-def _one_core():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Table, rows, stations and counts as `_Migrate` takes them; arrivals vary smoothly from cell to cell."""

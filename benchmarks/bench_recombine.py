@@ -45,7 +45,6 @@ def sampler(store: Path, *overrides: str) -> RecombinedDataset:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Path:
-    torch.set_num_threads(1)
     return write_toy_store(tmp_path_factory.mktemp("bench") / "store", n_records=20_000, n_noise=2000)
 
 
@@ -175,7 +174,6 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=1000)
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     before_mb = resident_mb()
     made = sampler(arguments.store, *arguments.overrides)
     sys.stdout.write(f"opened: {resident_mb():.0f} MB, {before_mb:.0f} of them before\n")

@@ -30,7 +30,6 @@ SPLITS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
 @pytest.fixture(scope="module")
 def spec() -> PreprocessSpec:
-    torch.set_num_threads(1)
     return instantiate(OmegaConf.load(CONF_DIR / "preprocess" / "default.yaml"), _convert_="all")
 
 

@@ -38,14 +38,6 @@ def model() -> LayeredModel:
     return LayeredModel("seven", "benchmark", tuple(tops_km), *map(tuple, LAYERS.T[1:]))
 
 
-@pytest.fixture(autouse=True)
-def _one_core():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def ours() -> GreensBank:
     return compute_greens(
         model(),

@@ -21,14 +21,6 @@ def load(name: str) -> LayeredModel:
     return instantiate(yaml.safe_load((CONF / f"{name}.yaml").read_text()), _convert_="all")
 
 
-@pytest.fixture(autouse=True)
-def _one_core():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("name", ["cus", "jma2001"])
 def test_build_a_table(benchmark, name):
     """P and S, 0.5 km, to 40 km depth and 150 km distance; 5 and 46 layers."""
