@@ -70,7 +70,7 @@ def build_network(config: Mapping[str, Any], scheme: Scheme) -> torch.nn.Module:
     except TypeError as error:
         raise ValueError(
             f"{config['arch']['_target_']} is not made for {type(scheme).__name__} ({error}): leave scheme= "
-            "out, arch=<name> chooses the one that goes with it"
+            "out, arch=<name> chooses the one that goes with it. A checkpoint that says so is older"
         ) from error
     finally:
         torch.set_rng_state(state)

@@ -52,6 +52,12 @@ def check(config: dict[str, Any]) -> None:
             "epoch (data.examples_per_epoch / data.batch_size): training would end before the first "
             "validation, and nothing would be saved; train longer or make the epoch shorter"
         )
+    if max_steps % steps:
+        raise ValueError(
+            f"trainer.max_steps={max_steps} ends within an epoch of {steps} steps (data.examples_per_epoch / "
+            f"data.batch_size): the last {max_steps % steps}, of the smallest learning rate, would never be "
+            f"validated; take {max_steps - max_steps % steps} or {max_steps - max_steps % steps + steps}"
+        )
     elapsed_s = data["events"]["elapsed_s"]
     if not elapsed_s[0] < data["window_s"]:
         raise ValueError(

@@ -130,6 +130,7 @@ def test_a_window_without_any_station_says_nothing(module, batch):
         ("seed=abc", "seed must be"),
         ("trainer.max_steps=-1", "trainer.max_steps=-1"),
         ("trainer.max_steps=1e3", "whole number"),
+        ("trainer.max_steps=5", "take 4 or 6"),
         ("data.events.elapsed_s=[30,60]", "nothing to detect"),
     ],
 )

@@ -2,7 +2,7 @@
 
     python experiments/generalized/rules.py logs/<run>/checkpoints/best.ckpt
     python experiments/generalized/rules.py generalized --rules "sum 3.5 above 0.7" --minutes 60
-    python experiments/generalized/rules.py lite --rules "3 of 8, location 0.6" "5 of 8, location 0.3"
+    python experiments/generalized/rules.py lite
 
 Prints one row per rule: what was found, what was false, how soon, how well placed; and the factors on the
 stated uncertainties (`scheme.reading.uncertainty_factor`) with which half, and nine in ten, of the located
@@ -170,11 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ckpt")
     parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(MIGRATION))
+    parser.add_argument("--rules", nargs="+", choices=list(RULES), help="default: all of the network's kind")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     restored = load(arguments.ckpt)
-    tallies = {name: Tally() for name in arguments.rules}
+    of_kind = EEWNET if isinstance(restored.module.scheme, ImageScheme) else MIGRATION
+    tallies = {name: Tally() for name in arguments.rules or of_kind}
     for dataset, index in track(SEQUENCES, description="validation sequences"):
         windows, matching = windows_of(dataset, index, restored)
         rules = {name: RULES[name] for name in tallies}

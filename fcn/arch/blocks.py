@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 Kernel = tuple[int, int]
 IMAGE: Kernel = (3, 3)  # across stations and time
-SERIES: Kernel = (1, 3)  # along time, each station by itself
+SERIES: Kernel = (1, 3)  # along time, each row by itself
 
 
 def convolution(n_in: int, n_out: int, *, separable: bool, kernel: Kernel) -> nn.Module:

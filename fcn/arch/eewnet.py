@@ -63,6 +63,7 @@ class Location(nn.Module):
 
     row_pools:          rows that become one after each level of the encoder but the last.
     levels_by_station:  that many levels of the encoder look along time only, the others across rows as well.
+                        (A row is two stations, one of each order.)
     up_factors:         of the decoder's levels.
     interpolation:      the decoder stops at cells this many times as wide as the grid's, horizontally, and
                         its logits are interpolated bilinearly.
@@ -82,6 +83,18 @@ class Location(nn.Module):
         coordinates: bool,
     ) -> None:
         super().__init__()
+        for name, values in (
+            ("row_pools", row_pools),
+            ("up_factors", up_factors),
+            ("interpolation", [interpolation]),
+        ):
+            if not values or any(type(value) is not int or value < 1 for value in values):
+                raise ValueError(f"arch.{name} takes whole numbers of at least 1, got {values}")
+        if len(row_pools) != len(channels) - 1:
+            raise ValueError(
+                f"arch.row_pools takes one number fewer than arch.location_channels has levels "
+                f"({len(channels)}), got {row_pools}"
+            )
         n_x, n_y, n_z = grid_shape
         total = math.prod(up_factors) * interpolation
         if n_x % total or n_y % total:
@@ -89,7 +102,7 @@ class Location(nn.Module):
                 f"a grid of {n_x} x {n_y} cells cannot be reached by upsampling {tuple(up_factors)} and "
                 f"{interpolation}: both must be multiples of {total}"
             )
-        if not 0 <= levels_by_station <= len(channels):
+        if type(levels_by_station) is not int or not 0 <= levels_by_station <= len(channels):
             raise ValueError(
                 f"arch.levels_by_station must be 0 to {len(channels)}, the levels there are, "
                 f"got {levels_by_station}"
@@ -97,7 +110,7 @@ class Location(nn.Module):
         kernels = [SERIES] * levels_by_station + [IMAGE] * (len(channels) - levels_by_station)
         pools = [(rows, TIME_POOL) for rows in row_pools]
         self.encoder = Encoder(10, channels, pools, style, kernels, coordinates=coordinates)
-        # Identity for the paper's 12 x 1024 image and 96 x 192 grid; lets any number of stations through.
+        # Identity for the paper's image, pools and grid; lets any number of stations and rows through.
         self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
         widths = [*channels[-2::-1]][: len(up_factors)]
         widths += [widths[-1]] * (len(up_factors) - len(widths))

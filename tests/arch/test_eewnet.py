@@ -243,6 +243,31 @@ def test_interpolation_reaches_the_same_grid_with_straight_lines_between_coarse_
     assert bend[straight].max() < 1e-5 < bend.max()
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("arch.interpolation=0", "arch.interpolation.*got"),
+        ("arch.interpolation=-4", "arch.interpolation.*got"),
+        ("arch.interpolation=true", "arch.interpolation.*got"),
+        ("arch.up_factors=[]", "arch.up_factors.*got"),
+        ("arch.up_factors=[0,2]", "arch.up_factors.*got"),
+        ("arch.row_pools=[1,1,2,0]", "arch.row_pools.*got"),
+        ("arch.row_pools=[1,1,2]", "arch.row_pools takes one number fewer"),
+        ("arch.levels_by_station=true", "arch.levels_by_station must be 0 to 5"),
+    ],
+)
+def test_impossible_levels_are_refused_by_name(override, message):
+    with pytest.raises(ValueError, match=message):
+        network(*SMALL, override)
+
+
+@pytest.mark.parametrize(("pools", "rows"), [("[1,1,2,3]", 2), ("[1,1,1,2]", 6), ("[1,1,1,1]", 12)])
+def test_row_pools_leave_so_many_rows_to_the_deepest_level(pools, rows):
+    net = network(*SMALL, f"arch.row_pools={pools}").location
+    with torch.no_grad():
+        assert net.encoder(torch.zeros(1, 10, 12, 1024)).shape == (1, 8, rows, 4)
+
+
 @pytest.mark.parametrize("levels", [-1, 6])
 def test_more_levels_by_station_than_levels_are_refused(levels):
     with pytest.raises(Exception, match=f"0 to 5.*got {levels}"):
