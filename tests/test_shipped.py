@@ -93,8 +93,19 @@ def test_shipped_checkpoints_are_small_plain_and_of_no_machine(name):
     assert len(content["fcn"]["git"]["commit"]) == 40
 
 
-def test_generalized_is_shipped():
-    assert "generalized" in SHIPPED
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_checkpoints_load_and_read_a_window(name, windows):
+    restored = load(name)
+    with torch.no_grad():
+        said = restored.module.scheme.estimates(
+            restored.module.network, replace(windows[0], targets=None), []
+        )
+    assert len(said) == 1
+    assert all(0 <= each.detection_score <= 1 for each in said[0])
+
+
+def test_the_experiments_of_the_readme_are_shipped():
+    assert {"generalized", "eewnet", "lite"} <= set(SHIPPED)
 
 
 def test_it_locates_events_of_records_it_never_saw(generalized, windows):
