@@ -11,6 +11,7 @@ import torch
 from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.velocity import LayeredModel
+from fcn.former import current
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
 
@@ -56,13 +57,17 @@ def find(name: str | Path) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's plain content. Raises ValueError for a file that is not a checkpoint of fcn."""
+    """A checkpoint's plain content, its configuration in the names of this version.
+
+    Raises ValueError for a file that is not a checkpoint of fcn.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
     if not isinstance(content, dict) or "fcn" not in content:
         raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
+    content["fcn"] = {**content["fcn"], "config": current(content["fcn"]["config"])}
     return content
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
+from fcn.batch import Batch
 from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.detection import f1
 from fcn.metrics.location import location_metrics
 from fcn.metrics.magnitude import magnitude_metrics
-from fcn.recombine.batch import Batch
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme, require_targets
 

@@ -11,7 +11,7 @@ import lightning
 import torch
 from toy import small_training
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.train import train
 
 SHORT = "validation.sequences.smoke.builder"

@@ -7,7 +7,7 @@ import torch
 from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.seeding import Purpose
 from fcn.train import check
 

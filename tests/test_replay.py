@@ -3,6 +3,7 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
+from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
 from fcn.engine import precision
@@ -10,7 +11,6 @@ from fcn.geometry.projection import LocalFrame
 from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.matching import MatchTolerance
 from fcn.module import FcnModule
-from fcn.recombine.batch import Batch
 from fcn.replay import Replay
 
 FRAME = LocalFrame(38.0, 22.0)

@@ -13,10 +13,10 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_datamodule
+from fcn.batch import Batch
 from fcn.build_store import cached_store
 from fcn.catalogue.event import WindowEstimate
 from fcn.checkpoint import WEIGHTS_DIR, Restored, load
-from fcn.recombine.batch import Batch
 from fcn.seeding import Purpose
 
 LARGEST_BYTES = 8e6

@@ -8,7 +8,7 @@ import h5py
 import lightning
 from torch import Tensor
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 
 UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s"}
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+from fcn.batch import Batch
 from fcn.module import FcnModule
-from fcn.recombine.batch import Batch
 from fcn.report.style import Picture
 from fcn.report.view_figure import view_figure
 from fcn.scheme.base import View, require_targets

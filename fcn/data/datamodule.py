@@ -9,9 +9,9 @@ from typing import Any
 import lightning
 from torch.utils.data import DataLoader, Sampler
 
+from fcn.batch import Batch
 from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.batch import Batch
 from fcn.recombine.dataset import EpochSampler, Key, Recipe, RecombinedDataset
 from fcn.seeding import Purpose
 

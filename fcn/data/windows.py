@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import Dataset
 
+from fcn.batch import Batch
 from fcn.data.sequences import Sequence
-from fcn.recombine.batch import Batch
 from fcn.types import TravelTimes
 
 

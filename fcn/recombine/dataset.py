@@ -11,8 +11,8 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from fcn.batch import Batch, Targets
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.batch import Batch, Targets
 from fcn.recombine.faults import FaultPrior, damage, draw_faults, silence
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.priors import EventPrior, Scene, StationPrior, draw_scene

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from fcn.batch import Batch, Targets
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.batch import Batch, Targets
 from fcn.recombine.noise import NoiseBank
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.simulate.ensemble import TABLE_MARGIN_KM, TABLE_STEP_KM, greens_bank, make_plan, to_store_rate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 
 MEASURES = (
     "log_peak",  # of 2-8 Hz velocity from P on, m/s, vector

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.report.style import (
     CYCLE,
     DECLARED_COLOUR,

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.report.examples_figure import Example, example_figure
 from fcn.report.page import Page
 from fcn.report.style import Picture

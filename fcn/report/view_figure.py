@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.report.examples_figure import MOST_LABELS
 from fcn.report.style import (
     DECLARED_COLOUR,

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from fcn.recombine.batch import Targets
+from fcn.batch import Targets
 
 FALSE_S, FALSE_PICK = 0, 1  # kinds of false anchors; the third is any time at any station
 BLIND_S = 1.0  # after data return: what begins then looks like an arrival

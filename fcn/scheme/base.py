@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
-from fcn.recombine.batch import Batch, Targets
 
 
 @dataclass(frozen=True)

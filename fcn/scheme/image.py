@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from fcn.arch.prediction import Prediction
+from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.loss.terms import detection_loss, pdf_loss, product_pdf_loss
-from fcn.recombine.batch import Batch, Targets
 from fcn.scheme.base import Located, View, require_event
 from fcn.targets.detection import encode_arrivals, encode_first_arrival
 from fcn.targets.location import encode_axes, grid_axes_km

@@ -16,11 +16,11 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.migration import Features, MigrationNet
+from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
 from fcn.loss.terms import detection_loss, masked_mean, pdf_loss
-from fcn.recombine.batch import Batch, Targets
 from fcn.scheme.amplitudes import Amplitudes, measure
 from fcn.scheme.anchors import AnchorPrior, Anchors, Picks, draw, find_picks
 from fcn.scheme.base import Located, View, require_event

@@ -9,9 +9,9 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_datamodule
+from fcn.batch import Batch, Targets
 from fcn.build_store import cached_store
 from fcn.config import build
-from fcn.recombine.batch import Batch, Targets
 from fcn.recombine.noise import NoiseBank
 from fcn.report import __main__ as command
 from fcn.report.direct import DirectSimulation

@@ -4,7 +4,7 @@ import torch
 from toy import small_training, write_toy_store
 
 from fcn.assemble import build_datamodule
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.recombine.dataset import EpochSampler, RecombinedDataset
 from fcn.seeding import Purpose
 

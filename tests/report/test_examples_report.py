@@ -12,7 +12,7 @@ from rich.console import Console
 from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.report import __main__ as command
 from fcn.report.examples_figure import ARRIVAL_MARKERS, Example, example_figure
 from fcn.report.examples_page import contents_table, title_of, write_examples_report

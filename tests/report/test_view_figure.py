@@ -9,7 +9,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from toy import small_training
 
 from fcn.assemble import build_datamodule
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.report.style import GREEN, INK, P_COLOUR, S_COLOUR, Picture
 from fcn.report.view_figure import view_figure
 from fcn.scheme.base import View

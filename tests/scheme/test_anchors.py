@@ -7,7 +7,7 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_datamodule
-from fcn.recombine.batch import Batch
+from fcn.batch import Batch
 from fcn.scheme.anchors import AnchorPrior, draw, find_picks
 from fcn.seeding import Purpose
 

@@ -7,8 +7,8 @@ import torch
 from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
+from fcn.batch import Batch
 from fcn.module import FcnModule
-from fcn.recombine.batch import Batch
 from fcn.scheme.base import View
 from fcn.seeding import Purpose
 

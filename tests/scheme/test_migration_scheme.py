@@ -9,10 +9,10 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_datamodule, build_module
+from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
-from fcn.recombine.batch import Batch
 from fcn.scheme import migration
 from fcn.scheme.anchors import Picks
 from fcn.scheme.migration import Hypotheses, ModelError, travel_times
