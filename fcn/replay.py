@@ -3,35 +3,13 @@
 import math
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Known, Update, WindowEstimate
+from fcn.alarm.declarer import Declarer
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
-
-
-@runtime_checkable
-class AlarmRule(Protocol):
-    """What turns estimates into declared events; `fcn.stream.declare` holds the rule itself."""
-
-    @property
-    def events(self) -> list[DeclaredEvent]:
-        """Everything declared so far."""
-        ...
-
-    def known(self, now_s: float) -> list[Known]:
-        """The events declared before now_s and not yet forgotten."""
-        ...
-
-    def process(self, now_s: float, estimates: list[WindowEstimate]) -> list[Update]:
-        """The estimates of the window ending at now_s."""
-        ...
-
-    def reset(self) -> None:
-        """Forget everything."""
-        ...
 
 
 @dataclass
@@ -39,7 +17,7 @@ class Replay:
     """Collects the windows of one sequence, in order."""
 
     name: str
-    declarer: AlarmRule
+    declarer: Declarer
     catalogue: Catalogue | None
     span_s: tuple[float, float]
     simulated: bool

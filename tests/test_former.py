@@ -1,7 +1,9 @@
 import pytest
 from hydra.utils import get_object
+from toy import resolved
 
 from fcn import former
+from fcn.checkpoint import load
 
 
 def test_a_former_name_is_replaced_wherever_it_stands(monkeypatch):
@@ -10,6 +12,20 @@ def test_a_former_name_is_replaced_wherever_it_stands(monkeypatch):
     wanted = {"a": [{"_target_": "fcn.new.Thing", "n": 1}], "b": {"_target_": "fcn.other.Thing"}, "c": 2.0}
     assert former.current(node) == wanted
     assert node["a"][0]["_target_"] == "fcn.old.Thing"  # a copy
+
+
+def test_rules_that_counted_windows_count_seconds():
+    """Three of eight windows, one every 0.5 s, are the third within 4 s: two that stood before it."""
+    scores = {"min_detection_score": 0.7, "min_location_score": 0.5}
+    old = {"_target_": "fcn.stream.declare.Evidence", "n_agree": 3, "n_windows": 8, **scores}
+    new = {"_target_": "fcn.alarm.rules.Evidence", "agree_s": 1.0, "within_s": 4.0, **scores}
+    assert former.current({"evidence": old}) == {"evidence": new}
+
+
+@pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
+def test_the_rules_of_shipped_checkpoints_are_those_of_the_configuration(name):
+    rule = "migration" if name == "generalized" else "eewnet_short"
+    assert dict(load(name).config["declare"]) == resolved("train", f"declare={rule}")["declare"]
 
 
 @pytest.mark.parametrize("old", former.NAMES)

@@ -36,12 +36,17 @@ from fcn.replay import Replay
 from fcn.scheme.image import ImageScheme
 
 SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
-COUNT = {"_target_": "fcn.stream.declare.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
-SUM = {"_target_": "fcn.stream.declare.SummedEvidence", "min_location_score": 0.15, "n_windows": 5}
-PAPER = {"_target_": "fcn.stream.declare.Evidence", "min_detection_score": 0.7, "n_windows": 8}
+COUNT = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
+SUM = {
+    "_target_": "fcn.alarm.rules.SummedEvidence",
+    "min_location_score": 0.15,
+    "every_s": 0.5,
+    "within_s": 2.5,
+}
+PAPER = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "within_s": 4.0}
 MIGRATION: dict[str, dict[str, Any]] = {
-    "3 of 5": {**COUNT, "n_agree": 3, "n_windows": 5},
-    "2 of 3": {**COUNT, "n_agree": 2, "n_windows": 3},
+    "1 s of 2.5 s": {**COUNT, "agree_s": 1.0, "within_s": 2.5},
+    "0.5 s of 1.5 s": {**COUNT, "agree_s": 0.5, "within_s": 1.5},
     **{
         f"sum {total:g} above {least:g}": {**SUM, "min_detection_score": least, "least_log_odds": total}
         for least in (0.6, 0.7)
@@ -50,8 +55,8 @@ MIGRATION: dict[str, dict[str, Any]] = {
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
 EEWNET: dict[str, dict[str, Any]] = {
-    f"{n} of 8, location {least:g}": {**PAPER, "n_agree": n, "min_location_score": least}
-    for n in (3, 5)
+    f"{agree_s:g} s of 4 s, location {least:g}": {**PAPER, "agree_s": agree_s, "min_location_score": least}
+    for agree_s in (1.0, 2.0)
     for least in (0.6, 0.5, 0.4, 0.3, 0.2)
 }
 RULES = MIGRATION | EEWNET

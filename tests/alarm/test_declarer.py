@@ -6,55 +6,18 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_alarms import FRAME, STEP_S, T0, declarer, estimate
 
-from fcn.catalogue.event import WindowEstimate
-from fcn.config import CONF_DIR, build
-from fcn.geometry.projection import LocalFrame
-from fcn.stream.declare import (
+from fcn.alarm.declarer import Declarer
+from fcn.alarm.rules import (
     BestWindow,
-    Declarer,
     Evidence,
-    Latest,
-    Nearness,
-    Sameness,
     Settlement,
     SummedEvidence,
 )
+from fcn.config import CONF_DIR, build
 
-FRAME = LocalFrame(32.7, 130.8)
-T0 = 1_460_636_794.0
-STEP_S = 0.5
-LATEST = Latest()
 RULES = sorted(path.stem for path in (CONF_DIR / "declare").glob("*.yaml") if path.stem != "base")
-
-
-def declarer(n_agree=2, n_windows=4, prefer=LATEST, evidence=None, **settle):
-    settlement = {"n_stable": 6, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
-        "min_s": 8.0,
-        "max_s": 20.0,
-    }
-    return Declarer(
-        FRAME,
-        evidence=evidence or Evidence(0.7, 0.6, n_agree, n_windows),
-        agree=Nearness(3.0, 10.0),
-        same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),
-        settle=Settlement(**(settlement | settle)),
-        prefer=prefer,
-        magnitude_type="M",
-    )
-
-
-def estimate(now_s, origin_time_s=T0, east_km=0.0, north_km=0.0, detection=0.9, location=0.9, **kwargs):
-    values = {"first_p_time_s": origin_time_s + 2.0, "depth_km": 10.0, "magnitude": 4.0} | kwargs
-    return WindowEstimate(
-        now_s=now_s,
-        detection_score=detection,
-        location_score=location,
-        east_km=east_km,
-        north_km=north_km,
-        origin_time_s=origin_time_s,
-        **values,
-    )
 
 
 def replay(rule, windows):
@@ -80,23 +43,30 @@ def test_a_quiet_stream_declares_nothing():
 
 
 @pytest.mark.parametrize(
-    ("seen", "n_agree", "n_windows", "alarm"),
+    ("seen", "step_s", "agree_s", "within_s", "alarm"),
     [
-        ("1", 1, 1, 0),
-        ("01000", 2, 4, None),
-        ("011", 2, 4, 2),
-        ("01001", 2, 4, 4),
-        ("010001", 2, 4, None),
-        ("0100011", 2, 4, 6),
-        ("110110111", 3, 3, 8),
-        ("1101", 3, 4, 3),
+        ("1", 0.5, 0.0, 0.5, 0),
+        ("01000", 0.5, 0.5, 2.0, None),
+        ("011", 0.5, 0.5, 2.0, 2),
+        ("01001", 0.5, 0.5, 2.0, 4),
+        ("010001", 0.5, 0.5, 2.0, None),
+        ("0100011", 0.5, 0.5, 2.0, 6),
+        ("110110111", 0.5, 1.0, 1.5, 8),
+        ("1101", 0.5, 1.0, 2.0, 3),
+        ("10011", 0.5, 1.0, 4.0, 4),
+        ("1011", 1.0, 1.0, 4.0, 2),  # the first stood for a second
+        ("10011", 1.0, 1.0, 4.0, 3),
+        ("100011", 1.0, 1.0, 4.0, 5),  # 4 s ago is too long ago
+        ("01", 2.0, 1.0, 4.0, None),  # one window, however far apart they are
+        ("011", 2.0, 1.0, 4.0, 2),
+        ("0101", 2.0, 1.0, 4.0, None),
+        ("1111111", 0.2, 1.0, 4.0, 5),
     ],
 )
-def test_k_of_the_last_n_windows_must_agree(seen, n_agree, n_windows, alarm):
-    rule = declarer(n_agree, n_windows)
-    windows = [
-        (t, [estimate(t)] if flag == "1" else []) for t, flag in zip(clock(len(seen)), seen, strict=True)
-    ]
+def test_windows_must_agree_for_long_enough(seen, step_s, agree_s, within_s, alarm):
+    rule = declarer(agree_s, within_s)
+    times_s = [T0 + 5 + step_s * i for i in range(len(seen))]
+    windows = [(t, [estimate(t)] if flag == "1" else []) for t, flag in zip(times_s, seen, strict=True)]
     updates = replay(rule, windows)
     first = next((i for i, new in enumerate(updates) if new), None)
     assert first == alarm
@@ -107,7 +77,7 @@ def test_what_is_read_again_of_an_event_is_of_it_wherever_it_has_moved():
     """Another epicentre and another first P: without `follows` one sure window would declare it anew."""
     far = {"east_km": 60.0, "detection": 0.97, "first_p_time_s": T0 + 9.0}
     for follows, n_events in ((None, 2), ("of the first", 1)):
-        rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+        rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, every_s=0.5, within_s=2.5))
         rule.process(T0 + 5, [estimate(T0 + 5, detection=0.97)])
         (known,) = rule.known(T0 + 5.5)
         assert known.event_id == rule.events[0].event_id
@@ -131,14 +101,14 @@ def test_what_is_read_again_of_an_event_is_of_it_wherever_it_has_moved():
     ],
 )
 def test_log_odds_of_the_last_windows_add_up(scores, alarm):
-    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, every_s=0.5, within_s=2.5))
     windows = [(t, [estimate(t, detection=p)]) for t, p in zip(clock(len(scores)), scores, strict=True)]
     updates = replay(rule, windows)
     assert next((i for i, new in enumerate(updates) if new), None) == alarm
 
 
 def test_only_the_best_agreeing_estimate_of_a_window_adds_up():
-    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, every_s=0.5, within_s=2.5))
     first = [estimate(T0 + 5, detection=0.8), estimate(T0 + 5, detection=0.7, east_km=1.0)]
     assert replay(rule, [(T0 + 5, first), (T0 + 5.5, [estimate(T0 + 5.5, detection=0.8)])]) == [[], []]
 
@@ -147,7 +117,7 @@ def test_only_the_best_agreeing_estimate_of_a_window_adds_up():
 @pytest.mark.parametrize(("best", "alarm"), [(0.9, 1), (0.8, None)])
 def test_of_an_earlier_window_the_best_agreeing_estimate_adds_up(best, alarm, order):
     """ln(0.9 / 0.1) + ln(0.75 / 0.25) = 3.3, where 0.7 instead of 0.9 gives 1.9."""
-    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5))
+    rule = declarer(evidence=SummedEvidence(0.5, 0.6, least_log_odds=3.0, every_s=0.5, within_s=2.5))
     first = [estimate(T0 + 5, detection=best), estimate(T0 + 5, detection=0.7, east_km=1.0)]
     elsewhere = estimate(T0 + 5, detection=0.94, east_km=40.0, first_p_time_s=T0 + 9)
     windows = [(T0 + 5, [*first, elsewhere][order]), (T0 + 5.5, [estimate(T0 + 5.5, detection=0.75)])]
@@ -155,9 +125,10 @@ def test_of_an_earlier_window_the_best_agreeing_estimate_adds_up(best, alarm, or
     assert next((i for i, new in enumerate(updates) if new), None) == alarm
 
 
-@pytest.mark.parametrize("wrong", [{"min_detection_score": 0.4}, {"n_windows": 0}, {"least_log_odds": 0.0}])
+@pytest.mark.parametrize("wrong", [{"min_detection_score": 0.4}, {"every_s": 3.0}, {"least_log_odds": 0.0}])
 def test_a_sum_that_makes_no_sense_is_refused(wrong):
-    values = {"min_detection_score": 0.5, "min_location_score": 0.1, "least_log_odds": 3.0, "n_windows": 5}
+    values = {"min_detection_score": 0.5, "min_location_score": 0.1, "least_log_odds": 3.0}
+    values |= {"every_s": 0.5, "within_s": 2.5}
     with pytest.raises(ValueError, match="least_log_odds > 0 are required"):
         SummedEvidence(**(values | wrong))
 
@@ -295,14 +266,17 @@ def test_an_estimate_after_the_maximum_neither_updates_nor_declares():
 
 
 def test_magnitude_unknown_and_known_are_not_stable():
-    settlement = Settlement(2, 0.3, 1.0, 0.1, min_s=0.0, max_s=20.0)
+    settlement = Settlement(0.5, 0.3, 1.0, 0.1, min_s=0.0, max_s=20.0)
     assert settlement.is_stable([estimate(0.0, magnitude=None), estimate(0.5, magnitude=None)])
     assert not settlement.is_stable([estimate(0.0, magnitude=None), estimate(0.5)])
 
 
 # ------------------------------------------------------------------ properties
 
-KINDS = [Evidence(0.7, 0.6, 2, 4), SummedEvidence(0.5, 0.6, least_log_odds=3.0, n_windows=5)]
+KINDS = [
+    Evidence(0.7, 0.6, 0.5, 2.0),
+    SummedEvidence(0.5, 0.6, least_log_odds=3.0, every_s=0.5, within_s=2.5),
+]
 
 halves = st.integers(-8, 8).map(lambda n: n * 2.5)
 windows_of_anything = st.lists(
@@ -403,8 +377,10 @@ def test_an_estimate_of_another_window_is_refused():
 
 
 def test_parameters_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="n_agree <= n_windows is required: 3 of 2"):
-        declarer(n_agree=3, n_windows=2)
+    with pytest.raises(
+        ValueError, match=r"agree_s < within_s is required: agreement of 3\.0 s within 2\.0 s"
+    ):
+        declarer(agree_s=3.0, within_s=2.0)
     with pytest.raises(ValueError, match="min_s <= max_s"):
         declarer(min_s=30.0)
 
@@ -436,7 +412,7 @@ BEST = BestWindow(0.67, [10.0, 23.0])
     ],
 )
 def test_the_best_window_is_the_final_solution(scores, last):
-    rule = declarer(n_agree=2, n_windows=40, prefer=BEST, n_stable=64, min_s=23.0, max_s=23.0)
+    rule = declarer(agree_s=0.5, within_s=20.0, prefer=BEST, stable_s=23.0, min_s=23.0, max_s=23.0)
     for since_s, location in scores:
         now_s = T0 + 2.0 + since_s
         rule.process(now_s, [estimate(now_s, location=location, depth_km=since_s)])

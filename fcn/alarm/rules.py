@@ -1,0 +1,231 @@
+"""What it takes to declare an event, what belongs to it, when it is settled, and which estimate counts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from fcn.catalogue.event import WindowEstimate
+
+LARGEST_SCORE = 1 - 1e-6  # whose log odds are still finite
+CLOCK_S = 1e-3  # two times nearer than this are the same: POSIX seconds in float64 resolve 0.2 us
+
+
+@dataclass(frozen=True)
+class Held:
+    """An earlier estimate and how long it stood: until the next window was read, whatever that one said."""
+
+    estimate: WindowEstimate
+    held_s: float
+
+
+@runtime_checkable
+class EvidenceRule(Protocol):
+    """What it takes to declare.
+
+    within_s: an earlier window counts while its end lies less than this before that of the declaring one.
+    """
+
+    @property
+    def within_s(self) -> float:
+        """How far back windows count."""
+        ...
+
+    def suffices(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate counts at all."""
+        ...
+
+    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
+        """Whether an estimate is enough, given the best agreeing one of each earlier window that has one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Both scores, in agreement that lasted.
+
+    agree_s: how long earlier windows that agree have stood, together; 0: one window declares.
+    """
+
+    min_detection_score: float
+    min_location_score: float
+    agree_s: float
+    within_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.agree_s < self.within_s:
+            raise ValueError(
+                f"0 <= agree_s < within_s is required: agreement of {self.agree_s} s within {self.within_s} s"
+            )
+
+    def suffices(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate counts at all."""
+        return (
+            estimate.detection_score >= self.min_detection_score
+            and estimate.location_score >= self.min_location_score
+        )
+
+    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
+        """Whether agreement has lasted for agree_s."""
+        return sum(each.held_s for each in earlier) >= self.agree_s - CLOCK_S
+
+
+@dataclass(frozen=True)
+class SummedEvidence:
+    """Log odds of agreeing windows, ln(p / (1 - p)) of detection scores, that add up to least_log_odds.
+
+    One window that is sure declares at once, several that are fairly sure declare together: what a sequential
+    probability ratio test (Wald 1945) would do were windows independent. They overlap, so the sum is no
+    probability, and its threshold is chosen on validation sequences.
+
+    every_s: an earlier window counts once for every so many seconds that it stood; the last one counts once.
+    """
+
+    min_detection_score: float
+    min_location_score: float
+    least_log_odds: float
+    every_s: float
+    within_s: float
+
+    def __post_init__(self) -> None:
+        scores = 0.5 <= self.min_detection_score < 1
+        if not (scores and 0 < self.every_s <= self.within_s and self.least_log_odds > 0):
+            raise ValueError(
+                "0.5 <= min_detection_score < 1 (below it a window speaks against the event), "
+                f"0 < every_s <= within_s and least_log_odds > 0 are required: {self}"
+            )
+
+    def suffices(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate counts at all."""
+        return (
+            estimate.detection_score >= self.min_detection_score
+            and estimate.location_score >= self.min_location_score
+        )
+
+    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
+        """Whether the sum is large enough."""
+        before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in earlier)
+        return _log_odds(estimate) + before >= self.least_log_odds
+
+
+def _log_odds(estimate: WindowEstimate) -> float:
+    p = min(estimate.detection_score, LARGEST_SCORE)
+    return math.log(p / (1 - p))
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near two estimates must be to say the same."""
+
+    origin_time_s: float
+    epicentre_km: float
+
+    def holds(self, first: WindowEstimate, second: WindowEstimate) -> bool:
+        """Whether origin times and epicentres are both within tolerance."""
+        return (
+            abs(first.origin_time_s - second.origin_time_s) <= self.origin_time_s
+            and _epicentral_distance_km(first, second) <= self.epicentre_km
+        )
+
+    def separation(self, first: WindowEstimate, second: WindowEstimate) -> float:
+        """Squared differences of origin time and epicentre, in tolerances."""
+        time = (first.origin_time_s - second.origin_time_s) / self.origin_time_s
+        return time**2 + (_epicentral_distance_km(first, second) / self.epicentre_km) ** 2
+
+
+@dataclass(frozen=True)
+class Sameness(Nearness):
+    """What an event already declared explains: what is near it, or has the same first P.
+
+    The first P is observed, while an early epicentre may move by tens of km as more stations see the event.
+    """
+
+    first_p_s: float
+    forget_s: float
+
+    def holds(self, first: WindowEstimate, second: WindowEstimate) -> bool:
+        """Whether two estimates are of one event."""
+        same_first_p = abs(first.first_p_time_s - second.first_p_time_s) <= self.first_p_s
+        return same_first_p or super().holds(first, second)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """When updates of an event stop.
+
+    Once min_s have passed since its alarm and what is said of it has stayed within the tolerances for
+    stable_s, or after max_s.
+    """
+
+    stable_s: float
+    origin_time_s: float
+    epicentre_km: float
+    magnitude: float
+    min_s: float
+    max_s: float
+
+    def __post_init__(self) -> None:
+        if not self.stable_s > 0 or not 0 <= self.min_s <= self.max_s:
+            raise ValueError(f"stable_s > 0 and 0 <= min_s <= max_s are required: {self}")
+
+    def is_stable(self, estimates: Sequence[WindowEstimate]) -> bool:
+        """Whether the estimates of an event, alarm first, have said the same as the last for long enough."""
+        last = estimates[-1]
+        if last.now_s - estimates[0].now_s < max(self.min_s, self.stable_s - CLOCK_S):
+            return False
+        since_s = last.now_s - self.stable_s - CLOCK_S
+        return all(self._is_near(each, last) for each in estimates[:-1] if each.now_s >= since_s)
+
+    def _is_near(self, first: WindowEstimate, second: WindowEstimate) -> bool:
+        if not Nearness(self.origin_time_s, self.epicentre_km).holds(first, second):
+            return False
+        if first.magnitude is None or second.magnitude is None:
+            return first.magnitude is second.magnitude
+        return abs(first.magnitude - second.magnitude) <= self.magnitude
+
+
+@runtime_checkable
+class Preference(Protocol):
+    """Which estimates of a declared event become updates; the last update is its final solution."""
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Whether a later estimate of the same event is to be preferred to its last update."""
+        ...
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Every estimate is: it has seen more."""
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Always true."""
+        return True
+
+
+@dataclass(frozen=True)
+class BestWindow:
+    """The estimate with the highest location score, among those in a span after the first P if they are good.
+
+    since_first_p_s:    that span. min_location_score: what is good in it.
+    EEWNet (Zhang & Zhang 2024), from their public code: above 0.67 with 10-23 s, else the highest of all.
+    """
+
+    min_location_score: float
+    since_first_p_s: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.since_first_p_s) != 2 or not self.since_first_p_s[0] <= self.since_first_p_s[1]:
+            raise ValueError(f"since_first_p_s must be [from, to], got {list(self.since_first_p_s)}")
+
+    def replaces(self, last: WindowEstimate, new: WindowEstimate) -> bool:
+        """Whether the new one ranks higher; equals keep the first."""
+        return self._rank(new) > self._rank(last)
+
+    def _rank(self, estimate: WindowEstimate) -> tuple[bool, float]:
+        since_s = estimate.now_s - estimate.first_p_time_s
+        in_span = self.since_first_p_s[0] <= since_s <= self.since_first_p_s[1]
+        return in_span and estimate.location_score > self.min_location_score, estimate.location_score
+
+
+def _epicentral_distance_km(first: WindowEstimate, second: WindowEstimate) -> float:
+    return math.hypot(first.east_km - second.east_km, first.north_km - second.north_km)

@@ -1,1 +1,0 @@
-"""From continuous streams to declared events."""
