@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 # former dotted path: the present one
-NAMES: Mapping[str, str] = {}
+NAMES: Mapping[str, str] = {
+    "fcn.scheme.anchors.AnchorPrior": "fcn.scheme.migration.anchors.AnchorPrior",
+    "fcn.scheme.image.ImageScheme": "fcn.scheme.image.scheme.ImageScheme",
+    "fcn.scheme.migration.MigrationScheme": "fcn.scheme.migration.scheme.MigrationScheme",
+    "fcn.scheme.migration.ModelError": "fcn.scheme.migration.training_volumes.ModelError",
+    "fcn.scheme.migration.Reading": "fcn.scheme.migration.reader.Reading",
+    "fcn.scheme.migration.VolumeSpec": "fcn.scheme.migration.volume.VolumeSpec",
+}
 
 
 def current(node: Any) -> Any:
