@@ -149,3 +149,9 @@ def test_impossible_trainings_name_the_key(toy_store, override, message):
 def test_parts_that_do_not_go_together_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
         build_module(resolved("train", *overrides), trainable=False)
+
+
+def test_a_module_without_a_seed_does_not_train(toy_store, batch):
+    module = build_module(small_training(toy_store), trainable=False)
+    with pytest.raises(RuntimeError, match="without a seed"):
+        module.training_step(batch, 0)
