@@ -16,6 +16,7 @@ from fcn.metrics.location import location_metrics
 from fcn.metrics.magnitude import magnitude_metrics
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme, require_targets
+from fcn.seeding import Purpose, derive_generator
 
 OptimiserFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
@@ -25,6 +26,7 @@ class FcnModule(lightning.LightningModule):
     """Trains, validates and tests a network by its scheme.
 
     scheduler:    stepped after every optimiser step.
+    seed:         of what training steps draw.
     record:       plain data written into every checkpoint: the resolved configuration and the manifest.
     Validation loader 0 holds recombined windows; the others, and the test loader, the windows of the
     sequences in `replays`, which must be set before (`validation_replays`, `test_replay`).
@@ -38,6 +40,7 @@ class FcnModule(lightning.LightningModule):
         *,
         optimiser: OptimiserFactory | None = None,
         scheduler: SchedulerFactory | None = None,
+        seed: int | None = None,
         record: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -47,7 +50,7 @@ class FcnModule(lightning.LightningModule):
                 f"{sorted(scheme.terms)}: choose the loss=<name> that goes with the arch"
             )
         self.network, self.loss, self.scheme = network, loss, scheme
-        self.optimiser, self.scheduler = optimiser, scheduler
+        self.optimiser, self.scheduler, self.seed = optimiser, scheduler, seed
         self.record = dict(record or {})
         self.validation_replays: list[Replay] = []
         self.test_replay: Replay | None = None
@@ -60,11 +63,23 @@ class FcnModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Total loss of one recombined batch."""
         targets = require_targets(batch)
-        terms = self.scheme.losses(self.network, batch, targets)
+        generator = self._step_generator()
+        torch.manual_seed(generator.initial_seed())  # dropout knows only torch's own generator
+        terms = self.scheme.losses(self.network, batch, targets, generator)
         total = self.loss(terms)
         figures = {"loss": total, **terms, "widened": targets.widened.mean()}
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
         return total
+
+    def _step_generator(self) -> torch.Generator:
+        """What this step draws from: of (seed, step, rank), so that a resumed run repeats the whole one.
+
+        Raises RuntimeError for a module without a seed.
+        """
+        if self.seed is None:
+            raise RuntimeError("this module was built without a seed: it can test, not train")
+        derived = derive_generator(self.seed, Purpose.STEP, self.global_step, self.global_rank)
+        return torch.Generator(device=self.device).manual_seed(derived.initial_seed())
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Recombined windows are scored at once; windows of sequences are collected."""

@@ -25,7 +25,6 @@ from fcn.build_store import cached_store
 from fcn.cache import sequence_root
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
-from fcn.callbacks.step_seed import StepSeed
 from fcn.checkpoint import find, read
 from fcn.config import CONF_DIR, build
 from fcn.data.sequences import Sequence
@@ -126,7 +125,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     windows = validation_windows(config)
     module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
     datamodule = build_datamodule(config, store_path, windows)
-    callbacks = [Manifest(folder, record), ExampleBatch(folder), StepSeed(config["seed"])]
+    callbacks = [Manifest(folder, record), ExampleBatch(folder)]
     trainer = build_trainer(config, folder, callbacks=callbacks)
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fcn.scheme.amplitudes import Amplitudes, measure
+from fcn.scheme.migration.amplitudes import Amplitudes, measure
 
 RATE_HZ = 20.0
 WINDOW_S = 30.0

@@ -1,7 +1,4 @@
-"""Anchors of migration: a time at a station that is taken for the P arrival of some event.
-
-`draw` makes true and false ones to train on; `find_picks` finds those of a stream.
-"""
+"""Anchors to train on: true ones, P arrivals of visible events, and false ones, which look like them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +6,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from fcn.batch import Targets
+from fcn.scheme.migration.migrate import Anchors
 
 FALSE_S, FALSE_PICK = 0, 1  # kinds of false anchors; the third is any time at any station
-BLIND_S = 1.0  # after data return: what begins then looks like an arrival
 FIRST_STATION_WEIGHT = 4.0  # the first P of an event anchors it more often than any other
 
 
@@ -46,20 +42,18 @@ class AnchorPrior:
 
 
 @dataclass(frozen=True)
-class Anchors:
-    """Anchors of a batch of windows.
+class DrawnAnchors(Anchors):
+    """Anchors of a training batch.
 
-    station: row of the station. time_s: after the window's first sample. event: whose P it is, -1 for none.
-    valid:   False where nothing can be said: too near the P of an event that may or may not be visible.
+    event: whose P it is, -1 for none.
+    valid: False where nothing can be said: too near the P of an event that may or may not be visible.
     """
 
-    station: Int[Tensor, "batch anchor"]
-    time_s: Float[Tensor, "batch anchor"]
     event: Int[Tensor, "batch anchor"]
     valid: Bool[Tensor, "batch anchor"]
 
 
-def _choose(weight: Float[Tensor, "batch n"], n: int, generator: Generator | None) -> Int[Tensor, "batch k"]:
+def _choose(weight: Float[Tensor, "batch n"], n: int, generator: Generator) -> Int[Tensor, "batch k"]:
     """Indices drawn by weight, with replacement; any where all weights are 0."""
     weight = weight + 1e-12
     return torch.multinomial(weight, n, replacement=True, generator=generator)
@@ -72,8 +66,8 @@ def draw(
     prior: AnchorPrior,
     *,
     sampling_rate_hz: float,
-    generator: Generator | None = None,
-) -> Anchors:
+    generator: Generator,
+) -> DrawnAnchors:
     """True and false anchors of each window; station_p are the network's logits, for its own wrong picks."""
     n_batch, _, n_events = targets.p_arrival_s.shape
     n_slots, n_samples = len(prior.true_share), station_p.shape[-1]
@@ -122,56 +116,10 @@ def draw(
     at_station = torch.gather(p_s, 1, station[..., None].expand(-1, -1, n_events))
     too_near = ((time_s[..., None] - at_station).abs() < prior.apart_s).any(dim=-1)
     exists = torch.gather(mask, 1, station)
-    return Anchors(station, time_s, torch.where(true, true_event, -1), exists & (true | ~too_near))
+    return DrawnAnchors(station, time_s, torch.where(true, true_event, -1), exists & (true | ~too_near))
 
 
 def _near_p(
     time_s: Float[Tensor, " time"], p_s: Float[Tensor, "batch station event"], apart_s: float
 ) -> Bool[Tensor, "batch station time"]:
     return ((time_s[:, None] - p_s[:, :, None]).abs() < apart_s).any(dim=-1)
-
-
-@dataclass(frozen=True)
-class Picks:
-    """P picks of one window, the most probable first; times in seconds after the window's first sample."""
-
-    station: Int[Tensor, " pick"]
-    time_s: Float[Tensor, " pick"]
-    probability: Float[Tensor, " pick"]
-
-    def __len__(self) -> int:
-        return len(self.station)
-
-    def where(self, keep: Bool[Tensor, " pick"]) -> "Picks":
-        """Those to keep."""
-        return Picks(self.station[keep], self.time_s[keep], self.probability[keep])
-
-
-def find_picks(
-    station_p: Float[Tensor, "station time"],
-    silent: Bool[Tensor, "station time"],
-    *,
-    least_probability: float,
-    apart_s: float,
-    sampling_rate_hz: float,
-) -> Picks:
-    """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola.
-
-    silent: samples without data; there are no picks there and for `BLIND_S` after them.
-    """
-    blind = round(BLIND_S * sampling_rate_hz)
-    dark = functional.max_pool1d(functional.pad(silent.float(), (blind, 0))[:, None], blind + 1, stride=1)
-    probability = station_p.float().sigmoid() * (1 - dark[:, 0])
-    # of equal samples, as bfloat16 gives them, the first one counts
-    probability = probability * (1 - 1e-6 * torch.arange(probability.shape[1], device=probability.device))
-    reach = max(1, round(apart_s * sampling_rate_hz))
-    highest = functional.max_pool1d(probability[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
-    station, sample = ((probability == highest) & (probability >= least_probability)).nonzero(as_tuple=True)
-    value = probability[station, sample]
-    last = probability.shape[1] - 1
-    left = probability[station, (sample - 1).clamp_min(0)]
-    right = probability[station, (sample + 1).clamp_max(last)]
-    offset = 0.5 * (left - right) / (left - 2 * value + right).clamp_max(-1e-6)
-    order = value.argsort(descending=True, stable=True)
-    time_s = (sample + offset.clamp(-0.5, 0.5)) / sampling_rate_hz
-    return Picks(station[order], time_s[order], value[order])

@@ -1,4 +1,4 @@
-"""True and false anchors, and the picks of a stream."""
+"""True and false anchors to train on."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from toy import resolved
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
-from fcn.scheme.anchors import AnchorPrior, draw, find_picks
+from fcn.scheme.migration.anchors import AnchorPrior, draw
 from fcn.seeding import Purpose
 
 RATE_HZ = 20.0
@@ -109,36 +109,3 @@ def test_the_same_generator_draws_the_same(batch):
 def test_impossible_priors_are_refused(changes):
     with pytest.raises(ValueError, match="anchors"):
         prior(**{name: [float(v) for v in value] for name, value in changes.items()})
-
-
-def test_picks_are_separate_peaks_in_order_of_probability():
-    logits = torch.full((3, N_SAMPLES), -8.0)
-    logits[0, 99:102] = torch.tensor([0.0, 2.0, 1.0])
-    logits[0, 104] = 1.5  # within half a second of a higher one
-    logits[1, 300] = 3.0
-    logits[2, 400] = 9.0  # a station that does not exist
-    silent = torch.zeros(3, N_SAMPLES, dtype=torch.bool)
-    silent[2] = True
-    picks = find_picks(
-        logits,
-        silent,
-        least_probability=0.3,
-        apart_s=0.5,
-        sampling_rate_hz=RATE_HZ,
-    )
-    assert picks.station.tolist() == [1, 0]
-    assert picks.time_s[0].item() == pytest.approx(15.0)
-    assert 5.0 < picks.time_s[1].item() < 5.025  # towards the higher neighbour
-    assert picks.probability.tolist() == sorted(picks.probability.tolist(), reverse=True)
-
-
-def test_data_that_return_are_no_arrival():
-    """For a second after a gap; equal samples are one pick, the first."""
-    logits = torch.full((1, N_SAMPLES), -8.0)
-    silent = torch.zeros(1, N_SAMPLES, dtype=torch.bool)
-    silent[0, 100:200] = True
-    logits[0, 203] = logits[0, 219] = 4.0  # 0.2 and 1 s after the gap
-    logits[0, 240] = logits[0, 241] = 3.0
-    picks = find_picks(logits, silent, least_probability=0.3, apart_s=0.5, sampling_rate_hz=RATE_HZ)
-    assert len(picks) == 1
-    assert 12.0 <= picks.time_s.item() <= 12.05
