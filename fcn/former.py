@@ -8,7 +8,46 @@ from collections.abc import Mapping
 from typing import Any
 
 # former dotted path: the present one
-NAMES: Mapping[str, str] = {}
+NAMES: Mapping[str, str] = {
+    "fcn.simulate.crust.Crust": "fcn.simulate.path.crust.Crust",
+    "fcn.simulate.full_wave.FullWaveLaw": "fcn.simulate.path.full_wave.FullWaveLaw",
+    "fcn.simulate.instrument.Instrument": "fcn.simulate.recording.instrument.Instrument",
+    "fcn.simulate.kumamoto.KumamotoTwin": "fcn.simulate.kumamoto.twin.KumamotoTwin",
+    "fcn.simulate.kumamoto.TwinWindow": "fcn.simulate.kumamoto.twin.TwinWindow",
+    "fcn.simulate.kumamoto_earth.TwinEarth": "fcn.simulate.kumamoto.earth.TwinEarth",
+    "fcn.simulate.kumamoto_sites.ColumnLaw": "fcn.simulate.kumamoto.sites.ColumnLaw",
+    "fcn.simulate.lateral.LateralLaw": "fcn.simulate.path.lateral.LateralLaw",
+    "fcn.simulate.noise.NoiseLaw": "fcn.simulate.recording.noise.NoiseLaw",
+    "fcn.simulate.paths.PathLaw": "fcn.simulate.path.rays.PathLaw",
+    "fcn.simulate.recipe.EarthquakePrior": "fcn.simulate.ensemble.recipe.EarthquakePrior",
+    "fcn.simulate.recipe.ModelFamily": "fcn.simulate.ensemble.recipe.ModelFamily",
+    "fcn.simulate.recipe.Recipe": "fcn.simulate.ensemble.recipe.Recipe",
+    "fcn.simulate.record.SimulatedSource": "fcn.simulate.ensemble.source.SimulatedSource",
+    "fcn.simulate.recording.Recording": "fcn.simulate.recording.counts.Recording",
+    "fcn.simulate.regions.Distant": "fcn.simulate.sequence.random_region.Distant",
+    "fcn.simulate.regions.EarthLaw": "fcn.simulate.sequence.random_region.EarthLaw",
+    "fcn.simulate.regions.NetworkLaw": "fcn.simulate.sequence.random_region.NetworkLaw",
+    "fcn.simulate.regions.RegionLaw": "fcn.simulate.sequence.random_region.RegionLaw",
+    "fcn.simulate.regions.RegionalCrust": "fcn.simulate.sequence.random_region.RegionalCrust",
+    "fcn.simulate.regions.SeismicityLaw": "fcn.simulate.sequence.random_region.SeismicityLaw",
+    "fcn.simulate.rupture.RuptureLaw": "fcn.simulate.source.rupture.RuptureLaw",
+    "fcn.simulate.scattering.ScatteringLaw": "fcn.simulate.path.scattering.ScatteringLaw",
+    "fcn.simulate.seismicity.Aftershocks": "fcn.simulate.source.seismicity.Aftershocks",
+    "fcn.simulate.seismicity.Background": "fcn.simulate.source.seismicity.Background",
+    "fcn.simulate.sequence.NetworkRecipe": "fcn.simulate.sequence.simulated.NetworkRecipe",
+    "fcn.simulate.sequence.Region": "fcn.simulate.sequence.simulated.Region",
+    "fcn.simulate.sequence.SimulatedSequence": "fcn.simulate.sequence.simulated.SimulatedSequence",
+    "fcn.simulate.site.SiteLaw": "fcn.simulate.path.site.SiteLaw",
+    "fcn.simulate.telemetry.Clipped": "fcn.simulate.recording.telemetry.Clipped",
+    "fcn.simulate.telemetry.DeadChannels": "fcn.simulate.recording.telemetry.DeadChannels",
+    "fcn.simulate.telemetry.Gaps": "fcn.simulate.recording.telemetry.Gaps",
+    "fcn.simulate.telemetry.Reversed": "fcn.simulate.recording.telemetry.Reversed",
+    "fcn.simulate.telemetry.Spikes": "fcn.simulate.recording.telemetry.Spikes",
+    "fcn.simulate.telemetry.Steps": "fcn.simulate.recording.telemetry.Steps",
+    "fcn.simulate.telemetry.Telemetry": "fcn.simulate.recording.telemetry.Telemetry",
+    "fcn.simulate.validation.RecordingLaw": "fcn.simulate.sequence.validation.RecordingLaw",
+    "fcn.simulate.validation.ValidationSequence": "fcn.simulate.sequence.validation.ValidationSequence",
+}
 
 
 def current(node: Any) -> Any:
