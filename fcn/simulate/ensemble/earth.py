@@ -251,6 +251,5 @@ def to_store_rate(
         recipe.preprocess, recipe.sampling_rate_hz, "velocity", 1.0, n_batch * n_components
     )
     flat = waveforms.reshape(-1, n_samples).double().numpy()
-    parts = (to_velocity.process(0.0, flat).velocity_mps, to_velocity.flush().velocity_mps)
-    velocity = np.concatenate(parts, axis=1)[:, : n_samples // OVERSAMPLING]
+    velocity = to_velocity.whole(0.0, flat).velocity_mps[:, : n_samples // OVERSAMPLING]
     return velocity.reshape(n_batch, n_components, -1).astype(np.float32)

@@ -96,22 +96,6 @@ class Rays:
         return Rays(*(getattr(self, item.name)[index] for item in fields(self)))
 
 
-def straight_rays(
-    distance_km: Float[Tensor, " batch"],
-    depth_km: Float[Tensor, " batch"],
-    azimuth_rad: Float[Tensor, " batch"],
-    velocity_kmps: Sequence[float],
-    surface_kmps: Sequence[float],
-) -> Rays:
-    """Rays of a homogeneous crust with a thin slow layer on top that turns them upright (P, S pairs)."""
-    hypocentral_km = torch.hypot(distance_km, depth_km).clamp(min=1e-3)
-    time_s = hypocentral_km[:, None] / torch.tensor(velocity_kmps)
-    takeoff = math.pi - torch.atan2(distance_km, depth_km)
-    sine = (distance_km / hypocentral_km)[:, None] * torch.tensor(surface_kmps) / torch.tensor(velocity_kmps)
-    incidence = torch.asin(sine.clamp(max=STEEPEST))
-    return Rays(distance_km, depth_km, azimuth_rad, time_s, takeoff[:, None].expand(-1, 2), incidence)
-
-
 def rays_in(
     table: TravelTimeTable,
     distance_km: Float[Tensor, " batch"],

@@ -39,7 +39,7 @@ def test_records_are_as_many_as_promised_and_valid(small):
     assert len(records) == made.n_expected == 17
     assert [record.category for record in records] == ["earthquake"] * 14 + ["noise"] * 3
     for record in records:
-        record.validate()
+        record.check()
         assert record.waveform_mps.shape == (3, 800)
         assert record.origin.startswith("simulated")
     assert len({record.station_code for record in records}) == 17
@@ -141,7 +141,7 @@ def test_half_the_earths_are_full_wave_and_their_records_are_valid(small):
     assert same(records[:6], list(source(small, n_records=6, n_noise=0).records(refuse)))
     full_wave = records[6:]
     for record in full_wave:
-        record.validate()
+        record.check()
         assert 100.0 <= record.p_arrival_sample < 101.0
     assert len({record.source_depth_km for record in full_wave}) <= 2
     for event in {record.source_id for record in full_wave}:

@@ -4,19 +4,21 @@ import pytest
 import torch
 
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.simulate.path.rays import rays_in, straight_rays
+from fcn.earth.velocity import LayeredModel
+from fcn.simulate.path.rays import rays_in
 
 SURFACE_KMPS = (3.0, 1.4)
 
 
-def test_straight_rays_of_a_homogeneous_crust():
-    rays = straight_rays(
-        torch.tensor([30.0]), torch.tensor([40.0]), torch.tensor([0.5]), (6.0, 3.5), (6.0, 3.5)
-    )
+def test_rays_of_a_homogeneous_crust_are_straight():
+    model = LayeredModel.from_velocities("uniform", "test", (0.0,), (6.0,), (3.5,))
+    table = TravelTimeTable.build(model, max_depth_km=45.0, max_distance_km=40.0, step_km=0.5)
+    distance, depth, azimuth = (torch.tensor([value]) for value in (30.0, 40.0, 0.5))
+    rays = rays_in(table, distance, depth, torch.zeros(1), azimuth, (6.0, 3.5))
     assert rays.hypocentral_km.tolist() == [50.0]
-    assert rays.time_s[0].tolist() == pytest.approx([50 / 6.0, 50 / 3.5])
-    assert rays.incidence_rad[0].tolist() == pytest.approx([math.asin(0.6)] * 2, rel=1e-5)
-    assert rays.takeoff_rad[0].tolist() == pytest.approx([math.pi - math.asin(0.6)] * 2, rel=1e-5)
+    assert rays.time_s[0].tolist() == pytest.approx([50 / 6.0, 50 / 3.5], rel=1e-5)
+    assert rays.incidence_rad[0].tolist() == pytest.approx([math.asin(0.6)] * 2, rel=1e-3)
+    assert rays.takeoff_rad[0].tolist() == pytest.approx([math.pi - math.asin(0.6)] * 2, rel=1e-3)
     expected = [30 * math.sin(0.5), 30 * math.cos(0.5), -40.0]
     assert rays.station_km[0].tolist() == pytest.approx(expected, rel=1e-5)
 
