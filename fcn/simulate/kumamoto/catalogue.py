@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from fcn.geometry.projection import LocalFrame
 from fcn.seeding import Purpose, derive_rng
@@ -240,7 +241,7 @@ def _chance_of_entry(parents: list[tuple[float, float]], time_s: float, magnitud
         for at_s, parent in parents
         if time_s > at_s
     )
-    return 0.5 * (1.0 + math.erf((magnitude - even) / (sigma * math.sqrt(2.0))))
+    return float(ndtr((magnitude - even) / sigma))
 
 
 def _completed_event(rng: np.random.Generator, time_s: float, magnitude: float) -> CataloguedEvent:
