@@ -10,7 +10,6 @@ from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
 from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
-from fcn.train import check
 
 
 @pytest.fixture(scope="module")
@@ -118,24 +117,6 @@ def test_a_window_without_any_station_says_nothing(module, batch):
     assert torch.isfinite(found.first_p).all()
     estimates = module.scheme.estimates(module.network, dead, [])
     assert estimates == [[] for _ in range(len(dead))]
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("data.batch_size=0", "data.batch_size"),
-        ("data.n_candidates=0", "data.n_candidates"),
-        ("seed=-1", "seed must be"),
-        ("seed=abc", "seed must be"),
-        ("trainer.max_steps=-1", "trainer.max_steps=-1"),
-        ("trainer.max_steps=1e3", "whole number"),
-        ("trainer.max_steps=5", "take 4 or 6"),
-        ("data.events.elapsed_s=[30,60]", "nothing to detect"),
-    ],
-)
-def test_impossible_trainings_name_the_key(toy_store, override, message):
-    with pytest.raises(ValueError, match=message):
-        check(small_training(toy_store, override))
 
 
 @pytest.mark.parametrize(

@@ -128,28 +128,11 @@ def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
         run(tmp_path / "run", toy_store, "trainer.max_steps=1")
 
 
-def test_resuming_a_finished_run_is_refused(trained, toy_store, tmp_path):
-    last = trained / "checkpoints" / "last.ckpt"
-    with pytest.raises(ValueError, match="nothing is left to do"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=4", f"ckpt={last}")
-
-
 def test_going_on_with_other_learning_rates_is_refused(trained, toy_store, tmp_path):
     """The schedule of the checkpoint would end before the training."""
     last = trained / "checkpoints" / "last.ckpt"
     with pytest.raises(ValueError, match=r"planned for \[4\] steps, and optim.scheduler.total_steps=8"):
         run(tmp_path / "run", toy_store, "trainer.max_steps=8", f"ckpt={last}")
-
-
-def test_going_on_with_a_shipped_checkpoint_is_refused(toy_store, tmp_path):
-    with pytest.raises(ValueError, match=r"generalized was shipped without the state of its training"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=8", "ckpt=generalized")
-
-
-def test_choosing_by_sequences_needs_some(toy_store, tmp_path):
-    none = "~validation.sequences.smoke"
-    with pytest.raises(ValueError, match="there are none: take validation=quick"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=4", "callbacks=by_sequences", none)
 
 
 def test_missing_stores_are_refused(toy_store, tmp_path):

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from fcn import config as configuration
 from fcn.assemble import build_datamodule
-from fcn.build_store import cached_store
+from fcn.cache import cached_store
 from fcn.config import CONF_DIR, build
 from fcn.recombine.noise import NoiseBank
 from fcn.report.direct import DirectSimulation

@@ -23,7 +23,7 @@ from fcn.report.style import (
     plain_log_ticks,
     styled,
 )
-from fcn.simulate.ground_motion import si_midorikawa99_pgv_mps
+from fcn.simulate.path.peak_velocity import si_midorikawa99_pgv_mps
 
 NOISE_PIECE = 256  # samples of a noise spectrum
 SPECTRUM_S = 20.0  # of a record from P

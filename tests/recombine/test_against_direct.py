@@ -10,7 +10,7 @@ from toy import resolved
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch, Targets
-from fcn.build_store import cached_store
+from fcn.cache import cached_store
 from fcn.config import build
 from fcn.recombine.noise import NoiseBank
 from fcn.report import __main__ as command
