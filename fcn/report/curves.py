@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def training_figure(curves: Mapping[str, Curve]) -> Figure:
     n_rows = math.ceil(n_panels / n_columns)
     figure = new_figure(10.4, 2.7 * n_rows + 0.3)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    letters = iter(ascii_lowercase)
     for axes, name in zip(panels, losses, strict=False):
         _draw_loss(axes, curves, name)
         letter(axes, next(letters), "loss, weighted sum" if name == "loss" else f"loss: {name}")

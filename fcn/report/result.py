@@ -9,7 +9,9 @@ import numpy as np
 from fcn.catalogue.event import Event
 from fcn.metrics.breakdown import Class, by_magnitude, by_overlap, by_snr
 from fcn.metrics.matching import epicentre_offset_km
+from fcn.metrics.row import Row
 from fcn.metrics.score import MOMENTS, Score
+from fcn.metrics.table import COMPUTE, DETECTION, LATENCY, LOCATION, MAGNITUDE
 from fcn.report.outcome import Outcome
 from fcn.report.table import ABSENT, Table, number
 
@@ -39,17 +41,8 @@ class Published:
 WEI_2026 = Published()
 _MOMENT_NAMES = {"": "final", "_at_alarm": "at alarm"}
 _N_OWN_COLUMNS = 8  # of the table of events; the rest compares with the catalogue
-_LOCATION_COLUMNS = (  # header, key of metrics.json, decimals
-    ("n", "n", 0),
-    ("RMSE (km)", "epicentre_rmse_km", 2),
-    ("median", "epicentre_p50_km", 2),
-    ("90 %", "epicentre_p90_km", 2),
-    ("> 10 km", "epicentre_share_over_10km", 2),
-    ("depth RMSE", "depth_rmse_km", 2),
-    ("bias", "depth_bias_km", 2),
-    ("magn. MAE", "magnitude_mae", 2),
-    ("bias", "magnitude_bias", 2),
-)
+_COLUMN_DIGITS = 2
+_LATENCY_DIGITS = 1  # a window ends every half second
 
 
 def kind_of_data(outcome: Outcome) -> str:
@@ -62,24 +55,27 @@ def result_table(outcome: Outcome) -> Table:
     score, published = outcome.score, WEI_2026
     minutes = (outcome.sequence.end_time_s - outcome.sequence.start_time_s) / 60
     n_stations = len(outcome.sequence.network)
+    theirs = {"epicentre_rmse_km": published.epicentre_rmse_km, "depth_rmse_km": published.depth_rmse_km}
+
+    def lines(family: Items[Row]) -> list[tuple[str, str, str]]:
+        return [
+            (row.label, number(score[row.name], row.digits), theirs.get(row.name, ABSENT))
+            for row in family
+            if row.label
+        ]
+
     rows = (
         ("data", f"{minutes:.0f} min, {n_stations} stations", published.data),
         ("declared", number(score["n_declared"]), ABSENT),
         ("found of catalogued", _recall(score), published.recall),
-        ("false alarms per hour", number(score["false_alarms_per_hour"], 1), ABSENT),
+        *lines(DETECTION),
         ("alarm after P (s), range", _range(score), published.alarm_latency_s),
-        ("alarm after P (s), median", number(score["alarm_latency_s_p50"]), ABSENT),
-        ("epicentre RMSE (km)", number(score["epicentre_rmse_km"], 3), published.epicentre_rmse_km),
-        ("epicentre median (km)", number(score["epicentre_p50_km"], 3), ABSENT),
-        ("epicentre 90 % (km)", number(score["epicentre_p90_km"], 3), ABSENT),
-        ("depth RMSE (km)", number(score["depth_rmse_km"], 3), published.depth_rmse_km),
-        ("depth bias (km, + deep)", number(score["depth_bias_km"], 3), ABSENT),
+        *lines(LATENCY),
+        *lines(LOCATION),
         ("epicentre in its 50 %, 90 % area", _coverage(score, "epicentre"), ABSENT),
         ("depth in its 50 %, 90 % range", _coverage(score, "depth"), ABSENT),
-        ("magnitude MAE", number(score["magnitude_mae"]), ABSENT),
-        ("magnitude bias", number(score["magnitude_bias"]), ABSENT),
-        ("window (ms), median", number(score["compute_ms_per_window_p50"], 1), ABSENT),
-        ("window (ms), 99 %", number(score["compute_ms_per_window_p99"], 1), ABSENT),
+        *lines(MAGNITUDE),
+        *lines(COMPUTE),
     )
     header = ("", f"this run ({kind_of_data(outcome)})", f"{published.citation} (real)")
     return Table(f"{outcome.name}, beside {published.citation}", header, rows)
@@ -87,13 +83,14 @@ def result_table(outcome: Outcome) -> Table:
 
 def moment_table(outcome: Outcome) -> Table:
     """Location and magnitude as they were known at each moment."""
+    columns = [row for row in (*LOCATION, *MAGNITUDE) if row.moments]
     rows = []
     for moment in (*MOMENTS[1:], ""):
         name = _MOMENT_NAMES.get(moment, "P + " + moment.removeprefix("_at_").removesuffix("s") + " s")
-        values = [_at(outcome.score, key, moment) for _, key, _ in _LOCATION_COLUMNS]
-        digits = [digits for _, _, digits in _LOCATION_COLUMNS]
-        rows.append((name, *(number(v, d) for v, d in zip(values, digits, strict=True))))
-    header = ("", *(name for name, _, _ in _LOCATION_COLUMNS))
+        n_known = outcome.score[f"n{moment}" if moment else "n_matched"]
+        values = [number(outcome.score[f"{row.name}{moment}"], _COLUMN_DIGITS) for row in columns]
+        rows.append((name, number(n_known), *values))
+    header = ("", "n", *(row.moments for row in columns))
     return Table(f"{outcome.name}: what was known when", header, tuple(rows))
 
 
@@ -101,18 +98,20 @@ def class_table(outcome: Outcome) -> Table:
     """Recall and errors by magnitude, by signal to noise at the third station, by overlap."""
     of = (outcome.declared, outcome.catalogue, outcome.matching)
     classes: list[Class] = [*by_magnitude(*of), *by_snr(*of, outcome.snr), *by_overlap(*of)]
+    columns = [row for row in (*LOCATION, *MAGNITUDE, *LATENCY) if row.classes]
     rows = tuple(
         (
             each.label,
             f"{each.n_matched} of {each.n_catalogued}",
             f"{each.recall:.0%}",
-            number(each.epicentre_p50_km),
-            number(each.magnitude_bias),
-            number(each.alarm_latency_s_p50, 1),
+            *(
+                number(each.figures[row.name], _LATENCY_DIGITS if row in LATENCY else _COLUMN_DIGITS)
+                for row in columns
+            ),
         )
         for each in classes
     )
-    header = ("class", "found", "recall", "epicentre median (km)", "magnitude bias", "alarm median (s)")
+    header = ("class", "found", "recall", *(row.classes for row in columns))
     return Table(f"{outcome.name}: by class of event", header, rows)
 
 
@@ -165,12 +164,6 @@ def utc(time_s: float) -> str:
     """ISO 8601 to the tenth of a second, rounded."""
     rounded = datetime.datetime.fromtimestamp(round(time_s * 10) / 10, datetime.UTC)
     return rounded.strftime("%Y-%m-%d %H:%M:%S.%f")[:-5]
-
-
-def _at(score: Score, key: str, moment: str) -> float | int | bool | None:
-    if key == "n" and not moment:
-        return score["n_matched"]
-    return score[f"{key}{moment}"]
 
 
 def _recall(score: Score) -> str:

@@ -5,19 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fcn.metrics.table import ALL
 from fcn.report.curves import Curve, read_curves, training_figure
 from fcn.report.page import Page
 from fcn.report.style import Picture
 from fcn.report.table import Table, number
 
-COLUMNS = (
-    ("val/loss", "loss"),
-    ("val/f1", "F1"),
-    ("val/epicentre_p50_km", "epicentre p50 (km)"),
-    ("val/epicentre_p90_km", "epicentre p90 (km)"),
-    ("val/depth_rmse_km", "depth RMSE (km)"),
-    ("val/magnitude_mae", "magn. MAE"),
-)
+COLUMNS = (("val/loss", "loss"), *((f"val/{row.name}", row.training) for row in ALL if row.training))
 
 
 def write_run_report(run: Path, folder: Path, console: Console | None = None) -> Path:

@@ -3,25 +3,27 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fcn.metrics.table import ALL
 from fcn.report.style import CYCLE, DASHES, INK, letter, new_figure, plain_log_ticks, styled
 from fcn.report.sweep_jobs import FINISHED, Job, what_differs
 
 REPEATS = ("seed",)  # jobs that differ in these alone are repeats of one experiment
 CURVES = (("val/loss", "validation loss"), ("val/epicentre_p50_km", "median epicentre error (km)"))
+_KEPT = [row for row in ALL if row.sweep_val]
+_TESTED = [row for row in ALL if row.sweep_test]
 OUTCOMES = (  # name, axis label, column of the table
-    ("val/epicentre_p50_km", "epicentre median, validation (km)", "val epicentre p50 (km)"),
-    ("val/depth_rmse_km", "depth RMSE, validation (km)", "val depth RMSE (km)"),
-    ("val/magnitude_mae", "magnitude MAE, validation", "val magn. MAE"),
-    ("recall", "recall, test", "test recall"),
-    ("false_alarms_per_hour", "false alarms per hour, test", "test false/h"),
-    ("epicentre_rmse_km", "epicentre RMSE, test (km)", "test epicentre RMSE (km)"),
-    ("alarm_latency_s_p50", "alarm after P, median, test (s)", "test alarm p50 (s)"),
+    *(
+        (f"val/{row.name}", f"{row.label or row.sweep_val}, validation", f"val {row.sweep_val}")
+        for row in _KEPT
+    ),
+    *((row.name, f"{row.label or row.sweep_test}, test", f"test {row.sweep_test}") for row in _TESTED),
 )
 
 
@@ -64,7 +66,7 @@ def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
     n_rows = math.ceil(len(shown) / n_columns)
     figure = new_figure(10.4, 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes, name, (key, label) in zip(panels, "abcdefg", shown, strict=False):
+    for axes, name, (key, label) in zip(panels, ascii_lowercase, shown, strict=False):
         for group in groups:
             members = [job for job in jobs if (setting_of(job, rest) if rest else "") == group]
             _draw_outcome(axes, members, key, x_of, group, _look(groups.index(group)))
