@@ -11,9 +11,8 @@ from torchmetrics import MeanMetric, MetricCollection
 
 from fcn.batch import Batch
 from fcn.loss.multitask import MultitaskLoss
-from fcn.metrics.detection import f1
-from fcn.metrics.location import location_metrics
-from fcn.metrics.magnitude import magnitude_metrics
+from fcn.metrics.row import accumulating
+from fcn.metrics.table import F1, LOCATION, MAGNITUDE
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme, require_targets
 from fcn.seeding import Purpose, derive_generator
@@ -57,8 +56,8 @@ class FcnModule(lightning.LightningModule):
         self.validation_losses = MetricCollection(
             {name: MeanMetric() for name in ("loss", *loss.weights)}, prefix="val/", compute_groups=False
         )
-        self.validation_location = location_metrics(prefix="val/")
-        self.validation_magnitude = magnitude_metrics(prefix="val/")
+        self.validation_location = accumulating(LOCATION, prefix="val/")
+        self.validation_magnitude = accumulating(MAGNITUDE, prefix="val/")
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Total loss of one recombined batch."""
@@ -107,14 +106,14 @@ class FcnModule(lightning.LightningModule):
         for replay in self.validation_replays:
             self._log_score(replay, f"val_{replay.name}")
         if self.validation_replays:
-            self.log("val/f1", self._validation_f1(), sync_dist=True)
+            self.log(f"val/{F1.name}", self._validation_f1(), sync_dist=True)
 
     def _validation_f1(self) -> Tensor:
         """Of all sequences with a catalogue together: what checkpoints are chosen by; 0 where undefined."""
         scores = [score for each in self.validation_replays if (score := each.score())["n_catalogued"]]
         names = ("n_matched", "n_catalogued", "n_declared")
         counts = [sum(int(score[name] or 0) for score in scores) for name in names]
-        return f1(*counts).float().nan_to_num(0.0)
+        return F1.figure(*counts).float().nan_to_num(0.0)
 
     def on_test_epoch_start(self) -> None:
         """A new pass over the sequence."""

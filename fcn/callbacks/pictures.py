@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from fcn.batch import Batch
 from fcn.module import FcnModule
-from fcn.report.style import Picture
-from fcn.report.view_figure import view_figure
+from fcn.report.examples.view import view_figure
+from fcn.report.kit.picture import Picture
 from fcn.scheme.base import View, require_targets
 
 
