@@ -146,41 +146,39 @@ def test_thin_layers_of_a_gradient_stay_a_gradient():
     assert np.abs(np.diff(np.log(model.vp_kmps))).max() < 0.15
 
 
-def test_read_plain_table(tmp_path):
-    path = tmp_path / "crust.csv"
-    path.write_text("depth,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n")
-    model = read_velocity_model(path)
+FLAT = "{0}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{0}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"  # begins above sea level
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "depth,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n",
+            {
+                "top_depth_km": (0.0, 10.0),
+                "vs_kmps": (2.9, 3.5),
+                "density_gpcm3": tuple(brocher_density_gpcm3(np.array([5.0, 6.0]))),
+            },
+        ),
+        (
+            "0 5.0 2.9 2.5 200 100\n10 6.0 3.5 2.7 400 200\n",
+            {"density_gpcm3": (2.5, 2.7), "qp": (200.0, 400.0), "qs": (100.0, 200.0)},
+        ),
+        ("# model\n" + FLAT.format("LAYER "), {"top_depth_km": (0.0, 0.8), "vp_kmps": (3.32, 4.20)}),
+        (FLAT.format(""), {"top_depth_km": (0.0, 0.8), "density_gpcm3": (2.7, 2.6)}),
+        (
+            "LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n",
+            {"top_depth_km": (0.0, 1.0, 2.0, 3.0, 4.0), "vp_kmps": (3.75, 4.25, 4.75, 5.25, 6.0)},
+        ),
+    ],
+    ids=["three columns", "six columns", "NonLinLoc", "NonLinLoc without keyword", "NonLinLoc gradient"],
+)
+def test_tables_are_read(tmp_path, text, expected):
+    (tmp_path / "crust.txt").write_text(text)
+    model = read_velocity_model(tmp_path / "crust.txt")
     assert model.name == "crust"
-    assert model.top_depth_km == (0.0, 10.0)
-    assert model.vs_kmps == (2.9, 3.5)
-    assert model.density_gpcm3[0] == pytest.approx(float(brocher_density_gpcm3(np.array([5.0]))[0]))
-
-
-def test_read_table_with_density_and_q(tmp_path):
-    path = tmp_path / "crust.txt"
-    path.write_text("0 5.0 2.9 2.5 200 100\n10 6.0 3.5 2.7 400 200\n")
-    model = read_velocity_model(path)
-    assert (model.density_gpcm3, model.qp, model.qs) == ((2.5, 2.7), (200.0, 400.0), (100.0, 200.0))
-
-
-@pytest.mark.parametrize("keyword", ["LAYER ", ""])
-def test_read_nonlinloc_layers_starting_above_sea_level(tmp_path, keyword):
-    path = tmp_path / "local.txt"
-    path.write_text(
-        f"# model\n{keyword}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{keyword}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"
-    )
-    model = read_velocity_model(path)
-    assert model.top_depth_km == (0.0, 0.8)
-    assert model.vp_kmps == (3.32, 4.20)
-    assert model.density_gpcm3 == (2.7, 2.6)
-
-
-def test_read_nonlinloc_gradient(tmp_path):
-    path = tmp_path / "gradient.txt"
-    path.write_text("LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n")
-    model = read_velocity_model(path)
-    assert model.top_depth_km == (0.0, 1.0, 2.0, 3.0, 4.0)
-    np.testing.assert_allclose(model.vp_kmps, (3.75, 4.25, 4.75, 5.25, 6.0))
+    for name, values in expected.items():
+        assert getattr(model, name) == pytest.approx(values), name
 
 
 @pytest.mark.parametrize(

@@ -71,20 +71,22 @@ def test_refusals_of_one_kind_share_a_line(tmp_path, capsys, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("source", ["simulated", "knet", "seisbench", "archive"])
-def test_every_source_composes(source):
+@pytest.mark.parametrize(
+    ("choice", "sources"),
+    [
+        ("simulated", {"simulated": None}),
+        ("knet", {"knet": "jma2001"}),
+        ("archive", {"archive": "iasp91"}),
+        ("[knet,seisbench]", {"knet": "jma2001", "seisbench": "iasp91"}),
+    ],
+)
+def test_every_source_composes_and_a_list_mixes_them(choice, sources):
+    roots = [f"source.{name}.root=a" for name, model in sources.items() if model]
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        cfg = compose("build_store", [f"source={source}", "out=x"])
-    assert list(cfg.source) == [source]
-
-
-def test_sources_are_mixed_by_a_list():
-    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        overrides = ["source=[knet,seisbench]", "source.knet.root=a", "source.seisbench.root=b", "out=x"]
-        config = configuration.plain(compose("build_store", overrides))
-    assert list(config["source"]) == ["knet", "seisbench"]
-    assert config["source"]["knet"]["importer"]["velocity_model"]["name"] == "jma2001"
-    assert config["source"]["seisbench"]["importer"]["velocity_model"]["name"] == "iasp91"
+        config = configuration.plain(compose("build_store", [f"source={choice}", *roots, "out=x"]))["source"]
+    assert list(config) == list(sources)
+    for name, model in sources.items():
+        assert model is None or config[name]["importer"]["velocity_model"]["name"] == model
 
 
 def test_an_unknown_key_is_rejected():
@@ -113,7 +115,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("source", "store"), [("simulated", "default"), ("simulated_smoke", "smoke")])
 def test_without_out_the_store_is_the_one_training_looks_for(tmp_path, monkeypatch, capsys, source, store):
-    monkeypatch.setattr("fcn.build_store.build", lambda source: MadeSource())
+    monkeypatch.setattr("fcn.cache.build", lambda source: MadeSource())
     overrides = [f"source={source}", f"cache={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}"]
     monkeypatch.setattr("sys.argv", ["build_store", *overrides])
     main()

@@ -111,30 +111,28 @@ def test_a_later_event_ends_the_record(tmp_path, archive_importer):
     assert {row[2] for row in refused} == {"overlapped by event e1"}
 
 
-def test_an_event_without_a_magnitude_is_refused(tmp_path, archive_importer):
-    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0, magnitude=None)])
-    records, refused, _ = collect(root, archive_importer)
-    assert not records
-    assert refused == [("e1", "", "the catalogue event has no magnitude")]
+def without_b(code, counts):
+    return counts * (code != "B")
 
 
-def test_an_event_outside_the_data_is_refused(tmp_path, archive_importer):
-    events = [make_event("e1", 150.0), make_event("e2", 50_000.0)]
-    root = write_archive(tmp_path / "s", archive_importer, events)
-    records, refused, _ = collect(root, archive_importer)
-    assert len(records) == 4
-    assert refused[0][0] == "e2"
-    assert "no miniSEED" in refused[0][2]
-
-
-def test_a_dead_station_is_refused_alone(tmp_path, archive_importer):
-    def kill(code, counts):
-        return counts * (code != "B")
-
-    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)], spoil=kill)
-    records, refused, _ = collect(root, archive_importer)
-    assert {record.station_code for record in records} == {"XX.A"}
-    assert [row[:2] for row in refused] == [("e1", "XX.B")]
+@pytest.mark.parametrize(
+    ("event", "spoil", "accepted", "refused"),
+    [
+        (make_event("e2", 300.0, magnitude=None), None, {"XX.A", "XX.B"}, ("e2", "", "has no magnitude")),
+        (make_event("e2", 50_000.0), None, {"XX.A", "XX.B"}, ("e2", "", "no miniSEED")),
+        (None, without_b, {"XX.A"}, ("e1", "XX.B", "")),
+    ],
+)
+def test_what_cannot_be_used_is_refused_alone(tmp_path, archive_importer, event, spoil, accepted, refused):
+    events = [make_event("e1", 150.0), *([event] if event else [])]
+    records, found, _ = collect(
+        write_archive(tmp_path / "s", archive_importer, events, spoil=spoil), archive_importer
+    )
+    assert {record.source_id for record in records} == {"e1"}
+    assert {record.station_code for record in records} == accepted
+    assert [row[0] for row in found] == [refused[0]]
+    assert found[0][1].startswith(refused[1])
+    assert refused[2] in found[0][2]
 
 
 @pytest.mark.parametrize("name", ["waveforms", "stations.xml", "catalogue.xml"])

@@ -191,29 +191,6 @@ def test_chunks_are_read_in_turn(tmp_path, seisbench_importer, path):
     assert len(records) == 8
 
 
-def test_a_missing_set_is_named(tmp_path, seisbench_importer):
-    with pytest.raises(
-        FileNotFoundError, match=r"no SeisBench data set at .*metadata.csv, waveforms.hdf5 missing"
-    ):
-        open_source(tmp_path, seisbench_importer)
-
-
-def test_a_truncated_set_is_named(tmp_path, seisbench_importer, path):
-    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW])
-    file = folder / "waveforms.hdf5"
-    file.write_bytes(file.read_bytes()[:5000])
-    with pytest.raises(OSError, match=r"waveforms.hdf5 is truncated or not HDF5"):
-        open_source(folder, seisbench_importer)
-
-
-@pytest.mark.parametrize("order", ["ZRT", None])
-def test_components_must_be_stated_and_known(tmp_path, seisbench_importer, path, order):
-    data_format = {"component_order": order}
-    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW], data_format)
-    with pytest.raises(ValueError, match=r"component_order is (ZRT|not stated); importing needs Z, N and E"):
-        open_source(folder, seisbench_importer)
-
-
 def test_two_components_are_refused(tmp_path, seisbench_importer, path):
     folder = write_set(
         tmp_path / "set",
@@ -226,12 +203,46 @@ def test_two_components_are_refused(tmp_path, seisbench_importer, path):
     assert {reason for *_, reason in refused} == {"2 components instead of 3"}
 
 
-def test_counts_without_a_sensitivity_are_refused(tmp_path, seisbench_importer, path):
-    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW])
-    with pytest.raises(
-        ValueError, match=r"holds counts of velocity, .* source\.seisbench\.sensitivity_counts_per_mps=6"
-    ):
-        open_source(folder, seisbench_importer, per_mps=None)
+def gone(folder):
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def truncated(folder):
+    file = folder / "waveforms.hdf5"
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("data_format", "spoil", "per_mps", "error", "message"),
+    [
+        ({}, gone, 1.0, FileNotFoundError, "no SeisBench data set at .*metadata.csv, waveforms.hdf5 missing"),
+        ({}, truncated, 1.0, OSError, "waveforms.hdf5 is truncated or not HDF5"),
+        (
+            {"component_order": "ZRT"},
+            None,
+            1.0,
+            ValueError,
+            "component_order is ZRT; importing needs Z",
+        ),
+        ({"component_order": None}, None, 1.0, ValueError, "component_order is not stated; importing needs"),
+        (
+            {},
+            None,
+            None,
+            ValueError,
+            r"counts of velocity, .* source\.seisbench\.sensitivity_counts_per_mps=",
+        ),
+    ],
+)
+def test_sets_that_cannot_be_used_say_why(
+    tmp_path, seisbench_importer, path, data_format, spoil, per_mps, error, message
+):
+    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW], data_format)
+    if spoil is not None:
+        spoil(folder)
+    with pytest.raises(error, match=message):
+        open_source(folder, seisbench_importer, per_mps=per_mps)
 
 
 NONE = {"velocity": None, "acceleration": None}

@@ -189,47 +189,66 @@ def test_snr_is_the_power_ratio():
     assert snr_db(make_record(waveform_mps=silent), 20.0) == float("inf")
 
 
-@pytest.mark.parametrize("name", ["metadata.csv", "waveforms.hdf5"])
-def test_a_missing_store_is_named(store_path, name):
-    (store_path / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"no base store at .*{name} is missing.*fcn.build_store"):
-        BaseStore.open(store_path)
+def without(name):
+    return lambda store: (store / name).unlink()
 
 
-@pytest.mark.parametrize("keep", [100, 2000, 60_000])
-def test_a_truncated_store_is_refused(store_path, keep):
-    path = store_path / "waveforms.hdf5"
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(OSError, match="truncated"):
-        BaseStore.open(store_path)
+def cut_after(n_bytes):
+    def spoil(store):
+        path = store / "waveforms.hdf5"
+        path.write_bytes(path.read_bytes()[:n_bytes])
+
+    return spoil
 
 
-def test_metadata_of_another_file_is_refused(store_path, tmp_path):
-    with StoreWriter(tmp_path / "short", 20.0, FRACTIONS, 0) as writer:
-        writer.add(make_record())
-    (store_path / "metadata.csv").replace(tmp_path / "short" / "metadata.csv")
-    with pytest.raises(ValueError, match=r"which waveforms.hdf5 does not hold"):
-        BaseStore.open(tmp_path / "short")
+def with_metadata(change):
+    def spoil(store):
+        path = store / "metadata.csv"
+        path.write_text(change(path.read_text()))
+
+    return spoil
 
 
-def test_another_data_set_is_refused_with_the_way_to_import_it(store_path):
-    path = store_path / "metadata.csv"
-    path.write_text(path.read_text().replace("path_azimuth_deg", "path_backazimuth_deg"))
-    with pytest.raises(ValueError, match=r"lacks the columns path_azimuth_deg.*source=seisbench"):
-        BaseStore.open(store_path)
-
-
-def test_metadata_without_records_is_refused(store_path):
-    path = store_path / "metadata.csv"
-    path.write_text(path.read_text().splitlines()[0] + "\n")
-    with pytest.raises(ValueError, match="lists no records"):
-        BaseStore.open(store_path)
-
-
-def test_other_units_are_refused(store_path):
-    with h5py.File(store_path / "waveforms.hdf5", "r+") as file:
+def in_counts(store):
+    with h5py.File(store / "waveforms.hdf5", "r+") as file:
         file["data_format/unit"][()] = "counts"
-    with pytest.raises(ValueError, match="holds ZRT in counts"):
+
+
+def with_waveforms_of_another(store):
+    with StoreWriter(store.with_name("short"), 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record())
+    (store.with_name("short") / "waveforms.hdf5").replace(store / "waveforms.hdf5")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (
+            without("metadata.csv"),
+            FileNotFoundError,
+            "no base store at .*metadata.csv is miss.*fcn.build_store",
+        ),
+        (
+            without("waveforms.hdf5"),
+            FileNotFoundError,
+            "no base store at .*waveforms.hdf5 is miss.*fcn.build",
+        ),
+        (cut_after(100), OSError, "truncated"),
+        (cut_after(2000), OSError, "truncated"),
+        (cut_after(60_000), OSError, "truncated"),
+        (with_waveforms_of_another, ValueError, "which waveforms.hdf5 does not hold"),
+        (
+            with_metadata(lambda text: text.replace("path_azimuth_deg", "path_backazimuth_deg")),
+            ValueError,
+            r"lacks the columns path_azimuth_deg.*source=seisbench",
+        ),
+        (with_metadata(lambda text: text.splitlines()[0] + "\n"), ValueError, "lists no records"),
+        (in_counts, ValueError, "holds ZRT in counts"),
+    ],
+)
+def test_what_is_no_base_store_is_refused(store_path, spoil, error, message):
+    spoil(store_path)
+    with pytest.raises(error, match=message):
         BaseStore.open(store_path)
 
 

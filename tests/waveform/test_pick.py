@@ -31,33 +31,22 @@ def test_the_strongest_event_is_picked(picker):
     assert p / RATE_HZ == pytest.approx(15.0, abs=0.3)
 
 
-def test_a_trigger_on_s_has_no_s(picker):
-    wave = shaking(60.0, 90.0, 20.0, RATE_HZ)  # P never comes
-    with pytest.raises(ValueError, match=r"no S 6.0 \+- 1.0 s after P: power rises"):
-        picker.pick(wave, RATE_HZ, 6.0, (0, wave.shape[1]))
-
-
-def test_the_wrong_distance_is_noticed(picker):
-    wave = shaking(60.0, 20.0, 26.0, RATE_HZ)
-    with pytest.raises(ValueError, match=r"no S 15\.0"):
-        picker.pick(wave, RATE_HZ, 15.0, (0, wave.shape[1]))
-
-
-def test_noise_alone_has_no_p(picker):
-    wave = shaking(60.0, 90.0, 90.0, RATE_HZ)
-    with pytest.raises(ValueError, match="no P"):
-        picker.pick(wave, RATE_HZ, 5.0, (0, wave.shape[1]))
-
-
-def test_a_weak_onset_is_refused(picker):
-    wave = shaking(60.0, 20.0, 90.0, RATE_HZ, level_mps=3e-7)
-    with pytest.raises(ValueError, match=r"no P: the event has \d\.\d times the noise, 10 are needed"):
-        picker.pick(wave, RATE_HZ, 5.0, (0, wave.shape[1]))
-
-
-def test_silence_is_no_onset(picker):
-    with pytest.raises(ValueError, match="no P: power rises"):
-        picker.pick(np.zeros((3, 1200)), RATE_HZ, 5.0, (0, 1200))
+@pytest.mark.parametrize(
+    ("p_s", "s_s", "level_mps", "predicted_s", "message"),
+    [
+        pytest.param(90.0, 20.0, 1e-5, 6.0, r"no S 6.0 \+- 1.0 s after P: power rises", id="a trigger on S"),
+        pytest.param(20.0, 26.0, 1e-5, 15.0, r"no S 15\.0", id="another distance"),
+        pytest.param(90.0, 90.0, 1e-5, 5.0, "no P", id="noise alone"),
+        pytest.param(20.0, 90.0, 3e-7, 5.0, r"no P: the event has \d\.\d times the noise, 10 are", id="weak"),
+        pytest.param(20.0, 26.0, None, 5.0, "no P: power rises", id="silence"),
+    ],
+)
+def test_what_is_no_earthquake_there_is_refused(picker, p_s, s_s, level_mps, predicted_s, message):
+    wave = np.zeros((3, 1200))
+    if level_mps is not None:
+        wave = shaking(60.0, p_s, s_s, RATE_HZ, level_mps=level_mps)
+    with pytest.raises(ValueError, match=message):
+        picker.pick(wave, RATE_HZ, predicted_s, (0, wave.shape[1]))
 
 
 def test_rise_is_the_ratio_of_means():

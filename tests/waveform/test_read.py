@@ -45,27 +45,6 @@ def test_a_missing_file_is_named(tmp_path):
         read_waveforms([tmp_path / "nowhere.mseed"])
 
 
-def test_garbage_is_named(tmp_path):
-    (tmp_path / "a.mseed").write_text("not a waveform")
-    with pytest.raises(ValueError, match=r"a\.mseed cannot be read as a waveform file"):
-        read_waveforms([tmp_path / "a.mseed"])
-
-
-def test_a_truncated_archive_is_named(tmp_path):
-    path = write_nied(
-        tmp_path, "FKOH061607011440", {"NS2": COUNTS, "EW2": COUNTS, "UD2": COUNTS}, archive=True
-    )
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"FKOH061607011440\.tar\.gz is not a readable tar archive"):
-        read_waveforms([path])
-
-
-def test_a_truncated_nied_file_is_named(tmp_path):
-    write_nied(tmp_path, "FKOH06", {"NS2": COUNTS}, duration=20)
-    with pytest.raises(ValueError, match=r"FKOH06\.NS2 is truncated: 1000 of 2000 samples"):
-        read_waveforms([tmp_path / "FKOH06.NS2"])
-
-
 @pytest.mark.filterwarnings("ignore:Calibration factor set to 0")
 @pytest.mark.parametrize(
     ("stated", "written", "message"),
@@ -84,23 +63,50 @@ def test_a_nied_header_that_makes_no_sense_is_named(tmp_path, stated, written, m
         read_waveforms([path])
 
 
-def test_an_archive_of_plots_holds_no_waveforms(tmp_path):
-    path = write_nied(tmp_path, "plots", {}, archive=True)
-    with pytest.raises(ValueError, match="holds no waveforms"):
-        read_waveforms([path])
+def garbage(folder):
+    (folder / "a.mseed").write_text("not a waveform")
+    return folder / "a.mseed"
 
 
-def test_no_sampling_rate(tmp_path):
-    trace = obspy.Trace(COUNTS.astype(np.float32))
-    trace.write(str(tmp_path / "a.sac"), format="SAC")
-    content = bytearray((tmp_path / "a.sac").read_bytes())
+def gzipped_text(folder):
+    (folder / "a.gz").write_bytes(gzip.compress(b"words"))
+    return folder / "a.gz"
+
+
+def cut_archive(folder):
+    by_direction = {"NS2": COUNTS, "EW2": COUNTS, "UD2": COUNTS}
+    path = write_nied(folder, "FKOH061607011440", by_direction, archive=True)
+    path.write_bytes(path.read_bytes()[:1000])
+    return path
+
+
+def cut_nied_file(folder):
+    return write_nied(folder, "FKOH06", {"NS2": COUNTS}, duration=20) / "FKOH06.NS2"
+
+
+def archive_of_plots(folder):
+    return write_nied(folder, "plots", {}, archive=True)
+
+
+def without_a_rate(folder):
+    obspy.Trace(COUNTS.astype(np.float32)).write(str(folder / "a.sac"), format="SAC")
+    content = bytearray((folder / "a.sac").read_bytes())
     content[0:4] = np.float32(-1.0).tobytes()  # DELTA
-    (tmp_path / "a.sac").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.sac"):
-        read_waveforms([tmp_path / "a.sac"])
+    (folder / "a.sac").write_bytes(content)
+    return folder / "a.sac"
 
 
-def test_gzipped_text_is_no_waveform(tmp_path):
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"words"))
-    with pytest.raises(ValueError, match="cannot be read as a waveform file"):
-        read_waveforms([tmp_path / "a.gz"])
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (garbage, r"a\.mseed cannot be read as a waveform file"),
+        (gzipped_text, "cannot be read as a waveform file"),
+        (cut_archive, r"FKOH061607011440\.tar\.gz is not a readable tar archive"),
+        (cut_nied_file, r"FKOH06\.NS2 is truncated: 1000 of 2000 samples"),
+        (archive_of_plots, "holds no waveforms"),
+        (without_a_rate, r"a\.sac"),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(tmp_path, write, message):
+    with pytest.raises(ValueError, match=message):
+        read_waveforms([write(tmp_path)])

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,17 @@ from fcn.simulate.threads import single_thread
 from fcn.waveform.folder import write_sequence_folder
 
 Arrivals = list[Float[np.ndarray, "station 2"]]  # of each earthquake, P and S, s from the start
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What there is to write: counts as they arrived, true events with their picks by id, what went wrong."""
+
+    stream: obspy.Stream
+    inventory: obspy.Inventory
+    events: Sequence[Event]
+    picks: Mapping[str, Sequence[PhasePick]]
+    faults: Sequence[Fault]
 
 
 class SequenceBuilder(ABC):
@@ -83,20 +94,12 @@ class SequenceBuilder(ABC):
         picks = {
             event.event_id: self._picks(times_s) for event, times_s in zip(events, arrivals_s, strict=True)
         }
-        self._write(root, received, inventory, events, picks, faults)
+        self._write(root, Delivered(received, inventory, events, picks, faults))
 
-    def _write(
-        self,
-        root: Path,
-        received: obspy.Stream,
-        inventory: obspy.Inventory,
-        events: Sequence[Event],
-        picks: Mapping[str, Sequence[PhasePick]],
-        faults: Sequence[Fault],
-    ) -> None:
-        del faults  # nobody is told
-        catalogue = Catalogue(self.name, tuple(events))
-        write_sequence_folder(root, received, inventory, catalogue, picks, **self._description())
+    def _write(self, root: Path, made: Delivered) -> None:
+        """The folder; of faults nobody is told."""
+        catalogue = Catalogue(self.name, tuple(made.events))
+        write_sequence_folder(root, made.stream, made.inventory, catalogue, made.picks, **self._description())
 
     def _shake(self) -> tuple[Float32[np.ndarray, "station 3 time"], Arrivals]:
         """Ground velocity of all the earthquakes together, and P and S times of each."""

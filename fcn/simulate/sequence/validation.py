@@ -13,13 +13,14 @@ import numpy as np
 import obspy
 
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import PhasePick, write_quakeml
+from fcn.catalogue.io import write_quakeml
 from fcn.seeding import Purpose, derive_generator, derive_rng, derive_seed_sequence
 from fcn.simulate.path.ground import Ground, Shock
 from fcn.simulate.recording.counts import Recording
 from fcn.simulate.recording.instrument import Instrument
 from fcn.simulate.recording.noise import NoiseLaw
 from fcn.simulate.recording.telemetry import Fault, Telemetry
+from fcn.simulate.sequence.builder import Delivered
 from fcn.simulate.sequence.random_region import LateralGround, RegionLaw
 from fcn.simulate.sequence.simulated import Region, SimulatedSequence
 from fcn.waveform.folder import write_sequence_folder
@@ -108,21 +109,16 @@ class ValidationSequence(SimulatedSequence):
         last_s = self.duration_s - QUIET_END_S
         return [shock for shock in super().shocks() if shock.origin_time_s <= last_s]
 
-    def _write(
-        self,
-        root: Path,
-        received: obspy.Stream,
-        inventory: obspy.Inventory,
-        events: Sequence[Event],
-        picks: Mapping[str, Sequence[PhasePick]],
-        faults: Sequence[Fault],
-    ) -> None:
-        inside, outside = self.parted(events)
+    def _write(self, root: Path, made: Delivered) -> None:
+        """The folder, with what is not to be declared and what went wrong beside it."""
+        inside, outside = self.parted(made.events)
         unfinished = root.with_name(root.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
-        write_sequence_folder(unfinished, received, inventory, inside, picks, **self._description())
-        write_quakeml(outside, unfinished / OUTSIDE, picks)
-        write_faults(faults, unfinished / FAULTS)
+        write_sequence_folder(
+            unfinished, made.stream, made.inventory, inside, made.picks, **self._description()
+        )
+        write_quakeml(outside, unfinished / OUTSIDE, made.picks)
+        write_faults(made.faults, unfinished / FAULTS)
         unfinished.rename(root)
 
     def parted(self, events: Sequence[Event]) -> tuple[Catalogue, Catalogue]:

@@ -21,9 +21,23 @@ def bank(recipe, model):
     return greens_bank(model, [10.0], DISTANCES_KM, recipe.full_wave, recipe.sampling_rate_hz)
 
 
-@pytest.mark.parametrize(("magnitude", "distance_km"), [(2.0, 20.0), (4.0, 60.0), (6.5, 100.0)])
-def test_nothing_comes_before_p(recipe, model, bank, magnitude, distance_km):
-    records = simulate_full_wave(recipe, model, bank, magnitude, distance_km, n=24)
+@pytest.mark.parametrize(
+    ("full_wave", "magnitude", "distance_km"),
+    [
+        (False, 1.0, 15.0),
+        (False, 3.0, 60.0),
+        (False, 5.0, 100.0),
+        (False, 7.0, 100.0),
+        (True, 2.0, 20.0),
+        (True, 4.0, 60.0),
+        (True, 6.5, 100.0),
+    ],
+)
+def test_nothing_comes_before_p(recipe, jma2001, model, bank, full_wave, magnitude, distance_km):
+    if full_wave:
+        records = simulate_full_wave(recipe, model, bank, magnitude, distance_km, n=24)
+    else:
+        records = simulate(recipe, jma2001, magnitude, distance_km, n=24)
     velocity = torch.from_numpy(to_store_rate(recipe, records.waveforms))
     rate_hz = recipe.preprocess.sampling_rate_hz
     p, s = int(LEAD_S * rate_hz), int(records.s_at_s * rate_hz)

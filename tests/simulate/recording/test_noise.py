@@ -78,11 +78,13 @@ def test_same_generator_same_noise(law):
     )
 
 
-def test_negative_pulses_are_refused(law):
-    with pytest.raises(ValueError, match="pulse_rate_hz of noise must not be negative, got -1"):
-        replace(law, pulse_rate_hz=-1.0)
-
-
-def test_level_outside_the_models_is_refused(law):
-    with pytest.raises(ValueError, match="low-noise"):
-        replace(law, level=(0.5, 1.2))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pulse_rate_hz": -1.0}, "pulse_rate_hz of noise must not be negative, got -1"),
+        ({"level": (0.5, 1.2)}, "low-noise"),
+    ],
+)
+def test_nonsense_is_refused(law, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(law, **changes)

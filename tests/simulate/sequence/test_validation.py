@@ -158,8 +158,11 @@ def test_faults_are_listed_and_happened(short, loaded):
     assert not loaded.valid[:, round(20 * start) + 2 : round(20 * end) - 2].any()
 
 
-def test_rebuilt_from_its_seed_it_is_the_same(short, tmp_path):
+def test_rebuilt_from_its_seed_it_is_the_same_and_nothing_is_left_of_an_earlier_attempt(short, tmp_path):
     builder, root = short
+    left = tmp_path / "again.unfinished"
+    left.mkdir()
+    (left / "stale").write_text("")
     builder.build(tmp_path / "again")
     first, second = (
         {path.relative_to(top): content(path) for path in sorted(top.rglob("*")) if path.is_file()}
@@ -167,25 +170,14 @@ def test_rebuilt_from_its_seed_it_is_the_same(short, tmp_path):
     )
     assert len(first) == 18 + 5
     assert first == second
+    assert not left.exists()
+    assert not root.with_name("short.unfinished").exists()
 
 
 def content(path: Path) -> bytes:
     """Bytes of a file, of a QuakeML without the random ids of its parts."""
     found = path.read_bytes()
     return re.sub(rb"smi:local/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", b"", found)
-
-
-def test_an_earlier_attempt_is_cleared_and_what_is_there_is_not_overwritten(short, tmp_path):
-    builder, root = short
-    with pytest.raises(FileExistsError, match="remove it"):
-        builder.build(root)
-    assert not root.with_name("short.unfinished").exists()
-    left = tmp_path / "new.unfinished"
-    left.mkdir()
-    (left / "stale").write_text("")
-    builder.build(tmp_path / "new")
-    assert not (tmp_path / "new" / "stale").exists()
-    assert not left.exists()
 
 
 def test_shipped_sequences_differ_in_all_that_is_drawn(shipped):
