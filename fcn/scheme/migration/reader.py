@@ -32,7 +32,7 @@ class Reading:
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.
     uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
-                       (experiments/generalized/calibration.py).
+                       (experiments/generalized/rules.py).
     """
 
     least_probability: float
