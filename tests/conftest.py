@@ -1,5 +1,6 @@
 """Shared fixtures: the optional folder of real recordings, single-threaded torch."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,15 @@ def shared_dir() -> Path:
 def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small store of toy records."""
     return write_toy_store(tmp_path_factory.mktemp("stores") / "toy")
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Runs a module's entry point in `tmp_path`, in this process: another would mostly import."""
+
+    def run(module: str, *arguments: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", [module, *arguments])
+        importlib.import_module(module).main()
+
+    return run

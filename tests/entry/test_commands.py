@@ -1,6 +1,5 @@
-"""The command lines of the README, in processes of their own, on small data."""
+"""The command lines of the README, on small data: training and testing in processes of their own."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -60,8 +59,8 @@ def test_a_multirun_puts_its_jobs_into_one_folder(sweep):
         assert (sweep / job / "checkpoints" / "last.ckpt").is_file()
 
 
-def test_a_sweep_is_compared_on_one_page(sweep, tmp_path):
-    run("fcn.report", f"sweep={sweep}", f"out={tmp_path}", cwd=tmp_path)
+def test_a_sweep_is_compared_on_one_page(sweep, tmp_path, call):
+    call("fcn.report.__main__", f"sweep={sweep}", f"out={tmp_path}")
     assert list(tmp_path.glob("*.html"))
     assert list(tmp_path.glob("*.csv"))
 
@@ -89,11 +88,8 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
         ("fcn.build_grid", ("out=.",), "remove it"),
     ],
 )
-def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, tmp_path, monkeypatch, capsys):
-    """In this process: what a process of its own would only do slower."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [command, *arguments])
+def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, call, capsys):
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(command).main()
+        call(command, *arguments)
     assert ended.value.code == 1
     assert message in capsys.readouterr().err

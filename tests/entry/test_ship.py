@@ -1,7 +1,5 @@
 """What is shipped of a checkpoint: enough to run it, nothing of the machine that trained it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,13 +85,8 @@ def test_nothing_is_overwritten_and_unknown_readings_are_refused(trained, tmp_pa
         )
 
 
-def test_the_command(trained, tmp_path):
+def test_the_command(trained, tmp_path, call):
     out = tmp_path / "made.ckpt"
-    result = subprocess.run(
-        [sys.executable, "-m", "fcn.ship", f"ckpt={trained}", f"out={out}", "declare=migration",
-         "reading={max_anchors: 3}"],
-        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    call("fcn.ship", f"ckpt={trained}", f"out={out}", "declare=migration", "reading={max_anchors: 3}")
     assert load(out).module.scheme.reading.max_anchors == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.ckpt"]
