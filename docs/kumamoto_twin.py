@@ -16,9 +16,9 @@ from rich.progress import track
 from rich.table import Table
 
 from fcn.config import CONF_DIR, build
-from fcn.simulate.kumamoto import KumamotoTwin
-from fcn.simulate.kumamoto_catalogue import FAULTS, START, read_catalogue
-from fcn.simulate.kumamoto_validation import STATION, Comparison, compare, peaks_and_duration, read_observed
+from fcn.simulate.kumamoto.catalogue import FAULTS, START, read_catalogue
+from fcn.simulate.kumamoto.recorded import STATION, Comparison, compare, peaks_and_duration, read_observed
+from fcn.simulate.kumamoto.twin import KumamotoTwin
 
 IMAGES = Path(__file__).parent / "images"
 N_TRIALS = 24
@@ -55,7 +55,7 @@ def own_peaks(twin: KumamotoTwin) -> tuple[np.ndarray, np.ndarray]:
     rows = [row for row in twin.catalogued() if row.magnitude >= SMALLEST_MJ]
     peaks = [
         peaks_and_duration(
-            ground.motion(twin.quake(row)).velocity_mps[0, 1:].astype(float), ground.sampling_rate_hz
+            ground.motion(twin.shock(row)).velocity_mps[0, 1:].astype(float), ground.sampling_rate_hz
         )
         for row in track(rows, description="the twin's own events")
     ]
@@ -112,7 +112,7 @@ def plot_map(twin: KumamotoTwin) -> None:
     for start, end, _ in FAULTS:
         place.plot([start[1], end[1]], [start[0], end[0]], "k", lw=0.8)
     east_km, north_km = np.array([-1, 1, 1, -1, -1]) * 41.0, np.array([-1, -1, 1, 1, -1]) * 50.0
-    latitude_deg, longitude_deg = twin.window.frame.to_geographic(east_km, north_km)
+    latitude_deg, longitude_deg = twin.frame.to_geographic(east_km, north_km)
     place.plot(longitude_deg, latitude_deg, "k:", lw=1)
     place.set(aspect=1.0 / np.cos(np.radians(32.7)), xlabel="longitude (deg)", ylabel="latitude (deg)")
     time.set(xlabel="minutes after 12:26:34 UTC", ylabel="Mj")
@@ -124,9 +124,9 @@ def plot_section(twin: KumamotoTwin) -> None:
     """The main shock at the twelve stations before the sensors, vertical, each to its own peak."""
     ground = twin.ground()
     row = twin.catalogued()[0]
-    motion = ground.motion(twin.quake(row))
+    motion = ground.motion(twin.shock(row))
     origin_s = row.origin_time_s - twin.start_time_s
-    place_km = np.array(twin.quake(row).position_km[:2])
+    place_km = np.array(twin.shock(row).position_km[:2])
     distance_km = np.hypot(*(ground.station_km[:, :2] - place_km).T)
     figure, panel = plt.subplots(figsize=(9, 6), layout="constrained")
     for i, rank in enumerate(np.argsort(distance_km)):

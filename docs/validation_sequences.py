@@ -24,8 +24,9 @@ from fcn.config import CONF_DIR, build, plain
 from fcn.data.sequences import Sequence
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.metrics.visibility import VISIBLE_SNR, p_snr, third_station_snr
-from fcn.report.style import BLUE, GREY, INK, VERMILION, Picture, letter, new_figure, styled
-from fcn.simulate.validation import FAULTS, OUTSIDE, ValidationSequence
+from fcn.report.kit.picture import Picture
+from fcn.report.kit.style import BLUE, GREY, INK, VERMILION, letter, new_figure, styled
+from fcn.simulate.sequence.validation import FAULTS, OUTSIDE, ValidationSequence
 
 IMAGE = Path(__file__).parent / "images" / "validation_sequence.png"
 N_SHIPPED, SHOWN = 6, 3

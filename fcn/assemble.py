@@ -88,6 +88,7 @@ def build_module(
         scheme,
         optimiser=build(config["optim"]["optimiser"]) if trainable else None,
         scheduler=build(config["optim"]["scheduler"]) if trainable else None,
+        seed=config["seed"] if trainable else None,
         record=record,
     )
 

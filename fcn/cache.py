@@ -1,4 +1,4 @@
-"""Sequences simulated on first use and kept, named by the digest of their recipe."""
+"""Stores and sequences simulated on first use and kept, named by the digest of their recipe."""
 
 import logging
 from collections.abc import Mapping
@@ -7,9 +7,40 @@ from typing import Any
 
 from fcn.config import build, digest
 from fcn.simulate import VERSION
+from fcn.store.build import build_store, print_summary
+from fcn.store.reader import BaseStore
 from fcn.waveform.folder import WAVEFORMS
 
 log = logging.getLogger(__name__)
+
+
+def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
+    """The store a training configuration names, built on first use into the cache.
+
+    config: `path` of an existing store, else `recipe`, the simulated source it is made by, and `splits`.
+    Raises what `BaseStore.open` raises for a store that is not there or broken.
+    """
+    if config["path"] is not None:
+        path = Path(config["path"]).expanduser()
+        BaseStore.open(path)
+        return path
+    recipe, splits = config["recipe"], config["splits"]
+    path = cache / "stores" / digest({"recipe": recipe, "splits": splits, "simulation": VERSION})
+    if not path.is_dir():
+        log.info("building the store %s", path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rate_hz = recipe["recipe"]["preprocess"]["sampling_rate_hz"]
+        print_summary(build_store({"simulated": build(recipe)}, path, sampling_rate_hz=rate_hz, **splits))
+    return path
+
+
+def simulated_recipe(source: Mapping[str, Any]) -> Any:
+    """The one simulated source whose store the cache keeps; ValueError for any other choice of sources."""
+    if list(source) != ["simulated"]:
+        raise ValueError(
+            f"only a simulated store has a place in the cache, not {', '.join(source)}: give out="
+        )
+    return source["simulated"]
 
 
 def sequence_root(dataset: Mapping[str, Any], cache: Path) -> Path:

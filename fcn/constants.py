@@ -1,7 +1,6 @@
 """Physical and conventional constants, each defined once."""
 
 EARTH_RADIUS_KM = 6371.0  # mean radius, rounded from IUGG R1 = 6371.0088 km
-KM_PER_DEGREE = 111.194_927  # one degree of arc on a sphere of EARTH_RADIUS_KM
 SECONDS_PER_HOUR = 3600.0
 
 COMPONENTS_ZNE = ("Z", "N", "E")  # order of every waveform on a network; Z up, N, E

@@ -11,11 +11,11 @@ from torchmetrics import MeanMetric, MetricCollection
 
 from fcn.batch import Batch
 from fcn.loss.multitask import MultitaskLoss
-from fcn.metrics.detection import f1
-from fcn.metrics.location import location_metrics
-from fcn.metrics.magnitude import magnitude_metrics
+from fcn.metrics.row import accumulating
+from fcn.metrics.table import F1, LOCATION, MAGNITUDE
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme, require_targets
+from fcn.seeding import Purpose, derive_generator
 
 OptimiserFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
@@ -25,6 +25,7 @@ class FcnModule(lightning.LightningModule):
     """Trains, validates and tests a network by its scheme.
 
     scheduler:    stepped after every optimiser step.
+    seed:         of what training steps draw.
     record:       plain data written into every checkpoint: the resolved configuration and the manifest.
     Validation loader 0 holds recombined windows; the others, and the test loader, the windows of the
     sequences in `replays`, which must be set before (`validation_replays`, `test_replay`).
@@ -38,6 +39,7 @@ class FcnModule(lightning.LightningModule):
         *,
         optimiser: OptimiserFactory | None = None,
         scheduler: SchedulerFactory | None = None,
+        seed: int | None = None,
         record: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -47,24 +49,36 @@ class FcnModule(lightning.LightningModule):
                 f"{sorted(scheme.terms)}: choose the loss=<name> that goes with the arch"
             )
         self.network, self.loss, self.scheme = network, loss, scheme
-        self.optimiser, self.scheduler = optimiser, scheduler
+        self.optimiser, self.scheduler, self.seed = optimiser, scheduler, seed
         self.record = dict(record or {})
         self.validation_replays: list[Replay] = []
         self.test_replay: Replay | None = None
         self.validation_losses = MetricCollection(
             {name: MeanMetric() for name in ("loss", *loss.weights)}, prefix="val/", compute_groups=False
         )
-        self.validation_location = location_metrics(prefix="val/")
-        self.validation_magnitude = magnitude_metrics(prefix="val/")
+        self.validation_location = accumulating(LOCATION, prefix="val/")
+        self.validation_magnitude = accumulating(MAGNITUDE, prefix="val/")
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Total loss of one recombined batch."""
         targets = require_targets(batch)
-        terms = self.scheme.losses(self.network, batch, targets)
+        generator = self._step_generator()
+        torch.manual_seed(generator.initial_seed())  # dropout knows only torch's own generator
+        terms = self.scheme.losses(self.network, batch, targets, generator)
         total = self.loss(terms)
         figures = {"loss": total, **terms, "widened": targets.widened.mean()}
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
         return total
+
+    def _step_generator(self) -> torch.Generator:
+        """What this step draws from: of (seed, step, rank), so that a resumed run repeats the whole one.
+
+        Raises RuntimeError for a module without a seed.
+        """
+        if self.seed is None:
+            raise RuntimeError("this module was built without a seed: it can test, not train")
+        derived = derive_generator(self.seed, Purpose.STEP, self.global_step, self.global_rank)
+        return torch.Generator(device=self.device).manual_seed(derived.initial_seed())
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Recombined windows are scored at once; windows of sequences are collected."""
@@ -92,14 +106,14 @@ class FcnModule(lightning.LightningModule):
         for replay in self.validation_replays:
             self._log_score(replay, f"val_{replay.name}")
         if self.validation_replays:
-            self.log("val/f1", self._validation_f1(), sync_dist=True)
+            self.log(f"val/{F1.name}", self._validation_f1(), sync_dist=True)
 
     def _validation_f1(self) -> Tensor:
         """Of all sequences with a catalogue together: what checkpoints are chosen by; 0 where undefined."""
         scores = [score for each in self.validation_replays if (score := each.score())["n_catalogued"]]
         names = ("n_matched", "n_catalogued", "n_declared")
         counts = [sum(int(score[name] or 0) for score in scores) for name in names]
-        return f1(*counts).float().nan_to_num(0.0)
+        return F1.figure(*counts).float().nan_to_num(0.0)
 
     def on_test_epoch_start(self) -> None:
         """A new pass over the sequence."""

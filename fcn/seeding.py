@@ -21,7 +21,7 @@ class Purpose(enum.IntEnum):
     VELOCITY = 5  # perturbed velocity models of the recombination
     SPLIT = 6  # assignment of sources to train, dev, test
     NETWORK = 7  # initial weights
-    DROPOUT = 8  # which activations a training step drops
+    STEP = 8  # what a training step draws: anchors, volumes, which activations it drops
 
 
 def derive_seed_sequence(seed: int, purpose: Purpose, *keys: int) -> np.random.SeedSequence:

@@ -23,7 +23,7 @@ from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
 from fcn.provenance import manifest
 from fcn.replay import Replay
-from fcn.report.test_page import write_test_report
+from fcn.report.test.page import write_test_report
 
 log = logging.getLogger(__name__)
 

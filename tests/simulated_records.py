@@ -14,14 +14,14 @@ from torch import Tensor
 from fcn.earth.greens import GreensBank
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
-from fcn.simulate.ensemble import make_plan, uniform
-from fcn.simulate.full_wave import BankNodes, full_wave_arrivals
-from fcn.simulate.paths import Rays, rays_in
-from fcn.simulate.recipe import Recipe
-from fcn.simulate.rupture import Sources
-from fcn.simulate.source import DoubleCouple
-from fcn.simulate.stochastic import stochastic_arrivals
-from fcn.simulate.synthesis import ground_velocity
+from fcn.simulate.ensemble.earth import make_plan, uniform
+from fcn.simulate.ensemble.recipe import Recipe
+from fcn.simulate.path.full_wave import BankNodes, full_wave_arrivals
+from fcn.simulate.path.rays import Rays, rays_in
+from fcn.simulate.path.stochastic import stochastic_arrivals
+from fcn.simulate.path.synthesis import ground_velocity
+from fcn.simulate.source.point import DoubleCouple
+from fcn.simulate.source.rupture import Sources
 
 LEAD_S = 5.0
 CONF = Path(__file__).resolve().parents[1] / "conf"

@@ -8,8 +8,8 @@ from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
-from fcn.train import check
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +23,18 @@ def batch(toy_store) -> Batch:
     return made.__getitems__([(0, i) for i in range(12)])
 
 
-def predict(module, batch: Batch):
-    return module.scheme.predict(module.network, batch)
-
-
 def terms(module, batch: Batch, **rubbish) -> dict[str, float]:
     with torch.no_grad():
-        prediction = replace(predict(module, batch), **rubbish)
-        return {k: float(v) for k, v in module.scheme.score(prediction, batch, batch.targets).items()}
+        prediction = replace(predict(module.network, batch), **rubbish)
+        return {
+            k: float(v) for k, v in module.scheme.objective.score(prediction, batch, batch.targets).items()
+        }
 
 
 def test_padded_stations_do_not_count(module, batch):
     assert (~batch.mask).any()
     with torch.no_grad():
-        station_p = predict(module, batch).station_p
+        station_p = predict(module.network, batch).station_p
     wild = torch.where(batch.mask[..., None], station_p, torch.full_like(station_p, 50.0))
     assert terms(module, batch, station_p=wild) == pytest.approx(terms(module, batch))
     everywhere = terms(module, batch, station_p=torch.full_like(station_p, 50.0))
@@ -48,7 +46,7 @@ def test_windows_without_an_event_have_no_place_and_no_size(module, batch):
     assert quiet.any()
     assert batch.targets.is_event.any()
     with torch.no_grad():
-        found = predict(module, batch)
+        found = predict(module.network, batch)
     location, magnitude = found.location.clone(), found.magnitude.clone()
     location[quiet] = torch.randn_like(location[quiet]) * 9
     magnitude[quiet] = torch.randn_like(magnitude[quiet]) * 9
@@ -71,7 +69,7 @@ def test_each_branch_gets_its_band(module, batch):
 
     module.network = Spy()
     try:
-        predict(module, batch)
+        predict(module.network, batch)
     finally:
         module.network = network
     assert given["narrow"] is batch.waveforms
@@ -115,28 +113,10 @@ def test_a_window_without_any_station_says_nothing(module, batch):
     """The event after an outage of the whole network must still be found."""
     dead = replace(batch, mask=torch.zeros_like(batch.mask), waveforms=torch.zeros_like(batch.waveforms))
     with torch.no_grad():
-        found = predict(module, dead)
+        found = predict(module.network, dead)
     assert torch.isfinite(found.first_p).all()
     estimates = module.scheme.estimates(module.network, dead, [])
     assert estimates == [[] for _ in range(len(dead))]
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("data.batch_size=0", "data.batch_size"),
-        ("data.n_candidates=0", "data.n_candidates"),
-        ("seed=-1", "seed must be"),
-        ("seed=abc", "seed must be"),
-        ("trainer.max_steps=-1", "trainer.max_steps=-1"),
-        ("trainer.max_steps=1e3", "whole number"),
-        ("trainer.max_steps=5", "take 4 or 6"),
-        ("data.events.elapsed_s=[30,60]", "nothing to detect"),
-    ],
-)
-def test_impossible_trainings_name_the_key(toy_store, override, message):
-    with pytest.raises(ValueError, match=message):
-        check(small_training(toy_store, override))
 
 
 @pytest.mark.parametrize(
@@ -150,3 +130,9 @@ def test_impossible_trainings_name_the_key(toy_store, override, message):
 def test_parts_that_do_not_go_together_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
         build_module(resolved("train", *overrides), trainable=False)
+
+
+def test_a_module_without_a_seed_does_not_train(toy_store, batch):
+    module = build_module(small_training(toy_store), trainable=False)
+    with pytest.raises(RuntimeError, match="without a seed"):
+        module.training_step(batch, 0)

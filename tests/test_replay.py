@@ -144,7 +144,7 @@ def test_origin_time_is_the_first_p_less_the_shortest_travel_time():
     from fcn.assemble import travel_times
     from fcn.earth.travel_time import TravelTimeTable
     from fcn.targets.detection import encode_arrivals
-    from fcn.targets.location import encode_location
+    from fcn.targets.location import encode_axes
     from fcn.targets.magnitude import encode_magnitude
 
     config = resolved("train", "experiment=smoke")
@@ -160,7 +160,7 @@ def test_origin_time_is_the_first_p_less_the_shortest_travel_time():
     )
     (found,) = decoder.windows(
         torch.logit(pulse.clamp(1e-4, 1 - 1e-4)),
-        encode_location(source_km, decoder.grid, sigma_km=(3.0, 3.0)).log(),
+        torch.einsum("bx,by,bz->bxyz", *encode_axes(source_km, decoder.grid, sigma_km=(3.0, 3.0))).log(),
         encode_magnitude(torch.tensor([4.3]), decoder.bins, sigma=0.2).log(),
         station_km=station_km,
         mask=mask,

@@ -14,7 +14,7 @@ from toy import resolved
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
-from fcn.build_store import cached_store
+from fcn.cache import cached_store
 from fcn.catalogue.event import WindowEstimate
 from fcn.checkpoint import WEIGHTS_DIR, Restored, load
 from fcn.seeding import Purpose

@@ -2,24 +2,32 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import pytest
+import small_migration
 import torch
 from toy import small_training
 
 from fcn import checkpoint
 from fcn.train import train
 
+Configured = Callable[..., dict]
+SHORT = (  # as `small_training` is
+    "validation=none",
+    "callbacks=default",
+    "logger=csv",
+    "data.batch_size=4",
+    "data.examples_per_epoch=8",
+    "data.validation_examples=8",
+)
 
-def run(folder: Path, store: Path, *overrides: str) -> dict:
+
+def run(folder: Path, store: Path, *overrides: str, configured: Configured = small_training) -> dict:
     """Weights after training in `folder`."""
-    train(
-        small_training(store, "trainer.enable_progress_bar=false", *overrides),
-        folder,
-        [],
-    )
+    train(configured(store, "trainer.enable_progress_bar=false", *overrides), folder, [])
     content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     return content
 
@@ -33,13 +41,19 @@ def trained(toy_store, tmp_path_factory) -> Path:
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")  # resumed into a folder of its own
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # Lightning ends the old epoch again
-def test_interrupted_and_resumed_equals_uninterrupted(toy_store, tmp_path):
-    """Two epochs of two steps, and the same with a stop after the first; dropout and weights included."""
-    common = ("optim.scheduler.total_steps=4", "arch.dropout=0.2")
-    whole = run(tmp_path / "whole", toy_store, "trainer.max_steps=4", *common)
-    run(tmp_path / "first", toy_store, "trainer.max_steps=2", *common)
-    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
-    resumed = run(tmp_path / "second", toy_store, "trainer.max_steps=4", f"ckpt={last}", *common)
+@pytest.mark.parametrize(
+    ("configured", "overrides"), [(small_training, ["arch.dropout=0.2"]), (small_migration.configured, SHORT)]
+)
+def test_interrupted_and_resumed_equals_uninterrupted(toy_store, tmp_path, configured, overrides):
+    """Two epochs of two steps, and the same with a stop after the first: weights, dropout, anchors."""
+
+    def after(steps: int, folder: str, *more: str) -> dict:
+        steps_of = ("optim.scheduler.total_steps=4", f"trainer.max_steps={steps}")
+        return run(tmp_path / folder, toy_store, *steps_of, *overrides, *more, configured=configured)
+
+    whole = after(4, "whole")
+    after(2, "first")
+    resumed = after(4, "second", f"ckpt={tmp_path / 'first' / 'checkpoints' / 'last.ckpt'}")
     assert whole["global_step"] == resumed["global_step"] == 4
     for name, weight in whole["state_dict"].items():
         assert torch.equal(weight, resumed["state_dict"][name]), name
@@ -114,28 +128,11 @@ def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
         run(tmp_path / "run", toy_store, "trainer.max_steps=1")
 
 
-def test_resuming_a_finished_run_is_refused(trained, toy_store, tmp_path):
-    last = trained / "checkpoints" / "last.ckpt"
-    with pytest.raises(ValueError, match="nothing is left to do"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=4", f"ckpt={last}")
-
-
 def test_going_on_with_other_learning_rates_is_refused(trained, toy_store, tmp_path):
     """The schedule of the checkpoint would end before the training."""
     last = trained / "checkpoints" / "last.ckpt"
     with pytest.raises(ValueError, match=r"planned for \[4\] steps, and optim.scheduler.total_steps=8"):
         run(tmp_path / "run", toy_store, "trainer.max_steps=8", f"ckpt={last}")
-
-
-def test_going_on_with_a_shipped_checkpoint_is_refused(toy_store, tmp_path):
-    with pytest.raises(ValueError, match=r"generalized was shipped without the state of its training"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=8", "ckpt=generalized")
-
-
-def test_choosing_by_sequences_needs_some(toy_store, tmp_path):
-    none = "~validation.sequences.smoke"
-    with pytest.raises(ValueError, match="there are none: take validation=quick"):
-        run(tmp_path / "run", toy_store, "trainer.max_steps=4", "callbacks=by_sequences", none)
 
 
 def test_missing_stores_are_refused(toy_store, tmp_path):

@@ -3,7 +3,7 @@
 from toy import resolved
 
 from fcn.config import build
-from fcn.simulate.validation import ValidationSequence
+from fcn.simulate.sequence.validation import ValidationSequence
 
 SHIPPED = range(6)
 

@@ -30,19 +30,19 @@ from fcn.catalogue.io import read_csv
 from fcn.data.sequences import Sequence
 from fcn.metrics.matching import MatchTolerance, epicentre_offset_km, match_events
 from fcn.metrics.visibility import VISIBLE_SNR, p_snr
-from fcn.report.outcome import arrivals_s, local_km
-from fcn.report.style import (
+from fcn.report.kit.picture import Picture
+from fcn.report.kit.style import (
     BLUE,
     GREY,
     INK,
     P_COLOUR,
     S_COLOUR,
     VERMILION,
-    Picture,
     letter,
     new_figure,
     styled,
 )
+from fcn.report.test.outcome import arrivals_s, local_km
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import WAVEFORMS
 

@@ -27,7 +27,7 @@ from fcn.data.sequences import Sequence
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.visibility import VISIBLE_SNR
-from fcn.report.outcome import judge
+from fcn.report.test.outcome import judge
 
 PASSES = ((4.0, 2.0), (1.0, 0.5), (0.25, 0.25))  # spacing of successive grids, horizontal and depth, km
 HALF_CELLS = (14, 14, 10)

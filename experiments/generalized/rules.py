@@ -33,7 +33,7 @@ from fcn.data.windows import WindowDataset
 from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import match_declared
 from fcn.replay import Replay
-from fcn.scheme.image import ImageScheme
+from fcn.scheme.image.scheme import ImageScheme
 
 SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
 COUNT = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}

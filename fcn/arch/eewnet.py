@@ -204,7 +204,6 @@ class EEWNet(nn.Module):
         self.register_buffer("scale_km", torch.tensor([float(s) for s in station_scale_km]), persistent=False)
         for name, axis in zip(("x_km", "y_km"), grid_axes_km[:2], strict=True):
             self.register_buffer(name, torch.tensor([float(v) for v in axis]), persistent=False)
-        self.magnitude_minimum = float(magnitude_axis[0])
         self.magnitude_width = float(magnitude_axis[1]) - float(magnitude_axis[0])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

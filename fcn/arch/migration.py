@@ -20,7 +20,7 @@ from torch.nn import functional
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
 STEM_KERNEL, BLOCK_KERNEL = 7, 5
 N_CONDITIONS = 5  # see MigrationNet.volume
-N_MAGNITUDE_INPUTS = 12  # see fcn.scheme.amplitudes
+N_MAGNITUDE_INPUTS = 12  # see fcn.scheme.migration.amplitudes
 SILENT_MPS = 1e-12  # a smaller median amplitude is a dead trace
 
 
@@ -213,7 +213,7 @@ class _Migrate(torch.autograd.Function):
 
 
 class MigrationNet(nn.Module):
-    """The three parts, driven by `fcn.scheme.migration.MigrationScheme`.
+    """The three parts, driven by `fcn.scheme.migration`.
 
     n_depths: cells of a volume along depth; its horizontal cells are free.
     """
@@ -266,7 +266,7 @@ class MigrationNet(nn.Module):
 
         pairs:          window and row of every station that exists, windows in order.
         arrival_sample: predicted P and S arrivals from each cell, samples after the window's first.
-        condition:      what the sums do not say (`fcn.scheme.migration`), `N_CONDITIONS` numbers.
+        condition:      what the sums do not say (`fcn.scheme.migration.migrate`), `N_CONDITIONS` numbers.
         """
         n_batch, n_anchors = condition.shape[:2]
         n_x, n_y, n_z = arrival_sample.shape[2:5]

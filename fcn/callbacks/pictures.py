@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from fcn.batch import Batch
 from fcn.module import FcnModule
-from fcn.report.style import Picture
-from fcn.report.view_figure import view_figure
+from fcn.report.examples.view import view_figure
+from fcn.report.kit.picture import Picture
 from fcn.scheme.base import View, require_targets
 
 
@@ -57,7 +57,7 @@ class Pictures(lightning.Callback):
         for k, window in enumerate(self._windows):
             with trainer.precision_plugin.val_step_context():  # as validation computes
                 view = pl_module.scheme.look(pl_module.network, window, require_targets(window), 0)
-            title = f"Step {step}, validation window {k}: {title_of(view, window, self.sampling_rate_hz)}"
+            title = f"Step {step}, validation window {k}: {title_of(view, window)}"
             figure = view_figure(view, window, 0, self.sampling_rate_hz, title)
             paths.append(self.folder / f"step-{step}-{k}.png")
             Picture.of(figure).write(paths[-1])
@@ -69,7 +69,7 @@ class Pictures(lightning.Callback):
                 logger.log_image("val/windows", [str(path) for path in paths], step=step)
 
 
-def title_of(view: View, window: Batch, sampling_rate_hz: float) -> str:
+def title_of(view: View, window: Batch) -> str:
     """What is in a batch of one window, and how far off its estimate is, in a line."""
     targets = require_targets(window)
     error_km = (view.hypocentre_km - view.source_km).double().cpu().numpy()

@@ -77,17 +77,6 @@ class Catalogue:
         return Catalogue(self.name, kept)
 
 
-def require_magnitudes(catalogue: Catalogue) -> None:
-    """Raise ValueError naming the first events without a magnitude, and what to do about it."""
-    missing = [event.event_id for event in catalogue if event.magnitude is None]
-    if missing:
-        raise ValueError(
-            f"{len(missing)} of {len(catalogue)} events of catalogue {catalogue.name!r} have no magnitude, "
-            f"where one is required: {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}. "
-            "Add a magnitude to each (QuakeML <magnitude>, CSV column 'magnitude'), or remove these events"
-        )
-
-
 @dataclass(frozen=True)
 class WindowEstimate:
     """One hypothesis about one event from one window ending at now_s, in the local frame.

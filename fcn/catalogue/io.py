@@ -50,7 +50,7 @@ def read_quakeml(path: Path) -> Catalogue:
     """Read QuakeML: the preferred origin and magnitude of each event, else the first.
 
     first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks.
-    An event may lack a magnitude (see `require_magnitudes`). Raises FileNotFoundError, and ValueError
+    An event may lack a magnitude. Raises FileNotFoundError, and ValueError
     naming an event without an origin or a depth.
     """
     if not Path(path).is_file():

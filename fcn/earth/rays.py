@@ -32,15 +32,6 @@ class Branch(NamedTuple):
     moveout_s2pkm2: Nodes  # half the second derivative of time squared
 
 
-def first_arrival_s(
-    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
-) -> Nodes:
-    """First-arrival times of one phase at sea level from every depth to every distance."""
-    direct = direct_wave(top_depth_km, velocity_kmps, depth_km, distance_km)
-    head = head_wave(top_depth_km, velocity_kmps, depth_km, distance_km)
-    return np.minimum(direct.time_s, head.time_s)
-
-
 def direct_wave(
     top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
 ) -> Branch:

@@ -1,4 +1,4 @@
-"""Layered velocity models: validated, perturbed, flattened, read from tables."""
+"""Layered velocity models: checked, perturbed, flattened, read from tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

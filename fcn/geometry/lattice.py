@@ -34,6 +34,17 @@ class Lattice:
         top_km = first_km[..., 2:].clamp_min(min_depth_km)
         return cls(torch.cat([first_km[..., :2], top_km], dim=-1), spacing_km, shape)
 
+    def shared(self, n: int) -> "Lattice":
+        """Each volume n times, along a new axis after its own: one for each of n anchors."""
+        first_km, spacing_km = (
+            each[..., None, :].expand(*each.shape[:-1], n, 3) for each in (self.first_km, self.spacing_km)
+        )
+        return Lattice(first_km, spacing_km, self.shape)
+
+    def flat(self) -> "Lattice":
+        """All volumes along one axis."""
+        return Lattice(self.first_km.reshape(-1, 3), self.spacing_km.reshape(-1, 3), self.shape)
+
     def axes_km(self) -> tuple[Float[Tensor, "*volume _"], ...]:
         """Cell centres along east, north and depth."""
         return tuple(

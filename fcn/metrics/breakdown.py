@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
-from fcn.metrics.matching import Matching, epicentre_offset_km
+from fcn.metrics.matching import Matching
+from fcn.metrics.score import Score, latency_figures, source_figures
 
 OVERLAP_S = 15.0  # P to the end of the strong S coda of a local event: origins nearer than this share windows
 SNR_CLASSES = (2.0, 4.0, 8.0, 16.0)  # peak over RMS; Gaussian noise alone reaches 3 to 4 in a few seconds
@@ -15,15 +14,17 @@ SNR_CLASSES = (2.0, 4.0, 8.0, 16.0)  # peak over RMS; Gaussian noise alone reach
 
 @dataclass(frozen=True)
 class Class:
-    """Figures of the catalogued events of one class; None where undefined."""
+    """The catalogued events of one class; figures: of final place and magnitude and of the alarm."""
 
     label: str
     n_catalogued: int
     n_matched: int
-    recall: float
-    epicentre_p50_km: float | None
-    magnitude_bias: float | None
-    alarm_latency_s_p50: float | None
+    figures: Score
+
+    @property
+    def recall(self) -> float:
+        """Matched of catalogued; a class has at least one."""
+        return self.n_matched / self.n_catalogued
 
 
 def by_magnitude(declared: Sequence[DeclaredEvent], catalogue: Catalogue, matching: Matching) -> list[Class]:
@@ -99,30 +100,6 @@ def _classes(
     for place in sorted(set(places)):
         members = [j for j, each in enumerate(places) if each == place]
         pairs = [(declared[found[j]], catalogue[j]) for j in members if j in found]
-        rows.append(_row(place[1], len(members), pairs))
+        figures = source_figures([(each.final.event, true) for each, true in pairs]) | latency_figures(pairs)
+        rows.append(Class(place[1], len(members), len(pairs), figures))
     return rows
-
-
-def _row(label: str, n_catalogued: int, pairs: Sequence[tuple[DeclaredEvent, Event]]) -> Class:
-    offset_km = epicentre_offset_km([each.final.event for each, _ in pairs], [true for _, true in pairs])
-    biases = [
-        each.final.event.magnitude - true.magnitude
-        for each, true in pairs
-        if each.final.event.magnitude is not None and true.magnitude is not None
-    ]
-    latencies_s = [
-        each.alarm.now_s - true.first_p_time_s for each, true in pairs if true.first_p_time_s is not None
-    ]
-    return Class(
-        label=label,
-        n_catalogued=n_catalogued,
-        n_matched=len(pairs),
-        recall=len(pairs) / n_catalogued,
-        epicentre_p50_km=_median(np.hypot(offset_km[:, 0], offset_km[:, 1]).tolist()),
-        magnitude_bias=float(np.mean(biases)) if biases else None,
-        alarm_latency_s_p50=_median(latencies_s),
-    )
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return float(np.median(values)) if values else None

@@ -1,6 +1,5 @@
 """The figures of one sequence: the content of metrics.json."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,14 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
-from fcn.metrics.calibration import coverage_figures
-from fcn.metrics.detection import false_alarms_per_hour, recall
-from fcn.metrics.location import location_figures
-from fcn.metrics.magnitude import magnitude_figures
+from fcn.metrics.errors import Tally
 from fcn.metrics.matching import Matching, MatchTolerance, epicentre_offset_km, match_events
-from fcn.metrics.timeliness import alarm_latency_s, compute_figures, latency_figures
+from fcn.metrics.row import figures
+from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, MAGNITUDE
 
 Score = dict[str, float | int | bool | None]
+Pair = tuple[DeclaredEvent, Event]  # matched, declared and catalogued
 
 ELAPSED_S = (2, 4, 6, 10, 20)  # after the true first P: when a warning is of use, and when it should be right
 MOMENTS = ("", "_at_alarm", *(f"_at_{elapsed_s}s" for elapsed_s in ELAPSED_S))  # "" is final
@@ -41,24 +39,15 @@ def score_sequence(
     if not span_s[1] > span_s[0]:
         raise ValueError(f"span_s must end after it starts: {span_s}")
     score: Score = {"simulated": simulated, "n_declared": len(declared)}
-    score |= _plain(compute_figures(torch.as_tensor(compute_ms, dtype=torch.float64)))
+    score |= figures(COMPUTE, torch.as_tensor(compute_ms, dtype=torch.float64))
+    length_s = span_s[1] - span_s[0]
     if catalogue is None:
-        return score | dict.fromkeys(_keys_of_catalogue())
+        return score | dict.fromkeys(_compared([], Tally(0, 0, 0, length_s)))
     matching = match_declared(declared, catalogue, tolerance)
     inside = {j for j, event in enumerate(catalogue) if span_s[0] <= event.origin_time_s <= span_s[1]}
     pairs = [(declared[i], catalogue[j]) for i, j in matching.pairs if j in inside]
-    n_false = len(matching.unmatched_declared)
-    score |= {"n_catalogued": len(inside), "n_matched": len(pairs)}
-    score |= _plain(
-        {
-            "recall": recall(_count(len(pairs)), len(inside)),
-            "false_alarms_per_hour": false_alarms_per_hour(_count(n_false), span_s[1] - span_s[0]),
-        }
-    )
-    score |= _latency(pairs)
-    for moment in MOMENTS:
-        score |= _figures_at(moment, pairs)
-    return score | _coverage(pairs)
+    tally = Tally(len(inside), len(pairs), len(matching.unmatched_declared), length_s)
+    return score | _compared(pairs, tally)
 
 
 def match_declared(
@@ -79,30 +68,35 @@ def update_at(moment: str, declared: DeclaredEvent, true: Event) -> Update | Non
     return declared.at(true.first_p_time_s + float(moment.removeprefix("_at_").removesuffix("s")))
 
 
-def _latency(pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Score:
+def latency_figures(pairs: Iterable[Pair]) -> Score:
+    """Of the alarms of matched events, where the first P is known."""
     known = [
         (each.alarm.now_s, true.first_p_time_s) for each, true in pairs if true.first_p_time_s is not None
     ]
     times_s = torch.tensor(known, dtype=torch.float64).reshape(-1, 2)
-    return _plain(latency_figures(alarm_latency_s(times_s[:, 0], times_s[:, 1])))
+    return figures(LATENCY, times_s[:, 0], times_s[:, 1])
 
 
-def _figures_at(moment: str, pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Score:
-    said = [(update.event, true) for each, true in pairs if (update := update_at(moment, each, true))]
-    with_magnitude = [
-        (event.magnitude, true.magnitude)
-        for event, true in said
-        if event.magnitude is not None and true.magnitude is not None
-    ]
-    magnitudes = torch.tensor(with_magnitude, dtype=torch.float64).reshape(-1, 2)
-    figures = location_figures(*_positions_km(said)) | magnitude_figures(magnitudes[:, 0], magnitudes[:, 1])
-    counts = {f"n_magnitude{moment}": len(with_magnitude)}
-    if moment:
-        counts[f"n{moment}"] = len(said)
-    return counts | {f"{name}{moment}": value for name, value in _plain(figures).items()}
+def source_figures(said: Sequence[tuple[Event, Event]]) -> Score:
+    """Of place and magnitude, said and true."""
+    magnitudes = torch.tensor(_magnitudes(said), dtype=torch.float64).reshape(-1, 2)
+    return figures(LOCATION, *_positions_km(said)) | figures(MAGNITUDE, magnitudes[:, 0], magnitudes[:, 1])
 
 
-def _coverage(pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Score:
+def _compared(pairs: Sequence[Pair], tally: Tally) -> Score:
+    """What needs a catalogue."""
+    score: Score = {"n_catalogued": tally.n_catalogued, "n_matched": tally.n_matched}
+    score |= figures(DETECTION, tally) | latency_figures(pairs)
+    for moment in MOMENTS:
+        said = [(update.event, true) for each, true in pairs if (update := update_at(moment, each, true))]
+        score[f"n_magnitude{moment}"] = len(_magnitudes(said))
+        if moment:
+            score[f"n{moment}"] = len(said)
+        score |= {f"{name}{moment}": value for name, value in source_figures(said).items()}
+    return score | _coverage_figures(pairs)
+
+
+def _coverage_figures(pairs: Iterable[Pair]) -> Score:
     """Of the final solutions that state both uncertainties."""
     said = [(each.final.event, true) for each, true in pairs]
     stated = [
@@ -111,7 +105,16 @@ def _coverage(pairs: Iterable[tuple[DeclaredEvent, Event]]) -> Score:
         if pair[0].horizontal_uncertainty_km is not None and pair[0].depth_uncertainty_km is not None
     ]
     uncertainty_km = torch.tensor([sigma for _, sigma in stated], dtype=torch.float64).reshape(-1, 2)
-    return _plain(coverage_figures(*_positions_km([pair for pair, _ in stated]), uncertainty_km))
+    return figures(COVERAGE, *_positions_km([pair for pair, _ in stated]), uncertainty_km)
+
+
+def _magnitudes(said: Iterable[tuple[Event, Event]]) -> list[tuple[float, float]]:
+    """Both magnitudes, where both are known."""
+    return [
+        (event.magnitude, true.magnitude)
+        for event, true in said
+        if event.magnitude is not None and true.magnitude is not None
+    ]
 
 
 def _positions_km(
@@ -124,21 +127,3 @@ def _positions_km(
     predicted_km[:, 2] = [event.depth_km for event in predicted]
     true_km[:, 2] = [event.depth_km for event in true]
     return torch.from_numpy(predicted_km), torch.from_numpy(true_km)
-
-
-def _count(n: int) -> Tensor:
-    return torch.tensor(n, dtype=torch.float64)
-
-
-def _plain(figures: dict[str, Tensor]) -> Score:
-    """Python floats, None for NaN (undefined)."""
-    values = {name: float(value) for name, value in figures.items()}
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
-
-
-def _keys_of_catalogue() -> list[str]:
-    """Keys that need a catalogue."""
-    nothing: list[tuple[DeclaredEvent, Event]] = []
-    keys = ["n_catalogued", "n_matched", "recall", "false_alarms_per_hour", *_latency(nothing)]
-    keys += [key for moment in MOMENTS for key in _figures_at(moment, nothing)]
-    return [*keys, *_coverage(nothing)]

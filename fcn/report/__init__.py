@@ -1,1 +1,1 @@
-"""Pages that a seismologist can read without this package: tables and figures, self-contained."""
+"""Pages that a seismologist can read without this package: a room for each, and a kit that all share."""

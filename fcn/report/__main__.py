@@ -6,25 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from rich.progress import track
 
 from fcn import config as configuration
-from fcn.assemble import build_datamodule
-from fcn.build_store import cached_store
-from fcn.config import CONF_DIR, build
-from fcn.recombine.noise import NoiseBank
-from fcn.report.direct import DirectSimulation
-from fcn.report.event_features import StationTable, measure
-from fcn.report.examples_page import write_examples_report
-from fcn.report.recombination_page import DIRECT, RECOMBINED, Comparison, write_recombination_report
-from fcn.report.run_page import write_run_report
-from fcn.report.store_page import write_store_report
-from fcn.report.sweep_page import write_sweep_report
-from fcn.seeding import Purpose
-from fcn.store.reader import BaseStore
+from fcn.cache import cached_store
+from fcn.config import CONF_DIR
+from fcn.report.examples.page import draw_examples
+from fcn.report.examples.recombination import compare
+from fcn.report.store.page import write_store_report
+from fcn.report.sweep.page import write_sweep_report
+from fcn.report.training.page import write_run_report
 
 
 def _extend_train_schema(name: str, *keys: str) -> None:
@@ -68,49 +60,20 @@ def report(config: dict[str, Any]) -> list[Path]:
 
 def examples(config: dict[str, Any], folder: Path) -> Path:
     """Draw the first examples a training of this configuration would see; returns the page."""
-    count = config["count"]
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
-    path = cached_store(config["store"], Path(config["cache"]).expanduser())
-    store = BaseStore.open(path)
-    made = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
-    return write_examples_report(
-        (made[0, example] for example in range(count)),
-        folder,
-        n_examples=count,
-        sampling_rate_hz=store.sampling_rate_hz,
-        source=f"seed {config['seed']}, examples 0 to {count - 1} of the first epoch; store {path.name}, "
-        f"digest {store.digest[:12]}",
-        simulated=bool(store.is_simulated.any()),
-    )
+    return draw_examples(config, _store(config, "count"), folder)
 
 
 def recombination(config: dict[str, Any], folder: Path) -> Path:
     """Compare recombined events with the same ones simulated as a whole; returns the page."""
-    scenes, batch_size = config["scenes"], config["data"]["batch_size"]
-    if not isinstance(scenes, int) or scenes < 1:
-        raise ValueError(f"scenes must be a whole number of at least 1, got {scenes!r}")
-    torch.set_num_threads(config["trainer"]["threads"])
-    path = cached_store(config["store"], Path(config["cache"]).expanduser())
-    store = BaseStore.open(path)
-    made = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
-    simulation = DirectSimulation(
-        build(config["store"]["recipe"]["recipe"]),
-        NoiseBank(store, "train"),
-        lead_s=config["data"]["lead_s"],
-        seed=config["seed"],
-    )
-    tables: dict[str, list[StationTable]] = {DIRECT: [], RECOMBINED: []}
-    for first in track(range(0, scenes, batch_size), description="simulating pairs", transient=True):
-        batch = made.__getitems__([(0, i) for i in range(first, min(first + batch_size, scenes))])
-        tables[RECOMBINED].append(measure(batch, store.sampling_rate_hz))
-        tables[DIRECT].append(measure(simulation.like(batch, first), store.sampling_rate_hz))
-    return write_recombination_report(
-        Comparison.of(*(StationTable.join(tables[name]) for name in (DIRECT, RECOMBINED))),
-        folder,
-        source=f"seed {config['seed']}, {scenes} scenes; store {path.name}, digest {store.digest[:12]}",
-        seed=config["seed"],
-    )
+    return compare(config, _store(config, "scenes"), folder)
+
+
+def _store(config: dict[str, Any], counted: str) -> Path:
+    """The configuration's store, once it is known that anything is to be drawn from it."""
+    count = config[counted]
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"{counted} must be a whole number of at least 1, got {count!r}")
+    return cached_store(config["store"], Path(config["cache"]).expanduser())
 
 
 # Its own folder: in conf/ `sweep` and `store` are groups, where sweep=<folder> would look for a choice.

@@ -11,14 +11,14 @@ from fcn.batch import Batch, Targets
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.noise import NoiseBank
 from fcn.seeding import Purpose, derive_generator, derive_rng
-from fcn.simulate.ensemble import TABLE_MARGIN_KM, TABLE_STEP_KM, greens_bank, make_plan, to_store_rate
-from fcn.simulate.full_wave import BankNodes, full_wave_arrivals
-from fcn.simulate.ground import to_zne
-from fcn.simulate.paths import rays_in
-from fcn.simulate.recipe import OVERSAMPLING, Recipe
-from fcn.simulate.source import DoubleCouple
-from fcn.simulate.stochastic import stochastic_arrivals
-from fcn.simulate.synthesis import ground_velocity
+from fcn.simulate.ensemble.earth import TABLE_MARGIN_KM, TABLE_STEP_KM, greens_bank, make_plan, to_store_rate
+from fcn.simulate.ensemble.recipe import OVERSAMPLING, Recipe
+from fcn.simulate.path.full_wave import BankNodes, full_wave_arrivals
+from fcn.simulate.path.ground import to_zne
+from fcn.simulate.path.rays import rays_in
+from fcn.simulate.path.stochastic import stochastic_arrivals
+from fcn.simulate.path.synthesis import ground_velocity
+from fcn.simulate.source.point import DoubleCouple
 from fcn.waveform.preprocess import filter_windows
 
 EVENT, NOISE = 6, 7  # first key of the random streams of a direct simulation

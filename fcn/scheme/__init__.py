@@ -1,1 +1,1 @@
-"""How a network is trained and read: losses beside the decoding, one scheme per kind of network."""
+"""How a network is trained (objectives) and read (readers): one scheme of both per kind of network."""

@@ -1,11 +1,13 @@
-"""What the module asks of a scheme."""
+"""What the module asks of a scheme: an objective to train by, and a reader of what was trained."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
@@ -42,22 +44,32 @@ class View:
     source_km: Float[Tensor, "3"]
     arrival_s: Float[Tensor, "station 2"]
 
+    @classmethod
+    def of_logits(
+        cls, station_p: Float[Tensor, "station time"], volume: Float[Tensor, "x y depth"], **known: Any
+    ) -> "View":
+        """From the logits of the first two; `known` are the other fields."""
+        pdf = torch.softmax(volume.float().flatten(), dim=0).view(volume.shape)
+        return cls(station_p.float().sigmoid(), pdf, **known)
+
 
 @runtime_checkable
-class Scheme(Protocol):
-    """Losses of a batch of recombined windows, and estimates from windows of a stream.
+class Objective(Protocol):
+    """Losses of a batch of recombined windows."""
 
-    terms: names of the losses, in a fixed order.
-    """
-
-    terms: tuple[str, ...]
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the losses, in a fixed order."""
+        ...
 
     def network_arguments(self) -> dict[str, Any]:
         """What a network has to know of the scheme to be built."""
         ...
 
-    def losses(self, network: nn.Module, batch: Batch, targets: Targets) -> dict[str, Tensor]:
-        """Each of the terms, unweighted, of a training batch."""
+    def losses(
+        self, network: nn.Module, batch: Batch, targets: Targets, generator: Generator
+    ) -> dict[str, Tensor]:
+        """Each of the terms, unweighted, of a training batch; what is drawn comes from the generator."""
         ...
 
     def validate(
@@ -66,18 +78,76 @@ class Scheme(Protocol):
         """The same of a validation batch, always with the same random numbers, and what was located."""
         ...
 
-    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
-        """What the network, in eval mode, makes of one window.
 
-        Raises ValueError where it has no event to locate.
-        """
-        ...
+@runtime_checkable
+class Reader(Protocol):
+    """Estimates from windows of a stream."""
 
     def estimates(
         self, network: nn.Module, batch: Batch, known: Sequence[Known]
     ) -> list[list[WindowEstimate]]:
         """The hypotheses of each window; `known` are the events declared in windows before it."""
         ...
+
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """What the network, in eval mode, makes of one training window.
+
+        Raises ValueError where it has no event to locate.
+        """
+        ...
+
+
+@runtime_checkable
+class Scheme(Objective, Reader, Protocol):
+    """What the module holds: how a network is trained and how it is read."""
+
+
+class JoinedScheme(ABC):
+    """A scheme of an objective and a reader that know nothing of each other; each call goes to one of them.
+
+    A subclass is the configuration of both, `conf/scheme/<name>.yaml`.
+    """
+
+    @property
+    @abstractmethod
+    def objective(self) -> Objective:
+        """How the network is trained."""
+
+    @property
+    @abstractmethod
+    def reader(self) -> Reader:
+        """How it is read."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """See `Objective`."""
+        return self.objective.terms
+
+    def network_arguments(self) -> dict[str, Any]:
+        """See `Objective`."""
+        return self.objective.network_arguments()
+
+    def losses(
+        self, network: nn.Module, batch: Batch, targets: Targets, generator: Generator
+    ) -> dict[str, Tensor]:
+        """See `Objective`."""
+        return self.objective.losses(network, batch, targets, generator)
+
+    def validate(
+        self, network: nn.Module, batch: Batch, targets: Targets
+    ) -> tuple[dict[str, Tensor], Located]:
+        """See `Objective`."""
+        return self.objective.validate(network, batch, targets)
+
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """See `Reader`."""
+        return self.reader.estimates(network, batch, known)
+
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """See `Reader`."""
+        return self.reader.look(network, batch, targets, index)
 
 
 def require_event(targets: Targets, index: int) -> None:

@@ -40,7 +40,7 @@ def build_store(
 ) -> StoreWriter:
     """Write the records of all sources to a store at `path`; returns the writer with its counts.
 
-    A record that does not validate is refused with the reason. Raises ValueError where none remains.
+    A record that is not as it must be is refused with the reason. Raises ValueError where none remains.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (

@@ -76,15 +76,15 @@ class StoreRecord:
         """How messages call this record."""
         return f"record of {self.source_id or 'unnamed source'} at {self.station_code or 'unnamed station'}"
 
-    def validate(self) -> None:
+    def check(self) -> None:
         """Raise ValueError, naming the record, the value and the remedy, unless it may enter a store."""
         if not self.source_id or not self.station_code:
             raise ValueError(f"{self.name}: source_id and station_code must not be empty")
-        self._validate_waveform()
+        self._check_waveform()
         if self.category == "earthquake":
-            self._validate_source()
+            self._check_source()
 
-    def _validate_waveform(self) -> None:
+    def _check_waveform(self) -> None:
         shape = self.waveform_mps.shape
         if len(shape) != 2 or shape[0] != 3 or shape[1] < 2:
             raise ValueError(f"{self.name}: waveform has shape {shape}, expected (3, npts) in order Z, R, T")
@@ -97,7 +97,7 @@ class StoreRecord:
         if not self.waveform_mps.any():
             raise ValueError(f"{self.name}: every sample is zero (dead channels)")
 
-    def _validate_source(self) -> None:
+    def _check_source(self) -> None:
         if not np.isfinite(self.source_magnitude):
             raise ValueError(
                 f"{self.name}: the catalogue event has no magnitude; give it one or leave the event out"

@@ -73,8 +73,8 @@ class StoreWriter:
             self._partial.rename(self.path)
 
     def add(self, record: StoreRecord) -> None:
-        """Append one record; ValueError where `StoreRecord.validate` finds something wrong."""
-        record.validate()
+        """Append one record; ValueError where `StoreRecord.check` finds something wrong."""
+        record.check()
         n_samples = record.waveform_mps.shape[1]
         if self._bucket and n_samples != self._bucket[0].shape[1]:
             self._flush()

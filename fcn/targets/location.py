@@ -32,21 +32,14 @@ def grid_axes_km(grid: SearchGrid, like: Tensor) -> tuple[Tensor, Tensor, Tensor
     return x, y, z
 
 
-def encode_location(
+def encode_axes(
     source_km: Float[Tensor, "batch 3"], grid: SearchGrid, *, sigma_km: tuple[float, float]
-) -> Float[Tensor, "batch x y z"]:
-    """Gaussian pdf over the grid cells, summing to 1 in each volume.
+) -> tuple[Float[Tensor, "batch x"], Float[Tensor, "batch y"], Float[Tensor, "batch z"]]:
+    """Gaussian pdf over the grid cells, as its factors: a pdf along each axis, summing to 1.
 
     source_km: east, north, depth in the local frame, depth positive down.
     sigma_km:  (horizontal, vertical) width of the target, not the expected location error.
     """
-    return torch.einsum("bx,by,bz->bxyz", *encode_axes(source_km, grid, sigma_km=sigma_km))
-
-
-def encode_axes(
-    source_km: Float[Tensor, "batch 3"], grid: SearchGrid, *, sigma_km: tuple[float, float]
-) -> tuple[Float[Tensor, "batch x"], Float[Tensor, "batch y"], Float[Tensor, "batch z"]]:
-    """The factors of `encode_location`: a pdf along each axis."""
     factors = []
     for axis, axis_km in enumerate(grid_axes_km(grid, source_km)):
         width_km = sigma_km[1] if axis == 2 else sigma_km[0]

@@ -1,10 +1,16 @@
-"""Archives of continuous data: miniSEED in the SDS layout."""
+"""Archives of continuous data: miniSEED in the SDS layout.
+
+Reading is ObsPy's SDS client; it wants a span, which an archive is asked for here where none is given, and it
+names no file it cannot read. Writing is ours: the client has no part for it.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import obspy
+from obspy import UTCDateTime
+from obspy.clients.filesystem.sds import SDS_FMTSTR, Client
 
 DAY_S = 86_400
 MAX_STATION_LETTERS = 5  # SEED 2.4, fixed section of the data header
@@ -41,29 +47,48 @@ def read_sds(
 ) -> obspy.Stream:
     """Traces of an SDS archive, of these stations "NET.STA" and between these POSIX times (None: all).
 
-    Raises FileNotFoundError where the archive holds none.
+    In order of channel and time, as they are: not merged. A missing day file is a gap, and so is one that is
+    too short for a record, as while it is being written. What a day file holds of its neighbours' first and
+    last minutes is found. Raises FileNotFoundError where the archive holds nothing wanted, ValueError naming
+    a file that is not miniSEED.
     """
-    start = None if start_time_s is None else obspy.UTCDateTime(start_time_s)
-    end = None if end_time_s is None else obspy.UTCDateTime(end_time_s)
+    root = Path(root)
+    held = [path.name.split(".") for path in root.glob("[0-9]*/*/*/*.D/*.D.????.???")]
+    days = sorted(UTCDateTime(year=int(year), julday=int(day)) for *_, year, day in held)
+    start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
     stream = obspy.Stream()
-    for path in sorted(Path(root).glob("[0-9][0-9][0-9][0-9]/*/*/*.D/*")):
-        network, station, *_, year, day = path.name.split(".")
-        if station_ids is not None and f"{network}.{station}" not in station_ids:
-            continue
-        midnight = obspy.UTCDateTime(year=int(year), julday=int(day))
-        if (start is not None and midnight + DAY_S < start) or (end is not None and midnight > end):
-            continue
-        stream += obspy.read(path, format="MSEED", starttime=start, endtime=end)
+    if held:
+        client = Client(str(root))
+        # beyond the first and the last day, where neighbours' samples would be
+        between = (start or days[0] - DAY_S, end or days[-1] + 2 * DAY_S)
+        for network, station in sorted({(name[0], name[1]) for name in held}):
+            if station_ids is None or f"{network}.{station}" in station_ids:
+                stream += _station_traces(client, network, station, between)
     if not len(stream):
         wanted = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
         raise FileNotFoundError(f"no miniSEED {wanted}in the SDS archive {root} between {start} and {end}")
-    return stream
+    return stream.sort()
+
+
+def _station_traces(
+    client: Client, network: str, station: str, between: tuple[UTCDateTime, UTCDateTime]
+) -> obspy.Stream:
+    """All channels of a station; ValueError names the file that cannot be read, which ObsPy does not."""
+    try:
+        return client.get_waveforms(network, station, "*", "*", *between, merge=None)
+    except Exception as error:  # its reader has exceptions of its own
+        for path in sorted(Path(client.sds_root).glob(f"*/{network}/{station}/*.D/*")):
+            try:
+                obspy.read(path, format="MSEED", headonly=True)
+            except Exception as broken:
+                raise ValueError(f"{path} is not miniSEED: {broken}") from error
+        raise
 
 
 def _days(trace: obspy.Trace) -> list[obspy.Trace]:
     """The trace cut so that no part reaches into another day."""
     parts = []
-    midnight = obspy.UTCDateTime(trace.stats.starttime.date)
+    midnight = UTCDateTime(trace.stats.starttime.date)
     while midnight <= trace.stats.endtime:
         # A sample on midnight belongs to the new day.
         part = trace.slice(midnight, midnight + DAY_S - 1e-6, nearest_sample=False)
@@ -83,7 +108,6 @@ def _compressible(trace: obspy.Trace) -> obspy.Trace:
 
 
 def _sds_path(trace: obspy.Trace) -> Path:
-    stats = trace.stats
-    year, day = stats.starttime.year, stats.starttime.julday
-    name = f"{trace.id}.D.{year}.{day:03d}"
-    return Path(f"{year}") / stats.network / stats.station / f"{stats.channel}.D" / name
+    stats, start = trace.stats, trace.stats.starttime
+    codes = {name: stats[name] for name in ("network", "station", "location", "channel")}
+    return Path(SDS_FMTSTR.format(**codes, sds_type="D", year=start.year, doy=start.julday))

@@ -2,9 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -63,17 +61,6 @@ class PreprocessSpec:
             raise ValueError(f"bands must end below {nyquist_hz} Hz, half of sampling_rate_hz: {self}")
         if self.highpass_hz <= 0.0 or self.max_gap_s < 0.0:
             raise ValueError(f"highpass_hz must be > 0 and max_gap_s >= 0: {self}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain nested dictionary, for a checkpoint."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "PreprocessSpec":
-        """Inverse of `to_dict`; TypeError names an unknown or missing key."""
-        bands = {name: Band(**plain[name]) for name in ("narrow", "broad") if name in plain}
-        anti_alias = {"anti_alias": AntiAlias(**plain["anti_alias"])} if "anti_alias" in plain else {}
-        return cls(**{**plain, **bands, **anti_alias})
 
 
 @dataclass(frozen=True)
@@ -148,6 +135,12 @@ class ToVelocity:
         last = Chunk(*self._resampler.pop(final=True))
         self._resampler = None
         return last
+
+    def whole(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> Chunk:
+        """Velocity of a whole recording, to its last sample."""
+        first, last = self.process(start_time_s, samples), self.flush()
+        velocity = np.concatenate((first.velocity_mps, last.velocity_mps), axis=1)
+        return Chunk(first.start_sample, velocity, np.concatenate((first.valid, last.valid)))
 
     def _begin(self, start_time_s: float) -> GridResampler:
         """Forget everything; the clock of the coming samples starts at `start_time_s`."""
@@ -240,14 +233,3 @@ def filter_windows(
         response = torch.as_tensor(bandpass_response(*band, n_fft)).to(spectrum)
         filtered.append(torch.fft.irfft(spectrum * response, n_fft)[..., :n_samples])
     return filtered[0], filtered[1]
-
-
-def preprocess_whole(
-    to_velocity: ToVelocity, start_time_s: float, samples: Float[np.ndarray, "component n"]
-) -> tuple[Chunk, Float64[np.ndarray, "component time"], Float64[np.ndarray, "component time"]]:
-    """Velocity, narrow and broad band of a whole recording: the chunks run in one go, to the last sample."""
-    first, last = to_velocity.process(start_time_s, samples), to_velocity.flush()
-    velocity = np.concatenate((first.velocity_mps, last.velocity_mps), axis=1)
-    chunk = Chunk(first.start_sample, velocity, np.concatenate((first.valid, last.valid)))
-    narrow, broad = Bands(to_velocity.spec, to_velocity.n_components).process(velocity, chunk.valid)
-    return chunk, narrow, broad

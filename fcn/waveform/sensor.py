@@ -83,9 +83,7 @@ class SensorStream:
 
     def whole(self, start_time_s: float, counts: Float[np.ndarray, "channel n"]) -> Chunk:
         """Velocity of a whole recording."""
-        first, last = self.process(start_time_s, counts), self.flush()
-        velocity = np.concatenate((first.velocity_mps, last.velocity_mps), axis=1)
-        return Chunk(first.start_sample, velocity, np.concatenate((first.valid, last.valid)))
+        return self._rotate(self._to_velocity.whole(start_time_s, counts))
 
     def _rotate(self, chunk: Chunk) -> Chunk:
         return Chunk(chunk.start_sample, self.sensor.to_zne @ chunk.velocity_mps, chunk.valid)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, WindowEstimate, require_magnitudes
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, WindowEstimate
 
 
 def event(event_id="a", origin_time_s=0.0, magnitude=3.0, **kwargs):
@@ -32,15 +32,6 @@ def test_catalogue_orders_by_origin_time_and_cuts_half_open():
 def test_catalogue_refuses_two_events_of_one_id():
     with pytest.raises(ValueError, match=r"'c' holds several events of one id: \['a'\]"):
         Catalogue("c", (event("a", 1.0), event("a", 2.0)))
-
-
-def test_missing_magnitude_is_named_with_a_remedy():
-    catalogue = Catalogue("c", (event("good"), event("bare", 1.0, magnitude=None)))
-    with pytest.raises(
-        ValueError, match=r"1 of 2 events of catalogue 'c' have no magnitude.*bare\. Add a magnitude"
-    ):
-        require_magnitudes(catalogue)
-    require_magnitudes(Catalogue("c", (event("good"),)))
 
 
 def test_declared_event_at_a_time_is_the_last_update_before_it():

@@ -7,7 +7,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core.event import Arrival, Catalog, Magnitude, Origin, Pick, WaveformStreamID
 from obspy.core.event import Event as QuakeMLEvent
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, require_magnitudes
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
 from fcn.catalogue.io import PhasePick, read_csv, read_quakeml, write_csv, write_quakeml, write_updates_csv
 
 T0 = 1_460_636_794.25
@@ -126,12 +126,6 @@ def test_preferred_origin_and_magnitude_win(tmp_path):
     )
     (event,) = read_quakeml(path)
     assert (event.depth_km, event.magnitude, event.magnitude_type) == (8.0, 4.0, "Mw")
-
-
-def test_an_event_without_magnitude_is_read_but_refused_where_one_is_required(tmp_path):
-    write_quakeml(CATALOGUE, tmp_path / "c.xml")
-    with pytest.raises(ValueError, match=r"smi:other/9\. Add a magnitude"):
-        require_magnitudes(read_quakeml(tmp_path / "c.xml"))
 
 
 def test_an_event_without_origin_or_depth_is_named(tmp_path):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from first_arrivals import first_arrival_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcn.earth.rays import direct_wave, first_arrival_s, head_wave
+from fcn.earth.rays import direct_wave, head_wave
 from fcn.earth.velocity import LayeredModel
 
 DISTANCES = np.linspace(0.0, 150.0, 31)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from first_arrivals import first_arrival_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shipped_models import MODELS, load
 
-from fcn.earth.rays import first_arrival_s
 from fcn.earth.travel_time import TravelTimeTable
 
 RANGE = {"max_depth_km": 40, "max_distance_km": 150, "step_km": 0.5}

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from first_arrivals import first_arrival_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shipped_models import MODELS, load
 
-from fcn.earth.rays import first_arrival_s
 from fcn.earth.velocity import (
     LayeredModel,
     brocher_density_gpcm3,

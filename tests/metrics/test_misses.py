@@ -119,11 +119,11 @@ def test_breakdown_by_magnitude():
         ("6 ≤ M < 7", 1, 0, 0.0),
         ("magnitude unknown", 1, 1, 1.0),
     ]
-    assert rows[0].epicentre_p50_km == pytest.approx(6.0, rel=1e-3)
-    assert rows[0].magnitude_bias == pytest.approx(-0.2)
-    assert rows[0].alarm_latency_s_p50 == pytest.approx(3.0)
-    assert rows[1].epicentre_p50_km is None
-    assert rows[2].magnitude_bias is None
+    assert rows[0].figures["epicentre_p50_km"] == pytest.approx(6.0, rel=1e-3)
+    assert rows[0].figures["magnitude_bias"] == pytest.approx(-0.2)
+    assert rows[0].figures["alarm_latency_s_p50"] == pytest.approx(3.0)
+    assert rows[1].figures["epicentre_p50_km"] is None
+    assert rows[2].figures["magnitude_bias"] is None
 
 
 def labels(rows):

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from toy import resolved
 
 from fcn.assemble import build_datamodule
-from fcn.build_store import cached_store
+from fcn.cache import cached_store
 from fcn.config import CONF_DIR, build
 from fcn.seeding import Purpose
 from fcn.waveform.pick import Picker

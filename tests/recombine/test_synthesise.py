@@ -20,7 +20,7 @@ from fcn.recombine.synthesise import (
     source_ratio,
     spreading_gain,
 )
-from fcn.simulate.source import DoubleCouple
+from fcn.simulate.source.point import DoubleCouple
 
 RATE_HZ = 20.0
 

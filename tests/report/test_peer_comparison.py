@@ -16,7 +16,7 @@ from fcn.data.sequences import Sequence
 from fcn.earth.velocity import read_velocity_model
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
-from fcn.report.outcome import arrivals_s
+from fcn.report.test.outcome import arrivals_s
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.response import Sensitivity
 

@@ -4,28 +4,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from toy import resolved, small_training
+from small_migration import configured
+from toy import small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
 from fcn.module import FcnModule
 from fcn.scheme.base import View
+from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
-
-SMALL_MIGRATION = (
-    "experiment=generalized",
-    "data.velocity.count=2",
-    "data.workers=0",
-    "velocity_model=iasp91",
-    "data.table.step_km=2.0",
-    "arch.series_width=8",
-    "arch.dilations=[1,2]",
-    "arch.n_features=4",
-    "arch.volume_width=8",
-    "arch.volume_layers=1",
-    "arch.magnitude_width=8",
-    "scheme.volume.shape=[8,8,6]",
-)
 
 
 @dataclass
@@ -47,7 +34,7 @@ def case(request, toy_store) -> Case:
     if request.param == "image":
         config = small_training(toy_store)
     else:
-        config = resolved("train", f"store.path={toy_store}", *SMALL_MIGRATION)
+        config = configured(toy_store, "data.velocity.count=2")
     torch.manual_seed(0)
     data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
     batch = data.__getitems__([(0, i) for i in range(12)])
@@ -90,7 +77,7 @@ def test_the_origin_time_is_tied_to_a_p_arrival(case, view):
     batch, index, scheme = case.batch, case.index, case.module.scheme
     there = batch.mask[index]
     if "first_p" in scheme.terms:  # the network's own first P, at the station it reaches first
-        logits = scheme.predict(case.module.network, batch).first_p.detach()
+        logits = predict(case.module.network, batch).first_p.detach()
         wanted_s, predicted_s = scheme.decoder.first_p(logits)[0][index], view.arrival_s[:, 0].min()
     else:  # the true one that anchors the volume, at its own station
         true_s = batch.targets.p_arrival_s[index, there, 0]

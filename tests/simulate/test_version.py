@@ -5,7 +5,7 @@ import pytest
 from simulated_records import build
 
 from fcn.simulate import VERSION
-from fcn.simulate.ensemble import earthquake_records, noise_records
+from fcn.simulate.ensemble.earth import earthquake_records, noise_records
 
 REMEDY = "waveforms changed: if that was meant, raise fcn.simulate.VERSION and note the new levels here"
 
@@ -21,7 +21,7 @@ def test_levels_are_those_of_this_version(recipe):
     quakes = [level_db(record.waveform_mps) for record in earthquake_records(store.recipe, 1, 0)[::24]]
     noise = [level_db(record.waveform_mps) for record in noise_records(store.recipe, 1, 0, 2)]
     twin = build("dataset.builder", ["+dataset=kumamoto"])
-    shaken = [level_db(twin.ground().motion(twin.quake(row)).velocity_mps) for row in twin.catalogued()[:2]]
+    shaken = [level_db(twin.ground().motion(twin.shock(row)).velocity_mps) for row in twin.catalogued()[:2]]
     expected = [-195.79, -155.45, -127.49, -102.44, -64.95, -73.11, -56.29, -40.82]
     expected += [-133.82, -123.23, -49.28, -86.35]
     found = [*quakes, *noise, *shaken]

@@ -10,7 +10,8 @@ from hydra.errors import InstantiationException
 from store_records import make_noise, make_record
 
 from fcn import config as configuration
-from fcn.build_store import cached_store, main, simulated_recipe
+from fcn.build_store import main
+from fcn.cache import cached_store, simulated_recipe
 from fcn.store.build import build_store, print_summary
 from fcn.store.reader import BaseStore
 

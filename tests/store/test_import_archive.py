@@ -69,7 +69,7 @@ def test_every_station_gives_a_record(tmp_path, archive_importer):
     assert not refused
     assert source.n_expected == len(records) == 4
     for record in records:
-        record.validate()
+        record.check()
         assert record.source_id == "e1"
         if record.category == "earthquake":
             assert record.p_arrival_sample / 20 == pytest.approx(20.0, abs=0.2)

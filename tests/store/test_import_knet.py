@@ -53,8 +53,8 @@ def test_an_archive_becomes_a_record_and_its_noise(tmp_path, knet, path):
     (quake, noise), refused = collect(source)
     assert not refused
     assert source.n_expected == 2
-    quake.validate()
-    noise.validate()
+    quake.check()
+    noise.check()
     assert quake.source_id == noise.source_id == "20160701T0540_33.400_131.300_12"
     assert (quake.station_code, quake.origin) == ("BO.FKOH06", "knet")
     assert (quake.source_magnitude, quake.source_magnitude_type, quake.source_depth_km) == (4.4, "Mj", 12.0)

@@ -86,7 +86,7 @@ def test_records_come_with_picks_of_our_own(tmp_path, seisbench_importer, path, 
     assert source.n_expected == len(records) == 4
     quakes = [record for record in records if record.category == "earthquake"]
     for record in records:
-        record.validate()
+        record.check()
     for record in quakes:
         assert record.p_arrival_sample / 20 == pytest.approx(20.0, abs=0.2)
         assert record.station_code == "CX.PB01"
@@ -178,7 +178,7 @@ def test_noise_stays_noise(tmp_path, seisbench_importer, path):
     broken[1][0, 5] = np.nan
     folder = write_set(tmp_path / "set", broken, [noise, noise])
     (record,), refused = collect(open_source(folder, seisbench_importer))
-    record.validate()
+    record.check()
     assert record.category == "noise"
     assert "a gap in a noise record" in refused[0][2]
 

@@ -43,6 +43,51 @@ def test_only_what_is_wanted_is_read(tmp_path):
         read_sds(tmp_path, None, 0.0, 1000.0)
 
 
+def test_an_archive_comes_back_as_it_was_written(tmp_path):
+    """Two location codes, a gap within a day and a missing day."""
+    rng = np.random.default_rng(1)
+    pieces = [
+        ("XX.B.00.HHZ", MIDNIGHT_S - 20.0, 1000),
+        ("XX.B.00.HHZ", MIDNIGHT_S - 5.0, 300),
+        ("XX.B.10.HHZ", MIDNIGHT_S - 20.0, 1000),
+        ("XX.B.00.HHZ", MIDNIGHT_S + 2 * 86_400.0, 500),
+        ("XX.A..BHZ", MIDNIGHT_S + 100.0, 500),
+    ]
+    traces = [
+        make_trace(seed_id, rng.integers(-(2**20), 2**20, n).astype(np.int32), start_s=start_s)
+        for seed_id, start_s, n in pieces
+    ]
+    files = write_sds(obspy.Stream(traces), tmp_path)
+    assert len(files) == 4
+    found = read_sds(tmp_path)
+    expected = obspy.Stream(traces).sort()
+    assert [(t.id, t.stats.starttime, t.stats.endtime) for t in found] == [
+        (t.id, t.stats.starttime, t.stats.endtime) for t in expected
+    ]
+    for got, want in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(got.data, want.data)
+
+
+def test_what_spilled_over_midnight_is_found(tmp_path):
+    """Programs that fill archives write whole records, the last of them into the day they began in."""
+    data = np.arange(2000, dtype=np.int32)
+    (path,) = write_sds(obspy.Stream([make_trace("XX.A.00.HHZ", data, start_s=MIDNIGHT_S - 30.0)]), tmp_path)
+    make_trace("XX.A.00.HHZ", data, start_s=MIDNIGHT_S - 10.0).write(str(path), format="MSEED")
+    (found,) = read_sds(tmp_path, None, MIDNIGHT_S + 5.0, MIDNIGHT_S + 60.0)
+    assert (found.stats.starttime.timestamp, found.stats.npts) == (MIDNIGHT_S + 5.0, 500)
+
+
+def test_a_broken_file_is_named_and_an_unfinished_one_is_a_gap(tmp_path):
+    _, stream, _ = make_network(2)
+    files = write_sds(stream, tmp_path)
+    files[1].write_bytes(b"")
+    assert len(read_sds(tmp_path)) == 5
+    files[4].write_bytes(b"garbage" * 1000)
+    with pytest.raises(ValueError, match=f"{files[4]} is not miniSEED"):
+        read_sds(tmp_path)
+    assert len(read_sds(tmp_path, {"XX.S00"})) == 2
+
+
 def test_an_archive_is_not_overwritten(tmp_path):
     _, stream, _ = make_network(1)
     write_sds(stream, tmp_path)

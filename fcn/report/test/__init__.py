@@ -1,0 +1,1 @@
+"""The report of one replayed sequence: result, errors, map, misses."""

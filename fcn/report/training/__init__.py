@@ -1,0 +1,1 @@
+"""The report of one training: curves and validations."""

@@ -1,0 +1,59 @@
+"""Reading networks with one volume over a fixed grid: one event per window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fcn.batch import Batch, Targets
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.scheme.base import View, require_event
+from fcn.scheme.image.predict import predict
+from fcn.targets.location import grid_axes_km
+from fcn.targets.window import WindowDecoder
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Reads every window alike, whatever is known of others."""
+
+    decoder: WindowDecoder
+
+    @torch.no_grad()
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """One estimate per window, none where no station sends data."""
+        prediction = predict(network, batch)
+        found = self.decoder.windows(
+            prediction.first_p,
+            prediction.location,
+            prediction.magnitude,
+            station_km=batch.station_km,
+            mask=batch.mask,
+            travel_time=batch.travel_time,
+            now_s=batch.now_s,
+        )
+        return [[] if each is None else [each] for each in found]
+
+    @torch.no_grad()
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """One window; its origin time is the network's first P less the shortest predicted travel time.
+
+        Raises ValueError where it has no event to locate.
+        """
+        require_event(targets, index)
+        window, there = batch.window(index), batch.mask[index]
+        prediction = predict(network, window)
+        place_km = self.decoder.location(prediction.location).hypocentre_km
+        first_p_s, _ = self.decoder.first_p(prediction.first_p)
+        travel_s = window.travel_time.between(place_km[:, None], window.station_km)[0, there, 0]
+        return View.of_logits(
+            prediction.station_p[0, there],
+            prediction.location[0],
+            axes_km=grid_axes_km(self.decoder.grid, place_km),
+            hypocentre_km=place_km[0],
+            source_km=targets.source_km[index],
+            arrival_s=first_p_s - travel_s[:, 0].amin() + travel_s,
+        )

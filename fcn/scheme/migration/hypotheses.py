@@ -1,0 +1,215 @@
+"""Where in a window a fine volume is worth its while, and which of those hypotheses stand.
+
+Functions of picks, arrivals and declared events; no network is asked. Times are seconds after the window's
+first sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.scheme.migration.picks import Picks
+from fcn.types import TravelTimes
+
+P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
+MOST_SLACK_S = 2.0
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Places in one window where a fine volume is to be made.
+
+    centre_km: of the volumes. station, time_s: their anchors.
+    follows: ids of the declared events that are read again; None for what may be a new one.
+    """
+
+    centre_km: Float[Tensor, "event 3"]
+    station: Int[Tensor, " event"]
+    time_s: Float[Tensor, " event"]
+    follows: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.follows)
+
+    def __add__(self, other: "Hypotheses") -> "Hypotheses":
+        """These and others."""
+        pairs = [(getattr(self, name), getattr(other, name)) for name in ("centre_km", "station", "time_s")]
+        centre_km, station, time_s = (torch.cat(pair) for pair in pairs)
+        return Hypotheses(centre_km, station, time_s, self.follows + other.follows)
+
+
+def due(
+    known: Sequence[Known],
+    travel_time: TravelTimes,
+    station_km: Float[Tensor, "1 station 3"],
+    start_s: float,
+) -> Float[Tensor, "event station 2"]:
+    """P and S of known events at every station; start_s is the POSIX time of the window's first sample."""
+    device = station_km.device
+    if not known:
+        return torch.zeros(0, station_km.shape[1], 2, device=device)
+    place_km = torch.tensor(
+        [[k.estimate.east_km, k.estimate.north_km, k.estimate.depth_km] for k in known], device=device
+    )
+    origin_s = torch.tensor([k.estimate.origin_time_s - start_s for k in known], device=device)
+    travel_s = travel_time.between(place_km[None], station_km)[0].transpose(0, 1)
+    return origin_s[:, None, None] + travel_s
+
+
+def _slack_s(estimate: WindowEstimate) -> float:
+    """How far an arrival may be off because its event is not well located."""
+    return min(MOST_SLACK_S, (estimate.horizontal_uncertainty_km or 0.0) / P_KMPS)
+
+
+def explained(
+    picks: Picks,
+    due_s: Float[Tensor, "event station 2"],
+    known: Sequence[Known],
+    *,
+    p_tolerance_s: float,
+    s_tolerance_s: float,
+) -> Bool[Tensor, " pick"]:
+    """Picks that lie where P or S of a known event was due, given how well it is located."""
+    if not known:
+        return torch.zeros(len(picks), dtype=torch.bool, device=due_s.device)
+    slack_s = torch.tensor([_slack_s(k.estimate) for k in known], device=due_s.device)
+    off_s = (picks.time_s[:, None, None] - due_s[:, picks.station].transpose(0, 1)).abs()
+    limit_s = torch.tensor([p_tolerance_s, s_tolerance_s], device=due_s.device)
+    return (off_s <= limit_s + slack_s[None, :, None]).flatten(1).any(dim=1)
+
+
+def followed(
+    known: Sequence[Known],
+    picks: Picks,
+    due_s: Float[Tensor, "event station 2"],
+    exists: Bool[Tensor, " station"],
+    *,
+    now_s: float,
+    window_s: float,
+    relocate_s: float,
+    p_tolerance_s: float,
+) -> Hypotheses:
+    """The declared events to read again, about their last place: open ones, `relocate_s` after their last.
+
+    Their anchor is the most probable pick where P was due, or P at the first station where there is none;
+    events whose anchor has left the window are not read. now_s: POSIX time of the window's end.
+    """
+    rows: list[tuple[str, list[float], int, float]] = []
+    for row, each in enumerate(known):
+        last = each.estimate
+        if not each.is_open or now_s - last.now_s < relocate_s - 1e-3:
+            continue
+        off_s = (picks.time_s - due_s[row, picks.station, 0]).abs()
+        own = (off_s <= p_tolerance_s + _slack_s(last)).nonzero()[:, 0]
+        if len(own) > 0:
+            best = int(own[0])  # the most probable
+            station, time_s = int(picks.station[best]), float(picks.time_s[best])
+        else:
+            p_s = due_s[row, :, 0].masked_fill(~exists, torch.inf)
+            station = int(p_s.argmin())
+            time_s = float(p_s[station])
+        if 0 <= time_s <= window_s:
+            rows.append((each.event_id, [last.east_km, last.north_km, last.depth_km], station, time_s))
+    device = due_s.device
+    return Hypotheses(
+        torch.tensor([centre for _, centre, _, _ in rows], device=device).view(-1, 3),
+        torch.tensor([station for _, _, station, _ in rows], dtype=torch.long, device=device),
+        torch.tensor([time_s for _, _, _, time_s in rows], dtype=torch.float32, device=device),
+        tuple(name for name, _, _, _ in rows),
+    )
+
+
+def moved(
+    followed: Hypotheses,
+    peak_km: Float[Tensor, "event 3"],
+    evidence: Float[Tensor, " event"],
+    *,
+    reach_km: float,
+    least_evidence: float,
+) -> Hypotheses:
+    """Declared events that the whole network now puts elsewhere: further than `reach_km` east or north.
+
+    An early epicentre may be tens of km off, and the fine volume about it would never find the right one.
+    peak_km, evidence: of the coarse volume about each event's anchor.
+    """
+    off_km = (peak_km - followed.centre_km)[:, :2].abs().amax(dim=1)
+    far = (off_km > reach_km) & (evidence >= least_evidence)
+    follows = (name for name, moves in zip(followed.follows, far.tolist(), strict=True) if moves)
+    return Hypotheses(peak_km[far], followed.station[far], followed.time_s[far], tuple(follows))
+
+
+def distinct(
+    place_km: Float[Tensor, "anchor 3"],
+    origin_s: Float[Tensor, " anchor"],
+    evidence: Float[Tensor, " anchor"],
+    *,
+    least_evidence: float,
+    same_s: float,
+    same_km: float,
+) -> Int[Tensor, " kept"]:
+    """Anchors worth a fine volume, most evidence first, one of those that agree on an origin.
+
+    same_s, same_km: two are the same event where both origin times and epicentres are no further apart.
+    """
+    order = evidence.argsort(descending=True, stable=True)
+    kept: list[int] = []
+    for i in order[evidence[order] >= least_evidence].tolist():
+        if not any(
+            abs(float(origin_s[i] - origin_s[j])) <= same_s
+            and float((place_km[i] - place_km[j])[:2].norm()) <= same_km
+            for j in kept
+        ):
+            kept.append(i)
+    return torch.tensor(kept, dtype=torch.long, device=evidence.device)
+
+
+def origin_times(
+    first_guess_s: Float[Tensor, " event"],
+    travel_s: Float[Tensor, "event station"],
+    picks: Picks,
+    *,
+    p_tolerance_s: float,
+) -> Float[Tensor, " event"]:
+    """Origin times from all picks that agree with the anchor's: means weighted by their probability.
+
+    travel_s: of P. The first guess, the anchor's, where no pick agrees.
+    """
+    origin_s = picks.time_s[None] - travel_s[:, picks.station]
+    near = (origin_s - first_guess_s[:, None]).abs() <= p_tolerance_s
+    weight = near * picks.probability
+    total = weight.sum(dim=1)
+    mean_s = (weight * origin_s).sum(dim=1) / total.clamp_min(1e-6)
+    return torch.where(total > 0, mean_s, first_guess_s)
+
+
+def have_picks(
+    arrival_s: Float[Tensor, "event station 2"],
+    evidence: Float[Tensor, " event"],
+    picks: Picks,
+    is_new: Bool[Tensor, " event"],
+    explained: Bool[Tensor, " pick"],
+    *,
+    least_picks: int,
+    p_tolerance_s: float,
+    s_tolerance_s: float,
+) -> Bool[Tensor, " event"]:
+    """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` stations.
+
+    A pick is a hypothesis's own where neither a declared event (`explained`) nor P or S of one with more
+    evidence explains it.
+    """
+    off_s = (picks.time_s[None, :, None] - arrival_s[:, picks.station]).abs()
+    is_p = off_s[..., 0] <= p_tolerance_s
+    explains = is_p | (off_s[..., 1] <= s_tolerance_s)
+    free, keep = ~explained, ~is_new
+    for event in evidence.argsort(descending=True, stable=True).tolist():
+        if bool(is_new[event]):
+            stations = picks.station[is_p[event] & free].unique()
+            keep[event] = len(stations) >= least_picks
+        if bool(keep[event]):
+            free = free & ~explains[event]
+    return keep

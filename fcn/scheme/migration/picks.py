@@ -1,0 +1,56 @@
+"""P picks of a stream's window: peaks of the probability that the network gives every sample."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+BLIND_S = 1.0  # after data return: what begins then looks like an arrival
+
+
+@dataclass(frozen=True)
+class Picks:
+    """P picks of one window, the most probable first; times in seconds after the window's first sample."""
+
+    station: Int[Tensor, " pick"]
+    time_s: Float[Tensor, " pick"]
+    probability: Float[Tensor, " pick"]
+
+    def __len__(self) -> int:
+        return len(self.station)
+
+    def where(self, keep: Bool[Tensor, " pick"]) -> "Picks":
+        """Those to keep."""
+        return Picks(self.station[keep], self.time_s[keep], self.probability[keep])
+
+
+def find_picks(
+    station_p: Float[Tensor, "station time"],
+    silent: Bool[Tensor, "station time"],
+    *,
+    least_probability: float,
+    apart_s: float,
+    sampling_rate_hz: float,
+) -> Picks:
+    """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola.
+
+    silent: samples without data; there are no picks there and for `BLIND_S` after them.
+    """
+    blind = round(BLIND_S * sampling_rate_hz)
+    dark = functional.max_pool1d(functional.pad(silent.float(), (blind, 0))[:, None], blind + 1, stride=1)
+    probability = station_p.float().sigmoid() * (1 - dark[:, 0])
+    # of equal samples, as bfloat16 gives them, the first one counts
+    probability = probability * (1 - 1e-6 * torch.arange(probability.shape[1], device=probability.device))
+    reach = max(1, round(apart_s * sampling_rate_hz))
+    highest = functional.max_pool1d(probability[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
+    station, sample = ((probability == highest) & (probability >= least_probability)).nonzero(as_tuple=True)
+    value = probability[station, sample]
+    last = probability.shape[1] - 1
+    left = probability[station, (sample - 1).clamp_min(0)]
+    right = probability[station, (sample + 1).clamp_max(last)]
+    offset = 0.5 * (left - right) / (left - 2 * value + right).clamp_max(-1e-6)
+    order = value.argsort(descending=True, stable=True)
+    time_s = (sample + offset.clamp(-0.5, 0.5)) / sampling_rate_hz
+    return Picks(station[order], time_s[order], value[order])

@@ -1,0 +1,322 @@
+"""Reading a stream with the migration network: hypotheses of each window, in a coarse and a fine pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from fcn.arch.migration import Features, MigrationNet
+from fcn.batch import Batch, Targets
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.geometry.lattice import Lattice
+from fcn.scheme.base import View, require_event
+from fcn.scheme.migration import hypotheses
+from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.migrate import Anchors, Migration
+from fcn.scheme.migration.picks import Picks, find_picks
+from fcn.scheme.migration.volume import CoarseTimes, travel_times
+from fcn.targets.location import LocationEstimate
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a stream's window is read.
+
+    least_probability, pick_apart_s: picks. recent_s: an unexplained pick anchors for so long.
+    max_anchors:       most probable unexplained picks that anchor in one window.
+    least_evidence:    of a coarse volume that is worth a fine one.
+    least_picks:       stations at which a new hypothesis needs a P pick of its own.
+    p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
+    same_s, same_km:   hypotheses of one window this near each other are one.
+    relocate_s:        a declared event is read again after this.
+    uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
+                       (experiments/generalized/calibration.py).
+    """
+
+    least_probability: float
+    pick_apart_s: float
+    recent_s: float
+    max_anchors: int
+    least_evidence: float
+    least_picks: int
+    p_tolerance_s: float
+    s_tolerance_s: float
+    same_s: float
+    same_km: float
+    relocate_s: float
+    uncertainty_factor: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
+            raise ValueError(
+                "reading.uncertainty_factor must be two positive numbers, horizontal and depth, got "
+                f"{list(self.uncertainty_factor)}"
+            )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One window and what the network says of its stations; start_s: POSIX time of its first sample."""
+
+    batch: Batch
+    network: MigrationNet
+    features: Features
+    picks: Picks
+    start_s: float
+
+
+@dataclass
+class MigrationReader:
+    """Reads windows of one stream one by one; the coarse volume of its network is kept in between.
+
+    visible_snr: P anchors the volume of `look` above it.
+    """
+
+    core: Migration
+    reading: Reading
+    visible_snr: float
+    coarse: CoarseTimes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.coarse = CoarseTimes(self.core.volume)
+
+    @torch.no_grad()
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """Hypotheses of one window. Raises ValueError for a batch of several: each must know the last."""
+        assert isinstance(network, MigrationNet)
+        if len(batch) != 1:
+            raise ValueError(f"windows of a stream are read one at a time, got a batch of {len(batch)}")
+        if not batch.mask.any():
+            return [[]]
+        reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
+        seen = self._see(network, batch, now_s - window_s)
+        due_s = hypotheses.due(known, batch.travel_time, batch.station_km, seen.start_s)
+        explained = hypotheses.explained(
+            seen.picks,
+            due_s,
+            known,
+            p_tolerance_s=reading.p_tolerance_s,
+            s_tolerance_s=reading.s_tolerance_s,
+        )
+        followed = hypotheses.followed(
+            known,
+            seen.picks,
+            due_s,
+            batch.mask[0],
+            now_s=now_s,
+            window_s=window_s,
+            relocate_s=reading.relocate_s,
+            p_tolerance_s=reading.p_tolerance_s,
+        )
+        fresh = seen.picks.where(~explained & (seen.picks.time_s >= window_s - reading.recent_s))
+        places = followed + self._moved(seen, followed) + self._anchored(seen, fresh)
+        return [self._fine_pass(seen, places, explained) if len(places) else []]
+
+    def _see(self, network: MigrationNet, batch: Batch, start_s: float) -> _Seen:
+        features = network.encode(batch.waveforms, batch.mask)
+        picks = find_picks(
+            features.station_p[0],
+            (batch.waveforms[0] == 0).all(dim=1) | ~batch.mask[0, :, None],
+            least_probability=self.reading.least_probability,
+            apart_s=self.reading.pick_apart_s,
+            sampling_rate_hz=self.core.sampling_rate_hz,
+        )
+        return _Seen(batch, network, features, picks, start_s)
+
+    # ---------------------------------------------------------------- coarse volumes
+
+    def _coarse_peaks(
+        self, seen: _Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
+    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"]]:
+        """Peak of each anchor's coarse volume, and evidence, 0 to 1, for an event in it."""
+        coarse, travel_s = self.coarse.of(seen.batch)
+        where, evidence = self.core.coarse_peaks(
+            seen.network,
+            seen.features,
+            seen.batch,
+            Anchors(station[None], time_s[None]),
+            coarse,
+            travel_s[seen.batch.mask[0], None],
+        )
+        return where, evidence[0].sigmoid()
+
+    def _moved(self, seen: _Seen, followed: Hypotheses) -> Hypotheses:
+        """Declared events to look for elsewhere, out of reach of the volume about their last place."""
+        if len(followed) == 0:
+            return followed
+        where, evidence = self._coarse_peaks(seen, followed.station, followed.time_s)
+        volume = self.core.volume
+        return hypotheses.moved(
+            followed,
+            where.hypocentre_km,
+            evidence,
+            reach_km=0.5 * volume.cells[0] * volume.fine_km[0],
+            least_evidence=self.reading.least_evidence,
+        )
+
+    def _anchored(self, seen: _Seen, picks: Picks) -> Hypotheses:
+        """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
+        n = min(self.reading.max_anchors, len(picks))
+        station, time_s = picks.station[:n], picks.time_s[:n]
+        if n == 0:
+            return Hypotheses(seen.batch.station_km.new_zeros(0, 3), station, time_s, ())
+        where, evidence = self._coarse_peaks(seen, station, time_s)
+        coarse, _ = self.coarse.of(seen.batch)
+        # the anchors of one event agree on its origin time: one of them is enough
+        travel_s = self._travel_times(seen.batch, where.hypocentre_km)[..., 0]
+        rows = torch.arange(n, device=station.device)
+        kept = hypotheses.distinct(
+            where.hypocentre_km,
+            time_s - travel_s[rows, station],
+            evidence,
+            least_evidence=self.reading.least_evidence,
+            same_s=self.reading.same_s,
+            same_km=max(self.reading.same_km, 2 * float(coarse.spacing_km[0, 0])),
+        )
+        return Hypotheses(where.hypocentre_km[kept], station[kept], time_s[kept], (None,) * len(kept))
+
+    @staticmethod
+    def _travel_times(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
+        return batch.travel_time.between(place_km[None], batch.station_km)[0].transpose(0, 1)
+
+    # ---------------------------------------------------------------- fine volumes
+
+    def _fine_pass(
+        self, seen: _Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]
+    ) -> list[WindowEstimate]:
+        """Hypocentres, origin times, magnitudes and evidence of hypotheses; new ones have picks of their own.
+
+        explained: picks that a declared event explains.
+        """
+        batch, reading = seen.batch, self.reading
+        coarse, _ = self.coarse.of(batch)
+        fine = self.core.volume.fine(places.centre_km, coarse)
+        lattice = Lattice(fine.first_km[None], fine.spacing_km[None], fine.shape)
+        anchors = Anchors(places.station[None], places.time_s[None])
+        logits, evidence = self.core.volumes(
+            seen.network, seen.features, batch, anchors, lattice, travel_times(batch, lattice)
+        )
+        where = self.core.decode(logits, lattice)
+        travel_s = self._travel_times(batch, where.hypocentre_km)
+        rows = torch.arange(len(places), device=places.station.device)
+        origin_s = hypotheses.origin_times(
+            places.time_s - travel_s[rows, places.station, 0],
+            travel_s[..., 0],
+            seen.picks,
+            p_tolerance_s=reading.p_tolerance_s,
+        )
+        arrival_s = origin_s[:, None, None] + travel_s
+        keep = hypotheses.have_picks(
+            arrival_s,
+            evidence[0],
+            seen.picks,
+            torch.tensor([name is None for name in places.follows], device=rows.device),
+            explained,
+            least_picks=reading.least_picks,
+            p_tolerance_s=reading.p_tolerance_s,
+            s_tolerance_s=reading.s_tolerance_s,
+        )
+        return self._said(seen, places.follows, where, evidence[0].sigmoid(), origin_s, arrival_s, keep)
+
+    def _said(
+        self,
+        seen: _Seen,
+        follows: tuple[str | None, ...],
+        where: LocationEstimate,
+        evidence: Float[Tensor, " event"],
+        origin_s: Float[Tensor, " event"],
+        arrival_s: Float[Tensor, "event station 2"],
+        keep: Bool[Tensor, " event"],
+    ) -> list[WindowEstimate]:
+        """The hypotheses to keep, with their magnitudes where a station has seen P."""
+        batch = seen.batch
+        amplitudes = self.core.measure(batch, where.hypocentre_km[None], arrival_s[None])
+        magnitude, deviation = seen.network.magnitude(
+            amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0]
+        )
+        columns = torch.stack(
+            [
+                evidence,
+                arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1),
+                where.score,
+                *where.hypocentre_km.unbind(dim=1),
+                origin_s,
+                magnitude,
+                where.horizontal_uncertainty_km,
+                where.depth_uncertainty_km,
+                deviation,
+            ],
+            dim=1,
+        )
+        found = []
+        has_size = amplitudes.use[0].any(dim=1)
+        kept = (name for name, stands in zip(follows, keep.tolist(), strict=True) if stands)
+        rows = zip(columns[keep].double().cpu().tolist(), has_size[keep].tolist(), kept, strict=True)
+        for row, sized, name in rows:
+            detection, first, score, east, north, depth, origin, size, wide, deep, spread = row
+            found.append(
+                WindowEstimate(
+                    now_s=float(batch.now_s[0]),
+                    detection_score=detection,
+                    first_p_time_s=seen.start_s + first,
+                    location_score=score,
+                    east_km=east,
+                    north_km=north,
+                    depth_km=depth,
+                    origin_time_s=seen.start_s + origin,
+                    magnitude=size if sized else None,
+                    horizontal_uncertainty_km=wide,
+                    depth_uncertainty_km=deep,
+                    magnitude_uncertainty=spread if sized else None,
+                    follows=name,
+                )
+            )
+        return found
+
+    # ---------------------------------------------------------------- looking at a training window
+
+    @torch.no_grad()
+    def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
+        """The coarse volume of one window, anchored by the first visible P of the event to locate.
+
+        Raises ValueError where there is none.
+        """
+        assert isinstance(network, MigrationNet)
+        require_event(targets, index)
+        window, there = batch.window(index), batch.mask[index]
+        station, time_s = self._first_visible_p(window, targets, index)
+        features = network.encode(window.waveforms, window.mask)
+        coarse = self.core.volume.coarse(window.station_km, window.mask)
+        lattice = coarse.shared(1)
+        anchors = Anchors(station[None, None], time_s[None, None])
+        logits, _ = self.core.volumes(
+            network, features, window, anchors, lattice, travel_times(window, lattice)
+        )
+        place_km = self.core.decode(logits, lattice).hypocentre_km
+        travel_s = self._travel_times(window, place_km)[0]
+        east_km, north_km, depth_km = (axis_km[0] for axis_km in coarse.axes_km())
+        return View.of_logits(
+            features.station_p[0, there],
+            logits[0, 0],
+            axes_km=(east_km, north_km, depth_km),
+            hypocentre_km=place_km[0],
+            source_km=targets.source_km[index],
+            arrival_s=(time_s - travel_s[station, 0] + travel_s)[there],
+        )
+
+    def _first_visible_p(self, window: Batch, targets: Targets, index: int) -> tuple[Tensor, Tensor]:
+        """Station and time of the earliest P of the event to locate that stands above noise in the window."""
+        p_s = targets.p_arrival_s[index, :, 0]
+        inside = (p_s > 0) & (p_s < self.core.window_s(window))
+        visible = inside & (targets.p_snr[index, :, 0] > self.visible_snr) & window.mask[0]
+        if not visible.any():
+            raise ValueError(
+                f"no P of the event to locate stands more than scheme.visible_snr={self.visible_snr:g} above "
+                f"noise in window {index}: nothing anchors a volume"
+            )
+        station = p_s.masked_fill(~visible, torch.inf).argmin()
+        return station, p_s[station]

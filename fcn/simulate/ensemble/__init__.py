@@ -1,0 +1,1 @@
+"""Base records of many Earths: what a store is simulated from."""

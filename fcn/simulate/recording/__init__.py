@@ -1,0 +1,1 @@
+"""From ground to archive: noise, instruments, telemetry."""

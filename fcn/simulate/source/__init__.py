@@ -1,0 +1,1 @@
+"""Earthquakes: where, when, how large, and the pulses they send out."""

@@ -1,0 +1,126 @@
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from rich.console import Console
+from sweep_example import write_job, write_sweep
+
+from fcn.report.sweep.figures import curve_figure, outcome_figure, setting_of
+from fcn.report.sweep.jobs import read_jobs, what_differs
+from fcn.report.sweep.page import sweep_table, write_sweep_report
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    return write_sweep(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="module")
+def written(sweep):
+    console = Console(file=io.StringIO(), width=140)
+    path = write_sweep_report(sweep, sweep / "report", console)
+    return path.parent, path.read_text(encoding="utf-8"), console.file.getvalue()
+
+
+def test_jobs_are_in_order_with_their_overrides(sweep):
+    jobs = read_jobs(sweep)
+    assert [job.number for job in jobs] == list(range(6))
+    assert jobs[3].swept == {"experiment": "smoke", "stations.count": "[8,8]", "seed": "2"}
+    assert what_differs(jobs) == ["stations.count", "seed"]
+
+
+def test_failed_and_stopped_jobs_say_so(sweep):
+    states = [job.state for job in read_jobs(sweep)]
+    assert states == [
+        *["done"] * 3,
+        "failed before validation: ValueError: no base store at nowhere",
+        "done",
+        "stopped at step 200 of 300",
+    ]
+
+
+def test_a_job_counts_with_the_checkpoint_it_kept_and_not_its_last(sweep):
+    job = read_jobs(sweep)[0]
+    assert [row["val/loss"] for row in job.curve] == pytest.approx([6.1, 3.1, 3.7])
+    assert job.figure("val/epicentre_p50_km") == pytest.approx(6 * 3.1)
+    assert job.figure("recall") == pytest.approx(1 / 3)
+    assert job.figure("unheard of") is None
+
+
+def test_of_a_figure_that_grows_with_quality_the_largest_was_kept(sweep, tmp_path):
+    folder = tmp_path / "sweep" / "0"
+    shutil.copytree(sweep / "0", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["config"]["callbacks"]["checkpoint"]["mode"] = "max"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (job,) = read_jobs(tmp_path / "sweep")
+    assert job.figure("val/epicentre_p50_km") == pytest.approx(6 * 6.1)
+
+
+def test_table_and_page(sweep, written):
+    folder, page, printed = written
+    header, first, *_ = [sweep_table("s", read_jobs(sweep)).header, *sweep_table("s", read_jobs(sweep)).rows]
+    assert header == (
+        *("job", "stations.count", "seed", "val epicentre p50 (km)", "val depth RMSE (km)", "val magn. MAE"),
+        *("test recall", "test epicentre RMSE (km)", "state"),
+    )
+    assert first == ("0", "[4,4]", "1", "18.600", "12.400", "0.620", "0.333", "15.000", "done")
+    for text in (page, printed):
+        assert "[12,12]" in text
+        assert "18.600" in text
+    assert "tested on simulated data" in page
+    assert "Failed or unfinished jobs (2)" in page
+    assert "no base store at nowhere" in page
+    assert page.count('src="data:image/png') == 2
+    assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "outcomes.png"}
+
+
+def test_csv_holds_everything(written):
+    with (written[0] / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[2]["val/depth_rmse_km"]) == pytest.approx(8.4)
+    assert rows[3]["val/depth_rmse_km"] == ""
+    assert rows[0]["simulated"] == "True"
+    assert {row["stations.count"] for row in rows} == {"[4,4]", "[8,8]", "[12,12]"}
+
+
+def test_numbers_are_placed_as_numbers_and_words_evenly(sweep, tmp_path):
+    figure = outcome_figure(read_jobs(sweep))
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["4", "8", "12"]
+    assert list(figure.axes[0].get_xticks()) == [4.0, 8.0, 12.0]
+    for i, arch in enumerate(("eewnet", "lite", "eewnet")):
+        write_job(tmp_path / "words" / str(i), [f"arch={arch}", f"optim.lr={10**-i}"], [2.0, 1.0, 1.0 + i])
+    figure = outcome_figure(read_jobs(tmp_path / "words"))
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["eewnet", "lite"]
+    assert list(figure.axes[0].get_xticks()) == [0.0, 1.0]
+
+
+def test_repeats_share_a_setting():
+    jobs = [job(seed) for seed in ("1", "2")]
+    assert {setting_of(each, ["arch", "seed"]) for each in jobs} == {"arch=lite"}
+    assert setting_of(jobs[1], ["seed"]) == "seed=2"
+
+
+def job(seed):
+    from fcn.report.sweep.jobs import Job
+
+    return Job(0, "done", {"arch": "lite", "seed": seed}, (), {}, {})
+
+
+def test_a_sweep_of_failures_is_a_report_without_figures(tmp_path):
+    for i in range(2):
+        write_job(tmp_path / "s" / str(i), [f"seed={i}"], [])
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert "Failed or unfinished jobs (2)" in page
+    assert "<img" not in page
+    assert curve_figure(read_jobs(tmp_path / "s")) is None
+
+
+def test_what_is_no_sweep_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no sweep folder at .*nowhere"):
+        read_jobs(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="holds no jobs"):
+        read_jobs(tmp_path)

@@ -1,0 +1,178 @@
+import dataclasses
+import io
+import re
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from report_example import make_declared, make_sequence
+from rich.console import Console
+
+from fcn.catalogue.event import Catalogue
+from fcn.metrics.matching import MatchTolerance
+from fcn.metrics.score import score_sequence
+from fcn.metrics.table import ALL
+from fcn.report.kit.table import number
+from fcn.report.test.errors import ELAPSED_S, epicentre_histories_km
+from fcn.report.test.outcome import judge
+from fcn.report.test.page import write_test_report
+from fcn.report.test.record_section import choose_subjects
+from fcn.report.test.result import WEI_2026, event_table, miss_table, moment_table, result_table
+
+TOLERANCE = MatchTolerance(4.0, 25.0)
+SEQUENCE = make_sequence()
+DECLARED, ESTIMATES = make_declared(SEQUENCE)
+
+
+def outcome_of(sequence=SEQUENCE, declared=DECLARED, estimates=ESTIMATES):
+    return judge(sequence, declared, score_of(sequence, declared), estimates, TOLERANCE)
+
+
+def score_of(sequence, declared):
+    span_s = (sequence.start_time_s, sequence.end_time_s)
+    return score_sequence(
+        declared,
+        sequence.catalogue,
+        span_s,
+        np.full(10, 40.0),
+        tolerance=TOLERANCE,
+        simulated=sequence.simulated,
+    )
+
+
+def write(folder, sequence=SEQUENCE, declared=DECLARED, estimates=ESTIMATES):
+    console = Console(file=io.StringIO(), width=100)
+    path = write_test_report(
+        folder,
+        sequence,
+        declared,
+        score_of(sequence, declared),
+        tolerance=TOLERANCE,
+        estimates=estimates,
+        console=console,
+    )
+    return path.read_text(encoding="utf-8"), console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return folder, *write(folder)
+
+
+def test_the_page_needs_no_other_file(written):
+    _, page, _ = written
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+    sources = re.findall(r'src="([^"]{0,30})', page)
+    assert len(sources) == 4
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_the_page_says_simulated_and_prints_the_published_figures(written):
+    _, page, printed = written
+    assert "simulated data" in page
+    assert "theirs" not in page
+    for text in (page, printed):
+        assert "this run (simulated)" in text
+        assert "Wei et al. 2026 (real)" in text
+        for figure in ("69 of 179 = 38.5%", "4.4 to 6.4", "3.409", "3.787", "8 of 10 = 80.0%"):
+            assert figure in text, figure
+
+
+def test_real_data_are_called_real(tmp_path):
+    page, printed = write(tmp_path, dataclasses.replace(SEQUENCE, simulated=False))
+    assert "simulated" not in page
+    assert "this run (real)" in printed
+
+
+def test_every_miss_is_listed_with_its_reason(written):
+    _, page, _ = written
+    table = miss_table(outcome_of())
+    assert {row[0] for row in table.rows} == {"jma003", "jma004"}
+    for row in table.rows:
+        assert row[4] in page
+        assert row[5] in page
+
+
+def test_figures_are_files_too(written):
+    folder, _, _ = written
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    assert names == {"map", "record_section", "timeline", "errors"}
+    for name in names:
+        image = imread(folder / "figures" / f"{name}.png")
+        assert image.shape[0] > 600
+        assert image[..., :3].std() > 0.05  # something is drawn
+
+
+def test_without_a_catalogue_nothing_is_compared(tmp_path):
+    page, printed = write(tmp_path, dataclasses.replace(SEQUENCE, catalogue=None))
+    assert "absent, not zero" in page
+    assert "Misses" not in page
+    assert "fcn999" in page
+    assert "what was known when" not in printed
+    assert not (tmp_path / "figures" / "errors.png").exists()
+
+
+def test_nothing_declared_is_a_report_too(tmp_path):
+    page, _ = write(tmp_path, declared=[], estimates=[])
+    assert "Declared events (0)" in page
+    assert "Misses (10)" in page
+    assert "no window pointed there" in page or "no estimate near" in page
+
+
+def test_neither_catalogue_nor_events(tmp_path):
+    page, _ = write(tmp_path, dataclasses.replace(SEQUENCE, catalogue=None), [], [])
+    assert "record_section" not in {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert "Declared events (0)" in page
+
+
+def test_an_empty_catalogue_and_no_velocity_model(tmp_path):
+    sequence = dataclasses.replace(SEQUENCE, catalogue=Catalogue("none", ()), velocity_model=None)
+    page, _ = write(tmp_path, sequence)
+    assert "none catalogued" in page
+
+
+def test_a_station_without_data_is_drawn_as_none(tmp_path):
+    dead = {name: getattr(SEQUENCE, name).copy() for name in ("velocity", "narrow", "broad")}
+    for array in dead.values():
+        array[2] = 0.0
+        array[:, :, 1000:1200] = 0.0  # a gap at every station
+    write(tmp_path, dataclasses.replace(SEQUENCE, **dead))
+
+
+def test_the_largest_event_is_shown_first():
+    largest, typical = choose_subjects(outcome_of())
+    assert largest.event.magnitude == 6.2
+    assert largest.declared is not None
+    assert typical.event is not largest.event
+
+
+def test_tables_hold_what_the_score_says():
+    outcome = outcome_of()
+    result = {row[0]: row[1:] for row in result_table(outcome).rows}
+    assert result["epicentre RMSE (km)"] == (number(outcome.score["epicentre_rmse_km"], 3), "3.409")
+    for row in ALL:
+        if row.label:
+            assert result[row.label][0] == number(outcome.score[row.name], row.digits)
+    assert result["declared"] == ("9", "–")
+    moments = {row[0]: row[1:] for row in moment_table(outcome).rows}
+    assert moments["P + 6 s"][0] == str(outcome.score["n_at_6s"])
+    assert moments["P + 6 s"][1] == number(outcome.score["epicentre_rmse_km_at_6s"])
+    assert moments["final"][0] == "8"
+    events = {row[0]: row for row in event_table(outcome).rows}
+    assert events["fcn000"][8:10] == ("jma000", "6.2")
+    assert events["fcn999"][8:] == ("none", "–", "–", "–")
+
+
+def test_published_recall():
+    assert WEI_2026.recall == "69 of 179 = 38.5%"
+
+
+def test_histories_start_at_the_alarm_and_keep_the_last_word():
+    outcome = outcome_of()
+    history_km = epicentre_histories_km(outcome.pairs)
+    declared, true = outcome.pairs[0]
+    latency_s = declared.alarm.now_s - true.first_p_time_s
+    assert np.isnan(history_km[0, latency_s > ELAPSED_S]).all()
+    assert np.isfinite(history_km[0, latency_s <= ELAPSED_S]).all()
+    assert history_km[0, -1] == history_km[0, -2]

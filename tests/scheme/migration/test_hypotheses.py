@@ -1,0 +1,218 @@
+"""Which hypotheses are made and which stand, on numbers worked out by hand; there is no network here."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.scheme.migration.hypotheses import (
+    Hypotheses,
+    distinct,
+    due,
+    explained,
+    followed,
+    have_picks,
+    moved,
+    origin_times,
+)
+from fcn.scheme.migration.picks import Picks
+
+START_S, NOW_S, WINDOW_S = 970.0, 1000.0, 30.0
+P_TOLERANCE_S, S_TOLERANCE_S = 0.6, 0.9
+
+
+class StraightRays:
+    """P at 6 km/s and S at 4, whatever the depth."""
+
+    def between(self, source_km: torch.Tensor, station_km: torch.Tensor) -> torch.Tensor:
+        distance_km = (station_km[:, :, None] - source_km[:, None]).norm(dim=-1)
+        return torch.stack([distance_km / 6.0, distance_km / 4.0], dim=-1)
+
+    def to(self, device) -> "StraightRays":
+        return self
+
+
+def picks_at(*at: tuple[int, float]) -> Picks:
+    """Picks of equal probability at (station, seconds)."""
+    station, time_s = zip(*at, strict=True) if at else ((), ())
+    return Picks(
+        torch.tensor(station, dtype=torch.long),
+        torch.tensor(time_s, dtype=torch.float32),
+        torch.full((len(at),), 0.9),
+    )
+
+
+def known(name: str = "one", *, is_open: bool = True, **changes) -> Known:
+    estimate = WindowEstimate(
+        now_s=999.0,
+        detection_score=1.0,
+        first_p_time_s=990.0,
+        location_score=1.0,
+        east_km=0.0,
+        north_km=0.0,
+        depth_km=0.0,
+        origin_time_s=988.0,
+        magnitude=3.0,
+        horizontal_uncertainty_km=0.0,
+    )
+    return Known(name, replace(estimate, **changes), is_open=is_open)
+
+
+def test_arrivals_are_due_a_travel_time_after_the_origin():
+    station_km = torch.tensor([[[12.0, 0.0, 0.0], [0.0, 24.0, 0.0]]])
+    events = [known(), known(east_km=12.0, origin_time_s=960.0)]  # the second began before the window
+    due_s = due(events, StraightRays(), station_km, START_S)
+    torch.testing.assert_close(due_s[0], torch.tensor([[20.0, 21.0], [22.0, 24.0]]))
+    torch.testing.assert_close(due_s[1, 0], torch.tensor([-10.0, -10.0]))
+    assert due([], StraightRays(), station_km, START_S).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("station", "time_s", "uncertainty_km", "is_explained"),
+    [
+        (0, 10.5, 0.0, True),  # P
+        (0, 9.3, 0.0, False),
+        (0, 14.2, 0.0, True),  # S, which is allowed more
+        (0, 15.0, 0.0, False),
+        (1, 10.5, 0.0, False),  # P of another station
+        (0, 8.5, 6.0, True),  # a km off is a sixth of a second
+        (0, 8.5, None, False),
+        (0, 7.5, 60.0, True),  # no more than two seconds, however vague
+        (0, 7.3, 60.0, False),
+    ],
+)
+def test_a_pick_is_explained_where_p_or_s_was_due(station, time_s, uncertainty_km, is_explained):
+    due_s = torch.tensor([[[10.0, 13.5], [12.0, 20.0]], [[50.0, 60.0], [50.0, 60.0]]])
+    events = [known(horizontal_uncertainty_km=uncertainty_km), known("two")]
+    tolerance = {"p_tolerance_s": P_TOLERANCE_S, "s_tolerance_s": S_TOLERANCE_S}
+    pick = picks_at((station, time_s))
+    assert explained(pick, due_s, events, **tolerance).tolist() == [is_explained]
+    assert not explained(pick, due_s[:0], [], **tolerance).any()
+
+
+def again(event: Known, picks: Picks, p_s: list[float], exists: list[bool] | None = None) -> Hypotheses:
+    """Whether and where the event is read again; its P is due at these times."""
+    p = torch.tensor([p_s])
+    return followed(
+        [event],
+        picks,
+        torch.stack([p, p + 3], dim=-1),
+        torch.tensor(exists or [True] * len(p_s)),
+        now_s=NOW_S,
+        window_s=WINDOW_S,
+        relocate_s=1.0,
+        p_tolerance_s=P_TOLERANCE_S,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "is_read"),
+    [(known(), True), (known(is_open=False), False), (known(now_s=999.6), False)],
+)
+def test_open_events_are_read_again_a_second_later(event, is_read):
+    found = again(event, picks_at(), [10.0])
+    assert found.follows == ("one",) * is_read
+    assert found.centre_km.shape == (is_read, 3)
+
+
+@pytest.mark.parametrize(
+    ("picks", "exists", "anchor"),
+    [
+        (picks_at((2, 14.4), (1, 12.1), (0, 9.0)), None, (2, 14.4)),  # the most probable of those that agree
+        (picks_at((0, 9.0)), None, (0, 10.0)),  # none agrees: P at the first station
+        (picks_at(), [False, True, True], (1, 12.0)),
+    ],
+)
+def test_a_followed_event_is_anchored_by_its_best_pick(picks, exists, anchor):
+    found = again(known(east_km=3.0, depth_km=8.0), picks, [10.0, 12.0, 14.0], exists)
+    assert (found.station.item(), found.time_s.item()) == pytest.approx(anchor)
+    assert found.centre_km.tolist() == [[3.0, 0.0, 8.0]]
+
+
+@pytest.mark.parametrize("p_s", [-0.1, 30.1])
+def test_an_event_whose_p_is_not_in_the_window_is_not_read(p_s):
+    assert len(again(known(), picks_at(), [p_s])) == 0
+
+
+def test_a_declared_event_moves_only_out_of_reach_and_with_evidence():
+    """Peaks inside the volume about the last place are the fine pass's; weak ones are nobody's."""
+    last = Hypotheses(torch.zeros(4, 3), torch.arange(4), torch.arange(4) + 10.0, ("a", "b", "c", "d"))
+    peak_km = torch.tensor([[11.0, 0.0, 9.0], [9.0, 9.0, 40.0], [11.0, 0.0, 9.0], [0.0, -11.0, 9.0]])
+    found = moved(last, peak_km, torch.tensor([0.6, 0.6, 0.4, 0.6]), reach_km=10.0, least_evidence=0.5)
+    assert found.follows == ("a", "d")
+    assert found.station.tolist() == [0, 3]
+    assert found.time_s.tolist() == [10.0, 13.0]
+    assert torch.equal(found.centre_km, peak_km[[0, 3]])
+
+
+def test_anchors_that_agree_on_an_origin_are_one_hypothesis():
+    """The one with most evidence; they agree in time and place, whatever their depths."""
+    place_km = torch.tensor([[0.0, 0.0, 5.0], [6.0, 0.0, 30.0], [0.0, 0.0, 5.0], [12.0, 0.0, 5.0], [0.0] * 3])
+    origin_s = torch.tensor([10.0, 11.0, 12.0, 10.5, 10.0])
+    evidence = torch.tensor([0.5, 0.9, 0.7, 0.6, 0.1])
+    kept = distinct(place_km, origin_s, evidence, least_evidence=0.2, same_s=1.5, same_km=10.0)
+    assert kept.tolist() == [1]
+    # the second is 2 s off the third, and the fourth 12 km off the first
+    alone = distinct(
+        place_km[[0, 2, 3]],
+        origin_s[[0, 2, 3]],
+        evidence[[0, 2, 3]],
+        least_evidence=0.2,
+        same_s=1.5,
+        same_km=10.0,
+    )
+    assert alone.tolist() == [1, 2, 0]
+    assert (
+        distinct(place_km, origin_s, evidence, least_evidence=0.95, same_s=1.5, same_km=10.0).tolist() == []
+    )
+
+
+def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree():
+    picks = Picks(torch.tensor([0, 1, 2]), torch.tensor([10.0, 12.3, 30.0]), torch.tensor([0.5, 1.0, 1.0]))
+    travel_s = torch.tensor([[2.0, 4.0, 5.0]]).expand(2, 3)
+    origin_s = origin_times(torch.tensor([8.1, 100.0]), travel_s, picks, p_tolerance_s=P_TOLERANCE_S)
+    assert origin_s.tolist() == pytest.approx([(0.5 * 8.0 + 1.0 * 8.3) / 1.5, 100.0], abs=1e-5)
+
+
+def standing(
+    arrival_s: torch.Tensor, evidence: list[float], picks: Picks, is_new: list[bool], taken: list[bool]
+) -> list[bool]:
+    """Hypotheses that stand where new ones need two picks; `taken` ones are explained."""
+    return have_picks(
+        arrival_s,
+        torch.tensor(evidence),
+        picks,
+        torch.tensor(is_new),
+        torch.tensor(taken),
+        least_picks=2,
+        p_tolerance_s=P_TOLERANCE_S,
+        s_tolerance_s=S_TOLERANCE_S,
+    ).tolist()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "taken", "stand"),
+    [
+        ([2.0, 1.0, 0.0], [False] * 4, [True, False, True]),
+        # with more evidence the ghost, with two picks, stands, and takes one of the good one's three
+        ([1.0, 2.0, 0.0], [False] * 4, [True, True, True]),
+        # of two picks that are left to the good one, a declared event explains one
+        ([2.0, 1.0, 0.0], [True, True, False, False], [False, False, True]),
+    ],
+)
+def test_a_new_hypothesis_needs_picks_that_nothing_better_explains(evidence, taken, stand):
+    """Three hypotheses of one window: a good one, its ghost, and a declared event followed."""
+    p_s = torch.tensor([[10.0, 11.0, 12.0], [10.0, 14.0, 17.0], [2.0, 3.0, 4.0]])  # event, station
+    arrival_s = torch.stack([p_s, p_s + torch.tensor([[3.0], [4.5], [3.0]])], dim=-1)
+    arrival_s[1, 2, 0] = 15.1
+    # P of the good one at all stations; its S at the third, which the ghost takes for a P
+    picks = picks_at((0, 10.0), (1, 11.1), (2, 12.0), (2, 15.0))
+    assert standing(arrival_s, evidence, picks, [True, True, False], taken) == stand
+
+
+@pytest.mark.parametrize(("station", "stands"), [(1, True), (0, False)])
+def test_two_picks_of_one_station_are_not_two_stations(station, stands):
+    arrival_s = torch.tensor([[[10.0, 13.0], [11.0, 14.5]]])  # event, station, phase
+    picks = picks_at((0, 9.7), (station, 10.5))
+    assert standing(arrival_s, [1.0], picks, [True], [False, False]) == [stands]

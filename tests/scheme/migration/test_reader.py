@@ -1,0 +1,174 @@
+"""Reading a stream: what it must and must not depend on, and which picks anchor and count."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_migration import configured, single
+
+from fcn.assemble import build_datamodule
+from fcn.batch import Batch
+from fcn.catalogue.event import WindowEstimate
+from fcn.scheme.migration import hypotheses, reader
+from fcn.scheme.migration.migrate import Anchors
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.volume import travel_times
+from fcn.seeding import Purpose
+
+
+def read(module, window: Batch, **reading) -> list[WindowEstimate]:
+    """As the module's scheme says, but for `reading`."""
+    scheme = replace(module.scheme, reading=replace(module.scheme.reading, **reading))
+    return scheme.estimates(module.network, window, [])[0]
+
+
+def reordered(window: Batch, order: torch.Tensor) -> Batch:
+    return replace(
+        window,
+        waveforms=window.waveforms[:, order],
+        waveforms_broad=window.waveforms_broad[:, order],
+        station_km=window.station_km[:, order],
+        mask=window.mask[:, order],
+    )
+
+
+def padded(window: Batch) -> Batch:
+    """With loud rows of absent stations before, among and after the others."""
+    n = window.mask.shape[1]
+    order = torch.cat([torch.zeros(2, dtype=torch.long), torch.arange(n).repeat_interleave(2)])
+    absent = torch.ones(len(order), dtype=torch.bool)
+    absent[2::2] = False
+    more = reordered(window, order)
+    for waveforms in (more.waveforms, more.waveforms_broad):
+        waveforms[:, absent] = 1e3 * waveforms[:, absent].flip(-1) + 1.0
+    return replace(more, mask=~absent[None])
+
+
+@pytest.fixture(scope="module")
+def windows(toy_store) -> dict[int, list[Batch]]:
+    """Windows of the smallest and of a large network, as a stream's."""
+    made = {}
+    for count in (3, 64):
+        config = configured(toy_store, f"stations.count=[{count},{count}]", "data.events.elapsed_s=[8,12]")
+        data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
+        batch = data.__getitems__([(0, i) for i in range(3)])
+        made[count] = [single(batch, row) for row in range(len(batch))]
+    return made
+
+
+def coarse_volume(module, window: Batch, station: int) -> tuple[torch.Tensor, ...]:
+    """First cell, logits and evidence of the coarse volume of an anchor 20 s into the window."""
+    scheme = module.scheme
+    lattice = scheme.volume.coarse(window.station_km, window.mask).shared(1)
+    with torch.no_grad():
+        logits, evidence = scheme.core.volumes(
+            module.network,
+            module.network.encode(window.waveforms, window.mask),
+            window,
+            Anchors(torch.tensor([[station]]), torch.tensor([[20.0]])),
+            lattice,
+            travel_times(window, lattice),
+        )
+    return lattice.first_km, logits, evidence
+
+
+def numbers(found: list[WindowEstimate]) -> torch.Tensor:
+    """One row per estimate: all it says but the time of the window."""
+    return torch.tensor(
+        [
+            [
+                *(each.east_km, each.north_km, each.depth_km, each.magnitude, each.magnitude_uncertainty),
+                *(each.origin_time_s - 1000, each.first_p_time_s - 1000),
+                *(each.detection_score, each.location_score),
+                *(each.horizontal_uncertainty_km, each.depth_uncertainty_km),
+            ]
+            for each in found
+        ]
+    )
+
+
+@pytest.mark.parametrize("count", [3, 64])
+def test_the_order_of_stations_does_not_matter(module, windows, count):
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    for window in windows[count]:
+        turned = reordered(window, order)
+        here = int((order == 1).nonzero())
+        for one, two in zip(
+            coarse_volume(module, window, 1), coarse_volume(module, turned, here), strict=True
+        ):
+            torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            numbers(read(module, window)), numbers(read(module, turned)), rtol=1e-3, atol=1e-3
+        )
+
+
+@pytest.mark.parametrize("count", [3, 64])
+def test_absent_stations_do_not_matter(module, windows, count):
+    for window in windows[count]:
+        more = padded(window)
+        far_km = more.station_km.masked_fill(~more.mask[..., None], 90.0)
+        far_km[:, 0] *= -1  # on either side
+        for one, two in zip(
+            coarse_volume(module, window, 1),
+            coarse_volume(module, replace(more, station_km=far_km), 4),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+        # a stream's absent stations are silent for a while, and keep their places in the coarse volume
+        torch.testing.assert_close(
+            numbers(read(module, window)), numbers(read(module, more)), rtol=1e-3, atol=1e-3
+        )
+
+
+@pytest.mark.parametrize("count", [3, 64])
+def test_moving_the_whole_frame_moves_the_estimates(module, windows, count):
+    shift_km = torch.tensor([37.0, -12.0, 0.0])
+    for window in windows[count]:
+        moved = replace(window, station_km=window.station_km + shift_km)
+        (first_km, *one), (moved_km, *two) = (coarse_volume(module, w, 1) for w in (window, moved))
+        torch.testing.assert_close(moved_km, first_km + shift_km, rtol=0, atol=1e-4)
+        for before, after in zip(one, two, strict=True):
+            # an arrival half-way between two samples may be rounded to the other
+            torch.testing.assert_close(before, after, rtol=0, atol=1e-2)
+            assert float((before - after).abs().mean()) < 1e-3
+        before, after = numbers(read(module, window)), numbers(read(module, moved))
+        assert len(before)
+        before[:, :2] += shift_km[:2]
+        torch.testing.assert_close(after, before, rtol=0, atol=2e-2)
+
+
+def test_a_network_without_stations_says_nothing(module, batch):
+    window = single(batch, 0)
+    assert read(module, replace(window, mask=torch.zeros_like(window.mask))) == []
+
+
+def test_a_batch_of_streams_is_refused(module, batch):
+    with pytest.raises(ValueError, match="one at a time"):
+        module.scheme.estimates(module.network, batch, [])
+
+
+def picked(monkeypatch, *picks: tuple[int, float]) -> None:
+    """A network that picks P at these (station, seconds after the window's first sample)."""
+    station, time_s = zip(*picks, strict=True)
+    found = Picks(torch.tensor(station), torch.tensor(time_s), torch.full((len(picks),), 0.9))
+    monkeypatch.setattr(reader, "find_picks", lambda *_, **__: found)
+
+
+@pytest.mark.parametrize(("recent_s", "n_found"), [(12.0, 1), (10.0, 0)])
+def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, recent_s, n_found):
+    picked(monkeypatch, (1, 19.0))  # 11 s ago
+    assert len(read(module, single(batch, 0), recent_s=recent_s)) == n_found
+
+
+@pytest.mark.parametrize(
+    ("explained", "n_found"), [([False, False], 1), ([False, True], 0), ([True, False], 0), ([True, True], 0)]
+)
+def test_picks_that_a_declared_event_explains_do_not_make_a_new_one(
+    module, batch, monkeypatch, explained, n_found
+):
+    """Two stations have a pick where the new hypothesis has its P; it needs two of its own."""
+    # so wide that either pick fits wherever the network puts the event
+    other = {"least_picks": 2, "p_tolerance_s": 100.0, "max_anchors": 1}
+    picked(monkeypatch, (0, 22.0), (1, 23.0))
+    monkeypatch.setattr(hypotheses, "explained", lambda *_, **__: torch.tensor(explained))
+    assert len(read(module, single(batch, 0), **other)) == n_found
