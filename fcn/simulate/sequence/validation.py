@@ -4,7 +4,6 @@ Thresholds and checkpoints are chosen on these; no test sequence has anything in
 """
 
 import csv
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import obspy
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, write_quakeml
+from fcn.publish import new_folder
 from fcn.seeding import Purpose, derive_generator, derive_rng, derive_seed_sequence
 from fcn.simulate.path.ground import Ground, Shock
 from fcn.simulate.recording.counts import Recording
@@ -22,7 +22,7 @@ from fcn.simulate.recording.noise import NoiseLaw
 from fcn.simulate.recording.telemetry import Fault, Telemetry
 from fcn.simulate.sequence.random_region import LateralGround, RegionLaw
 from fcn.simulate.sequence.simulated import Region, SimulatedSequence
-from fcn.waveform.folder import write_sequence_folder
+from fcn.waveform.folder import fill_sequence_folder
 
 DRAW = 11  # first key of a sequence's random streams; the second says what is drawn
 CENTRE, NETWORK, REGIONAL, TRUTH, CRUST, SEISMICITY = range(6)
@@ -118,12 +118,10 @@ class ValidationSequence(SimulatedSequence):
         faults: Sequence[Fault],
     ) -> None:
         inside, outside = self.parted(events)
-        unfinished = root.with_name(root.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
-        write_sequence_folder(unfinished, received, inventory, inside, picks, **self._description())
-        write_quakeml(outside, unfinished / OUTSIDE, picks)
-        write_faults(faults, unfinished / FAULTS)
-        unfinished.rename(root)
+        with new_folder(root) as folder:
+            fill_sequence_folder(folder, received, inventory, inside, picks, **self._description())
+            write_quakeml(outside, folder / OUTSIDE, picks)
+            write_faults(faults, folder / FAULTS)
 
     def parted(self, events: Sequence[Event]) -> tuple[Catalogue, Catalogue]:
         """Those with epicentres inside the box, and the others, marked as such."""
