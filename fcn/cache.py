@@ -1,15 +1,17 @@
 """Stores and sequences simulated on first use and kept, named by the digest of their recipe."""
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fcn.config import build, digest
+from fcn.publish import only_one
 from fcn.simulate import VERSION
 from fcn.store.build import build_store, print_summary
 from fcn.store.reader import BaseStore
-from fcn.waveform.folder import WAVEFORMS
+from fcn.waveform.folder import STATIONS, WAVEFORMS
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +28,24 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
         return path
     recipe, splits = config["recipe"], config["splits"]
     path = cache / "stores" / digest({"recipe": recipe, "splits": splits, "simulation": VERSION})
-    if not path.is_dir():
-        log.info("building the store %s", path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rate_hz = recipe["recipe"]["preprocess"]["sampling_rate_hz"]
-        print_summary(build_store({"simulated": build(recipe)}, path, sampling_rate_hz=rate_hz, **splits))
+    with only_one(path):
+        if not path.is_dir():
+            log.info("building the store %s", path)
+            rate_hz = recipe["recipe"]["preprocess"]["sampling_rate_hz"]
+            print_summary(build_store({"simulated": build(recipe)}, path, sampling_rate_hz=rate_hz, **splits))
+    with damaged_means_build_again(path):
+        BaseStore.open(path)
     return path
+
+
+@contextlib.contextmanager
+def damaged_means_build_again(path: Path) -> Iterator[None]:
+    """Add to what is wrong with a folder of the cache what to do about it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        remedy = f"it is a copy in the cache: remove {path}, and it is built again"
+        raise type(error)(f"{error}; {remedy}") from error
 
 
 def simulated_recipe(source: Mapping[str, Any]) -> Any:
@@ -60,7 +74,13 @@ def sequence_root(dataset: Mapping[str, Any], cache: Path) -> Path:
     elif builder is None:
         raise ValueError(f"dataset {name!r} has no builder: give its folder as dataset.root=...")
     root = cache / "sequences" / f"{name}-{digest([VERSION, builder])}"
-    if not root.is_dir():
-        log.info("building %s in %s", name, root)
-        build(builder).build(root)
+    with only_one(root):
+        if not root.is_dir():
+            log.info("building %s in %s", name, root)
+            build(builder).build(root)
+    missing = [part for part in (WAVEFORMS, STATIONS) if not (root / part).exists()]
+    if missing:
+        raise FileNotFoundError(
+            f"{root} in the cache lacks {' and '.join(missing)}: remove it, and it is built again"
+        )
     return root

@@ -1,13 +1,14 @@
 """Checkpoints: found by path or shipped name, read without pickle, rebuilt into a module."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fcn import allowed
 from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.velocity import LayeredModel
@@ -56,10 +57,11 @@ def find(name: str | Path) -> Path:
     )
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, *, trust: Sequence[str] = ()) -> dict[str, Any]:
     """A checkpoint's plain content, its configuration in the names of this version.
 
-    Raises ValueError for a file that is not a checkpoint of fcn.
+    Raises ValueError for a file that is not a checkpoint of fcn, and for one whose configuration would build
+    what our own never does; trust: packages whose classes it may build, too.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -67,7 +69,17 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
     if not isinstance(content, dict) or "fcn" not in content:
         raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
-    content["fcn"] = {**content["fcn"], "config": current(content["fcn"]["config"])}
+    record = content["fcn"]
+    if not isinstance(record, Mapping) or not isinstance(record.get("config"), Mapping):
+        raise ValueError(
+            f"{path} holds no configuration in its 'fcn' record: it was not written by fcn.train"
+        )
+    try:
+        config = current(record["config"])
+    except TypeError as error:  # arguments that what it was called then did not have either
+        raise ValueError(f"{path} names arguments that no version of fcn had: {error}") from error
+    allowed.check(config, str(path), trust=trust)
+    content["fcn"] = {**record, "config": config}
     return content
 
 
@@ -106,13 +118,20 @@ def ship(
     torch.save({"state_dict": weights, "fcn": record}, out)
 
 
-def load(name: str | Path) -> Restored:
+def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
     """The checkpoint rebuilt, in evaluation mode on the CPU.
 
-    Raises FileNotFoundError for an unknown name and ValueError for a file that is not a checkpoint of fcn.
+    trust: see `read`. Raises FileNotFoundError for an unknown name and ValueError for a file that is not a
+    checkpoint of fcn, asks for what may not be built, or holds weights that are not numbers.
     """
     path = find(name)
-    content = read(path)
+    content = read(path, trust=trust)
+    broken = [n for n, value in content["state_dict"].items() if not torch.isfinite(value).all()]
+    if broken:
+        raise ValueError(
+            f"{path} holds weights that are not numbers ({len(broken)} tensors; {broken[0]} is not "
+            "finite): the training diverged or the file is damaged; take an earlier checkpoint"
+        )
     record = content["fcn"]
     config = record["config"]
     try:

@@ -5,8 +5,27 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from fcn.config import build
+from fcn.publish import new_file
+
+
+class DurableCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames: a kill or a full disk leaves the former file as it was.
+
+    Lightning's own writes to the system's temporary folder, and copies from there where that is another file
+    system (seen with Lightning 2.6: a kill in the copy leaves half a file).
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint to a local path. Raises ValueError for a URL."""
+        if "://" in str(path):
+            raise ValueError(f"checkpoints are written to local paths, not to {path}")
+        with new_file(Path(path)) as partial:
+            torch.save(checkpoint, partial)
 
 
 def precision(wanted: str) -> str:
@@ -45,5 +64,6 @@ def build_trainer(
         default_root_dir=str(folder),
         logger=loggers,
         callbacks=[*configured, *callbacks],
+        plugins=[DurableCheckpointIO()],
         use_distributed_sampler=False,  # examples are divided by our own sampler
     )

@@ -1,5 +1,6 @@
 """The LightningModule: three branches, one loss, the same metrics in validation and test."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,9 +67,21 @@ class FcnModule(lightning.LightningModule):
         torch.manual_seed(generator.initial_seed())  # dropout knows only torch's own generator
         terms = self.scheme.losses(self.network, batch, targets, generator)
         total = self.loss(terms)
+        self._refuse_divergence(total, terms)
         figures = {"loss": total, **terms, "widened": targets.widened.mean()}
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))
         return total
+
+    def _refuse_divergence(self, total: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Raises ValueError at the first step whose loss is no number: no later one would be."""
+        if torch.isfinite(total):
+            return
+        values = {name: float(value) for name, value in terms.items()}
+        broken = {name: value for name, value in values.items() if not math.isfinite(value)} or values
+        raise ValueError(
+            f"training has diverged at step {self.global_step}: the loss is {float(total)}, of {broken}; "
+            "take a smaller optim.optimiser.lr"
+        )
 
     def _step_generator(self) -> torch.Generator:
         """What this step draws from: of (seed, step, rank), so that a resumed run repeats the whole one.

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str, Any]:
     """One replay into `folder`; returns what metrics.json holds."""
     torch.set_num_threads(config["trainer"]["threads"])
-    restored = load(config["ckpt"])
+    restored = load(config["ckpt"], trust=config["trust"])
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = Sequence.load(root, restored.preprocess)
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)

@@ -123,6 +123,40 @@ def test_pickled_objects_are_refused(tmp_path):
         checkpoint.load(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+def test_a_run_that_goes_on_elsewhere_keeps_the_best_so_far(toy_store, tmp_path):
+    """A learning rate that only does harm: the best is the first validation's, before the interruption."""
+    harm = ("optim.scheduler.total_steps=4", "optim.optimiser.lr=0.3", "optim.scheduler.max_lr=0.3")
+    run(tmp_path / "first", toy_store, *harm, "trainer.max_steps=2")
+    first = tmp_path / "first" / "checkpoints"
+    config = small_training(
+        toy_store,
+        "trainer.enable_progress_bar=false",
+        *harm,
+        "trainer.max_steps=4",
+        f"ckpt={first / 'last.ckpt'}",
+    )
+    returned = train(config, tmp_path / "second", [])
+    here = tmp_path / "second" / "checkpoints"
+    assert {path.name for path in here.iterdir()} == {"best.ckpt", "last.ckpt"}
+    best = torch.load(here / "best.ckpt", weights_only=True)
+    state = next(
+        v for k, v in best["callbacks"].items() if k.startswith("ModelCheckpoint") and "val/loss" in k
+    )
+    rows = list(csv.DictReader((tmp_path / "second" / "csv" / "metrics.csv").open()))
+    resumed = [float(row["val/loss"]) for row in rows if row["val/loss"]]
+    assert best["global_step"] == 2
+    assert returned == pytest.approx(float(state["best_model_score"]))
+    assert returned < min(resumed)
+
+
+def test_a_training_that_diverges_stops_at_the_step_and_names_the_term(toy_store, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"diverged at step [12]: the loss is (nan|inf), of \{'\w+'.*smaller"
+    ):
+        run(tmp_path, toy_store, "trainer.max_steps=4", "optim.optimiser.lr=1e30", "optim.scheduler=null")
+
+
 def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
     with pytest.raises(ValueError, match="before the first validation"):
         run(tmp_path / "run", toy_store, "trainer.max_steps=1")

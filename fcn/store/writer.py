@@ -1,7 +1,7 @@
 """Writing a base store: SeisBench's metadata.csv and waveforms.hdf5, whole or not at all."""
 
+import contextlib
 import csv
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from fcn.constants import COMPONENTS_ZRT
+from fcn.publish import new_folder
 from fcn.store.schema import COLUMNS, METADATA_FILE, REFUSED_FILE, WAVEFORM_FILE, StoreRecord
 from fcn.store.split import checked_fractions, split_by_source
 
@@ -36,20 +37,16 @@ class StoreWriter:
         self.sampling_rate_hz = float(sampling_rate_hz)
         self.split_fractions = checked_fractions(split_fractions)
         self.seed = seed
-        if self.path.exists():
-            raise FileExistsError(f"{self.path} exists; remove it or give another folder for the store")
         self.accepted: Counter[tuple[str, str]] = Counter()
         self.refused: list[tuple[str, str, str, str]] = []
         self.by_station = False
         self._rows: list[dict[str, object]] = []
         self._bucket: list[Float32[np.ndarray, "3 npts"]] = []
         self._n_buckets = 0
-        self._partial = self.path.with_name(self.path.name + ".partial")
 
     def __enter__(self) -> "StoreWriter":
-        if self._partial.exists():
-            shutil.rmtree(self._partial)  # left by a run that was killed
-        self._partial.mkdir(parents=True)
+        self._folder = new_folder(self.path)
+        self._partial = self._folder.__enter__()
         # Page-aligned contiguous arrays: the reader maps the file instead of calling HDF5 per record.
         self._file = h5py.File(
             self._partial / WAVEFORM_FILE, "w", alignment_threshold=PAGE_BYTES, alignment_interval=PAGE_BYTES
@@ -60,17 +57,12 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        complete = False
-        try:
-            if kind is None:
-                self._finish()
-                complete = True
-        finally:
-            self._file.close()
-            if not complete:
-                shutil.rmtree(self._partial)
-        if complete:
-            self._partial.rename(self.path)
+        with contextlib.ExitStack() as stack:
+            stack.push(self._folder)  # publishes it, or removes it where an error is on its way
+            stack.callback(self._file.close)
+            if error is not None:
+                raise error
+            self._finish()
 
     def add(self, record: StoreRecord) -> None:
         """Append one record; ValueError where `StoreRecord.check` finds something wrong."""

@@ -1,6 +1,5 @@
 """A sequence folder: waveforms/ (SDS miniSEED), stations.xml, catalogue.xml and sequence.yaml."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import PhasePick, write_quakeml
+from fcn.publish import new_folder
 from fcn.waveform.archive import write_sds
 
 WAVEFORMS = "waveforms"
@@ -77,26 +77,30 @@ def write_sequence_folder(
     picks: Mapping[str, Sequence[PhasePick]] | None = None,
     **description: Any,
 ) -> None:
-    """Write a sequence folder, whole or not at all; `description` holds the keys of `Description`.
+    """Write a sequence folder, whole or not at all; the arguments are those of `fill_sequence_folder`.
 
-    Counts stay counts: `inventory` says what they mean. picks: arrivals per event_id of the catalogue.
     Raises FileExistsError where root exists.
     """
-    root = Path(root)
-    if root.exists():
-        raise FileExistsError(f"{root} exists; remove it or give another folder for the sequence")
-    stated = asdict(Description.from_mapping(description, "write_sequence_folder"))
-    partial = root.with_name(root.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)  # left by a run that was killed
-    try:
-        write_sds(stream, partial / WAVEFORMS)
-        inventory.write(str(partial / STATIONS), format="STATIONXML")
-        if catalogue is not None:
-            write_quakeml(catalogue, partial / CATALOGUE, picks)
-        kept = {key: value for key, value in stated.items() if value is not None}
-        (partial / DESCRIPTION).write_text(yaml.safe_dump(kept, sort_keys=False))
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    partial.rename(root)
+    with new_folder(Path(root)) as folder:
+        fill_sequence_folder(folder, stream, inventory, catalogue, picks, **description)
+
+
+def fill_sequence_folder(
+    folder: Path,
+    stream: obspy.Stream,
+    inventory: obspy.Inventory,
+    catalogue: Catalogue | None = None,
+    picks: Mapping[str, Sequence[PhasePick]] | None = None,
+    **description: Any,
+) -> None:
+    """Write what a sequence folder holds; `description` has the keys of `Description`.
+
+    Counts stay counts: `inventory` says what they mean. picks: arrivals per event_id of the catalogue.
+    """
+    stated = asdict(Description.from_mapping(description, "the description of a sequence"))
+    write_sds(stream, folder / WAVEFORMS)
+    inventory.write(str(folder / STATIONS), format="STATIONXML")
+    if catalogue is not None:
+        write_quakeml(catalogue, folder / CATALOGUE, picks)
+    kept = {key: value for key, value in stated.items() if value is not None}
+    (folder / DESCRIPTION).write_text(yaml.safe_dump(kept, sort_keys=False))

@@ -51,9 +51,10 @@ def test_what_is_shipped_runs_and_is_smaller(trained, tmp_path):
 
 
 def test_the_alarm_rule_can_be_replaced(trained, tmp_path):
-    ship(trained, tmp_path / "a.ckpt", declare={"_target_": "somewhere"}, reading={}, half_precision=False)
-    assert load(tmp_path / "a.ckpt").config["declare"] == {"_target_": "somewhere"}
-    assert load(trained).config["declare"] != {"_target_": "somewhere"}
+    rule = resolved("train", "declare=smoke")["declare"]
+    ship(trained, tmp_path / "a.ckpt", declare=rule, reading={}, half_precision=False)
+    assert load(tmp_path / "a.ckpt").config["declare"] == rule
+    assert load(trained).config["declare"] != rule
 
 
 def test_half_precision_halves_the_file_and_keeps_the_weights_to_a_thousandth(trained, tmp_path):

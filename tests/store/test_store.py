@@ -115,12 +115,23 @@ def test_an_error_leaves_no_store(tmp_path):
 
 
 def test_what_a_killed_run_left_is_replaced(tmp_path):
-    (tmp_path / "s.partial").mkdir()
-    (tmp_path / "s.partial" / "waveforms.hdf5").write_text("half")
+    left = tmp_path / ".s.x1.partial"
+    left.mkdir()
+    (left / "waveforms.hdf5").write_text("half")
     with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:
         writer.add(make_record())
     assert len(BaseStore.open(tmp_path / "s")) == 1
-    assert not (tmp_path / "s.partial").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_store_whose_table_was_cut_is_refused(tmp_path):
+    with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:
+        for _ in range(3):
+            writer.add(make_record())
+    table = tmp_path / "s" / "metadata.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ValueError, match=r"metadata\.csv lists 2 records, waveforms\.hdf5 holds 3"):
+        BaseStore.open(tmp_path / "s")
 
 
 def test_an_existing_store_is_not_overwritten(store_path):

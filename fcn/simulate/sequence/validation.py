@@ -4,7 +4,6 @@ Thresholds and checkpoints are chosen on these; no test sequence has anything in
 """
 
 import csv
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import obspy
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import write_quakeml
+from fcn.publish import new_folder
 from fcn.seeding import Purpose, derive_generator, derive_rng, derive_seed_sequence
 from fcn.simulate.path.ground import Ground, Shock
 from fcn.simulate.recording.counts import Recording
@@ -23,7 +23,7 @@ from fcn.simulate.recording.telemetry import Fault, Telemetry
 from fcn.simulate.sequence.builder import Delivered
 from fcn.simulate.sequence.random_region import LateralGround, RegionLaw
 from fcn.simulate.sequence.simulated import Region, SimulatedSequence
-from fcn.waveform.folder import write_sequence_folder
+from fcn.waveform.folder import fill_sequence_folder
 
 DRAW = 11  # first key of a sequence's random streams; the second says what is drawn
 CENTRE, NETWORK, REGIONAL, TRUTH, CRUST, SEISMICITY = range(6)
@@ -112,14 +112,12 @@ class ValidationSequence(SimulatedSequence):
     def _write(self, root: Path, made: Delivered) -> None:
         """The folder, with what is not to be declared and what went wrong beside it."""
         inside, outside = self.parted(made.events)
-        unfinished = root.with_name(root.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
-        write_sequence_folder(
-            unfinished, made.stream, made.inventory, inside, made.picks, **self._description()
-        )
-        write_quakeml(outside, unfinished / OUTSIDE, made.picks)
-        write_faults(made.faults, unfinished / FAULTS)
-        unfinished.rename(root)
+        with new_folder(root) as folder:
+            fill_sequence_folder(
+                folder, made.stream, made.inventory, inside, made.picks, **self._description()
+            )
+            write_quakeml(outside, folder / OUTSIDE, made.picks)
+            write_faults(made.faults, folder / FAULTS)
 
     def parted(self, events: Sequence[Event]) -> tuple[Catalogue, Catalogue]:
         """Those with epicentres inside the box, and the others, marked as such."""

@@ -1,0 +1,123 @@
+"""Files and folders that are there whole or not at all, whoever is killed, and whoever else writes the same.
+
+What is written lies beside its place, on the same file system, under a name nobody else uses; it is flushed
+to the disk and then renamed, which is atomic. A lock keeps two processes from making the same folder twice.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
+
+PARTIAL = ".partial"
+PATIENCE_S = 2.0  # before somebody who waits is told for whom
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder to be made; waits, and says so, while another process holds it.
+
+    The lock ends with the process that holds it, however that ends; its file, beside `path`, stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=PATIENCE_S)
+    except Timeout:
+        log.info("another process is making %s: waiting for it (lock %s)", path, lock.lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `path` when the block ends, and is gone where the block raises.
+
+    What killed processes have left of the same is removed, what others are writing is not; the first that is
+    ready has its place. Raises FileExistsError where `path` exists.
+    """
+    taken = f"{path} exists; remove it or give another folder"
+    if path.exists():
+        raise FileExistsError(taken)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left(path)
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent))
+    with _alive(partial):
+        try:
+            partial.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner alone
+            yield partial
+            for file in (each for each in partial.rglob("*") if each.is_file()):
+                _flush(file)
+            if path.exists():
+                raise FileExistsError(taken)
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    _flush(path.parent)
+
+
+@contextlib.contextmanager
+def _alive(partial: Path) -> Iterator[None]:
+    """Hold the lock that says that a process still writes this folder."""
+    lock = partial.with_suffix(".lock")
+    try:
+        with FileLock(lock):
+            yield
+    finally:
+        lock.unlink(missing_ok=True)  # its name is used once
+
+
+def _remove_left(path: Path) -> None:
+    """Partial folders of `path` whose process is gone."""
+    for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+        with contextlib.suppress(Timeout), FileLock(partial.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.with_suffix(".lock").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `path` when the block ends; an error leaves `path` as it was.
+
+    What killed processes have left of the same is removed: one process at a time writes a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+        left.unlink()
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        partial.chmod(0o666 & ~_umask())
+        yield partial
+        _flush(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _flush(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)  # there is no way to read it but to set it
+    os.umask(mask)
+    return mask
+
+
+def _flush(path: Path) -> None:
+    """To the disk: a rename that outlives a power cut must not name data that do not."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
