@@ -13,6 +13,7 @@ class Builder:
 
     def build(self, root: Path) -> None:
         (root / "waveforms").mkdir(parents=True)
+        (root / "stations.xml").touch()
         (root / "built").write_text(f"{self.text} {self.raw}")
 
 
@@ -55,3 +56,10 @@ def test_nothing_to_build_and_nothing_there_are_refused(tmp_path):
         sequence_root(dataset(tmp_path / "nowhere"), tmp_path)
     with pytest.raises(ValueError, match="no builder"):
         sequence_root(dataset(), tmp_path)
+
+
+def test_a_copy_in_the_cache_that_lacks_a_part_is_refused_with_what_to_do(tmp_path):
+    made = sequence_root(dataset(text="one"), tmp_path)
+    (made / "stations.xml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks stations\.xml: remove it, and it is built again"):
+        sequence_root(dataset(text="one"), tmp_path)
