@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from recombined import rngs
 from toy import RATE_HZ, resolved, toy_noise, toy_record
 
 from fcn.assemble import build_datamodule
 from fcn.config import build
 from fcn.recombine.dataset import RecombinedDataset
-from fcn.recombine.priors import draw_scene
 from fcn.recombine.source_terms import measure_source_terms
-from fcn.seeding import Purpose, derive_rng
+from fcn.seeding import Purpose
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter
 
@@ -81,27 +81,15 @@ def recombined(store_path, *overrides: str) -> RecombinedDataset:
 
 def test_events_differ_as_much_as_the_sources_of_the_store(store_path):
     """Beside the same events with the mean term, all stations of an event are stronger by one factor."""
-    dataset, n = recombined(store_path), 100
-    dataset.open()
-    recipe = dataset.recipe
-    scene = draw_scene(
-        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(n)],
-        recipe.stations,
-        recipe.events,
-        half_width_km=recipe.box_km,
-        window_s=recipe.window_s,
-        n_models=dataset.n_models,
-    )
+    made, n = recombined(store_path), 100
+    scene = made.draw(rngs(n))
     ordinary = replace(scene, source_term=torch.zeros_like(scene.source_term))
-    some, mean = (
-        dataset.synthesise(each, [derive_rng(1, Purpose.TRAIN, 0, i) for i in range(n)]).waveforms_broad
-        for each in (scene, ordinary)
-    )
+    some, mean = (made.synthesise(each, rngs(n, seed=1)).waveforms_broad for each in (scene, ordinary))
     louder = (some.abs().amax(dim=(2, 3)) / mean.abs().amax(dim=(2, 3))).log10()
     term = torch.where(scene.mask, louder, torch.nan).nanmean(dim=1)
     torch.testing.assert_close(louder[scene.mask], term[:, None].expand_as(louder)[scene.mask])
     assert float(term.std()) == pytest.approx(DEVIATION, rel=0.3)
-    torch.testing.assert_close(term, dataset._terms.deviation * scene.source_term[:, 0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(term, made.open().terms.deviation * scene.source_term[:, 0], rtol=0, atol=1e-4)
 
 
 def test_one_event_has_one_term(store_path):
