@@ -13,11 +13,11 @@ from rich.progress import track
 
 from fcn import config as configuration
 from fcn.assemble import build_datamodule
+from fcn.audit.direct import DirectSimulation
+from fcn.audit.event_features import StationTable, measure
 from fcn.build_store import cached_store
 from fcn.config import CONF_DIR, build
 from fcn.recombine.noise import NoiseBank
-from fcn.report.direct import DirectSimulation
-from fcn.report.event_features import StationTable, measure
 from fcn.report.examples_page import write_examples_report
 from fcn.report.recombination_page import DIRECT, RECOMBINED, Comparison, write_recombination_report
 from fcn.report.run_page import write_run_report

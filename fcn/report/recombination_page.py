@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from fcn.report.event_features import (
+from fcn.audit.event_features import (
     MEASURES,
     Regression,
     StationTable,
     event_features,
     feature_names,
 )
+from fcn.audit.two_sample import Verdict, auc, tell_apart
 from fcn.report.page import Page
 from fcn.report.style import (
     BLUE,
@@ -30,7 +31,6 @@ from fcn.report.style import (
     styled,
 )
 from fcn.report.table import Table
-from fcn.report.two_sample import Verdict, auc, tell_apart
 
 TITLE = "Recombined against directly simulated events"
 DIRECT, RECOMBINED = "direct", "recombined"
