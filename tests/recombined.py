@@ -9,7 +9,7 @@ from fcn.assemble import build_datamodule
 from fcn.recombine.compose import Composition
 from fcn.recombine.dataset import RecombinedDataset
 from fcn.recombine.faults import SHARES, draw_faults
-from fcn.recombine.priors import Scene
+from fcn.recombine.scene import Scene
 from fcn.seeding import Purpose, derive_rng
 
 SOUND = tuple(f"data.faults.{name}=0" for name in SHARES)

@@ -16,8 +16,8 @@ from torch import Tensor
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.faults import Faults, damage, silence
-from fcn.recombine.priors import Scene
 from fcn.recombine.recipe import Recipe
+from fcn.recombine.scene import Scene
 from fcn.recombine.synthesise import (
     NEAREST_KM,
     P_GUARD_S,

@@ -12,8 +12,8 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.compose import Composition
 from fcn.recombine.faults import draw_faults
 from fcn.recombine.library import Library
-from fcn.recombine.priors import Scene, draw_scene
 from fcn.recombine.recipe import Recipe
+from fcn.recombine.scene import Scene, draw_scene
 from fcn.seeding import Purpose, derive_rng
 
 Key = tuple[int, int]  # (epoch, example)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from fcn.batch import Targets
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.priors import Scene
 from fcn.recombine.recipe import Recipe
+from fcn.recombine.scene import Scene
 
 SNR_WINDOW_S = 3.0  # of signal after P in which its peak counts
 SILENT_MPS = 1e-20  # noise below it is none

@@ -9,7 +9,8 @@ from recombined import dataset
 from toy import resolved
 
 from fcn.config import build
-from fcn.recombine.priors import KINDS, EventPrior, Scene, StationPrior, _on_planes, draw_scene
+from fcn.recombine.priors import KINDS, EventPrior, StationPrior
+from fcn.recombine.scene import Scene, _on_planes, draw_scene
 from fcn.seeding import Purpose, derive_rng
 
 HALF_KM = (40.0, 60.0)
