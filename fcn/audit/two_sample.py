@@ -1,6 +1,7 @@
 """Telling two populations apart: small classifiers of scikit-learn, cross-validated, and single features."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import mannwhitneyu
 N_FOLDS = 10
 N_BOOTSTRAP = 2000
 MAX_ITERATIONS = 5000  # of the solvers, which converge long before
-# the mean log loss of a pair's two members is penalised by this times the sum of squared weights
+# of the sum of squared weights, beside the mean log loss of an event
 PENALTY = {"logistic regression": 1e-3, "small MLP": 1e-2}
 N_HIDDEN = 16
 
@@ -25,17 +26,19 @@ class Verdict:
     high: float
 
 
+def check_installed() -> None:
+    """Raise ModuleNotFoundError, with the remedy, without scikit-learn: before minutes of simulation."""
+    if find_spec("sklearn") is None:
+        raise ModuleNotFoundError("telling populations apart needs scikit-learn: pip install 'fcn[audit]'")
+
+
 def _classifiers(n_train: int, seed: int) -> dict[str, Any]:
     """By name, on standardised features."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.neural_network import MLPClassifier
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "telling populations apart needs scikit-learn: pip install 'fcn[audit]'"
-        ) from error
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     # scikit-learn weighs C times the sum of losses against half the squares, and alpha / n half of them
     linear = LogisticRegression(C=1 / (2 * n_train * PENALTY["logistic regression"]), max_iter=MAX_ITERATIONS)
     small = MLPClassifier(
@@ -66,9 +69,10 @@ def tell_apart(
         raise ValueError(
             f"need at least {N_FOLDS} pairs, as many of the first as of the second, got {n} and {len(second)}"
         )
-    classifiers = _classifiers(2 * n * (N_FOLDS - 1) // N_FOLDS, seed)
+    check_installed()
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
+    classifiers = _classifiers(2 * n * (N_FOLDS - 1) // N_FOLDS, seed)
     x, y = np.concatenate([first, second]), np.repeat([0, 1], n)
     pair = np.tile(np.arange(n), 2)
     folds = GroupKFold(N_FOLDS, shuffle=True, random_state=seed)

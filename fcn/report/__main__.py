@@ -15,6 +15,7 @@ from fcn import config as configuration
 from fcn.assemble import build_datamodule
 from fcn.audit.direct import DirectSimulation
 from fcn.audit.event_features import StationTable, measure
+from fcn.audit.two_sample import check_installed
 from fcn.build_store import cached_store
 from fcn.config import CONF_DIR, build
 from fcn.recombine.noise import NoiseBank
@@ -90,6 +91,7 @@ def recombination(config: dict[str, Any], folder: Path) -> Path:
     scenes, batch_size = config["scenes"], config["data"]["batch_size"]
     if not isinstance(scenes, int) or scenes < 1:
         raise ValueError(f"scenes must be a whole number of at least 1, got {scenes!r}")
+    check_installed()
     torch.set_num_threads(config["trainer"]["threads"])
     path = cached_store(config["store"], Path(config["cache"]).expanduser())
     store = BaseStore.open(path)

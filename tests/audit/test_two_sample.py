@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from audited import made_table
 
+from fcn.audit import two_sample
 from fcn.audit.event_features import Regression, event_features
 from fcn.audit.two_sample import auc, tell_apart
 
@@ -39,6 +40,13 @@ def test_both_versions_of_a_scene_stay_in_one_fold():
 def test_too_few_pairs_are_refused():
     x = np.zeros((3, 2))
     with pytest.raises(ValueError, match="need at least 10 pairs"):
+        tell_apart(x, x, seed=0)
+
+
+def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(two_sample, "find_spec", lambda name: None)
+    x = np.zeros((20, 2))
+    with pytest.raises(ModuleNotFoundError, match=r"fcn\[audit\]"):
         tell_apart(x, x, seed=0)
 
 
