@@ -41,6 +41,7 @@ class Places:
     at:          (window, station, event) of each.
     offset_km:   east, north, depth of the station from the source.
     arrival_s:   P and S, seconds after the window's first sample.
+    p_pattern:   P amplitude that the event's double couple radiates there, -1 to 1, along a straight line.
     pick, origin_pick: uniform draws that choose among candidates, and the origin of the event's records.
     """
 
@@ -49,6 +50,7 @@ class Places:
     depth_km: Float[Tensor, " k"]
     magnitude: Float[Tensor, " k"]
     arrival_s: Float[Tensor, "k 2"]
+    p_pattern: Float[Tensor, " k"]
     pick: Float[Tensor, " k"]
     origin_pick: Float[Tensor, " k"]
 
@@ -57,12 +59,15 @@ class Places:
         """Those whose P comes before `before_s`."""
         there = scene.mask[..., None] & scene.exists[:, None] & (arrivals.arrival_s[..., 0] < before_s)
         b, n, e = there.nonzero(as_tuple=True)
+        offset_km = scene.station_km[b, n] - scene.source_km[b, e]
+        takeoff_rad = torch.atan2(torch.linalg.vector_norm(offset_km[:, :2], dim=1), offset_km[:, 2])
         return cls(
             at=(b, n, e),
-            offset_km=scene.station_km[b, n] - scene.source_km[b, e],
+            offset_km=offset_km,
             depth_km=scene.source_km[b, e, 2],
             magnitude=scene.magnitude[b, e],
             arrival_s=arrivals.arrival_s[b, n, e],
+            p_pattern=p_radiation(scene.mechanism_rad[b, e], _azimuth_rad(offset_km), takeoff_rad),
             pick=scene.pick[b, n, e],
             origin_pick=scene.origin_pick[b, e],
         )
@@ -83,12 +88,7 @@ class Places:
     @property
     def azimuth_rad(self) -> Float[Tensor, " k"]:
         """From the source to the station, clockwise from north."""
-        return torch.atan2(self.offset_km[:, 0], self.offset_km[:, 1])
-
-    @property
-    def takeoff_rad(self) -> Float[Tensor, " k"]:
-        """From straight down, along the straight line."""
-        return torch.atan2(self.distance_km, self.offset_km[:, 2])
+        return _azimuth_rad(self.offset_km)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Records:
 
     velocity_mps: Z, R, T, zero after `npts` samples. picks: P and S, samples.
     hypocentral_km: of the record's own path. source_term: of the record's own earthquake, log10.
-    term_deviation: standard deviation of source terms; 0 with zeros in `source_term` leaves them alone.
+    term_deviation: standard deviation of source terms where the record is from; zeros in both leave it alone.
     widened:      the record lies outside the selection's tolerances.
     """
 
@@ -107,7 +107,7 @@ class Records:
     magnitude: Float[Tensor, " k"]
     hypocentral_km: Float[Tensor, " k"]
     source_term: Float[Tensor, " k"]
-    term_deviation: float
+    term_deviation: Float[Tensor, " k"]
     widened: Bool[Tensor, " k"]
 
 
@@ -206,8 +206,7 @@ class Composition:
         )
         gain = gain * 10 ** (records.term_deviation * self.scene.source_term[b, e] - records.source_term)
         if fix.polarity:
-            wanted = p_radiation(self.scene.mechanism_rad[b, e], places.azimuth_rad, places.takeoff_rad)
-            gain = gain * torch.where(wanted < 0, -1.0, 1.0)
+            gain = gain * torch.where(places.p_pattern < 0, -1.0, 1.0)
             rate = self.recipe.sampling_rate_hz
             gain = gain * first_motion(records.velocity_mps, records.picks[:, 0], sampling_rate_hz=rate)
         return gain
@@ -258,6 +257,10 @@ class Composition:
         b, n_windows = self.places.at[0], len(self.scene.mask)
         count = torch.bincount(b, minlength=n_windows).clamp_min(1)
         return torch.bincount(b, weights=true.float(), minlength=n_windows).float() / count
+
+
+def _azimuth_rad(offset_km: Float[Tensor, "k 3"]) -> Float[Tensor, " k"]:
+    return torch.atan2(offset_km[:, 0], offset_km[:, 1])
 
 
 def _add(

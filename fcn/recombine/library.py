@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 
+from fcn.recombine import radiation
+from fcn.recombine.amplitudes import measure_residuals
 from fcn.recombine.compose import Places, Records
 from fcn.recombine.noise import NoiseBank
 from fcn.recombine.recipe import Recipe
@@ -21,14 +23,16 @@ from fcn.waveform.preprocess import Band
 class Library:
     """One split of a base store, indexed as a recipe asks.
 
-    terms: source terms, zeros where `corrections.source_term` is off.
+    source_term, term_deviation: (log10) of every record of the store, that of its source, and the standard
+        deviation between sources of its origin; zeros where `corrections.source_term` is off.
     narrow: the band in whose middle amplitudes are expected.
     """
 
     store: BaseStore
     index: OriginIndex
     noise: NoiseBank
-    terms: SourceTerms
+    source_term: Float[np.ndarray, " store"]
+    term_deviation: Float[np.ndarray, " store"]
     narrow: Band
 
     @classmethod
@@ -43,26 +47,33 @@ class Library:
                 f"the store at {store.path} has {store.sampling_rate_hz} Hz, the preprocessing "
                 f"{recipe.sampling_rate_hz} Hz; build the store again at that rate"
             )
-        narrow = recipe.preprocess.narrow
-        index = _index(store, split, recipe)
-        noise = NoiseBank(store, split)
-        if recipe.corrections.source_term:
-            terms = measure_source_terms(store, index.records, narrow)
-        else:
-            terms = SourceTerms(np.zeros(len(store.magnitude)), 0.0)
-        return cls(store, index, noise, terms, narrow)
+        source_term, term_deviation = np.zeros((2, len(store)))
+        indexes = []
+        for group in _groups(store, split, recipe):
+            measured = _measure(store, group, recipe)
+            source_term[group], term_deviation[group] = measured.terms.of_record, measured.terms.deviation
+            indexes.append(_index_of(store, group, measured, recipe))
+        return cls(
+            store,
+            OriginIndex(indexes),
+            NoiseBank(store, split),
+            source_term,
+            term_deviation,
+            recipe.preprocess.narrow,
+        )
 
     def records(self, places: Places) -> Records:
         """A record for every place, on its device."""
         store, choice, device = self.store, self.choose(places), places.depth_km.device
         record = choice.record
-        picks, magnitude, hypocentral_km, source_term = (
+        picks, magnitude, hypocentral_km, source_term, term_deviation = (
             torch.from_numpy(values).float().to(device)
             for values in (
                 np.stack([store.p_sample[record], store.s_sample[record]], axis=1),
                 store.magnitude[record],
                 np.hypot(store.distance_km[record], store.depth_km[record]),
-                self.terms.of_record[record],
+                self.source_term[record],
+                self.term_deviation[record],
             )
         )
         return Records(
@@ -72,13 +83,13 @@ class Library:
             magnitude=magnitude,
             hypocentral_km=hypocentral_km,
             source_term=source_term,
-            term_deviation=self.terms.deviation,
+            term_deviation=term_deviation,
             widened=torch.from_numpy(choice.widened).to(device),
         )
 
     def choose(self, places: Places) -> Choice:
         """Index into the store of the record that stands in for each place, and whether it was widened."""
-        distance_km, depth_km, magnitude, s_minus_p_s, away_km, pick, origin_pick = (
+        distance_km, depth_km, magnitude, s_minus_p_s, away_km, p_pattern, pick, origin_pick = (
             values.double().cpu().numpy()
             for values in (
                 places.distance_km,
@@ -86,6 +97,7 @@ class Library:
                 places.magnitude,
                 places.arrival_s[:, 1] - places.arrival_s[:, 0],
                 places.away_km,
+                places.p_pattern,
                 places.pick,
                 places.origin_pick,
             )
@@ -94,6 +106,7 @@ class Library:
             record_features(distance_km, depth_km, magnitude, s_minus_p_s),
             expected_level_db(magnitude, away_km, self.narrow),
             pick,
+            radiation.rank(p_pattern),
             origin_pick,
         )
 
@@ -107,19 +120,50 @@ def expected_level_db(
     return level_db(*arguments, frequency_hz=middle_hz).numpy()
 
 
-def _index(store: BaseStore, split: str, recipe: Recipe) -> OriginIndex:
+@dataclass(frozen=True)
+class _Measured:
+    """Of the records of one origin, a row each; see `SourceTerms` and `RecordIndex`."""
+
+    terms: SourceTerms
+    p_strength: Float[np.ndarray, " n"]
+    p_coherence: float
+
+
+def _groups(store: BaseStore, split: str, recipe: Recipe) -> list[Int64[np.ndarray, " n"]]:
     """The records that may be drawn: with P, S and `min_snr_db`, apart by origin where asked."""
     records = store.select(split=split, category="earthquake")
     records = records[np.isfinite(store.p_sample[records]) & np.isfinite(store.s_sample[records])]
     # a record without noise of its own has none to measure: NaN where nothing comes before P
     records = records[~(store.snr_db[records] < recipe.min_snr_db)]
     if not recipe.one_origin or len(records) == 0:
-        return OriginIndex([_index_of(store, records, recipe)])
+        return [records]
     origin = store.origin[records]
-    return OriginIndex([_index_of(store, records[origin == each], recipe) for each in np.unique(origin)])
+    return [records[origin == each] for each in np.unique(origin)]
 
 
-def _index_of(store: BaseStore, records: Int64[np.ndarray, " n"], recipe: Recipe) -> RecordIndex:
+def _measure(store: BaseStore, records: Int64[np.ndarray, " n"], recipe: Recipe) -> _Measured:
+    """What the corrections ask for; zeros where they do not."""
+    fix, nothing = recipe.corrections, np.zeros(len(records))
+    if len(records) == 0 or not (fix.source_term or fix.radiation):
+        return _Measured(SourceTerms(nothing, 0.0), nothing, 0.0)
+    residuals, source_id = (
+        measure_residuals(store, records, recipe.preprocess.narrow),
+        store.source_id[records],
+    )
+    terms = measure_source_terms(residuals.whole, source_id) if fix.source_term else SourceTerms(nothing, 0.0)
+    if not fix.radiation:
+        return _Measured(terms, nothing, 0.0)
+    azimuth_rad = np.radians(store.azimuth_deg[records])
+    distance_km, up_km = store.distance_km[records], store.depth_km[records]
+    along = np.stack([distance_km * np.sin(azimuth_rad), distance_km * np.cos(azimuth_rad), up_km], axis=1)
+    direction = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    coherence = radiation.coherence(residuals.p, source_id, direction)
+    return _Measured(terms, np.nan_to_num(residuals.p - terms.of_record), coherence)
+
+
+def _index_of(
+    store: BaseStore, records: Int64[np.ndarray, " n"], measured: _Measured, recipe: Recipe
+) -> RecordIndex:
     distance_km, depth_km, magnitude = (
         values[records] for values in (store.distance_km, store.depth_km, store.magnitude)
     )
@@ -132,4 +176,6 @@ def _index_of(store: BaseStore, records: Int64[np.ndarray, " n"], recipe: Recipe
         n_candidates=recipe.n_candidates,
         tolerances=recipe.tolerances,
         limits=recipe.limits,
+        p_strength=measured.p_strength,
+        p_coherence=measured.p_coherence,
     )

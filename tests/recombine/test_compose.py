@@ -25,6 +25,7 @@ OFF = {
     "q": math.inf,
     "rotate": False,
     "polarity": False,
+    "radiation": False,
     "source_term": False,
 }
 
