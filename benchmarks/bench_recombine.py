@@ -56,7 +56,7 @@ class PublicStyle:
     """
 
     def __init__(self, made: RecombinedDataset) -> None:
-        self.made, self.store = made, made.open()
+        self.made, self.store = made, made.open().store
         self.bins: dict[tuple[int, int], list[int]] = defaultdict(list)
         for record in self.store.select(split="train", category="earthquake").tolist():
             self.bins[self._key(self.store.distance_km[record], self.store.depth_km[record])].append(record)

@@ -15,7 +15,6 @@ from fcn.earth.eikonal import GridModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.module import FcnModule
-from fcn.recombine.dataset import Recipe
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
@@ -99,23 +98,11 @@ def build_datamodule(
     """Training and validation data of a configuration."""
     data = config["data"]
     models = perturbed_models(config)
-    recipe_keys = (
-        "window_s lead_s n_candidates tolerances limits min_snr_db one_origin noise_gain visible_snr"
-    )
-    recipe = Recipe(
-        stations=build(config["stations"]),
-        events=build(data["events"]),
-        faults=build(data["faults"]),
-        half_width_km=config["geometry"]["half_width_km"],
-        preprocess=build(config["preprocess"]),
-        corrections=build(data["corrections"]),
-        **{key: data[key] for key in recipe_keys.split()},
-    )
     tables = TravelTimeTable.stack([travel_times(model, data["table"]) for model in models])
     loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "validation_seed", "workers")
     return FcnDataModule(
         store_path=store_path,
-        recipe=recipe,
+        recipe=build(data["recipe"]),
         tables=tables,
         n_models=len(models),
         seed=config["seed"],

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Sampler
 from fcn.batch import Batch
 from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.dataset import EpochSampler, Key, Recipe, RecombinedDataset
+from fcn.recombine.dataset import EpochSampler, Key, RecombinedDataset
+from fcn.recombine.recipe import Recipe
 from fcn.seeding import Purpose
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 from scipy.spatial import cKDTree
 
+from fcn.recombine.radiation import couple
+
 FEATURES = ("log_distance", "depth_km", "magnitude", "log_s_minus_p")
 LIMITS = ("magnitude", "log_s_minus_p", "noise_gain_db")
 DISTANCE_FLOOR_KM = 3.0  # below it, distance differences matter no more than its own tenth
@@ -46,6 +48,8 @@ class RecordIndex:
     tolerances: one positive number per name in `FEATURES`: the mismatch that counts as 1.
     limits:     one positive number per name in `LIMITS`, infinity for none: how much a record's magnitude and
                 log S minus P may differ, and by how many dB a noisy one may be scaled up.
+    p_strength: of each record, log10. p_coherence: how well the direction from a source says it
+                (`fcn.recombine.radiation`); 0 leaves it out of account.
     One of the candidates within tolerances and limits is drawn; where there is none, one of the two nearest
     within the limits, sought among more of them; where there is none either, the nearest. No station is ever
     left blank, and a choice that had to look further is marked as widened.
@@ -61,6 +65,8 @@ class RecordIndex:
         n_candidates: int,
         tolerances: Mapping[str, float],
         limits: Mapping[str, float],
+        p_strength: Float[np.ndarray, " n"],
+        p_coherence: float,
     ) -> None:
         for name, values, keys in (("tolerances", tolerances, FEATURES), ("limits", limits, LIMITS)):
             if set(values) != set(keys) or min(values.values()) <= 0:
@@ -72,6 +78,7 @@ class RecordIndex:
         self.scale = np.array([tolerances[name] for name in FEATURES])
         self.limits = dict(limits)
         self.features, self.records, self.level_db, self.noisy = features, records, level_db, noisy
+        self.p_strength, self.p_coherence = p_strength, p_coherence
         self.tree = cKDTree(features / self.scale)
         self.n_candidates = min(n_candidates, len(records))
 
@@ -80,9 +87,17 @@ class RecordIndex:
         query: Float[np.ndarray, "n 4"],
         level_db: Float[np.ndarray, " n"],
         pick: Float[np.ndarray, " n"],
+        p_rank: Float[np.ndarray, " n"],
     ) -> Choice:
-        """One record per query; `pick` in [0, 1) chooses among the candidates, uniformly."""
+        """One record per query; `pick` in [0, 1) chooses among the candidates, uniformly.
+
+        p_rank: in 0-1, how strongly the event radiates P towards the station.
+        """
         distance, neighbour = self._nearest(query, self.n_candidates)
+        if self.p_coherence > 0:
+            pick = couple(pick, p_rank, self.p_coherence)
+            order = self.p_strength[neighbour].argsort(axis=1)
+            distance, neighbour = (np.take_along_axis(x, order, axis=1) for x in (distance, neighbour))
         allowed = self._within_limits(query, level_db, neighbour)
         within = allowed & (distance <= 1.0)
         widened = np.asarray(~within.any(axis=1))
@@ -146,6 +161,7 @@ class OriginIndex:
         query: Float[np.ndarray, "n 4"],
         level_db: Float[np.ndarray, " n"],
         pick: Float[np.ndarray, " n"],
+        p_rank: Float[np.ndarray, " n"],
         origin_pick: Float[np.ndarray, " n"],
     ) -> Choice:
         """As `RecordIndex.choose`, within the origin that `origin_pick` in [0, 1) chooses for each query."""
@@ -154,7 +170,7 @@ class OriginIndex:
         for number, index in enumerate(self.indexes):
             here = origin == number
             if here.any():
-                choice = index.choose(query[here], level_db[here], pick[here])
+                choice = index.choose(query[here], level_db[here], pick[here], p_rank[here])
                 record[here], widened[here] = choice.record, choice.widened
         return Choice(record, widened)
 

@@ -33,6 +33,7 @@ class Corrections:
     q, q_exponent: Qs = q f^n, constant below 1 Hz (`attenuation_response`); infinity: off.
     rotate:      radial and transverse motion along and across the new azimuth; off: R is north, T is east.
     polarity:    P moves the ground as one double couple per event would have it.
+    radiation:   records of strong P where that double couple radiates strongly (`fcn.recombine.radiation`).
     source_term: one per event instead of each record's own (`fcn.recombine.source_terms`).
     """
 
@@ -44,6 +45,7 @@ class Corrections:
     q_exponent: float
     rotate: bool
     polarity: bool
+    radiation: bool
     source_term: bool
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from fcn import config as configuration
+from fcn.audit.two_sample import check_installed
 from fcn.cache import cached_store
 from fcn.config import CONF_DIR
 from fcn.report.examples.page import draw_examples
@@ -65,6 +66,7 @@ def examples(config: dict[str, Any], folder: Path) -> Path:
 
 def recombination(config: dict[str, Any], folder: Path) -> Path:
     """Compare recombined events with the same ones simulated as a whole; returns the page."""
+    check_installed()
     return compare(config, _store(config, "scenes"), folder)
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy import resolved, small_training
+from recombined import dataset
+from toy import resolved
 
-from fcn.assemble import build_datamodule
 from fcn.config import build
-from fcn.recombine.dataset import RecombinedDataset
-from fcn.recombine.priors import KINDS, EventPrior, Scene, StationPrior, _on_planes, draw_scene
+from fcn.recombine.priors import KINDS, EventPrior, StationPrior
+from fcn.recombine.scene import Scene, _on_planes, draw_scene
 from fcn.seeding import Purpose, derive_rng
 
 HALF_KM = (40.0, 60.0)
@@ -198,54 +198,13 @@ def test_travel_time_tables_reach_every_event_drawn(choices):
     assert float(scene.source_km[..., 2].max()) < table["max_depth_km"]
 
 
-def made(store, *overrides: str) -> RecombinedDataset:
-    module = build_datamodule(small_training(store, *overrides), store)
-    return module.recombined(Purpose.TRAIN, "train")
-
-
 def test_networks_of_any_scale_are_recombined(toy_store):
-    dataset = made(toy_store, "data=anywhere", "stations=anywhere", "data.events.overlap_share=1")
-    batch = dataset.__getitems__([(0, i) for i in range(8)])
+    made = dataset(toy_store, "data=anywhere", "stations=anywhere", "data.events.overlap_share=1")
+    batch = made.__getitems__([(0, i) for i in range(8)])
     assert batch.all_finite()
     assert batch.waveforms.shape[1] == batch.mask.sum(dim=1).max()
     assert batch.waveforms[~batch.mask].abs().max() == 0
     assert batch.targets.is_event.any()
-
-
-def test_the_latest_event_seen_so_far_is_the_one_to_locate(toy_store):
-    """It comes first on every axis of events; the truth of every event is kept."""
-    dataset = made(toy_store, "data.events.overlap_share=1", "data.events.elapsed_s=[2,25]")
-    batch = dataset.__getitems__([(0, i) for i in range(48)])
-    targets = batch.targets
-    assert torch.equal(targets.event_km[:, 0], targets.source_km)
-    assert torch.equal(targets.event_magnitude[:, 0], targets.magnitude)
-    assert torch.equal(targets.event_origin_time_s[:, 0], targets.origin_time_s)
-    first_s = targets.p_arrival_s.masked_fill(~batch.mask[..., None], torch.inf).amin(dim=1)
-    seen = (targets.p_snr > 3.0).any(dim=1) & targets.event_exists
-    outside = targets.event_km[..., :2].abs().amax(dim=-1) > 40
-    candidate = seen & (targets.event_origin_time_s > -15) & ~outside & (first_s > 0)
-    latest = torch.where(candidate, first_s, -torch.inf)
-    several = candidate.sum(dim=1) > 1
-    assert several.sum() > 10
-    assert float((latest.argmax(dim=1) == 0)[several].float().mean()) > 0.9  # a clock may be wrong
-    assert not (targets.elapsed_s[targets.is_event] < 0).any()
-    assert (targets.elapsed_s[targets.is_event] <= 30).all()  # its P is in the window
-
-
-@pytest.mark.parametrize("kind", ["coda", "distant"])
-def test_other_events_are_targets_of_picks_alone(toy_store, kind):
-    only = ",".join(f"{name}: {weight}" for name, weight in ONLY[kind].items())
-    dataset = made(
-        toy_store,
-        f"data.events.kinds={{{only}}}",
-        "data.events.overlap_share=1",
-        "data.events.elapsed_s=[-4,-1]",  # the first event is yet to come
-        "data.events.overlap_delay_s=[-20,-15]",
-    )
-    targets = dataset.__getitems__([(0, i) for i in range(12)]).targets
-    assert not targets.is_event.any()
-    assert (targets.p_snr[..., 1:] > 3.0).any()
-    assert targets.event_exists[:, 1].all()
 
 
 @pytest.mark.parametrize(

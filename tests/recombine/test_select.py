@@ -7,7 +7,14 @@ TOLERANCES = dict.fromkeys(FEATURES, 1.0)
 UNLIMITED = dict.fromkeys(LIMITS, np.inf)
 
 
-def index(features: np.ndarray, n_candidates: int = 8, noisy: bool = False, **limits: float) -> RecordIndex:
+def index(
+    features: np.ndarray,
+    n_candidates: int = 8,
+    noisy: bool = False,
+    p_coherence: float = 0.0,
+    **limits: float,
+) -> RecordIndex:
+    """Records 100, 101 ..., each with stronger P than the one before."""
     n = len(features)
     return RecordIndex(
         features,
@@ -17,11 +24,13 @@ def index(features: np.ndarray, n_candidates: int = 8, noisy: bool = False, **li
         n_candidates=n_candidates,
         tolerances=TOLERANCES,
         limits={**UNLIMITED, **limits},
+        p_strength=np.arange(n, dtype=float),
+        p_coherence=p_coherence,
     )
 
 
 def choose(chosen_from: RecordIndex, query: np.ndarray, pick: np.ndarray, level_db: float = 0.0) -> Choice:
-    return chosen_from.choose(query, np.full(len(query), float(level_db)), pick)
+    return chosen_from.choose(query, np.full(len(query), float(level_db)), pick, np.full(len(query), 0.5))
 
 
 def test_every_record_within_tolerance_is_reached_about_equally_often():
@@ -35,6 +44,18 @@ def test_every_record_within_tolerance_is_reached_about_equally_often():
     chi2 = ((counts[:6] - 1000) ** 2 / 1000).sum()
     assert chi2 < 20.5  # 99.9 % of chi-squared with 5 degrees of freedom
     assert not choice.widened.any()
+
+
+@pytest.mark.parametrize("coherence", [0.0, 0.7])
+def test_records_of_strong_p_are_chosen_where_p_is_radiated_strongly(coherence):
+    """As much as is asked for; and any candidate as often as another, whatever is asked."""
+    rng = np.random.default_rng(2)
+    p_rank, query = rng.random(8000), np.zeros((8000, 4))
+    drawn_from = index(rng.uniform(-0.1, 0.1, (8, 4)), p_coherence=coherence)
+    choice = drawn_from.choose(query, np.zeros(8000), rng.random(8000), p_rank)
+    assert np.corrcoef(choice.record, p_rank)[0, 1] == pytest.approx(coherence, abs=0.05)
+    counts = np.bincount(choice.record - 100, minlength=8)
+    assert ((counts - 1000) ** 2 / 1000).sum() < 24.3  # 99.9 % of chi-squared with 7 degrees of freedom
 
 
 def test_an_empty_neighbourhood_widens_and_says_so():
@@ -103,7 +124,7 @@ def test_an_origin_is_drawn_as_often_as_it_has_records():
     rng = np.random.default_rng(0)
     origin_pick = rng.permuted(np.linspace(0, 1, 4001))  # a draw of nearly 1 is 1 in single precision
     query, level_db = np.zeros((4001, 4)), np.zeros(4001)
-    choice = both.choose(query, level_db, rng.random(4001), origin_pick)
+    choice = both.choose(query, level_db, rng.random(4001), rng.random(4001), origin_pick)
     from_far = choice.record >= 200
     np.testing.assert_array_equal(from_far, origin_pick >= 0.75)
     np.testing.assert_array_equal(choice.widened, from_far)
@@ -122,4 +143,13 @@ def test_wrong_tolerances_and_empty_stores_are_refused():
 def _empty(**change: dict[str, float]) -> RecordIndex:
     laws = {"tolerances": TOLERANCES, "limits": UNLIMITED, **change}
     none = np.zeros(0)
-    return RecordIndex(np.zeros((0, 4)), none.astype(int), none, none > 0, n_candidates=1, **laws)
+    return RecordIndex(
+        np.zeros((0, 4)),
+        none.astype(int),
+        none,
+        none > 0,
+        n_candidates=1,
+        p_strength=none,
+        p_coherence=0.0,
+        **laws,
+    )

@@ -221,5 +221,6 @@ def test_impossible_corrections_are_refused():
             q_exponent=0.0,
             rotate=True,
             polarity=False,
+            radiation=False,
             source_term=False,
         )

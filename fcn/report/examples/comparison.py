@@ -10,10 +10,8 @@ from jaxtyping import Float, Int
 from rich.progress import track
 
 from fcn.assemble import build_datamodule
-from fcn.config import build
-from fcn.recombine.noise import NoiseBank
-from fcn.report.direct import DirectSimulation
-from fcn.report.event_features import (
+from fcn.audit.direct import DirectSimulation
+from fcn.audit.event_features import (
     MEASURES,
     Regression,
     StationTable,
@@ -21,6 +19,8 @@ from fcn.report.event_features import (
     feature_names,
     measure,
 )
+from fcn.config import build
+from fcn.recombine.noise import NoiseBank
 from fcn.seeding import Purpose
 from fcn.store.reader import BaseStore
 

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from fcn.report.event_features import MEASURES, Regression, feature_names
+from fcn.audit.event_features import MEASURES, Regression, feature_names
+from fcn.audit.two_sample import Verdict, auc, tell_apart
 from fcn.report.examples.comparison import DIRECT, RECOMBINED, Comparison, bootstrapped, figures_of, simulate
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
 from fcn.report.kit.style import BLUE, VERMILION, legend_above, letter, new_figure, plain_log_ticks, styled
 from fcn.report.kit.table import Table
-from fcn.report.two_sample import Verdict, auc, tell_apart
 from fcn.store.reader import BaseStore
 
 TITLE = "Recombined against directly simulated events"

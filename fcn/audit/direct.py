@@ -94,7 +94,7 @@ class DirectSimulation:
         """Event b of the batch at the stations it has, in an Earth drawn as the store's are.
 
         Stochastic events take the window's velocity model, full-wave ones draw their own (the store's have
-        a weathered top, which the window's lacks) with all stations at sea level.
+        a weathered top, which the window's lacks) with all stations at sea level, and last to its end.
         """
         assert batch.targets is not None
         recipe, generator = self.recipe, derive_generator(self.seed, Purpose.SEQUENCE, EVENT, number)
@@ -130,9 +130,10 @@ class DirectSimulation:
         plan = make_plan(recipe, crust, column, rays, sources, p_at_s, generator)
         if full_wave:
             order = distance_km.argsort()
-            bank = greens_bank(
-                model, [float(source_km[2])], distance_km[order].tolist(), recipe.full_wave, rate_hz
-            )
+            # the first P lies in the window, and what comes after it is cut off: nothing later is needed
+            window_s = batch.waveforms.shape[-1] / recipe.preprocess.sampling_rate_hz
+            law = replace(recipe.full_wave, duration_s=window_s + float(rays.time_s[:, 0].amin()))
+            bank = greens_bank(model, [float(source_km[2])], distance_km[order].tolist(), law, rate_hz)
             nodes = BankNodes(torch.zeros(len(order), dtype=torch.long), order.argsort())
             arrivals = full_wave_arrivals(plan, crust.path, bank, nodes)
         else:

@@ -1,4 +1,4 @@
-"""Each step of the recombination by itself: what it does to a record, and that it can be turned off."""
+"""From scene and records to a batch: what each step does to a record, and that it can be turned off."""
 
 import copy
 import math
@@ -11,13 +11,11 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from toy import RATE_HZ, small_training, toy_noise, toy_record, write_toy_store
+from recombined import composition, dataset, rngs
+from toy import RATE_HZ, toy_noise, toy_record, write_toy_store
 
-from fcn.assemble import build_datamodule
 from fcn.recombine.dataset import RecombinedDataset
-from fcn.recombine.priors import Scene, draw_scene
 from fcn.recombine.synthesise import p_radiation
-from fcn.seeding import Purpose, derive_rng
 from fcn.store.writer import StoreWriter
 from fcn.waveform.preprocess import filter_windows
 
@@ -27,11 +25,9 @@ OFF = {
     "q": math.inf,
     "rotate": False,
     "polarity": False,
+    "radiation": False,
     "source_term": False,
 }
-SOUND = tuple(
-    f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "swap", "reverse", "clock")
-)
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +51,7 @@ def pulses(tmp_path_factory) -> RecombinedDataset:
             writer.add(record)
         for index in range(10):
             writer.add(toy_noise(rng, index))
-    config = small_training(path, *SOUND, "data.events.elapsed_s=[15,25]")
-    dataset = build_datamodule(config, path).recombined(Purpose.TRAIN, "train")
-    dataset.open()
-    return dataset
-
-
-def made(store: Path, *overrides: str) -> RecombinedDataset:
-    config = small_training(store, *SOUND, *overrides)
-    dataset = build_datamodule(config, store).recombined(Purpose.TRAIN, "train")
-    dataset.open()
-    return dataset
-
-
-def scenes(dataset: RecombinedDataset, n: int) -> Scene:
-    recipe = dataset.recipe
-    return draw_scene(
-        [derive_rng(0, Purpose.TRAIN, 0, i) for i in range(n)],
-        recipe.stations,
-        recipe.events,
-        half_width_km=recipe.box_km,
-        window_s=recipe.window_s,
-        n_models=dataset.n_models,
-    )
+    return dataset(path, "data.events.elapsed_s=[15,25]")
 
 
 class Placed:
@@ -85,29 +59,21 @@ class Placed:
 
     def __init__(self, pulses: RecombinedDataset, **change: Any) -> None:
         """`change` is made to corrections that are all off, but for the alignment on S."""
-        dataset = copy.copy(pulses)
+        made = copy.copy(pulses)
         corrections = replace(pulses.recipe.corrections, **{**OFF, **change})
-        dataset.recipe = replace(pulses.recipe, corrections=corrections)
-        scene = scenes(dataset, 12)
-        arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
-        chosen = []
-        choose = dataset._choose
-
-        def remember(*query):
-            chosen.append(choose(*query))
-            return chosen[-1]
-
-        dataset._choose = remember
-        self.at, spectra, _ = dataset._events(scene, arrival_s)
-        self.scene, self.store, self.record = scene, dataset.open(), chosen[0][0]
+        made.recipe = replace(pulses.recipe, corrections=corrections)
+        scene = made.draw(rngs(12))
+        composed, library = composition(made, scene), made.open()
+        self.record = library.choose(composed.places).record
+        spectra = composed.ground_motion(library.records(composed.places))
+        self.scene, self.store, self.at = scene, library.store, composed.places.at
         # seconds of the window; a sample that wrapped around from before the lead is before it, too
-        self.z, self.n, self.e = torch.fft.irfft(spectra, dataset.recipe.n_fft)[..., :700].unbind(dim=1)
-        self.arrival_s = arrival_s[self.at]
-        self.target = self.arrival_s * RATE_HZ + dataset.recipe.n_lead
+        self.z, self.n, self.e = torch.fft.irfft(spectra, made.recipe.n_fft)[..., :700].unbind(dim=1)
+        self.target = composed.places.arrival_s * RATE_HZ + made.recipe.n_lead
         # both pulses unambiguously inside; S clear of the cross-fade from the P alignment
         gap = self.target[:, 1] - self.target[:, 0]
         self.inside = (self.target[:, 0] > 5) & (self.target[:, 1] < 690) & (gap > 45)
-        self.offset_km = scene.station_km[self.at[0], self.at[1]] - scene.source_km[self.at[0], self.at[2]]
+        self.offset_km = composed.places.offset_km
 
 
 def test_p_and_s_arrive_within_25_ms(pulses):
@@ -192,45 +158,38 @@ def test_first_motions_agree_with_a_double_couple_where_asked(pulses):
     assert 0.2 < agreement(False) < 0.8
 
 
-def test_without_noise_nothing_moves_before_p(toy_store):
-    quiet = made(
-        toy_store, "data.noise_gain=0", "data.events.overlap_share=0", "data.events.elapsed_s=[-4,-0.6]"
+def test_a_records_own_noise_does_not_announce_the_earthquake(tmp_path):
+    """Noisy records, P after now, and no noise of the stations: nothing moves."""
+    store = write_toy_store(tmp_path / "noisy", n_records=200, noise_mps=1e-6)
+    quiet = dataset(
+        store, "data.noise_gain=0", "data.events.overlap_share=0", "data.events.elapsed_s=[-4,-0.6]"
     )
-    assert quiet.__getitems__([(0, i) for i in range(8)]).waveforms.abs().max() == 0
+    batch = quiet.__getitems__([(0, i) for i in range(8)])
+    assert not batch.targets.is_event.any()
+    assert batch.waveforms.abs().max() == 0
 
 
 def test_windows_are_what_the_streams_filters_make_of_the_ground(toy_store):
     """Coda of an earlier event included: mixing in the frequency domain wraps nothing around."""
-    dataset = made(
+    made = dataset(
         toy_store,
         *("data.noise_gain=0", "data.events.overlap_share=1", "data.events.kinds.coda=9"),
         "data.events.magnitude=[2,6.5]",
     )
-    keys = [(0, i) for i in range(12)]
-    kept = []
-    events = dataset._events
-    dataset._events = lambda *scene: kept.append(events(*scene)) or kept[-1]
-    batch = dataset.__getitems__(keys)
-    (b, n, _), spectra, _ = kept[0]
+    scene = made.draw(rngs(12))
+    batch = made.synthesise(scene, rngs(12, seed=1))
+    composed = composition(made, scene)
+    (b, n, _), spectra = composed.places.at, composed.ground_motion(made.open().records(composed.places))
     ground = torch.zeros(*batch.mask.shape, 3, 700)
-    moved = torch.fft.irfft(spectra, dataset.recipe.n_fft)[..., :700]
+    moved = torch.fft.irfft(spectra, made.recipe.n_fft)[..., :700]
     ground.index_put_((b, n), moved, accumulate=True)
     for band, made_band in zip(
-        filter_windows(dataset.recipe.preprocess, ground),
+        filter_windows(made.recipe.preprocess, ground),
         (batch.waveforms, batch.waveforms_broad),
         strict=True,
     ):
         peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
         torch.testing.assert_close(band[..., 100:] / peak, made_band / peak, atol=2e-5, rtol=0)
-
-
-def test_without_residuals_arrivals_are_the_velocity_models(toy_store):
-    targets = (batch := made(toy_store, "data.events.arrival_residual_s=0").__getitems__([(0, 0)])).targets
-    travel_s = batch.travel_time.between(targets.event_km, batch.station_km)
-    want = targets.event_origin_time_s[:, None, :, None] + travel_s
-    there = targets.event_exists[:, None].expand_as(targets.p_snr)
-    torch.testing.assert_close(targets.p_arrival_s[there], want[..., 0][there], atol=1e-4, rtol=0)
-    torch.testing.assert_close(targets.s_arrival_s[there], want[..., 1][there], atol=1e-4, rtol=0)
 
 
 def test_nothing_a_record_holds_after_now_is_used(toy_store, tmp_path):
@@ -245,102 +204,80 @@ def test_nothing_a_record_holds_after_now_is_used(toy_store, tmp_path):
         "data.corrections.source_term=false",  # a statistic of whole records, the store's and not a window's
     )
     first, second = (
-        made(store, *common).__getitems__([(0, i) for i in range(8)]) for store in (toy_store, other)
+        dataset(store, *common).__getitems__([(0, i) for i in range(8)]) for store in (toy_store, other)
     )
     assert first.targets.is_event.any()
     assert torch.equal(first.waveforms, second.waveforms)
     assert torch.equal(first.waveforms_broad, second.waveforms_broad)
     assert torch.equal(first.targets.p_snr, second.targets.p_snr)
-    later = made(other, "data.events.elapsed_s=[8,8]", *common[1:]).__getitems__([(0, i) for i in range(8)])
+    later = dataset(other, "data.events.elapsed_s=[8,8]", *common[1:]).__getitems__(
+        [(0, i) for i in range(8)]
+    )
     assert later.waveforms.abs().max() > 5 * first.waveforms.abs().max()
 
 
-def test_records_below_the_least_signal_to_noise_ratio_are_left_out(tmp_path):
-    store = write_toy_store(tmp_path / "noisy", n_records=100, noise_mps=1e-6)
-    every, some = (made(store, f"data.min_snr_db={least}") for least in ("-inf", "20"))
-    snr_db = every.open().snr_db
-    assert set(some._index.records) == {r for r in every._index.records if snr_db[r] >= 20}
-    assert 0 < len(some._index.records) < len(every._index.records)
-
-
-def test_every_record_of_the_boxs_distances_is_drawn(toy_store):
-    dataset = made(toy_store, "data.events.overlap_share=0", "data.events.magnitude=[2,6.5]")
-    scene = scenes(dataset, 2000)
-    arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
-    b, n = scene.mask.nonzero(as_tuple=True)
-    offset_km = scene.station_km[b, n] - scene.source_km[b, 0]
-    distance_km = torch.linalg.vector_norm(offset_km[:, :2], dim=1)
-    s_minus_p_s = arrival_s[b, n, 0, 1] - arrival_s[b, n, 0, 0]
-    away_km = torch.linalg.vector_norm(offset_km, dim=1)
-    source = scene.source_km[b, 0, 2], scene.magnitude[b, 0]
-    record, _ = dataset._choose(
-        distance_km, *source, s_minus_p_s, away_km, scene.pick[b, n, 0], scene.origin_pick[b, 0]
+def test_p_onsets_are_where_the_targets_say(toy_store):
+    """Toy records are silent before P: without noise the first motion must fall on the target."""
+    quiet = dataset(
+        toy_store, "data.noise_gain=1e-12", "data.events.overlap_share=0", "data.events.magnitude=[5,6]"
     )
-    store = dataset.open()
-    ordinary = store.select(split="train", category="earthquake")
-    ordinary = ordinary[(store.distance_km[ordinary] > 5) & (store.distance_km[ordinary] < 70)]
-    drawn = np.bincount(record, minlength=len(store))
-    assert len(ordinary) > 100
-    assert drawn[ordinary].min() > 0
-    assert math.isclose(drawn.sum(), len(b))
+    batch = quiet.__getitems__([(0, i) for i in range(24)])
+    arrival = batch.targets.p_arrival_s[..., 0]
+    inside = batch.mask & (arrival > 1) & (arrival < 29)
+    level = batch.waveforms.abs().amax(dim=2)
+    moved = level > 1e-3 * level.amax(dim=-1, keepdim=True)
+    onset_s = moved.float().argmax(dim=-1) / 20
+    error_s = (onset_s - arrival)[inside]
+    assert inside.sum() > 100
+    assert float(error_s.abs().median()) < 0.05
+    assert float(error_s.quantile(0.05)) > -0.05  # nothing before P
 
 
-@pytest.fixture(scope="module")
-def two_origins(tmp_path_factory) -> Path:
-    """A store whose every fourth source is of another origin."""
-    path, rng = tmp_path_factory.mktemp("stores") / "origins", np.random.default_rng(0)
-    with StoreWriter(path, RATE_HZ, {"train": 0.8, "dev": 0.1, "test": 0.1}, seed=0) as writer:
-        for index in range(320):
-            record = toy_record(rng, index, float(rng.uniform(1, 110)), float(rng.uniform(1, 25)))
-            writer.add(replace(record, origin="rare" if index // 4 % 4 == 0 else "common"))
-        for index in range(10):
-            writer.add(toy_noise(rng, index))
-    return path
+def test_radial_motion_points_along_the_line_from_source_to_station(tmp_path):
+    """Records with motion along R only: the horizontal motion's azimuth is the station's."""
+    store = write_toy_store(tmp_path / "radial", n_records=200, radial=True)
+    made = dataset(
+        store, "data.noise_gain=1e-12", "data.events.overlap_share=0", "data.events.elapsed_s=[15,25]"
+    )
+    batch = made.__getitems__([(0, i) for i in range(16)])
+    loud = batch.mask & (batch.targets.p_snr[..., 0] > 100)
+    _, north, east = batch.waveforms.double().unbind(dim=2)
+    # the axis of the motion, as an angle modulo 180 degrees
+    axis = 0.5 * torch.atan2(2 * (north * east).sum(-1), (north**2 - east**2).sum(-1))
+    offset_km = batch.station_km[..., :2] - batch.targets.source_km[:, None, :2]
+    azimuth = torch.atan2(offset_km[..., 0], offset_km[..., 1])
+    wrong = torch.remainder(axis - azimuth + torch.pi / 2, torch.pi) - torch.pi / 2
+    assert loud.sum() > 50
+    assert wrong[loud].abs().max() < 0.02
 
 
-def rare_records(dataset: RecombinedDataset, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of every event of n windows: how many records it has, and how many of them of the rare origin."""
-    scene, chosen, choose = scenes(dataset, n), [], dataset._choose
-    dataset._choose = lambda *query: chosen.append(choose(*query)) or chosen[-1]
-    arrival_s, _ = dataset._arrivals(scene, dataset.tables[scene.model_index])
-    (b, _, e), _, _ = dataset._events(scene, arrival_s)
-    rare = dataset.open().origin[chosen[0][0]] == "rare"
-    event = (b * scene.exists.shape[1] + e).numpy()
-    count = np.bincount(event)
-    return count[count > 1], np.bincount(event, weights=rare)[count > 1]
+def test_nothing_after_now_is_in_a_window(toy_store):
+    """The same scene with an earlier 'now' is the same window, shifted."""
+    late, early = (
+        dataset(
+            toy_store,
+            *("data.noise_gain=1e-12", "data.events.overlap_share=0", f"data.events.elapsed_s=[{s},{s}]"),
+        )
+        for s in (12, 5)
+    )
+    long, short = (made.__getitems__([(0, i) for i in range(4)]).waveforms for made in (late, early))
+    shift = (12 - 5) * 20
+    scale = long.abs().amax()
+    # apart from the records' sub-sample rounding, what was seen by the earlier now does not change
+    torch.testing.assert_close(long[..., :-shift] / scale, short[..., shift:] / scale, atol=2e-3, rtol=0)
 
 
-def test_the_records_of_an_event_come_from_one_origin(two_origins):
-    dataset = made(two_origins, "data.events.overlap_share=1", "data.events.elapsed_s=[15,25]")
-    count, rare = rare_records(dataset, 80)
-    assert set(rare / count) == {0.0, 1.0}
-    records = dataset._index.records
-    store = dataset.open()
-    assert sorted(records) == sorted(store.select(split="train", category="earthquake"))
-    share = (store.origin[records] == "rare").mean()
-    assert 0.1 < share < 0.4
-    assert len(count) > 150
-    assert (rare > 0).mean() == pytest.approx(share, abs=0.1)  # three standard deviations
-
-
-def test_origins_mix_where_asked(two_origins):
-    dataset = made(two_origins, "data.one_origin=false", "data.events.elapsed_s=[15,25]")
-    count, rare = rare_records(dataset, 40)
-    assert ((rare > 0) & (rare < count)).mean() > 0.6
-
-
-def test_another_events_signal_counts_as_noise(toy_store):
-    """The same event with and without others before it: its ratio can only fall."""
-    common = ("data.events.elapsed_s=[3,20]", "data.events.overlap_delay_s=[-8,-2]")
-    alone, among = (
-        made(toy_store, *common, f"data.events.overlap_share={share}").__getitems__(
-            [(0, i) for i in range(24)]
+def test_faults_change_the_waveforms_and_nothing_else(toy_store):
+    good, bad = (
+        # one event a window: of several, the one to locate comes first, and a gap may hide it
+        dataset(toy_store, f"data.faults.gap={share}", "data.events.overlap_share=0").__getitems__(
+            [(0, i) for i in range(40)]
         )
         for share in (0, 1)
     )
-    # the first event drawn is the latest, and so the one to locate where it is seen
-    same = (alone.targets.source_km == among.targets.source_km).all(dim=1)
-    before, after = alone.targets.p_snr[same][..., 0], among.targets.p_snr[same][..., 0]
-    assert same.sum() > 5
-    assert (after <= before * (1 + 1e-4)).all()
-    assert (after[before > 0] < 0.5 * before[before > 0]).float().mean() > 0.3
+    assert torch.equal(good.targets.p_arrival_s, bad.targets.p_arrival_s)
+    silent = (bad.waveforms == 0).all(dim=2) & good.mask[..., None]
+    assert silent.any(dim=-1)[good.mask].float().mean() > 0.9
+    kept = ~silent[:, :, None].expand_as(bad.waveforms) & good.mask[..., None, None]
+    torch.testing.assert_close(bad.waveforms[kept], good.waveforms[kept])
+    assert (bad.targets.p_snr <= good.targets.p_snr + 1e-6).all()

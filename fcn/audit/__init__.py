@@ -1,0 +1,1 @@
+"""Is a recombined event like an earthquake? The same event simulated whole, measures, telling them apart."""

@@ -1,0 +1,272 @@
+"""From a scene and the records that stand in for its arrivals to a batch. Pure torch: no store, no files.
+
+    made = Composition.of(recipe, scene, tables, faults)
+    batch = made.batch(records, noise)      # records: one for each of made.places
+
+All is linear but the faults: events, noise and filters meet in the frequency domain, and only the faulty
+stations are filtered again after their damage.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Complex64, Float, Int, Shaped
+from torch import Tensor
+
+from fcn.batch import Batch
+from fcn.earth.travel_time import TravelTimeTable
+from fcn.recombine.faults import Faults, damage, silence
+from fcn.recombine.recipe import Recipe
+from fcn.recombine.scene import Scene
+from fcn.recombine.synthesise import (
+    NEAREST_KM,
+    P_GUARD_S,
+    SHEAR_VELOCITY_MPS,
+    attenuation_response,
+    first_motion,
+    p_radiation,
+    place_records,
+    rotate_to_north_east,
+    source_ratio,
+    spreading_gain,
+)
+from fcn.recombine.truth import Arrivals, make_targets, p_snr, true_arrivals
+from fcn.waveform.preprocess import filter_windows
+
+
+@dataclass(frozen=True)
+class Places:
+    """The arrivals of a batch that have begun by now, k of them: what each asks of its record.
+
+    at:          (window, station, event) of each.
+    offset_km:   east, north, depth of the station from the source.
+    arrival_s:   P and S, seconds after the window's first sample.
+    p_pattern:   P amplitude that the event's double couple radiates there, -1 to 1, along a straight line.
+    pick, origin_pick: uniform draws that choose among candidates, and the origin of the event's records.
+    """
+
+    at: tuple[Int[Tensor, " k"], ...]
+    offset_km: Float[Tensor, "k 3"]
+    depth_km: Float[Tensor, " k"]
+    magnitude: Float[Tensor, " k"]
+    arrival_s: Float[Tensor, "k 2"]
+    p_pattern: Float[Tensor, " k"]
+    pick: Float[Tensor, " k"]
+    origin_pick: Float[Tensor, " k"]
+
+    @classmethod
+    def begun(cls, scene: Scene, arrivals: Arrivals, *, before_s: float) -> "Places":
+        """Those whose P comes before `before_s`."""
+        there = scene.mask[..., None] & scene.exists[:, None] & (arrivals.arrival_s[..., 0] < before_s)
+        b, n, e = there.nonzero(as_tuple=True)
+        offset_km = scene.station_km[b, n] - scene.source_km[b, e]
+        takeoff_rad = torch.atan2(torch.linalg.vector_norm(offset_km[:, :2], dim=1), offset_km[:, 2])
+        return cls(
+            at=(b, n, e),
+            offset_km=offset_km,
+            depth_km=scene.source_km[b, e, 2],
+            magnitude=scene.magnitude[b, e],
+            arrival_s=arrivals.arrival_s[b, n, e],
+            p_pattern=p_radiation(scene.mechanism_rad[b, e], _azimuth_rad(offset_km), takeoff_rad),
+            pick=scene.pick[b, n, e],
+            origin_pick=scene.origin_pick[b, e],
+        )
+
+    def __len__(self) -> int:
+        return len(self.depth_km)
+
+    @property
+    def distance_km(self) -> Float[Tensor, " k"]:
+        """Along the surface."""
+        return torch.linalg.vector_norm(self.offset_km[:, :2], dim=1)
+
+    @property
+    def away_km(self) -> Float[Tensor, " k"]:
+        """Along the straight line."""
+        return torch.linalg.vector_norm(self.offset_km, dim=1)
+
+    @property
+    def azimuth_rad(self) -> Float[Tensor, " k"]:
+        """From the source to the station, clockwise from north."""
+        return _azimuth_rad(self.offset_km)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of single stations, as they are: row k stands in for place k.
+
+    velocity_mps: Z, R, T, zero after `npts` samples. picks: P and S, samples.
+    hypocentral_km: of the record's own path. source_term: of the record's own earthquake, log10.
+    term_deviation: standard deviation of source terms where the record is from; zeros in both leave it alone.
+    widened:      the record lies outside the selection's tolerances.
+    """
+
+    velocity_mps: Float[Tensor, "k 3 time"]
+    npts: Int[Tensor, " k"]
+    picks: Float[Tensor, "k 2"]
+    magnitude: Float[Tensor, " k"]
+    hypocentral_km: Float[Tensor, " k"]
+    source_term: Float[Tensor, " k"]
+    term_deviation: Float[Tensor, " k"]
+    widened: Bool[Tensor, " k"]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A batch in the making: all that is known of it before any record is read.
+
+    tables: first arrivals, one velocity model per window. All on one device, that of `scene`.
+    """
+
+    recipe: Recipe
+    scene: Scene
+    tables: TravelTimeTable
+    faults: Faults
+    arrivals: Arrivals
+    places: Places
+
+    @classmethod
+    def of(cls, recipe: Recipe, scene: Scene, tables: TravelTimeTable, faults: Faults) -> "Composition":
+        """Arrivals of the scene, and the places to find records for."""
+        arrivals = true_arrivals(
+            scene, tables, residual_s=recipe.events.arrival_residual_s, clock_s=faults.clock_s
+        )
+        before_s = recipe.window_s + P_GUARD_S + 1 / recipe.sampling_rate_hz
+        return cls(recipe, scene, tables, faults, arrivals, Places.begun(scene, arrivals, before_s=before_s))
+
+    def batch(self, records: Records, noise: Complex64[Tensor, "b n 3 f"]) -> Batch:
+        """Waveforms and targets, of a record per place and of the stations' noise, as spectra."""
+        recipe, at = self.recipe, self.places.at
+        events = self.ground_motion(records)
+        ground = _add(noise.clone(), at, events)
+        narrow_response, broad_response = (
+            recipe.response(band).to(noise.device)
+            for band in (recipe.preprocess.narrow, recipe.preprocess.broad)
+        )
+        broad = self._window(ground * broad_response)
+        narrow_noise = self._window(noise * narrow_response)
+        narrow_events = self._window(events * narrow_response)
+        narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
+        narrow = narrow_noise + narrow_signal
+        self._damage(ground, narrow, broad)
+        n_total = recipe.n_lead + recipe.n_samples
+        rate = recipe.sampling_rate_hz
+        silent = silence(self.faults, n_total, sampling_rate_hz=rate)[..., recipe.n_lead :]
+        snr = p_snr(
+            at,
+            narrow_events,
+            narrow_signal,
+            narrow_noise,
+            silent=silent,
+            p_arrival_s=self.arrivals.arrival_s[..., 0],
+            sampling_rate_hz=rate,
+        )
+        widened = self._share(records.widened)
+        return Batch(
+            waveforms=narrow.masked_fill(silent[:, :, None], 0.0),
+            waveforms_broad=broad.masked_fill(silent[:, :, None], 0.0),
+            station_km=self.scene.station_km,
+            mask=self.scene.mask,
+            travel_time=self.tables,
+            now_s=torch.zeros(len(noise), dtype=torch.float64),
+            targets=make_targets(recipe, self.scene, self.arrivals, snr=snr, widened=widened),
+        )
+
+    def ground_motion(self, records: Records) -> Complex64[Tensor, "k 3 f"]:
+        """Spectra of each record at its place: ground velocity in m/s, Z, N, E, lead included."""
+        recipe, places, fix = self.recipe, self.places, self.recipe.corrections
+        rate, n_fft = recipe.sampling_rate_hz, recipe.n_fft
+        if len(places) == 0:  # MKL refuses empty batches
+            return torch.zeros(0, 3, n_fft // 2 + 1, dtype=torch.complex64, device=places.depth_km.device)
+        targets = places.arrival_s * rate + recipe.n_lead
+        if not fix.align_s:
+            own_gap = records.picks[:, 1] - records.picks[:, 0]
+            targets = torch.stack([targets[:, 0], targets[:, 0] + own_gap], dim=1)
+        placed = place_records(
+            records.velocity_mps,
+            records.npts,
+            records.picks,
+            targets,
+            n_out=recipe.n_lead + recipe.n_samples,
+            sampling_rate_hz=rate,
+        )
+        if fix.rotate:
+            placed = rotate_to_north_east(placed, places.azimuth_rad)
+        spectra = torch.fft.rfft(placed * self._gain(records)[:, None, None], n_fft)
+        return spectra * self._response(records)[:, None]
+
+    def _gain(self, records: Records) -> Float[Tensor, " k"]:
+        """Factor on each record, at all frequencies: spreading, source term, sign of P."""
+        fix, places, (b, _, e) = self.recipe.corrections, self.places, self.places.at
+        gain = spreading_gain(
+            records.hypocentral_km.clamp_min(NEAREST_KM),
+            places.away_km.clamp_min(NEAREST_KM),
+            exponents=(fix.spreading_exponents[0], fix.spreading_exponents[1]),
+            break_km=fix.spreading_break_km,
+        )
+        gain = gain * 10 ** (records.term_deviation * self.scene.source_term[b, e] - records.source_term)
+        if fix.polarity:
+            gain = gain * torch.where(places.p_pattern < 0, -1.0, 1.0)
+            rate = self.recipe.sampling_rate_hz
+            gain = gain * first_motion(records.velocity_mps, records.picks[:, 0], sampling_rate_hz=rate)
+        return gain
+
+    def _response(self, records: Records) -> Complex64[Tensor, "k f"]:
+        """What turns a record's source and path into its event's, at the frequencies of the transforms."""
+        fix, rate, n_fft = self.recipe.corrections, self.recipe.sampling_rate_hz, self.recipe.n_fft
+        farther_km = self.places.away_km - records.hypocentral_km
+        response = attenuation_response(
+            farther_km * 1000 / SHEAR_VELOCITY_MPS,
+            n_fft,
+            sampling_rate_hz=rate,
+            q=fix.q,
+            q_exponent=fix.q_exponent,
+        )
+        if not fix.magnitude:
+            return response
+        frequency_hz = torch.fft.rfftfreq(n_fft, 1 / rate, device=farther_km.device)
+        return response * source_ratio(
+            records.magnitude, self.places.magnitude, frequency_hz, sampling_rate_hz=rate
+        )
+
+    def _damage(
+        self,
+        ground: Complex64[Tensor, "b n 3 f"],
+        narrow: Float[Tensor, "b n 3 t"],
+        broad: Float[Tensor, "b n 3 t"],
+    ) -> None:
+        """Put what faulty stations record in the place of the ground's motion, in both bands."""
+        recipe = self.recipe
+        bad = self.faults.damaging & self.scene.mask
+        if bad.any():
+            moved = torch.fft.irfft(ground[bad], recipe.n_fft)[None, ..., : recipe.n_lead + recipe.n_samples]
+            recorded = damage(moved, self.faults.at(bad))[0]
+            narrow[bad], broad[bad] = (
+                band[..., recipe.n_lead :] for band in filter_windows(recipe.preprocess, recorded)
+            )
+
+    def _window(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
+        """Time series of the window, without the lead."""
+        first, last = self.recipe.n_lead, self.recipe.n_lead + self.recipe.n_samples
+        if spectra.numel() == 0:  # MKL refuses empty batches
+            return torch.zeros(*spectra.shape[:-1], self.recipe.n_samples, device=spectra.device)
+        return torch.fft.irfft(spectra, self.recipe.n_fft)[..., first:last]
+
+    def _share(self, true: Bool[Tensor, " k"]) -> Float[Tensor, " b"]:
+        """Of each window's places."""
+        b, n_windows = self.places.at[0], len(self.scene.mask)
+        count = torch.bincount(b, minlength=n_windows).clamp_min(1)
+        return torch.bincount(b, weights=true.float(), minlength=n_windows).float() / count
+
+
+def _azimuth_rad(offset_km: Float[Tensor, "k 3"]) -> Float[Tensor, " k"]:
+    return torch.atan2(offset_km[:, 0], offset_km[:, 1])
+
+
+def _add(
+    total: Shaped[Tensor, "b n 3 x"], at: tuple[Int[Tensor, " k"], ...], parts: Shaped[Tensor, "k 3 x"]
+) -> Shaped[Tensor, "b n 3 x"]:
+    """`total` with the parts added to the stations they belong to, in place."""
+    b, n, _ = at
+    total.view(-1, *total.shape[2:]).index_add_(0, b * total.shape[1] + n, parts)
+    return total
