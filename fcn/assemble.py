@@ -156,9 +156,16 @@ def build_windows(
 def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:
     """What collects and scores those windows."""
     sequence = windows.sequence
+    declarer = build(declare, frame=sequence.frame)
+    if windows.step_s >= declarer.evidence.within_s:
+        raise ValueError(
+            f"a window every {windows.step_s:g} s (step_s) leaves none that the alarm rule looks back on "
+            f"(declare.evidence.within_s={declarer.evidence.within_s:g}): read windows more often, or take "
+            "another rule with declare=<name>"
+        )
     return Replay(
         name=sequence.name,
-        declarer=build(declare, frame=sequence.frame),
+        declarer=declarer,
         catalogue=sequence.catalogue,
         span_s=(float(windows.now_s[0]), float(windows.now_s[-1])),  # before it nothing can be declared
         simulated=sequence.simulated,

@@ -28,8 +28,8 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
         return path
     recipe, splits = config["recipe"], config["splits"]
     path = cache / "stores" / digest({"recipe": recipe, "splits": splits, "simulation": VERSION})
-    with only_one(path):
-        if not path.is_dir():
+    with built_once(path) as missing:
+        if missing:
             log.info("building the store %s", path)
             rate_hz = recipe["recipe"]["preprocess"]["sampling_rate_hz"]
             print_summary(build_store({"simulated": build(recipe)}, path, sampling_rate_hz=rate_hz, **splits))
@@ -39,13 +39,26 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
 
 
 @contextlib.contextmanager
+def built_once(path: Path) -> Iterator[bool]:
+    """Whether a folder of the cache has to be built by whoever asks; others wait until it is.
+
+    What is there is whole, and needs no lock: a cache may be somebody else's, or read-only.
+    """
+    if path.is_dir():
+        yield False
+    else:
+        with only_one(path):
+            yield not path.is_dir()
+
+
+@contextlib.contextmanager
 def damaged_means_build_again(path: Path) -> Iterator[None]:
     """Add to what is wrong with a folder of the cache what to do about it."""
     try:
         yield
     except (OSError, ValueError) as error:
-        remedy = f"it is a copy in the cache: remove {path}, and it is built again"
-        raise type(error)(f"{error}; {remedy}") from error
+        error.add_note(f"it is a copy in the cache: remove {path}, and it is built again")
+        raise
 
 
 def simulated_recipe(source: Mapping[str, Any]) -> Any:
@@ -74,13 +87,13 @@ def sequence_root(dataset: Mapping[str, Any], cache: Path) -> Path:
     elif builder is None:
         raise ValueError(f"dataset {name!r} has no builder: give its folder as dataset.root=...")
     root = cache / "sequences" / f"{name}-{digest([VERSION, builder])}"
-    with only_one(root):
-        if not root.is_dir():
+    with built_once(root) as missing:
+        if missing:
             log.info("building %s in %s", name, root)
             build(builder).build(root)
-    missing = [part for part in (WAVEFORMS, STATIONS) if not (root / part).exists()]
-    if missing:
+    lacking = [part for part in (WAVEFORMS, STATIONS) if not (root / part).exists()]
+    if lacking:
         raise FileNotFoundError(
-            f"{root} in the cache lacks {' and '.join(missing)}: remove it, and it is built again"
+            f"{root} in the cache lacks {' and '.join(lacking)}: remove it, and it is built again"
         )
     return root

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fcn import allowed
 from fcn.assemble import build_module, velocity_models
@@ -57,11 +58,10 @@ def find(name: str | Path) -> Path:
     )
 
 
-def read(path: Path, *, trust: Sequence[str] = ()) -> dict[str, Any]:
-    """A checkpoint's plain content, its configuration in the names of this version.
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint's plain content, its configuration in the names of this version; nothing is built.
 
-    Raises ValueError for a file that is not a checkpoint of fcn, and for one whose configuration would build
-    what our own never does; trust: packages whose classes it may build, too.
+    Raises ValueError for a file that is not a checkpoint of fcn.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -69,16 +69,18 @@ def read(path: Path, *, trust: Sequence[str] = ()) -> dict[str, Any]:
         raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
     if not isinstance(content, dict) or "fcn" not in content:
         raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
-    record = content["fcn"]
+    record, weights = content["fcn"], content.get("state_dict")
     if not isinstance(record, Mapping) or not isinstance(record.get("config"), Mapping):
         raise ValueError(
             f"{path} holds no configuration in its 'fcn' record: it was not written by fcn.train"
         )
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path} holds no weights (state_dict): it was not written by fcn.train")
     try:
         config = current(record["config"])
-    except TypeError as error:  # arguments that what it was called then did not have either
-        raise ValueError(f"{path} names arguments that no version of fcn had: {error}") from error
-    allowed.check(config, str(path), trust=trust)
+    # arguments that what it was called then did not have either, or of another kind
+    except (TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
     content["fcn"] = {**record, "config": config}
     return content
 
@@ -121,33 +123,35 @@ def ship(
 def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
     """The checkpoint rebuilt, in evaluation mode on the CPU.
 
-    trust: see `read`. Raises FileNotFoundError for an unknown name and ValueError for a file that is not a
-    checkpoint of fcn, asks for what may not be built, or holds weights that are not numbers.
+    trust: full names of classes that it may build beside those that conf/ names. Raises FileNotFoundError for
+    an unknown name and ValueError for a file that is not a checkpoint of fcn, asks for what may not be built,
+    or holds weights that are not numbers.
     """
     path = find(name)
-    content = read(path, trust=trust)
-    broken = [n for n, value in content["state_dict"].items() if not torch.isfinite(value).all()]
+    content = read(path)
+    record, weights = content["fcn"], content["state_dict"]
+    config = record["config"]
+    allowed.check(config, str(path), trust=trust)
+    broken = [n for n, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise ValueError(
             f"{path} holds weights that are not numbers ({len(broken)} tensors; {broken[0]} is not "
             "finite): the training diverged or the file is damaged; take an earlier checkpoint"
         )
-    record = content["fcn"]
-    config = record["config"]
     try:
         module = build_module(config, record=record, trainable=False)
-        module.load_state_dict(content["state_dict"])
+        module.load_state_dict(weights)
+        return Restored(
+            module=module.eval(),
+            preprocess=build(config["preprocess"]),
+            velocity_models=velocity_models(config),
+            config=config,
+            manifest=record,
+        )
     # Hydra and Python raise many kinds for arguments that a class no longer has
     except Exception as error:
+        version, commit = record.get("fcn", "unknown"), (record.get("git") or {}).get("commit", "unknown")
         raise ValueError(
             f"the weights in {path} do not fit the network its own configuration describes: written by "
-            f"fcn {record['fcn']} at commit {record['git']['commit']}, which built that network otherwise; "
-            f"{error}"
+            f"fcn {version} at commit {commit}, which built that network otherwise; {error}"
         ) from error
-    return Restored(
-        module=module.eval(),
-        preprocess=build(config["preprocess"]),
-        velocity_models=velocity_models(config),
-        config=config,
-        manifest=record,
-    )

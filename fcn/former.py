@@ -63,10 +63,10 @@ NAMES: Mapping[str, str] = {
     "fcn.stream.declare.SummedEvidence": "fcn.alarm.rules.SummedEvidence",
 }
 
-# Alarm rules once counted windows. What they were chosen for was read every so many seconds.
+# Alarm rules once counted windows; what they were chosen for was read every so many seconds. The estimates
+# of a declared event came as often, but for the migration network (`SummedEvidence`): once a second.
 WINDOW_STEP_S = 0.5
-# Only the migration network's events settled before their time was up, and those are read once a second.
-ESTIMATE_STEP_S = 1.0
+MIGRATION_STEP_S = 1.0
 
 
 def _evidence(n_agree: int, n_windows: int, **kept: Any) -> dict[str, Any]:
@@ -77,14 +77,18 @@ def _summed_evidence(n_windows: int, **kept: Any) -> dict[str, Any]:
     return {**kept, "every_s": WINDOW_STEP_S, "within_s": n_windows * WINDOW_STEP_S}
 
 
-def _settlement(n_stable: int, **kept: Any) -> dict[str, Any]:
-    return {**kept, "stable_s": (n_stable - 1) * ESTIMATE_STEP_S}
+def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: Any) -> dict[str, Any]:
+    summed = evidence.get("_target_") == NAMES["fcn.stream.declare.SummedEvidence"]
+    settle = dict(settle)
+    stable_s = (settle.pop("n_stable") - 1) * (MIGRATION_STEP_S if summed else WINDOW_STEP_S)
+    settle["stable_s"] = min(stable_s, settle["max_s"])  # beyond it updates end in any case
+    return {**kept, "settle": settle, "evidence": dict(evidence)}
 
 
 # former dotted path of what is built with other arguments today: those arguments, from its former ones
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
-    "fcn.stream.declare.Settlement": _settlement,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,
 }
 

@@ -1,15 +1,18 @@
 """Checks of configurations that span groups: what would go wrong after minutes is said at once."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from fcn.checkpoint import find, read
 
+log = logging.getLogger(__name__)
+
 
 def check_whole(name: str, value: object, least: int = 1) -> None:
     """Raises ValueError, naming the key, for what is not a whole number or below the least."""
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
@@ -64,6 +67,12 @@ def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None
         raise ValueError(
             f"{ckpt} has trained {content['global_step']} steps already, and trainer.max_steps={max_steps}: "
             "nothing is left to do"
+        )
+    monitor = (config["callbacks"] or {}).get("checkpoint", {}).get("monitor")
+    former = (content["fcn"]["config"].get("callbacks") or {}).get("checkpoint", {}).get("monitor")
+    if monitor != former:
+        log.warning(
+            "%s kept its best by %s, this training by %s: what is best begins anew", ckpt, former, monitor
         )
     planned = [state.get("total_steps") for state in content["lr_schedulers"]]
     wanted = (config["optim"]["scheduler"] or {}).get("total_steps")

@@ -5,10 +5,12 @@ to the disk and then renamed, which is atomic. A lock keeps two processes from m
 """
 
 import contextlib
+import errno
 import logging
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,16 +53,19 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise FileExistsError(taken)
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_left(path)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent))
-    with _alive(partial):
+    partial = _unused_name(path)
+    with _alive(partial):  # before there is anything that another process could take for left
+        partial.mkdir()
         try:
-            partial.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner alone
             yield partial
             for file in (each for each in partial.rglob("*") if each.is_file()):
                 _flush(file)
             if path.exists():
                 raise FileExistsError(taken)
-            partial.rename(path)
+            try:
+                partial.rename(path)
+            except OSError as error:
+                raise FileExistsError(taken) if path.exists() else error from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     _flush(path.parent)
@@ -79,7 +84,7 @@ def _alive(partial: Path) -> Iterator[None]:
 
 def _remove_left(path: Path) -> None:
     """Partial folders of `path` whose process is gone."""
-    for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+    for partial in _partials(path):
         with contextlib.suppress(Timeout), FileLock(partial.with_suffix(".lock"), timeout=0):
             shutil.rmtree(partial, ignore_errors=True)
             partial.with_suffix(".lock").unlink(missing_ok=True)
@@ -92,13 +97,12 @@ def new_file(path: Path) -> Iterator[Path]:
     What killed processes have left of the same is removed: one process at a time writes a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.name}.*{PARTIAL}"):
-        left.unlink()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    for left in _partials(path):
+        if left.is_file():
+            left.unlink(missing_ok=True)
+    partial = _unused_name(path)
+    partial.open("xb").close()
     try:
-        partial.chmod(0o666 & ~_umask())
         yield partial
         _flush(partial)
         partial.replace(path)
@@ -108,16 +112,27 @@ def new_file(path: Path) -> Iterator[Path]:
     _flush(path.parent)
 
 
-def _umask() -> int:
-    mask = os.umask(0)  # there is no way to read it but to set it
-    os.umask(mask)
-    return mask
+def _unused_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+
+
+def _partials(path: Path) -> list[Path]:
+    """What `_unused_name` has named for this path, and not for one whose name begins alike."""
+    ours = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{8}" + re.escape(PARTIAL))
+    return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
 
 
 def _flush(path: Path) -> None:
-    """To the disk: a rename that outlives a power cut must not name data that do not."""
-    handle = os.open(path, os.O_RDONLY)
+    """To the disk: a rename that outlives a power cut must not name data that do not.
+
+    Not every file system can do it for a folder, and some for nothing: that alone is passed over.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy import resolved
 
-from fcn import allowed
+from fcn import allowed, former
 from fcn.checkpoint import WEIGHTS_DIR, load, read
 
 
@@ -58,7 +58,7 @@ def written(shipped: dict, path: Path, change) -> Path:
 
 @pytest.mark.parametrize("name", list(attacks(Path("made"))))
 @pytest.mark.parametrize(
-    "place", ["velocity_model", "arch", "preprocess", "declare", "scheme.decoder.grid", "loss", "note"]
+    "place", ["velocity_model", "arch", "preprocess", "declare", "scheme.decoder.grid", "loss"]
 )
 def test_what_our_configuration_never_names_is_not_built(shipped, tmp_path, name, place):
     made = tmp_path / "made"
@@ -71,9 +71,15 @@ def test_what_our_configuration_never_names_is_not_built(shipped, tmp_path, name
         config[last] = node
 
     path = written(shipped, tmp_path / "hostile.ckpt", plant)
-    with pytest.raises(ValueError, match=rf"hostile\.ckpt is not safe to load: config\.{place}.*{name}"):
+    with pytest.raises(ValueError, match=rf"hostile\.ckpt is not safe to load: its {place}.*{name}"):
         load(path)
     assert not made.exists()
+
+
+def endless() -> dict:
+    node: dict = {}
+    node["deeper"] = node
+    return node
 
 
 @pytest.mark.parametrize(
@@ -82,30 +88,45 @@ def test_what_our_configuration_never_names_is_not_built(shipped, tmp_path, name
         ("${oc.env:HOME}", "asks for an interpolation"),
         (torch.zeros(1), "is a Tensor, not plain data"),
         ({"_target_": ["os.system"]}, "would build"),
-        ({"_target_": "torch.optim.AdamW", "_args_": [1]}, "has positional arguments"),
+        ({"_target_": "fcn.loss.multitask.MultitaskLoss", "_args_": [1]}, "has positional arguments"),
+        # ours, but nothing a loss is made of
+        ({"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "x"}, "would build"),
     ],
 )
-def test_what_is_not_plain_data_is_refused(shipped, tmp_path, value, said):
-    path = written(shipped, tmp_path / "odd.ckpt", lambda config: config.update(name=[{"deep": value}]))
-    with pytest.raises(ValueError, match=rf"config\.name\[0\]\.deep {said}"):
-        read(path)
+def test_what_is_not_plain_data_or_out_of_place_is_refused(shipped, tmp_path, value, said):
+    path = written(shipped, tmp_path / "odd.ckpt", lambda config: config["loss"].update(name=[{"a": value}]))
+    with pytest.raises(ValueError, match=rf"loss\.name\[0\]\.a {said}"):
+        load(path)
 
 
-def test_a_package_that_the_user_trusts_may_be_built(shipped, tmp_path):
-    """Somebody's own loss, written with its full name."""
-    path = written(
-        shipped, tmp_path / "own.ckpt", lambda config: config.update(loss={"_target_": "theirs.Loss"})
-    )
-    with pytest.raises(ValueError, match=r"'theirs\.Loss'.*trust=\[<package>\]"):
-        read(path)
-    assert read(path, trust=["theirs"])["fcn"]["config"]["loss"]["_target_"] == "theirs.Loss"
+def test_a_configuration_that_bites_its_tail_is_refused(shipped, tmp_path):
+    path = written(shipped, tmp_path / "odd.ckpt", lambda config: config.update(loss=endless()))
+    with pytest.raises(ValueError, match=r"odd\.ckpt names what no version of fcn had"):
+        load(path)
+
+
+def test_a_class_that_the_user_trusts_may_be_built(shipped):
+    """Somebody's own loss, by its full name, and nothing else of its package."""
+    config = {**shipped["fcn"]["config"], "loss": {"_target_": "theirs.nets.Loss"}}
+    config = former.current(config)
+    with pytest.raises(ValueError, match=r"'theirs\.nets\.Loss'.*trust=\[theirs\.nets\.Loss\]"):
+        allowed.check(config, "x.ckpt")
+    allowed.check(config, "x.ckpt", trust=["theirs.nets.Loss"])
     with pytest.raises(ValueError, match="not safe to load"):
-        read(path, trust=["their"])
+        allowed.check(config, "x.ckpt", trust=["theirs.nets.Net"])
+    for vague in ("theirs.nets.Loss", ["theirs"]):
+        with pytest.raises(ValueError, match="full names of classes"):
+            allowed.check(config, "x.ckpt", trust=vague)
 
 
 @pytest.mark.parametrize("experiment", ["generalized", "eewnet", "lite", "smoke"])
 def test_whatever_an_experiment_trains_can_be_loaded(experiment):
     allowed.check(resolved("train", f"experiment={experiment}"), "a training")
+
+
+def test_an_optimiser_of_ones_own_is_nothing_that_a_test_builds(shipped, tmp_path):
+    path = written(shipped, tmp_path / "own.ckpt", lambda config: config.update(optim={"_target_": "a.B"}))
+    assert load(path).config["optim"] == {"_target_": "a.B"}
 
 
 @pytest.mark.parametrize("record", [None, {}, {"config": 3}, "text"])

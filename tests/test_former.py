@@ -22,6 +22,17 @@ def test_rules_that_counted_windows_count_seconds():
     assert former.current({"evidence": old}) == {"evidence": new}
 
 
+def test_rules_that_settled_after_six_windows_settle_after_as_many_seconds():
+    settle = {"_target_": "fcn.stream.declare.Settlement", "n_stable": 6, "min_s": 8.0, "max_s": 20.0}
+    counted = {"_target_": "fcn.stream.declare.Evidence", "n_agree": 2, "n_windows": 4}
+    summed = {"_target_": "fcn.stream.declare.SummedEvidence", "n_windows": 5}
+    for evidence, wanted_s in ((counted, 2.5), (summed, 5.0)):
+        rule = {"_target_": "fcn.stream.declare.Declarer", "settle": settle, "evidence": evidence}
+        found = former.current(rule)["settle"]
+        assert found["stable_s"] == wanted_s
+        assert "n_stable" not in found
+
+
 @pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
 def test_the_rules_of_shipped_checkpoints_are_those_of_the_configuration(name):
     rule = "migration" if name == "generalized" else "eewnet_short"

@@ -11,7 +11,8 @@ from fcn.preflight import check_training, check_whole
 def finished(tmp_path_factory):
     """A checkpoint after four steps of four."""
     path = tmp_path_factory.mktemp("finished") / "last.ckpt"
-    content = {"fcn": {"config": {}}, "global_step": 4, "lr_schedulers": [{"total_steps": 4}]}
+    content = {"fcn": {"config": {}}, "state_dict": {}, "global_step": 4}
+    content["lr_schedulers"] = [{"total_steps": 4}]
     torch.save(content, path)
     return path
 

@@ -171,10 +171,12 @@ class Settlement:
     def is_stable(self, estimates: Sequence[WindowEstimate]) -> bool:
         """Whether the estimates of an event, alarm first, have said the same as the last for long enough."""
         last = estimates[-1]
-        if last.now_s - estimates[0].now_s < max(self.min_s, self.stable_s - CLOCK_S):
+        if last.now_s - estimates[0].now_s < max(self.min_s, self.stable_s) - CLOCK_S:
             return False
-        since_s = last.now_s - self.stable_s - CLOCK_S
-        return all(self._is_near(each, last) for each in estimates[:-1] if each.now_s >= since_s)
+        since_s = last.now_s - self.stable_s + CLOCK_S
+        # what was said last before the span stood at its beginning: after a pause it has to agree, too
+        first = max(i for i, each in enumerate(estimates) if each.now_s <= since_s)
+        return all(self._is_near(each, last) for each in estimates[first:-1])
 
     def _is_near(self, first: WindowEstimate, second: WindowEstimate) -> bool:
         if not Nearness(self.origin_time_s, self.epicentre_km).holds(first, second):

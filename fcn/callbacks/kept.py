@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 
 from fcn.publish import new_file
 
@@ -25,28 +26,21 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As it was when the run was interrupted, with a copy of the best file in this run's folder."""
-        best, here = Path(state_dict["best_model_path"] or "."), Path(str(self.dirpath))
-        if state_dict.get("monitor") == self.monitor and best.is_file() and best.parent != here:
-            copy = here / best.name
-            with new_file(copy) as partial:
-                shutil.copyfile(best, partial)
-            moved = {str(best): str(copy)}
-            state_dict = {**state_dict, "dirpath": self.dirpath, "best_model_path": str(copy)}
-            state_dict["best_k_models"] = {
-                moved.get(path, path): score for path, score in state_dict["best_k_models"].items()
-            }
-            kth = state_dict["kth_best_model_path"]
-            state_dict["kth_best_model_path"] = moved.get(kth, kth)
-            log.info("the best so far, %s = %.4g, is %s", self.monitor, state_dict["best_model_score"], best)
-        elif state_dict.get("monitor") != self.monitor:
-            log.warning(
-                "the resumed training kept its best by %s, this one by %s: what is best begins anew",
-                state_dict.get("monitor"),
-                self.monitor,
+        if not state_dict["best_model_path"]:
+            return  # interrupted before anything was best
+        former = Path(state_dict["best_model_path"])
+        here = Path(str(self.dirpath)) / former.name
+        if not former.is_file():
+            log.warning("the best checkpoint so far, %s, is gone: what is best begins anew", former)
+            return
+        if former.resolve() != here.resolve() and getattr(rank_zero_only, "rank", 0) == 0:
+            with new_file(here) as partial:
+                shutil.copyfile(former, partial)
+            log.info(
+                "the best so far, %s = %.4g, is %s", self.monitor, state_dict["best_model_score"], former
             )
-            state_dict = {**state_dict, "dirpath": None, "best_model_path": ""}
-        elif not best.is_file():
-            log.warning("the best checkpoint so far, %s, is gone: what is best begins anew", best)
-            state_dict = {**state_dict, "dirpath": None, "best_model_path": ""}
-        if state_dict["dirpath"] == self.dirpath:
-            super().load_state_dict(state_dict)
+        moved = {str(former): str(here)}
+        kept = {moved.get(path, path): score for path, score in state_dict["best_k_models"].items()}
+        kth = moved.get(state_dict["kth_best_model_path"], state_dict["kth_best_model_path"])
+        where = {"dirpath": self.dirpath, "best_model_path": str(here), "last_model_path": ""}
+        super().load_state_dict({**state_dict, **where, "best_k_models": kept, "kth_best_model_path": kth})

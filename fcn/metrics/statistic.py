@@ -51,8 +51,8 @@ class ShareOver:
 
     def __call__(self, errors: Errors) -> Figure:
         """The share of a set of errors; NaN where one of them is."""
-        # NaN > limit is False, which would count a failed estimate as good: its own NaN is added
-        return ((errors > self.limit).to(errors.dtype) + 0 * errors).mean()
+        # NaN > limit is False, which would count a failed estimate as good
+        return torch.where(errors.isnan(), errors, (errors > self.limit).to(errors.dtype)).mean()
 
 
 def ratio(counts: Float[Tensor, "2"]) -> Figure:

@@ -271,6 +271,14 @@ def test_magnitude_unknown_and_known_are_not_stable():
     assert not settlement.is_stable([estimate(0.0, magnitude=None), estimate(0.5)])
 
 
+def test_what_jumps_after_a_pause_is_not_stable():
+    """Nothing was said in the span but the jump itself: what stood before it disagrees."""
+    settlement = Settlement(2.5, 0.3, 1.0, 0.1, min_s=8.0, max_s=20.0)
+    before = [estimate(5.0), estimate(5.5)]
+    assert not settlement.is_stable([*before, estimate(14.0, east_km=40.0)])
+    assert settlement.is_stable([*before, estimate(14.0)])
+
+
 # ------------------------------------------------------------------ properties
 
 KINDS = [

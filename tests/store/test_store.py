@@ -115,7 +115,7 @@ def test_an_error_leaves_no_store(tmp_path):
 
 
 def test_what_a_killed_run_left_is_replaced(tmp_path):
-    left = tmp_path / ".s.x1.partial"
+    left = tmp_path / ".s.0123abcd.partial"
     left.mkdir()
     (left / "waveforms.hdf5").write_text("half")
     with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:

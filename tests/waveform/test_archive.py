@@ -117,7 +117,7 @@ def test_a_failure_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="cannot be written to QuakeML"):
         write_sequence_folder(tmp_path / "s", stream, inventory, Catalogue("c", (event,)))
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / ".s.x1.partial").mkdir()  # of a killed run
+    (tmp_path / ".s.0123abcd.partial").mkdir()  # of a killed run
     write_sequence_folder(tmp_path / "s", stream, inventory)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
     with pytest.raises(FileExistsError, match="give another folder"):
