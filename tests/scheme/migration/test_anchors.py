@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import resolved
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
@@ -16,16 +15,7 @@ N_SAMPLES = 600
 
 
 @pytest.fixture(scope="module")
-def batch(toy_store) -> Batch:
-    config = resolved(
-        "train",
-        "experiment=generalized",
-        f"store.path={toy_store}",
-        "data.velocity.count=1",
-        "data.workers=0",
-        "velocity_model=iasp91",
-        "data.table.step_km=2.0",
-    )
+def batch(config, toy_store) -> Batch:
     data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
     return data.__getitems__([(0, i) for i in range(24)])
 

@@ -146,26 +146,27 @@ def test_a_declared_event_moves_only_out_of_reach_and_with_evidence():
     assert torch.equal(found.centre_km, peak_km[[0, 3]])
 
 
-def test_anchors_that_agree_on_an_origin_are_one_hypothesis():
+@pytest.mark.parametrize(
+    ("anchors", "least_evidence", "kept"),
+    [
+        ([0, 1, 2, 3, 4], 0.2, [1]),  # all others agree with it, or have too little evidence
+        ([0, 2, 3], 0.2, [2, 3, 0]),  # the third is 2 s off the first, the fourth 12 km
+        ([0, 1, 2, 3, 4], 0.95, []),
+    ],
+)
+def test_anchors_that_agree_on_an_origin_are_one_hypothesis(anchors, least_evidence, kept):
     """The one with most evidence; they agree in time and place, whatever their depths."""
-    place_km = torch.tensor([[0.0, 0.0, 5.0], [6.0, 0.0, 30.0], [0.0, 0.0, 5.0], [12.0, 0.0, 5.0], [0.0] * 3])
-    origin_s = torch.tensor([10.0, 11.0, 12.0, 10.5, 10.0])
-    evidence = torch.tensor([0.5, 0.9, 0.7, 0.6, 0.1])
-    kept = distinct(place_km, origin_s, evidence, least_evidence=0.2, same_s=1.5, same_km=10.0)
-    assert kept.tolist() == [1]
-    # the second is 2 s off the third, and the fourth 12 km off the first
-    alone = distinct(
-        place_km[[0, 2, 3]],
-        origin_s[[0, 2, 3]],
-        evidence[[0, 2, 3]],
-        least_evidence=0.2,
+    east_depth_km = torch.tensor([[0.0, 5.0], [6.0, 30.0], [0.0, 5.0], [12.0, 5.0], [0.0, 0.0]])[anchors]
+    place_km = torch.stack([east_depth_km[:, 0], torch.zeros(len(anchors)), east_depth_km[:, 1]], dim=1)
+    found = distinct(
+        place_km,
+        torch.tensor([10.0, 11.0, 12.0, 10.5, 10.0])[anchors],
+        torch.tensor([0.5, 0.9, 0.7, 0.6, 0.1])[anchors],
+        least_evidence=least_evidence,
         same_s=1.5,
         same_km=10.0,
     )
-    assert alone.tolist() == [1, 2, 0]
-    assert (
-        distinct(place_km, origin_s, evidence, least_evidence=0.95, same_s=1.5, same_km=10.0).tolist() == []
-    )
+    assert [anchors[row] for row in found.tolist()] == kept
 
 
 def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree():
