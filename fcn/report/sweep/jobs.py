@@ -55,7 +55,7 @@ def _read_job(folder: Path) -> Job:
     manifest = _read_json(folder / "manifest.json")
     curve = tuple(_read_curve(folder / "csv" / "metrics.csv"))
     config = manifest.get("config", {})
-    checkpoint = config.get("callbacks", {}).get("checkpoint", {})
+    checkpoint = (config.get("callbacks") or {}).get("checkpoint", {})
     monitor, best = checkpoint.get("monitor", _MONITOR), max if checkpoint.get("mode") == "max" else min
     watched = [row for row in curve if monitor in row]
     score = _read_json(folder / "metrics.json")
