@@ -76,10 +76,11 @@ class FcnModule(lightning.LightningModule):
         """Raises ValueError at the first step whose loss is no number: no later one would be."""
         if torch.isfinite(total):
             return
-        values = {name: float(value) for name, value in terms.items()}
+        values = {name: float(value.detach()) for name, value in terms.items()}
         broken = {name: value for name, value in values.items() if not math.isfinite(value)} or values
+        loss = float(total.detach())
         raise ValueError(
-            f"training has diverged at step {self.global_step}: the loss is {float(total)}, of {broken}; "
+            f"training has diverged at step {self.global_step}: the loss is {loss}, of {broken}; "
             "take a smaller optim.optimiser.lr"
         )
 

@@ -60,14 +60,14 @@ class BaseStore:
                 )
         columns, digest = _read_metadata(path / METADATA_FILE)
         sampling_rate_hz, offsets, widths = _read_layout(path / WAVEFORM_FILE)
+        npts = columns["trace_npts"].astype(np.int64)
+        first = _first_samples(columns["trace_name"], npts, offsets, widths)
         listed, held = len(columns["trace_name"]), sum(shape[0] for shape in widths.values())
         if listed != held:
             raise ValueError(
                 f"{path / METADATA_FILE} lists {listed} records, {WAVEFORM_FILE} holds {held}: one of the "
                 "two was cut; build the store again"
             )
-        npts = columns["trace_npts"].astype(np.int64)
-        first = _first_samples(columns["trace_name"], npts, offsets, widths)
         return cls(
             path=path,
             sampling_rate_hz=sampling_rate_hz,

@@ -121,7 +121,7 @@ def test_without_out_the_store_is_the_one_training_looks_for(tmp_path, monkeypat
     main()
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         wanted = configuration.plain(compose("train", [f"store={store}"]))["store"]
-    (made,) = (tmp_path / "stores").iterdir()
+    (made,) = (path for path in (tmp_path / "stores").iterdir() if path.is_dir())
     assert cached_store(wanted, tmp_path) == made
     assert str(made) in capsys.readouterr().out.replace("\n", "")
 

@@ -136,7 +136,7 @@ def test_a_store_whose_table_was_cut_is_refused(tmp_path):
 
 def test_an_existing_store_is_not_overwritten(store_path):
     with pytest.raises(FileExistsError, match="remove it or give another folder"):
-        StoreWriter(store_path, 20.0, FRACTIONS, 0)
+        StoreWriter(store_path, 20.0, FRACTIONS, 0).__enter__()
 
 
 def _refuse_everything(path):

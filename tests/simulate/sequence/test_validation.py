@@ -160,7 +160,7 @@ def test_faults_are_listed_and_happened(short, loaded):
 
 def test_rebuilt_from_its_seed_it_is_the_same_and_nothing_is_left_of_an_earlier_attempt(short, tmp_path):
     builder, root = short
-    left = tmp_path / "again.unfinished"
+    left = tmp_path / ".again.0123abcd.partial"
     left.mkdir()
     (left / "stale").write_text("")
     builder.build(tmp_path / "again")
@@ -171,7 +171,7 @@ def test_rebuilt_from_its_seed_it_is_the_same_and_nothing_is_left_of_an_earlier_
     assert len(first) == 18 + 5
     assert first == second
     assert not left.exists()
-    assert not root.with_name("short.unfinished").exists()
+    assert not list(root.parent.glob("*.partial"))
 
 
 def content(path: Path) -> bytes:
