@@ -2,7 +2,7 @@
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 from toy import resolved
 
@@ -83,3 +83,13 @@ def test_no_credentials_and_no_machine_paths_in_any_configuration():
         text = path.read_text().lower()
         for word in ("api_key", "password", "token", "/home/", "/root/"):
             assert word not in text, (path, word)
+
+
+@pytest.mark.parametrize("override", ["velocity_model=iasp19", "declare=migratoin"])
+def test_a_misspelt_choice_of_a_test_is_refused_not_ignored(override):
+    group, _, choice = override.partition("=")
+    with pytest.raises(MissingConfigException, match=rf"'{group}/{choice}'"):
+        resolved("test", "ckpt=none", override)
+    kept = resolved("test", "ckpt=none")
+    assert kept["velocity_model"] is None
+    assert kept["declare"] is None
