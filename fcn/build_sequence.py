@@ -21,9 +21,10 @@ from fcn.earth.velocity import read_velocity_model
 from fcn.geometry.network import Network
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.inventory import make_inventory, read_stations
+from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import read_waveforms
 from fcn.waveform.response import Sensitivity
-from fcn.waveform.sensor import Sensor, resolve_sensors
+from fcn.waveform.station import Use, station_motion
 
 log = logging.getLogger(__name__)
 
@@ -79,14 +80,14 @@ def read_catalogue(path: Path) -> Catalogue:
     return read_csv(path) if path.suffix.lower() == ".csv" else read_quakeml(path)
 
 
-def build_sequence(config: dict[str, Any]) -> dict[str, Sensor]:
-    """Make the folder `out`; returns the sensor used of each station. Refuses before it writes."""
+def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
+    """Make the folder `out`; returns what is used of each station. Refuses before it writes."""
     stream = read_all(config["waveforms"])
     sensitivity = stated_sensitivity(
         config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
     )
     inventory = describe_stations(Path(config["station_file"]), stream, sensitivity)
-    sensors = resolve_sensors(stream, inventory, config["preprocess"]["sampling_rate_hz"])
+    uses = used_channels(stream, inventory, configuration.build(config["preprocess"]))
     model_file, catalogue = config["velocity_model_file"], config["catalogue"]
     write_sequence_folder(
         config["out"],
@@ -99,18 +100,31 @@ def build_sequence(config: dict[str, Any]) -> dict[str, Sensor]:
         span=config["span"],
         velocity_model=asdict(read_velocity_model(model_file)) if model_file else None,
     )
-    return sensors
+    return uses
 
 
-def print_summary(sensors: dict[str, Sensor], out: str) -> None:
+def used_channels(
+    stream: obspy.Stream, inventory: obspy.Inventory, spec: PreprocessSpec
+) -> dict[str, tuple[Use, ...]]:
+    """What each station takes part with."""
+    stations = sorted({(trace.stats.network, trace.stats.station) for trace in stream})
+    return {
+        f"{network}.{code}": station_motion(stream.select(network, code), inventory, spec).uses
+        for network, code in track(stations, description="checking", transient=True)
+    }
+
+
+def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     """Which channels each station takes part with."""
-    table = Table(title=f"{len(sensors)} stations in {out}")
-    for name in ("station", "channels", "rate, Hz", "measures", "counts per unit"):
+    table = Table(title=f"{len(used)} stations in {out}")
+    for name in ("station", "from", "channels", "measures", "counts per unit"):
         table.add_column(name)
-    for station_id, sensor in sensors.items():
-        codes = " ".join(seed_id.split(".")[-1] for seed_id in sensor.seed_ids)
-        values = " ".join(f"{value:.4g}" for value in sorted(set(sensor.sensitivity.tolist())))
-        table.add_row(station_id, codes, f"{sensor.sampling_rate_hz:g}", sensor.measurement, values)
+    for station_id, uses in used.items():
+        for use in uses:
+            codes = " ".join(channel.seed_id.split(".", 2)[-1].lstrip(".") for channel in use.channels)
+            measures = " ".join(sorted({channel.sensitivity.measurement for channel in use.channels}))
+            values = " ".join(sorted({f"{channel.sensitivity.value:.4g}" for channel in use.channels}))
+            table.add_row(station_id, str(obspy.UTCDateTime(use.from_s)), codes or "none", measures, values)
     Console().print(table)
 
 

@@ -1,7 +1,9 @@
 """Continuous recordings of a network, preprocessed once, and read window by window."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +14,21 @@ from rich.progress import track
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_quakeml
 from fcn.earth.velocity import LayeredModel
-from fcn.geometry.network import Network
+from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
-from fcn.waveform.preprocess import Bands, PreprocessSpec
-from fcn.waveform.sensor import assemble, resolve_sensors
+from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.station import StationMotion, Use, station_motion
 
 log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
 BOX_MARGIN_KM = 10.0
+ENOUGH_STATIONS = 3  # with fewer nothing can be located
+PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
+LONGEST_DAYS = 3  # 24 stations take 1.5 GB a day
 
 Waveforms = Float32[np.ndarray, "station 3 time"]
 
@@ -32,7 +37,8 @@ Waveforms = Float32[np.ndarray, "station 3 time"]
 class Sequence:
     """A network's recording: sample j of every array is at start_time_s + j / sampling_rate_hz.
 
-    velocity, narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not valid.
+    velocity, narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not valid. valid: where
+    a component is known. uses: which channels a station's motion is from, in order of time.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """
@@ -50,14 +56,16 @@ class Sequence:
     velocity: Waveforms
     narrow: Waveforms
     broad: Waveforms
-    valid: Bool[np.ndarray, "station time"]
+    valid: Bool[np.ndarray, "station 3 time"]
+    uses: tuple[tuple[Use, ...], ...]
 
     @classmethod
     def load(cls, root: str | Path, spec: PreprocessSpec) -> "Sequence":
         """The sequence in folder `root`, preprocessed causally from its first sample.
 
-        Raises FileNotFoundError where a part is missing, ValueError where parts contradict each other or a
-        station has data but no coordinates, response or place in stations.xml.
+        Traces that no three stations share the time of are left out with a warning (`shared_time`). Raises
+        FileNotFoundError where a part is missing, ValueError where parts contradict each other or a station
+        has data but no coordinates, response or place in stations.xml.
         """
         root = Path(root)
         for part in (WAVEFORMS, STATIONS):
@@ -69,9 +77,12 @@ class Sequence:
         stated = read_description(root)
         inventory = read_stations(root / STATIONS)
         span_s = _stated_span_s(stated)
-        stream = read_sds(root / WAVEFORMS, None, *span_s)
-        network = _network_with_data(inventory, stream, stated.stations)
-        first, arrays = _preprocess(network, inventory, stream, spec)
+        stream = read_sds(root / WAVEFORMS, stated.stations, *span_s)
+        described = _described(inventory, stream, stated.stations)
+        stream = shared_time(stream, str(root))
+        motions = _motions(described, inventory, stream, spec)
+        network = Network(tuple(_placed(described[motion.station_id], motion) for motion in motions))
+        first, arrays = _arrays(motions)
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
         return cls(
@@ -85,6 +96,7 @@ class Sequence:
             velocity_model=LayeredModel(**stated.velocity_model) if stated.velocity_model else None,
             start_time_s=first / spec.sampling_rate_hz,
             sampling_rate_hz=spec.sampling_rate_hz,
+            uses=tuple(motion.uses for motion in motions),
             **arrays,
         )
 
@@ -96,7 +108,7 @@ class Sequence:
     @property
     def n_samples(self) -> int:
         """Length of the time axis."""
-        return self.valid.shape[1]
+        return self.valid.shape[-1]
 
     @property
     def end_time_s(self) -> float:
@@ -105,7 +117,7 @@ class Sequence:
 
     def window(
         self, now_s: float, n_samples: int
-    ) -> tuple[Waveforms, Waveforms, Bool[np.ndarray, "station time"]]:
+    ) -> tuple[Waveforms, Waveforms, Bool[np.ndarray, "station 3 time"]]:
         """Narrow and broad band and validity of the samples before `now_s`; zero outside the sequence."""
         end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
         begin = end - n_samples
@@ -135,25 +147,65 @@ def _stated_span_s(stated: Description) -> tuple[float | None, float | None]:
     return start, end
 
 
-def _network_with_data(inventory: obspy.Inventory, stream: obspy.Stream, wanted: list[str] | None) -> Network:
-    """The stations to use: those wanted, else all with data."""
-    network = Network.from_inventory(inventory)
-    described = {station.id: station for station in network}
+def _described(
+    inventory: obspy.Inventory, stream: obspy.Stream, wanted: list[str] | None
+) -> dict[str, Station]:
+    """The stations to use, by id, in order: those wanted that have data, else all that have.
+
+    Raises ValueError for data or wishes that stations.xml does not describe.
+    """
+    described = {station.id: station for station in Network.from_inventory(inventory)}
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
-    if wanted is not None:
-        for known, what in ((set(described), f"in {STATIONS}"), (recorded, "among the waveforms")):
-            if set(wanted) - known:
-                raise ValueError(f"stations {', '.join(sorted(set(wanted) - known))} are not {what}")
-        return Network(tuple(described[name] for name in wanted))
+    if wanted is not None and set(wanted) - set(described):
+        raise ValueError(f"stations {', '.join(sorted(set(wanted) - set(described)))} are not in {STATIONS}")
     if recorded - set(described):
         raise ValueError(
             f"no coordinates for {', '.join(sorted(recorded - set(described)))}: add them to {STATIONS}, "
             "or list the stations to use in sequence.yaml"
         )
-    silent = sorted(set(described) - recorded)
+    names = list(described) if wanted is None else wanted
+    silent = sorted(set(names) - recorded)
     if silent:
         log.warning("no waveforms of %s: left out", ", ".join(silent))
-    return Network(tuple(station for station in network if station.id in recorded))
+    return {name: described[name] for name in names if name in recorded}
+
+
+def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
+    """The traces of spans in which `ENOUGH_STATIONS` (or all, of fewer) deliver: a false clock is alone.
+
+    Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel. Raises ValueError
+    where what is left reaches over more than `LONGEST_DAYS`.
+    """
+    by_start = sorted(stream, key=lambda trace: trace.stats.starttime)
+    spans: list[list[obspy.Trace]] = []
+    end = None
+    for trace in by_start:
+        if end is None or trace.stats.starttime - end > PAUSE_S:
+            spans.append([])
+        spans[-1].append(trace)
+        end = trace.stats.endtime if end is None else max(end, trace.stats.endtime)
+    stations = [{(trace.stats.network, trace.stats.station) for trace in span} for span in spans]
+    enough = min(ENOUGH_STATIONS, len(set().union(*stations)))
+    kept = [span for span, names in zip(spans, stations, strict=True) if len(names) >= enough]
+    for span, names in zip(spans, stations, strict=True):
+        if len(names) < enough:
+            log.warning(
+                "%s: %s from %s left out, fewer than %d stations deliver in that time: a false clock?",
+                where,
+                ", ".join(sorted({trace.id for trace in span})),
+                span[0].stats.starttime,
+                enough,
+            )
+    if not kept:
+        raise ValueError(f"{where}: at no time do {enough} stations deliver together; are the clocks right?")
+    first, last = kept[0][0].stats.starttime, max(trace.stats.endtime for trace in kept[-1])
+    if last - first > LONGEST_DAYS * 86_400:
+        starts = ", ".join(str(span[0].stats.starttime) for span in kept)
+        raise ValueError(
+            f"{where} reaches from {first} to {last}, with stretches from {starts}: state one of at most "
+            f"{LONGEST_DAYS} days as span in sequence.yaml, or mend the clocks"
+        )
+    return obspy.Stream([trace for span in kept for trace in span])
 
 
 def _box(stated: Description, network: Network, frame: LocalFrame) -> tuple[float, float]:
@@ -163,30 +215,42 @@ def _box(stated: Description, network: Network, frame: LocalFrame) -> tuple[floa
     return float(east_km), float(north_km)
 
 
-def _preprocess(
-    network: Network, inventory: obspy.Inventory, stream: obspy.Stream, spec: PreprocessSpec
-) -> tuple[int, dict[str, np.ndarray]]:
+def _motions(
+    described: Mapping[str, Station],
+    inventory: obspy.Inventory,
+    stream: obspy.Stream,
+    spec: PreprocessSpec,
+) -> list[StationMotion]:
+    """Motion of every station that has any left, in order."""
+    traces: dict[str, list[obspy.Trace]] = {name: [] for name in described}
+    for trace in stream:
+        traces[f"{trace.stats.network}.{trace.stats.station}"].append(trace)
+    return [
+        station_motion(found, inventory, spec)
+        for found in track(list(traces.values()), description="preprocessing", transient=True)
+        if found
+    ]
+
+
+def _placed(station: Station, motion: StationMotion) -> Station:
+    """The station at the place of the sensor used first: boreholes lie deeper than their stations."""
+    for use in motion.uses:
+        for channel in use.channels:
+            return replace(station, elevation_m=channel.elevation_m)
+    return station
+
+
+def _arrays(motions: Items[StationMotion]) -> tuple[int, dict[str, np.ndarray]]:
     """Grid index of the first sample, and the arrays of a Sequence."""
-    used = {station.id for station in network}
-    stream = obspy.Stream([t for t in stream if f"{t.stats.network}.{t.stats.station}" in used])
-    sensors = resolve_sensors(stream, inventory, spec.sampling_rate_hz)
-    pieces = []
-    for station in track(network.stations, description="preprocessing", transient=True):
-        sensor = sensors[station.id]
-        if len(sensor.seed_ids) < 3:
-            log.warning("%s has only %s: the rest is zero", station.id, ", ".join(sensor.seed_ids))
-        start_s, _, counts = assemble(stream, sensor.seed_ids)
-        chunk = sensor.stream(spec).whole(start_s, counts)
-        pieces.append((chunk, *Bands(spec, 3).process(chunk.velocity_mps, chunk.valid)))
-    first = min(chunk.start_sample for chunk, *_ in pieces)
-    n_samples = max(chunk.start_sample + chunk.valid.size for chunk, *_ in pieces) - first
-    arrays = {
-        name: np.zeros((len(pieces), 3, n_samples), np.float32) for name in ("velocity", "narrow", "broad")
-    }
-    valid = np.zeros((len(pieces), n_samples), dtype=bool)
-    for row, (chunk, narrow, broad) in enumerate(pieces):
-        place = slice(chunk.start_sample - first, chunk.start_sample - first + chunk.valid.size)
-        arrays["velocity"][row, :, place] = np.where(chunk.valid, chunk.velocity_mps, 0.0)
-        arrays["narrow"][row, :, place], arrays["broad"][row, :, place] = narrow, broad
-        valid[row, place] = chunk.valid
-    return first, {**arrays, "valid": valid}
+    first = min(motion.start_sample for motion in motions)
+    n_samples = max(motion.start_sample + motion.valid.shape[1] for motion in motions) - first
+    shape = (len(motions), 3, n_samples)
+    arrays = {name: np.zeros(shape, np.float32) for name in ("velocity", "narrow", "broad")}
+    arrays["valid"] = np.zeros(shape, dtype=bool)
+    for row, motion in enumerate(motions):
+        place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
+        arrays["velocity"][row, :, place] = motion.velocity_mps
+        arrays["narrow"][row, :, place] = motion.narrow_mps
+        arrays["broad"][row, :, place] = motion.broad_mps
+        arrays["valid"][row, :, place] = motion.valid
+    return first, arrays

@@ -41,7 +41,8 @@ class WindowDataset(Dataset[Batch]):
             waveforms=torch.as_tensor(narrow)[None],
             waveforms_broad=torch.as_tensor(broad)[None],
             station_km=self.station_km,
-            mask=torch.as_tensor(valid).any(dim=-1)[None],
+            mask=torch.as_tensor(valid).flatten(1).any(dim=-1)[None],
+            valid=torch.as_tensor(valid)[None],
             travel_time=self.travel_time,
             now_s=torch.tensor([float(self.now_s[index])], dtype=torch.float64),
         )

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 import numpy as np
@@ -17,7 +18,7 @@ from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
-from fcn.waveform.sensor import assemble, resolve_sensors
+from fcn.waveform.station import station_motion
 
 ORIGIN = "archive"
 LONGEST_TRAVEL_S = 120.0  # other events this much earlier or later cannot be in a record
@@ -86,9 +87,8 @@ class ArchiveSource:
             p_range_s=(p_s - self.p_search_s, p_s + self.p_search_s),
         )
         spec = self.importer.preprocess
-        sensor = resolve_sensors(traces, self._inventory, spec.sampling_rate_hz)[station.id]
-        start_s, _, counts = assemble(traces, sensor.seed_ids)
-        chunk = sensor.stream(spec).whole(start_s, counts)
+        motion = station_motion(traces, self._inventory, spec)
+        chunk = Chunk(motion.start_sample, motion.velocity_mps, np.all(motion.valid, axis=0), fresh=True)
         chunk = self._without_others(chunk, event, station, path)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
 
@@ -111,7 +111,7 @@ class ArchiveSource:
                 for time_s in (begin_s, end_s)
             )
             valid[max(first, 0) : max(last, 0)] = False
-        return Chunk(chunk.start_sample, chunk.velocity_mps, valid)
+        return replace(chunk, valid=valid)
 
 
 def read_picks(path: FilePath) -> dict[str, Picks]:

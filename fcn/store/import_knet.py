@@ -79,13 +79,12 @@ class KnetSource:
         traces = [by_component[component] for component in "ZNE"]
         start_s, rate_hz, counts = assemble(traces, [trace.id for trace in traces])
         sensor = Sensor(
-            seed_ids=tuple(trace.id for trace in traces),
             sampling_rate_hz=rate_hz,
             measurement="acceleration",
             sensitivity=np.array([1.0 / trace.stats.calib for trace in traces]),
             to_zne=np.eye(3),
         )
-        chunk = sensor.stream(self.importer.preprocess).whole(start_s, counts)
+        chunk = sensor.velocity(self.importer.preprocess, start_s, counts)
         minute_s = traces[0].stats.knet.evot.timestamp
         p_range_s = (minute_s + MINUTE_S[0] + path.p_s, minute_s + MINUTE_S[1] + path.p_s)
         return self.importer.records(ORIGIN, quake, station, path, chunk, Arrivals(p_range_s=p_range_s))

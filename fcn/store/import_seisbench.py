@@ -79,14 +79,13 @@ class SeisBenchSource:
         if len(samples) != 3:
             raise ValueError(f"{len(samples)} components instead of 3")
         sensor = Sensor(
-            seed_ids=tuple(self._components),
             sampling_rate_hz=rate_hz,
             measurement=self.measurement,
             sensitivity=np.full(3, self.counts_per_unit),
             to_zne=np.eye(3)[:, ["ZNE".index(component) for component in self._components]],
         )
         # Times count from the record's first sample: absolute ones are optional in SeisBench.
-        chunk = sensor.stream(self.importer.preprocess).whole(0.0, without_padding(samples, rate_hz))
+        chunk = sensor.velocity(self.importer.preprocess, 0.0, without_padding(samples, rate_hz))
         if row.get("trace_category", "").lower() == "noise":
             return [_noise(row, chunk)]
         quake, station = _quake(row), _station(row)

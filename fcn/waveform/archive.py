@@ -1,18 +1,30 @@
 """Archives of continuous data: miniSEED in the SDS layout.
 
-Reading is ObsPy's SDS client; it wants a span, which an archive is asked for here where none is given, and it
-names no file it cannot read. Writing is ours: the client has no part for it.
+ObsPy has a client that reads such archives; it stops at the first file or record it cannot read and names
+none, and has no part for writing.
 """
 
+import logging
+import math
+import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import obspy
 from obspy import UTCDateTime
-from obspy.clients.filesystem.sds import SDS_FMTSTR, Client
+from obspy.clients.filesystem.sds import SDS_FMTSTR
 
+from fcn.waveform.miniseed import read_miniseed
+
+log = logging.getLogger(__name__)
+
+SDS_NAME = re.compile(
+    r"(?P<channel_id>(?P<network>[^.]+)\.(?P<station>[^.]+)\.[^.]*\.[^.]+)\.D\.(?P<year>\d{4})\.(?P<day>\d{3})"
+)
 DAY_S = 86_400
+NEIGHBOUR_S = 3_600  # of the days before and after that a day file may hold
 MAX_STATION_LETTERS = 5  # SEED 2.4, fixed section of the data header
 
 
@@ -47,42 +59,52 @@ def read_sds(
 ) -> obspy.Stream:
     """Traces of an SDS archive, of these stations "NET.STA" and between these POSIX times (None: all).
 
-    In order of channel and time, as they are: not merged. A missing day file is a gap, and so is one that is
-    too short for a record, as while it is being written. What a day file holds of its neighbours' first and
-    last minutes is found. Raises FileNotFoundError where the archive holds nothing wanted, ValueError naming
-    a file that is not miniSEED.
+    In order of channel and time, as they are: not merged. A missing day file is a gap. What a day file holds
+    of its neighbours' first and last minutes is found. Files whose names are none of SDS's are passed over;
+    records that are damaged, of another channel or of another day are left out, and a warning names the
+    file, counts them and says why. Raises FileNotFoundError where nothing wanted is left.
     """
     root = Path(root)
-    held = [path.name.split(".") for path in root.glob("[0-9]*/*/*/*.D/*.D.????.???")]
-    days = sorted(UTCDateTime(year=int(year), julday=int(day)) for *_, year, day in held)
-    start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
+    start_s, end_s = (-math.inf if start_time_s is None else start_time_s), end_time_s or math.inf
     stream = obspy.Stream()
-    if held:
-        client = Client(str(root))
-        # beyond the first and the last day, where neighbours' samples would be
-        between = (start or days[0] - DAY_S, end or days[-1] + 2 * DAY_S)
-        for network, station in sorted({(name[0], name[1]) for name in held}):
-            if station_ids is None or f"{network}.{station}" in station_ids:
-                stream += _station_traces(client, network, station, between)
+    for path in sorted(root.glob("[0-9]*/*/*/*.D/*.D.????.???")):
+        named = SDS_NAME.fullmatch(path.name)
+        if named is None or not path.is_file():
+            continue
+        station_id = f"{named['network']}.{named['station']}"
+        day_s = UTCDateTime(int(named["year"]), 1, 1).timestamp + (int(named["day"]) - 1) * DAY_S
+        wanted = station_ids is None or station_id in station_ids
+        if wanted and day_s - NEIGHBOUR_S < end_s and day_s + DAY_S + NEIGHBOUR_S > start_s:
+            stream += _day(path, named["channel_id"], day_s, (start_s, end_s))
     if not len(stream):
-        wanted = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
-        raise FileNotFoundError(f"no miniSEED {wanted}in the SDS archive {root} between {start} and {end}")
+        wanted_ids = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
+        start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
+        raise FileNotFoundError(
+            f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}"
+        )
     return stream.sort()
 
 
-def _station_traces(
-    client: Client, network: str, station: str, between: tuple[UTCDateTime, UTCDateTime]
-) -> obspy.Stream:
-    """All channels of a station; ValueError names the file that cannot be read, which ObsPy does not."""
-    try:
-        return client.get_waveforms(network, station, "*", "*", *between, merge=None)
-    except Exception as error:  # its reader has exceptions of its own
-        for path in sorted(Path(client.sds_root).glob(f"*/{network}/{station}/*.D/*")):
-            try:
-                obspy.read(path, format="MSEED", headonly=True)
-            except Exception as broken:
-                raise ValueError(f"{path} is not miniSEED: {broken}") from error
-        raise
+def _day(path: Path, seed_id: str, day_s: float, span_s: tuple[float, float]) -> obspy.Stream:
+    """What a day file holds of its channel and day, within a span."""
+    traces, refused = read_miniseed(path, *span_s)
+    kept = obspy.Stream()
+    foreign: Counter[str] = Counter()
+    for trace in traces:
+        start_s, end_s = trace.stats.starttime.timestamp, trace.stats.endtime.timestamp
+        if trace.id != seed_id:
+            foreign[f"of {trace.id}"] += 1
+        elif start_s < day_s - NEIGHBOUR_S or end_s > day_s + DAY_S + NEIGHBOUR_S:
+            foreign[f"of {trace.stats.starttime}, another day"] += 1
+        else:
+            # ObsPy trims to the nearest sample, which may lie outside
+            part = trace.slice(
+                *(None if math.isinf(s) else UTCDateTime(s) for s in span_s), nearest_sample=False
+            )
+            kept += obspy.Stream([part] if part.stats.npts else [])
+    for reason, n in [*refused.items(), *foreign.items()]:
+        log.warning("%s: %d left out, %s", path, n, reason)
+    return kept
 
 
 def _days(trace: obspy.Trace) -> list[obspy.Trace]:

@@ -1,7 +1,7 @@
 """The one preprocessing: counts to ground velocity at 20 Hz, then two bands; causal, in chunks or whole."""
 
-import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,9 @@ from fcn.waveform.filters import (
 )
 from fcn.waveform.resample import GridResampler
 
-MEASUREMENTS = ("velocity", "acceleration")
+# More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
+# 40 m/s2 (Iwate-Miyagi 2008, IWTH25); an accelerometer's offset may add 1 g.
+LARGEST = {"velocity": 10.0, "acceleration": 100.0}
 
 
 @dataclass(frozen=True)
@@ -67,27 +69,43 @@ class PreprocessSpec:
 class Chunk:
     """Ground velocity on the global grid: sample j is at (start_sample + j) / sampling_rate_hz, POSIX s.
 
-    valid: False where a sample was missing. Velocity there is what the last value, held, gives; zero before
-    the first sample ever.
+    valid: False where a sample was missing and its gap is bridged with the last value, held.
+    fresh: the filters started anew at the first sample.
     """
 
     start_sample: int
     velocity_mps: Float64[np.ndarray, "component time"]
     valid: Bool[np.ndarray, " time"]
+    fresh: bool
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks on one axis, zero and not valid between them. Raises ValueError for none."""
+    if not chunks:
+        raise ValueError("no sample is known: every one is missing or beyond what the ground can do")
+    first = chunks[0].start_sample
+    n_samples = max(chunk.start_sample + chunk.valid.size for chunk in chunks) - first
+    velocity = np.zeros((len(chunks[0].velocity_mps), n_samples))
+    valid = np.zeros(n_samples, dtype=bool)
+    for chunk in chunks:
+        place = slice(chunk.start_sample - first, chunk.start_sample - first + chunk.valid.size)
+        velocity[:, place], valid[place] = chunk.velocity_mps, chunk.valid
+    return Chunk(first, velocity, valid, fresh=chunks[0].fresh)
 
 
 class ToVelocity:
-    """Counts of one sensor to m/s at the spec's rate, chunk by chunk.
+    """Counts to m/s at the spec's rate, chunk by chunk; several components where they come together.
 
     Removes the offset, integrates acceleration, keeps out what would alias (to_velocity_sos, anti_alias_sos)
     and interpolates (4-point Lagrange) to the grid t = k / sampling_rate_hz. Causal but for the two input
     samples that interpolation waits for; delays 2-5 Hz by 0.05-0.07 s where the input is faster than 20 Hz.
 
-    A NaN in any component, or a start later than expected, is a gap. Up to `max_gap_s` it is bridged with
-    the last value; after a longer one the filters start anew. A start earlier than expected repeats samples,
-    which are dropped. What never came is not given back beyond `max_gap_s`: `start_sample` jumps.
+    NaN, a sample beyond `LARGEST`, or a start later than expected is a gap, of all components. Up to
+    `max_gap_s` it is bridged with the last value once it has ended; after a longer one the filters start
+    anew. A start earlier than expected repeats samples, which are dropped.
 
-    measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2, one or one per component.
+    measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2.
+    n_absurd: samples so far that were beyond `LARGEST`.
     """
 
     def __init__(
@@ -95,129 +113,127 @@ class ToVelocity:
         spec: PreprocessSpec,
         sampling_rate_hz: float,
         measurement: str,
-        sensitivity: float | Float[np.ndarray, " component"],
-        n_components: int = 3,
+        sensitivity: float,
+        n_components: int = 1,
     ) -> None:
-        if sampling_rate_hz < spec.sampling_rate_hz:
+        if not spec.sampling_rate_hz <= sampling_rate_hz < math.inf:
             raise ValueError(
                 f"input at {sampling_rate_hz} Hz cannot give {spec.sampling_rate_hz} Hz; "
                 "use a channel that samples at least as fast"
             )
-        if measurement not in MEASUREMENTS:
-            raise ValueError(f"measurement is {measurement!r}, must be one of {', '.join(MEASUREMENTS)}")
-        per_component = np.broadcast_to(np.asarray(sensitivity, np.float64), (n_components,))
-        if not np.isfinite(per_component).all() or (per_component == 0.0).any():
+        if measurement not in LARGEST:
+            raise ValueError(f"measurement is {measurement!r}, must be one of {', '.join(LARGEST)}")
+        if not math.isfinite(sensitivity) or sensitivity == 0.0:
             raise ValueError(f"sensitivity must be finite and not zero: {sensitivity}")
         self.spec = spec
         self.input_rate_hz = float(sampling_rate_hz)
         self.n_components = n_components
-        self._sensitivity = per_component[:, None]
+        self.n_absurd = 0
+        self._sensitivity = sensitivity
+        self._largest = LARGEST[measurement]
         motion = to_velocity_sos(spec.highpass_hz, measurement == "acceleration", sampling_rate_hz)
         stop = spec.anti_alias
         low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
         self._sos = np.concatenate((motion, low))
         self._resampler: GridResampler | None = None
+        self._offset = self._held = np.zeros(n_components)
+        self._memory = np.zeros((len(self._sos), n_components, 2))
 
-    def process(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> Chunk:
-        """Velocity that these samples make known; `start_time_s` is the POSIX time of the first."""
+    def process(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> list[Chunk]:
+        """Velocity that these samples make known, a chunk for each stretch without a long gap.
+
+        start_time_s: POSIX time of the first sample.
+        """
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
-        resampler, scaled = self._align(float(start_time_s), samples / self._sensitivity)
-        if scaled.shape[1]:
-            filled, valid, restarts = self._fill(scaled)
-            resampler.push(self._filter(filled, restarts), valid)
-        return Chunk(*resampler.pop(final=False))
+        motion = samples / self._sensitivity
+        possible = np.abs(motion) <= self._largest  # NaN is not
+        self.n_absurd += int((~possible & np.isfinite(samples)).sum())
+        chunks = []
+        for first, end in true_runs(np.all(possible, axis=0)):
+            chunks += self._continue(float(start_time_s) + first / self.input_rate_hz, motion[:, first:end])
+        return [chunk for chunk in chunks if chunk.valid.size]
 
-    def flush(self) -> Chunk:
+    def flush(self) -> list[Chunk]:
         """The last samples, with the last value held for the interpolation; the next chunk starts anew."""
         if self._resampler is None:
-            return Chunk(0, np.zeros((self.n_components, 0)), np.zeros(0, dtype=bool))
-        last = Chunk(*self._resampler.pop(final=True))
+            return []
+        last = self._pop(final=True)
         self._resampler = None
-        return last
+        return [last] if last.valid.size else []
 
     def whole(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> Chunk:
-        """Velocity of a whole recording, to its last sample."""
-        first, last = self.process(start_time_s, samples), self.flush()
-        velocity = np.concatenate((first.velocity_mps, last.velocity_mps), axis=1)
-        return Chunk(first.start_sample, velocity, np.concatenate((first.valid, last.valid)))
+        """Velocity of a whole recording, to its last sample. Raises ValueError where none is known."""
+        return joined([*self.process(start_time_s, samples), *self.flush()])
 
-    def _begin(self, start_time_s: float) -> GridResampler:
-        """Forget everything; the clock of the coming samples starts at `start_time_s`."""
+    def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> list[Chunk]:
+        """Samples without a gap: after a short one, after a long one, or repeating what came before."""
+        ended: list[Chunk] = []
+        n_late = 0
+        if self._resampler is not None:
+            expected_s = self._start_time_s + self._resampler.n_received / self.input_rate_hz
+            n_late = round((start_time_s - expected_s) * self.input_rate_hz)
+            if n_late > self.spec.max_gap_s * self.input_rate_hz:
+                ended = self.flush()
+        if self._resampler is None:
+            n_late = 0
+            self._begin(start_time_s, motion[:, 0])
+        assert self._resampler is not None
+        motion = motion[:, max(-n_late, 0) :]
+        if not motion.shape[1]:
+            return ended
+        n_missing = max(n_late, 0)
+        bridged = np.concatenate((np.repeat(self._held[:, None], n_missing, axis=1), motion), axis=1)
+        self._held = motion[:, -1]
+        filtered, self._memory = signal.sosfilt(self._sos, bridged - self._offset[:, None], zi=self._memory)
+        self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
+        return [*ended, self._pop(final=False)]
+
+    def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
+        """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""
         self._start_time_s = start_time_s
-        self._held = np.zeros(self.n_components)
-        self._offset = np.zeros(self.n_components)
-        self._n_missing = math.inf  # so that the first sample starts the filters
+        self._offset = self._held = first
         self._memory = np.zeros((len(self._sos), self.n_components, 2))
+        self._fresh = True
         self._resampler = GridResampler(
             start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components
         )
-        return self._resampler
 
-    def _align(self, start_time_s: float, samples: np.ndarray) -> tuple[GridResampler, np.ndarray]:
-        """Samples that continue the clock: NaN put before a late start, repeated samples cut off."""
-        if self._resampler is None:
-            return self._begin(start_time_s), samples
-        expected_s = self._start_time_s + self._resampler.n_received / self.input_rate_hz
-        n_late = round((start_time_s - expected_s) * self.input_rate_hz)
-        if n_late > self.spec.max_gap_s * self.input_rate_hz:
-            return self._begin(start_time_s), samples
-        if n_late > 0:
-            samples = np.concatenate((np.full((self.n_components, n_late), np.nan), samples), axis=1)
-        return self._resampler, samples[:, max(-n_late, 0) :]
+    def _pop(self, *, final: bool) -> Chunk:
+        assert self._resampler is not None
+        chunk = Chunk(*self._resampler.pop(final=final), fresh=self._fresh)
+        self._fresh = self._fresh and not chunk.valid.size
+        return chunk
 
-    def _fill(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
-        """Gaps held, which samples are real, and where the filters have to start anew."""
-        n = samples.shape[1]
-        valid = np.isfinite(samples).all(axis=0)
-        last_valid = np.maximum.accumulate(np.where(valid, np.arange(n), -1))
-        filled = np.where(last_valid >= 0, samples[:, last_valid], self._held[:, None])
-        before = np.concatenate(([-1], last_valid[:-1]))[valid]
-        here = np.flatnonzero(valid)
-        gap = np.where(before >= 0, here - before - 1, here + self._n_missing)
-        restarts = here[gap > self.spec.max_gap_s * self.input_rate_hz].tolist()
-        self._held = filled[:, -1]
-        self._n_missing = n - 1 - int(last_valid[-1]) if here.size else self._n_missing + n
-        return filled, valid, restarts
 
-    def _filter(self, filled: np.ndarray, restarts: list[int]) -> np.ndarray:
-        """Filtered samples; a restart takes its first sample as the offset, so it starts at zero."""
-        out = np.empty_like(filled)
-        edges = [0, *restarts, filled.shape[1]]
-        for first, end in itertools.pairwise(edges):
-            if first in restarts:
-                self._offset = filled[:, first].copy()
-                self._memory = np.zeros_like(self._memory)
-            if end > first:
-                piece = filled[:, first:end] - self._offset[:, None]
-                out[:, first:end], self._memory = signal.sosfilt(self._sos, piece, zi=self._memory)
-        return out
+def true_runs(flags: Bool[np.ndarray, " n"]) -> list[tuple[int, int]]:
+    """First and one past the last index of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 class Bands:
-    """The two bands of a velocity stream, chunk by chunk, started from rest."""
+    """The two bands of a velocity stream, chunk by chunk; started from rest wherever its filters are."""
 
-    def __init__(self, spec: PreprocessSpec, n_channels: int) -> None:
+    def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
         self._sos = [
             bandpass_sos(band.low_hz, band.high_hz, band.order, spec.sampling_rate_hz)
             for band in (spec.narrow, spec.broad)
         ]
-        self._memory = [np.zeros((len(sos), n_channels, 2)) for sos in self._sos]
+        self._rest = [np.zeros((len(sos), n_components, 2)) for sos in self._sos]
+        self._memory = self._rest
 
     def process(
-        self,
-        velocity_mps: Float[np.ndarray, "channel time"],
-        valid: Bool[np.ndarray, " time"] | None = None,
-    ) -> tuple[Float64[np.ndarray, "channel time"], Float64[np.ndarray, "channel time"]]:
+        self, chunk: Chunk
+    ) -> tuple[Float64[np.ndarray, "component time"], Float64[np.ndarray, "component time"]]:
         """Narrow and broad band in m/s, zero where not valid."""
-        bands = []
-        for index, sos in enumerate(self._sos):
-            if velocity_mps.shape[1] == 0:
-                bands.append(np.zeros(velocity_mps.shape))
-                continue
-            band, self._memory[index] = signal.sosfilt(sos, velocity_mps, zi=self._memory[index])
-            bands.append(band if valid is None else np.where(valid, band, 0.0))
-        return bands[0], bands[1]
+        memory = self._rest if chunk.fresh else self._memory
+        filtered = [
+            signal.sosfilt(sos, chunk.velocity_mps, zi=zi) for sos, zi in zip(self._sos, memory, strict=True)
+        ]
+        self._memory = [after for _, after in filtered]
+        narrow, broad = (np.where(chunk.valid, band, 0.0) for band, _ in filtered)
+        return narrow, broad
 
 
 def filter_windows(

@@ -1,13 +1,15 @@
 """What a channel measures and in which direction, from StationXML."""
 
+import itertools
+import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import obspy
-from jaxtyping import Float64
+
+log = logging.getLogger(__name__)
 
 INPUT_UNITS = {
     "M/S": "velocity",
@@ -17,6 +19,8 @@ INPUT_UNITS = {
     "M/(S**2)": "acceleration",
 }
 COUNT_UNITS = ("COUNTS", "COUNT")
+EPOCH_PAUSE_S = 1.0
+SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
 # Unit vectors (up, north, east) of channels that carry their direction in the last letter.
 NAMED_DIRECTIONS = {"Z": (1.0, 0.0, 0.0), "N": (0.0, 1.0, 0.0), "E": (0.0, 0.0, 1.0)}
 
@@ -29,13 +33,119 @@ class Sensitivity:
     measurement: str
 
 
-def channel_response(inventory: obspy.Inventory, seed_id: str, time_s: float) -> Sensitivity:
-    """Overall sensitivity of channel "NET.STA.LOC.CHA" at a POSIX time.
+@dataclass(frozen=True)
+class Described:
+    """What StationXML says of a channel "NET.STA.LOC.CHA" between two POSIX times.
 
-    Raises ValueError, naming the channel and the remedy, where StationXML does not describe it, gives no
-    sensitivity, or one of something else than counts of velocity or acceleration.
+    direction: unit vector up, north, east. elevation_m: of the sensor itself, also in a borehole.
     """
-    channel = _channel(inventory, seed_id, time_s)
+
+    seed_id: str
+    start_s: float
+    end_s: float
+    sensitivity: Sensitivity
+    direction: tuple[float, float, float]
+    latitude_deg: float
+    longitude_deg: float
+    elevation_m: float
+
+    def says_the_same(self, other: "Described") -> bool:
+        """Whether counts mean the same; a new survey of the place does not matter."""
+        return self.sensitivity == other.sensitivity and np.allclose(
+            self.direction, other.direction, atol=SAME_DIRECTION
+        )
+
+
+def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: float) -> list[Described]:
+    """What is said of a channel at times between two POSIX times, in order; equal epochs are one.
+
+    Where epochs overlap the first in the file counts. What no epoch covers is warned of. Raises ValueError,
+    naming the channel and the remedy, where none covers any of it, or where one gives no sensitivity to
+    ground motion or no direction.
+    """
+    epochs = _epochs(inventory, seed_id)
+    edges = sorted({-math.inf, math.inf, *(edge for epoch in epochs for edge in epoch[:2])})
+    found: list[Described] = []
+    uncovered: list[str] = []
+    for first_s, last_s in itertools.pairwise(edges):
+        if last_s <= start_s or first_s > end_s:
+            continue
+        covering = next((epoch for epoch in epochs if epoch[0] <= first_s and last_s <= epoch[1]), None)
+        if covering is None:
+            uncovered.append(f"{_written(max(first_s, start_s))} to {_written(min(last_s, end_s))}")
+            continue
+        here = _describe(seed_id, covering, first_s, last_s)
+        if found and found[-1].end_s == first_s and found[-1].says_the_same(here):
+            here = replace(here, start_s=found.pop().start_s)
+        found.append(here)
+    if not found:
+        spans = "; ".join(f"{_written(epoch[0])} to {_written(epoch[1])}" for epoch in epochs)
+        raise ValueError(
+            f"StationXML does not describe {seed_id} at {obspy.UTCDateTime(start_s)}"
+            + (f": it has {spans}" if epochs else "; add the channel, or leave its data out")
+        )
+    if uncovered:
+        log.warning("StationXML does not describe %s from %s: left out", seed_id, ", ".join(uncovered))
+    return found
+
+
+def _written(time_s: float) -> str:
+    return str(obspy.UTCDateTime(time_s)) if math.isfinite(time_s) else "open"
+
+
+Epoch = tuple[float, float, Any, Any]  # start, end (POSIX s), ObsPy's station and channel
+
+
+def _epochs(inventory: obspy.Inventory, seed_id: str) -> list[Epoch]:
+    """All epochs of a channel as the file has them, open ends infinite."""
+    codes = seed_id.split(".")
+    if len(codes) != 4:
+        raise ValueError(f"{seed_id!r} is not a channel id of the form NET.STA.LOC.CHA")
+    channels = [
+        (station, channel)
+        for network in inventory
+        if network.code == codes[0]
+        for station in network
+        if station.code == codes[1]
+        for channel in station
+        if (channel.location_code or "", channel.code) == (codes[2], codes[3])
+    ]
+    starts = [-math.inf if c.start_date is None else c.start_date.timestamp for _, c in channels]
+    ends = [math.inf if c.end_date is None else c.end_date.timestamp for _, c in channels]
+    # an epoch that ends at 23:59:59 goes on to the one that begins at midnight
+    ends = [min([start for start in starts if 0 < start - end <= EPOCH_PAUSE_S], default=end) for end in ends]
+    return [(start, end, *channel) for start, end, channel in zip(starts, ends, channels, strict=True)]
+
+
+def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Described:
+    *_, station, channel = epoch
+    return Described(
+        seed_id,
+        start_s,
+        end_s,
+        channel_response(channel, seed_id),
+        channel_direction(channel, seed_id),
+        float(channel.latitude),
+        float(channel.longitude),
+        sensor_elevation_m(station.elevation, channel.elevation, channel.depth),
+    )
+
+
+def sensor_elevation_m(station_m: float, channel_m: float, depth_m: float | None) -> float:
+    """Elevation of a sensor. FDSN's StationXML means the sensor by a channel's elevation, but many files
+    repeat the surface's there: then the depth below it counts as well."""
+    surface_m, elevation_m, depth_m = float(station_m), float(channel_m), float(depth_m or 0.0)
+    if abs(elevation_m + depth_m - surface_m) <= abs(elevation_m - surface_m):
+        return elevation_m
+    return elevation_m - depth_m
+
+
+def channel_response(channel: Any, seed_id: str) -> Sensitivity:
+    """Overall sensitivity of an ObsPy channel; seed_id names it.
+
+    Raises ValueError, naming the channel and the remedy, where StationXML gives no sensitivity, or one of
+    something else than counts of velocity or acceleration.
+    """
     stated = channel.response.instrument_sensitivity if channel.response is not None else None
     if stated is None or not stated.value:
         raise ValueError(
@@ -54,56 +164,22 @@ def channel_response(inventory: obspy.Inventory, seed_id: str, time_s: float) ->
     return Sensitivity(float(stated.value), INPUT_UNITS[unit])
 
 
-def directions(
-    inventory: obspy.Inventory, seed_ids: Sequence[str], time_s: float
-) -> Float64[np.ndarray, "channel 3"]:
-    """Unit vectors (up, north, east) of channels, from azimuth and dip, else from Z, N, E in their codes.
+def channel_direction(channel: Any, seed_id: str) -> tuple[float, float, float]:
+    """Unit vector (up, north, east), from azimuth and dip, else from Z, N, E in the code.
 
     Raises ValueError where neither tells.
     """
-    vectors = []
-    for seed_id in seed_ids:
-        channel = _channel(inventory, seed_id, time_s)
-        if channel.azimuth is not None and channel.dip is not None:
-            vectors.append(direction(float(channel.azimuth), float(channel.dip)))
-        elif seed_id[-1] in NAMED_DIRECTIONS:
-            vectors.append(NAMED_DIRECTIONS[seed_id[-1]])
-        else:
-            raise ValueError(
-                f"{seed_id} points nobody knows where: its code does not end in Z, N or E and StationXML "
-                "gives no azimuth and dip; add them to the channel"
-            )
-    return np.array(vectors, dtype=np.float64)
+    if channel.azimuth is not None and channel.dip is not None:
+        return direction(float(channel.azimuth), float(channel.dip))
+    if seed_id[-1] in NAMED_DIRECTIONS:
+        return NAMED_DIRECTIONS[seed_id[-1]]
+    raise ValueError(
+        f"{seed_id} points nobody knows where: its code does not end in Z, N or E and StationXML gives no "
+        "azimuth and dip; add them to the channel"
+    )
 
 
 def direction(azimuth_deg: float, dip_deg: float) -> tuple[float, float, float]:
     """Unit vector (up, north, east); dip is positive down, as in SEED: -90 for an upward vertical."""
     azimuth, dip = math.radians(azimuth_deg), math.radians(dip_deg)
     return -math.sin(dip), math.cos(dip) * math.cos(azimuth), math.cos(dip) * math.sin(azimuth)
-
-
-def _channel(inventory: obspy.Inventory, seed_id: str, time_s: float) -> Any:
-    """The epoch of a channel that covers a time."""
-    codes = seed_id.split(".")
-    if len(codes) != 4:
-        raise ValueError(f"{seed_id!r} is not a channel id of the form NET.STA.LOC.CHA")
-    epochs = [
-        channel
-        for network in inventory
-        if network.code == codes[0]
-        for station in network
-        if station.code == codes[1]
-        for channel in station
-        if (channel.location_code or "", channel.code) == (codes[2], codes[3])
-    ]
-    time = obspy.UTCDateTime(time_s)
-    for channel in epochs:
-        late = channel.start_date is not None and time < channel.start_date
-        over = channel.end_date is not None and time > channel.end_date
-        if not late and not over:
-            return channel
-    spans = "; ".join(f"{channel.start_date} to {channel.end_date}" for channel in epochs)
-    raise ValueError(
-        f"StationXML does not describe {seed_id} at {time}"
-        + (f": it has {spans}" if epochs else "; add the channel, or leave its data out")
-    )

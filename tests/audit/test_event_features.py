@@ -49,7 +49,17 @@ def pulse_table(scale: float = 1.0) -> StationTable:
     )
     station_km = torch.tensor([[[30.0, 40.0, 0.0]]])
     mask = torch.ones(1, 1, dtype=torch.bool)
-    return measure(Batch(waveforms, waveforms, station_km, mask, _NoTimes(), zero.double(), targets), RATE_HZ)
+    batch = Batch(
+        waveforms=waveforms,
+        waveforms_broad=waveforms,
+        station_km=station_km,
+        mask=mask,
+        valid=torch.ones_like(waveforms, dtype=torch.bool),
+        travel_time=_NoTimes(),
+        now_s=zero.double(),
+        targets=targets,
+    )
+    return measure(batch, RATE_HZ)
 
 
 class _NoTimes:

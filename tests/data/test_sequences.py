@@ -60,9 +60,9 @@ def test_all_stations_load(root, spec, parts):
     assert sequence.catalogue is None
     assert sequence.velocity_model is None
     counts = np.stack([trace.data for trace in stream[3:6]]).astype(float)
-    converter = ToVelocity(spec, 100.0, "velocity", COUNTS_PER_MPS)
-    velocity = converter.process(START_S, counts).velocity_mps
-    narrow, broad = Bands(spec, 3).process(velocity)
+    (chunk,) = ToVelocity(spec, 100.0, "velocity", COUNTS_PER_MPS, 3).process(START_S, counts)
+    velocity = chunk.velocity_mps
+    narrow, broad = Bands(spec, 3).process(chunk)
     for found, expected in (
         (sequence.velocity, velocity),
         (sequence.narrow, narrow),
@@ -127,8 +127,8 @@ def test_windows_end_before_now(root, spec):
 def test_windows_beyond_the_ends_are_zero_and_invalid(root, spec, after_s, n_inside):
     narrow, broad, valid = Sequence.load(root, spec).window(START_S + after_s, 600)
     assert narrow.shape == broad.shape == (3, 3, 600)
-    assert valid.sum() == 3 * n_inside
-    assert not narrow[..., ~valid[0]].any()
+    assert valid.sum() == 9 * n_inside
+    assert not narrow[~valid].any()
 
 
 def test_gaps_are_invalid(tmp_path, spec, parts):
@@ -139,13 +139,16 @@ def test_gaps_are_invalid(tmp_path, spec, parts):
     holes += whole.slice(whole.stats.starttime + 30, None)
     write_sequence_folder(tmp_path / "made", holes, inventory)
     sequence = Sequence.load(tmp_path / "made", spec)
-    missing = np.flatnonzero(~sequence.valid[1])
+    missing = np.flatnonzero(~sequence.valid[1, 1])
     assert missing[0] == 401
     assert missing[-1] == 599
     assert len(missing) == 199
-    assert sequence.valid[0].all()
     for waveforms in (sequence.velocity, sequence.narrow, sequence.broad):
-        assert not waveforms[1][:, missing].any()
+        assert not waveforms[1, 1, missing].any()
+    whole = np.delete(
+        sequence.valid.reshape(9, -1), 4, axis=0
+    )  # what is lost of one component is of no other
+    assert whole.all()
 
 
 def test_stations_that_start_late_keep_their_time(tmp_path, spec, parts):
@@ -153,8 +156,8 @@ def test_stations_that_start_late_keep_their_time(tmp_path, spec, parts):
     late = obspy.Stream([t.slice(t.stats.starttime + 12) if t.stats.station == "S02" else t for t in stream])
     write_sequence_folder(tmp_path / "made", late, inventory)
     sequence = Sequence.load(tmp_path / "made", spec)
-    assert not sequence.valid[2, :240].any()
-    assert sequence.valid[2, 240:].all()
+    assert not sequence.valid[2, :, :240].any()
+    assert sequence.valid[2, :, 240:].all()
     assert sequence.n_samples == 1200
 
 
@@ -167,7 +170,8 @@ def test_a_missing_component_is_zero_and_said(tmp_path, spec, parts, caplog):
     assert "XX.S01 has only XX.S01..HHZ, XX.S01..HHN: the rest is zero" in caplog.text
     assert np.abs(sequence.velocity[1, 2]).max() < 1e-20
     assert np.abs(sequence.velocity[1, 1]).max() > 1e-7
-    assert sequence.valid[1].all()
+    assert sequence.valid[1, :2].all()
+    assert not sequence.valid[1, 2].any()
 
 
 def test_a_silent_station_is_left_out_and_said(tmp_path, spec, parts, caplog):
@@ -269,15 +273,18 @@ def test_raw_files_become_a_sequence(raw, spec, catalogue):
 
 def test_stationxml_keeps_its_own_sensitivity(raw, spec, parts):
     parts[2].write(str(raw / "stations.xml"), format="STATIONXML")
-    sensors = build_sequence(raw_config(raw, stations="stations.xml"))
-    assert {value for sensor in sensors.values() for value in sensor.sensitivity} == {COUNTS_PER_MPS}
+    used = build_sequence(raw_config(raw, stations="stations.xml"))
+    assert {channel.sensitivity.value for (use,) in used.values() for channel in use.channels} == {
+        COUNTS_PER_MPS
+    }
     with pytest.raises(ValueError, match="is StationXML and states the sensitivity of each channel"):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", stations="stations.xml"))
 
 
 def test_an_accelerometer_is_stated_as_one(raw):
-    sensors = build_sequence(raw_config(raw, "sensitivity_counts_per_mps2=1e6"))
-    assert {sensor.measurement for sensor in sensors.values()} == {"acceleration"}
+    used = build_sequence(raw_config(raw, "sensitivity_counts_per_mps2=1e6"))
+    found = {channel.sensitivity.measurement for (use,) in used.values() for channel in use.channels}
+    assert found == {"acceleration"}
 
 
 def test_refusals_come_before_anything_is_written(raw):

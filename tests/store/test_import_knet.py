@@ -66,7 +66,7 @@ def test_an_archive_becomes_a_record_and_its_noise(tmp_path, knet, path):
     assert s_minus_p_s == pytest.approx(path.s_s - path.p_s, abs=0.4)
     assert noise.waveform_mps.shape[1] == pytest.approx(14.5 * 20, abs=5)
     # amplitude and rotation: the same as integrating and rotating by hand
-    up, north, east = ToVelocity(knet.preprocess, 100.0, "velocity", 1.0).process(0.0, velocity).velocity_mps
+    up, north, east = ToVelocity(knet.preprocess, 100.0, "velocity", 1.0, 3).whole(0.0, velocity).velocity_mps
     azimuth = np.radians(quake.path_azimuth_deg)
     radial = north * np.cos(azimuth) + east * np.sin(azimuth)
     n = min(quake.waveform_mps.shape[1], up.size)

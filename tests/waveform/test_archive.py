@@ -1,5 +1,7 @@
 """SDS archives and sequence folders: what goes in comes out, whole or not at all."""
 
+import re
+
 import numpy as np
 import obspy
 import pytest
@@ -77,15 +79,49 @@ def test_what_spilled_over_midnight_is_found(tmp_path):
     assert (found.stats.starttime.timestamp, found.stats.npts) == (MIDNIGHT_S + 5.0, 500)
 
 
-def test_a_broken_file_is_named_and_an_unfinished_one_is_a_gap(tmp_path):
+def test_a_broken_file_is_named_and_an_unfinished_one_is_a_gap(tmp_path, caplog):
     _, stream, _ = make_network(2)
     files = write_sds(stream, tmp_path)
     files[1].write_bytes(b"")
     assert len(read_sds(tmp_path)) == 5
+    assert not caplog.text
     files[4].write_bytes(b"garbage" * 1000)
-    with pytest.raises(ValueError, match=f"{files[4]} is not miniSEED"):
-        read_sds(tmp_path)
-    assert len(read_sds(tmp_path, {"XX.S00"})) == 2
+    assert len(read_sds(tmp_path)) == 4
+    assert f"{files[4]}: 1 left out, not miniSEED" in caplog.text
+    with pytest.raises(FileNotFoundError, match="no miniSEED"):
+        read_sds(tmp_path, {"XX.S01"}, START_S + 100.0)
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "Thumbs.db", "._{}", "{}.gz", "{}.bak", "{}~", "XX.S00..HHZ.D.2016.abc"]
+)
+def test_what_an_operating_system_leaves_is_passed_over(tmp_path, name):
+    _, stream, _ = make_network(1)
+    (path, *_) = write_sds(stream, tmp_path)
+    path.with_name(name.format(path.name)).write_bytes(b"\0\1 no waveform")
+    assert len(read_sds(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"starttime": obspy.UTCDateTime(2037, 3, 1)}, "of 2037-03-01T00:00:00.000000Z, another day"),
+        ({"starttime": obspy.UTCDateTime(START_S) + 86_400}, "of 2016-04-15.*another day"),
+        ({"starttime": obspy.UTCDateTime(START_S) - 1024 * 7 * 86_400}, "of 1996-.*another day"),
+        ({"station": "S09"}, r"of XX\.S09\.\.HHZ"),
+        ({"channel": "HHQ"}, r"of XX\.S00\.\.HHQ"),
+    ],
+)
+def test_a_record_that_is_not_the_files_own_is_left_out(tmp_path, caplog, change, reason):
+    _, stream, _ = make_network(1)
+    (path, *_) = [path for path in write_sds(stream, tmp_path) if "HHZ" in path.name]
+    wrong = stream.select(channel="HHZ")[0].slice(None, obspy.UTCDateTime(START_S) + 1)
+    wrong.stats.update(change)
+    with path.open("ab") as file:
+        wrong.write(file, format="MSEED", reclen=512)
+    found = read_sds(tmp_path)
+    assert [(trace.id, trace.stats.npts) for trace in found] == [(f"XX.S00..HH{c}", 6000) for c in "ENZ"]
+    assert re.search(f"{re.escape(str(path))}: 1 left out, {reason}", caplog.text)
 
 
 def test_an_archive_is_not_overwritten(tmp_path):

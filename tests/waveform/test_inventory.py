@@ -7,7 +7,7 @@ import pytest
 from made_networks import START_S, make_network, make_site
 
 from fcn.waveform.inventory import make_inventory, read_stations
-from fcn.waveform.response import channel_response
+from fcn.waveform.response import describe
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ def test_a_channel_without_a_stated_sensitivity_has_none():
     inventory = make_inventory([make_site("S00"), make_site("S09")], stream, {})
     assert len(inventory[0][1]) == 0
     with pytest.raises(ValueError, match="no instrument sensitivity"):
-        channel_response(inventory, stream[0].id, START_S)
+        describe(inventory, stream[0].id, START_S, START_S)
     assert isinstance(inventory, obspy.Inventory)

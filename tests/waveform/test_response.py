@@ -1,12 +1,15 @@
 """Sensitivities and directions come from StationXML, or the channel is refused by name."""
 
+import copy
+import math
+
 import numpy as np
 import obspy
 import pytest
 from made_networks import START_S, make_network, make_site, make_trace
 
 from fcn.waveform.inventory import make_inventory
-from fcn.waveform.response import Sensitivity, channel_response, direction, directions
+from fcn.waveform.response import Sensitivity, describe, direction, sensor_elevation_m
 
 
 @pytest.fixture
@@ -18,34 +21,39 @@ def channel(inventory, code="HHZ"):
     return next(c for c in inventory[0][0] if c.code == code)
 
 
+def said(inventory, seed_id, time_s=START_S):
+    """What is said of a channel at one moment."""
+    (found,) = describe(inventory, seed_id, time_s, time_s)
+    return found
+
+
 @pytest.mark.parametrize(
     ("unit", "measurement"), [("M/S", "velocity"), ("m/s", "velocity"), ("M/S**2", "acceleration")]
 )
 def test_sensitivity(inventory, unit, measurement):
     channel(inventory).response.instrument_sensitivity.input_units = unit
-    assert channel_response(inventory, "XX.S00..HHZ", START_S) == Sensitivity(4e8, measurement)
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, measurement)
 
 
 def test_stationxml_keeps_it(tmp_path, inventory):
     inventory.write(str(tmp_path / "stations.xml"), format="STATIONXML")
     again = obspy.read_inventory(str(tmp_path / "stations.xml"))
-    assert channel_response(again, "XX.S00..HHE", START_S) == Sensitivity(4e8, "velocity")
-    np.testing.assert_allclose(
-        directions(again, [f"XX.S00..HH{c}" for c in "ZNE"], START_S), np.eye(3), atol=1e-12
-    )
+    assert said(again, "XX.S00..HHE").sensitivity == Sensitivity(4e8, "velocity")
+    found = [said(again, f"XX.S00..HH{c}").direction for c in "ZNE"]
+    np.testing.assert_allclose(found, np.eye(3), atol=1e-12)
 
 
 def test_the_epoch_of_the_time_counts(inventory):
     old = channel(inventory)
     old.end_date = obspy.UTCDateTime(START_S - 10.0)
     with pytest.raises(
-        ValueError, match=r"does not describe XX.S00..HHZ at 2016-04-14.*: it has None to 2016"
+        ValueError, match=r"does not describe XX.S00..HHZ at 2016-04-14.*: it has open to 2016"
     ):
-        channel_response(inventory, "XX.S00..HHZ", START_S)
-    assert channel_response(inventory, "XX.S00..HHZ", START_S - 20.0).value == 4e8
+        said(inventory, "XX.S00..HHZ")
+    assert said(inventory, "XX.S00..HHZ", START_S - 20.0).sensitivity.value == 4e8
     old.end_date, old.start_date = None, obspy.UTCDateTime(START_S + 10.0)
     with pytest.raises(ValueError, match="does not describe"):
-        channel_response(inventory, "XX.S00..HHZ", START_S)
+        said(inventory, "XX.S00..HHZ")
 
 
 @pytest.mark.parametrize("how", ["no response", "no sensitivity", "zero"])
@@ -60,24 +68,24 @@ def test_counts_without_a_sensitivity_are_refused(inventory, how):
     with pytest.raises(
         ValueError, match=r"XX.S00..HHZ has no instrument sensitivity.*sensitivity_counts_per_mps="
     ):
-        channel_response(inventory, "XX.S00..HHZ", START_S)
+        said(inventory, "XX.S00..HHZ")
 
 
 def test_displacement_and_volts_are_refused(inventory):
     stated = channel(inventory).response.instrument_sensitivity
     stated.input_units = "M"
     with pytest.raises(ValueError, match=r"XX.S00..HHZ measures 'M'; known are M/S"):
-        channel_response(inventory, "XX.S00..HHZ", START_S)
+        said(inventory, "XX.S00..HHZ")
     stated.input_units, stated.output_units = "M/S", "V"
     with pytest.raises(ValueError, match="gives 'V', not counts"):
-        channel_response(inventory, "XX.S00..HHZ", START_S)
+        said(inventory, "XX.S00..HHZ")
 
 
 def test_unknown_channels_are_named(inventory):
     with pytest.raises(ValueError, match=r"does not describe XX.S00.10.HHZ .*add the channel"):
-        channel_response(inventory, "XX.S00.10.HHZ", START_S)
+        said(inventory, "XX.S00.10.HHZ")
     with pytest.raises(ValueError, match="'S00' is not a channel id"):
-        channel_response(inventory, "S00", START_S)
+        said(inventory, "S00")
 
 
 def test_direction_follows_seed():
@@ -93,11 +101,67 @@ def test_a_channel_named_1_needs_an_azimuth():
         [make_site("S00")], obspy.Stream([trace]), {trace.id: Sensitivity(1.0, "velocity")}
     )
     with pytest.raises(ValueError, match=r"XX.S00..HH1 points nobody knows where"):
-        directions(inventory, ["XX.S00..HH1"], START_S)
+        [said(inventory, "XX.S00..HH1").direction]
     channel(inventory, "HH1").azimuth, channel(inventory, "HH1").dip = 90.0, 0.0
-    np.testing.assert_allclose(directions(inventory, ["XX.S00..HH1"], START_S), [[0, 0, 1]], atol=1e-12)
+    np.testing.assert_allclose([said(inventory, "XX.S00..HH1").direction], [[0, 0, 1]], atol=1e-12)
 
 
 def test_without_azimuth_the_code_tells(inventory):
     channel(inventory, "HHN").azimuth = None
-    np.testing.assert_allclose(directions(inventory, ["XX.S00..HHN"], START_S), [[0, 1, 0]])
+    np.testing.assert_allclose([said(inventory, "XX.S00..HHN").direction], [[0, 1, 0]])
+
+
+def epochs(inventory, *spans, code="HHZ", **changes):
+    """The channel described once more for every span of seconds after START_S, with changed sensitivities."""
+    site = inventory[0][0]
+    first = channel(inventory, code)
+    site.channels.remove(first)
+    for start_s, end_s, gain in spans:
+        other = copy.deepcopy(first)
+        other.response.instrument_sensitivity.value *= gain
+        other.start_date = None if start_s is None else obspy.UTCDateTime(START_S + start_s)
+        other.end_date = None if end_s is None else obspy.UTCDateTime(START_S + end_s)
+        site.channels.append(other)
+
+
+def spans_of(inventory, start_s, end_s):
+    found = describe(inventory, "XX.S00..HHZ", START_S + start_s, START_S + end_s)
+    return [(each.start_s - START_S, each.end_s - START_S, each.sensitivity.value / 4e8) for each in found]
+
+
+def test_every_epoch_counts_for_its_own_time(inventory):
+    epochs(inventory, (None, 100.0, 1.0), (100.0, None, 10.0))
+    assert spans_of(inventory, 0.0, 200.0) == [(-math.inf, 100.0, 1.0), (100.0, math.inf, 10.0)]
+    assert spans_of(inventory, 150.0, 200.0) == [(100.0, math.inf, 10.0)]
+
+
+def test_epochs_that_say_the_same_are_one(inventory):
+    epochs(inventory, (-50.0, 100.0, 1.0), (100.0, 300.0, 1.0), (300.0, 400.0, 2.0))
+    assert spans_of(inventory, 0.0, 200.0) == [(-50.0, 300.0, 1.0)]
+
+
+def test_an_epoch_that_ends_a_second_early_goes_on(inventory, caplog):
+    epochs(inventory, (None, 99.0, 1.0), (100.0, None, 2.0))
+    assert spans_of(inventory, 0.0, 200.0) == [(-math.inf, 100.0, 1.0), (100.0, math.inf, 2.0)]
+    assert not caplog.text
+
+
+def test_what_no_epoch_covers_is_warned_of(inventory, caplog):
+    epochs(inventory, (20.0, 100.0, 1.0), (150.0, None, 2.0))
+    assert spans_of(inventory, 0.0, 200.0) == [(20.0, 100.0, 1.0), (150.0, math.inf, 2.0)]
+    assert "does not describe XX.S00..HHZ from 2016-04-14T12:26:30" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("station_m", "channel_m", "depth_m", "sensor_m"),
+    [
+        (500.0, 500.0, 0.0, 500.0),
+        (500.0, 500.0, None, 500.0),
+        (500.0, -1000.0, 1500.0, -1000.0),  # as FDSN means it
+        (500.0, 500.0, 1500.0, -1000.0),  # the surface's elevation, repeated
+        (500.0, 495.0, 100.0, 395.0),
+        (500.0, 402.0, 100.0, 402.0),
+    ],
+)
+def test_a_borehole_is_below_its_station(station_m, channel_m, depth_m, sensor_m):
+    assert sensor_elevation_m(station_m, channel_m, depth_m) == sensor_m

