@@ -14,6 +14,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+from fcn.tables import Row, number, read_table
 
 _OWN_ID = "smi:local/"  # QuakeML ids are URIs; ours are bare names within this authority
 _QUAKEML_ID = re.compile(  # QuakeML 1.2 basic event description, section 3.1
@@ -70,16 +71,11 @@ def write_csv(catalogue: Catalogue, path: Path) -> None:
 def read_csv(path: Path) -> Catalogue:
     """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional.
 
-    Raises FileNotFoundError, and ValueError naming a missing column, or the line and its bad value.
+    Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path} lacks the columns {missing}; it has {reader.fieldnames}")
-        events = tuple(_from_row(row, f"{path}, line {reader.line_num}") for row in reader)
+    events = tuple(_from_row(row, place) for place, row in read_table(Path(path), _REQUIRED_COLUMNS))
     return Catalogue(Path(path).stem, events)
 
 
@@ -249,10 +245,10 @@ def _to_row(event: Event) -> dict[str, object]:
     return row
 
 
-def _from_row(row: dict[str, str | None], place: str) -> Event:
+def _from_row(row: Row, place: str) -> Event:
     values: dict[str, object] = {}
     for field in fields(Event):
-        text = (row.get(_column(field.name)) or "").strip()
+        text = row.get(_column(field.name), "")
         if field.name in ("event_id", "note"):
             values[field.name] = text
         elif field.name == "magnitude_type":
@@ -261,7 +257,10 @@ def _from_row(row: dict[str, str | None], place: str) -> Event:
             values[field.name] = _number(text, field.name, place)
     if not values["event_id"]:
         raise ValueError(f"{place}: event_id is empty")
-    return Event(**values)  # type: ignore[arg-type]
+    try:
+        return Event(**values)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 def _number(text: str, name: str, place: str) -> float | None:
@@ -269,9 +268,9 @@ def _number(text: str, name: str, place: str) -> float | None:
         if _column(name) in _REQUIRED_COLUMNS:
             raise ValueError(f"{place}: {_column(name)} is empty")
         return None
+    if not name.endswith("_time_s"):
+        return number(text, f"{place}: {_column(name)}")
     try:
-        if not name.endswith("_time_s"):
-            return float(text)
         time = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{place}: {_column(name)} cannot be read: {text!r}") from error

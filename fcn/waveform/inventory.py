@@ -10,6 +10,7 @@ import obspy
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
 
+from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
 from fcn.waveform.response import Sensitivity
 
@@ -22,27 +23,29 @@ ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 def read_stations(path: str | Path) -> Inventory:
     """Inventory of a StationXML file (or another format ObsPy knows).
 
-    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates, or the file
-    where it cannot be read: ObsPy reports neither so that one could mend it.
+    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates or with a code
+    that is none, or the file where it cannot be read: ObsPy reports none so that one could mend it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no station list {path}")
-    _check_coordinates(path)
+    _check_content(path)
     try:
         return obspy.read_inventory(str(path))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         raise ValueError(f"{path} cannot be read as StationXML: {error}") from error
 
 
-def _check_coordinates(path: Path) -> None:
+def _check_content(path: Path) -> None:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError:
         return  # not XML: left to ObsPy
     for network in root.iterfind("{*}Network"):
         for station in network.iterfind("{*}Station"):
-            station_id = f"{network.get('code')}.{station.get('code')}"
+            codes = {"network": network.get("code", ""), "station": station.get("code", "")}
+            station_id = ".".join(codes.values())
+            check_codes(codes, f"{path}: station {station_id}", {kind: FDSN_LENGTHS[kind] for kind in codes})
             _check_place(station, f"station {station_id}", path)
             for channel in station.iterfind("{*}Channel"):
                 _check_place(channel, f"channel {station_id}..{channel.get('code')}", path)

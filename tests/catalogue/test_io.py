@@ -150,12 +150,14 @@ HEADER = "event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km\n"
     [
         (
             "event_id,latitude_deg\na,1\n",
-            r"lacks the columns \['origin_time_utc', 'longitude_deg', 'depth_km'\]",
+            r"c\.csv, line 1: no column origin_time_utc, longitude_deg, depth_km; found event_id",
         ),
-        (HEADER + "a,2016-04-14T12:26:34,1,2,deep\n", "line 2: depth_km cannot be read: 'deep'"),
+        (HEADER + "a,2016-04-14T12:26:34,1,2,deep\n", r"c\.csv, line 2: depth_km is 'deep', not a number"),
         (HEADER + "a,yesterday,1,2,3\n", "line 2: origin_time_utc cannot be read: 'yesterday'"),
         (HEADER + "a,2016-04-14T12:26:34,,2,3\n", "line 2: latitude_deg is empty"),
         (HEADER + ",2016-04-14T12:26:34,1,2,3\n", "line 2: event_id is empty"),
+        (HEADER + 'a,2016-04-14T12:26:34,"37,8",2,3\n', "line 2: latitude_deg is '37,8', .* a decimal point"),
+        (HEADER + "a,2016-04-14T12:26:34,95,2,3\n", "line 2: event 'a' is not on Earth: latitude 95"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where(text, message, tmp_path):
@@ -170,6 +172,12 @@ def test_a_csv_that_cannot_be_read_says_where(text, message, tmp_path):
 def test_csv_times_are_utc_unless_they_say_otherwise(time, tmp_path):
     (tmp_path / "c.csv").write_text(HEADER + f"a,{time},1,2,3\n")
     assert read_csv(tmp_path / "c.csv")[0].origin_time_s == T0
+
+
+def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
+    text = HEADER + "a,2016-04-14T12:26:34.25,1,2,3\n,,,,\n"
+    (tmp_path / "c.csv").write_text(text, encoding="utf-8-sig")
+    assert [event.event_id for event in read_csv(tmp_path / "c.csv")] == ["a"]
 
 
 def test_updates_are_written_in_order_of_time(tmp_path):

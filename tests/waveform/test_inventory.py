@@ -42,6 +42,13 @@ def test_a_channel_without_coordinates_is_named(path):
         read_stations(path)
 
 
+@pytest.mark.parametrize(("kind", "old"), [("network", '"XX"'), ("station", '"S01"')])
+def test_a_code_that_is_none_is_named(path, kind, old):
+    path.write_text(path.read_text().replace(f"code={old}", 'code="../x"'))
+    with pytest.raises(ValueError, match=rf"stations\.xml: station .*: '\.\./x' is no {kind} code"):
+        read_stations(path)
+
+
 def test_files_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no station list"):
         read_stations(tmp_path / "stations.xml")
