@@ -8,7 +8,15 @@ from obspy.core.event import Arrival, Catalog, Magnitude, Origin, Pick, Waveform
 from obspy.core.event import Event as QuakeMLEvent
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
-from fcn.catalogue.io import PhasePick, read_csv, read_quakeml, write_csv, write_quakeml, write_updates_csv
+from fcn.catalogue.io import (
+    PhasePick,
+    read_csv,
+    read_picks,
+    read_quakeml,
+    write_csv,
+    write_quakeml,
+    write_updates_csv,
+)
 
 T0 = 1_460_636_794.25
 FULL = Event(
@@ -105,6 +113,64 @@ def test_picks_count_without_arrivals_and_foreign_ids_are_kept(tmp_path):
     ]
     (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=[origin], picks=picks))
     assert (event.event_id, event.first_p_time_s) == ("quakeml:net/ev7", T0 + 4)
+
+
+@pytest.mark.parametrize("status", [None, "rejected"])
+@pytest.mark.parametrize(
+    ("kind", "is_counted"),
+    [
+        (None, True),
+        ("earthquake", True),
+        ("induced or triggered event", True),
+        ("quarry blast", True),
+        ("not existing", False),
+        ("not reported", False),
+        ("thunder", False),
+    ],
+)
+def test_what_is_no_earthquake_is_not_counted(tmp_path, caplog, kind, is_counted, status):
+    origins = [Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3e3, evaluation_status=status)]
+    found = read_quakeml(quakeml(tmp_path / "c.xml", origins=origins, event_type=kind))
+    assert len(found) == (is_counted and status is None)
+    reason = f"of type {kind}" if not is_counted else "whose origin is rejected"
+    assert (f"c.xml: 1 of 1 events left out: 1 {reason}" in caplog.text) == (not len(found))
+
+
+def test_what_somebody_rejected_is_passed_over(tmp_path):
+    origins = [Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=d) for d in (3000.0, 8000.0)]
+    origins[0].evaluation_status = "rejected"
+    magnitudes = [Magnitude(mag=7.0, evaluation_status="rejected"), Magnitude(mag=4.0)]
+    picks = [
+        Pick(
+            time=UTCDateTime(T0 + dt),
+            waveform_id=WaveformStreamID("N", "S"),
+            phase_hint="P",
+            evaluation_status=status,
+        )
+        for dt, status in ((1, "rejected"), (4, "reviewed"))
+    ]
+    path = quakeml(tmp_path / "c.xml", origins=origins, magnitudes=magnitudes, picks=picks)
+    (event,) = read_quakeml(path)
+    assert (event.depth_km, event.magnitude, event.first_p_time_s) == (8.0, 4.0, T0 + 4)
+    assert [pick.time_s for pick in read_picks(path)[event.event_id]] == [T0 + 4]
+
+
+def test_picks_come_with_the_phase_of_their_arrival(tmp_path):
+    times = [UTCDateTime(T0 + dt) for dt in (1, 2, 3, 4)]
+    picks = [
+        Pick(time=times[0], waveform_id=WaveformStreamID("", "A"), phase_hint="S"),
+        Pick(time=times[1], waveform_id=WaveformStreamID("N", "B", "00", "HHZ"), phase_hint="IPU0"),
+        Pick(time=times[2], waveform_id=WaveformStreamID("N", "B")),
+        Pick(time=times[3], phase_hint="P"),
+    ]
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    origin.arrivals = [Arrival(pick_id=picks[0].resource_id, phase="Pn")]
+    found = read_picks(quakeml(tmp_path / "c.xml", origins=[origin], picks=picks))
+    assert found == {
+        "quakeml:net/ev7": [PhasePick("", "A", "Pn", T0 + 1), PhasePick("N", "B", "IPU0", T0 + 2)]
+    }
+    with pytest.raises(FileNotFoundError, match="no catalogue at"):
+        read_picks(tmp_path / "nowhere.xml")
 
 
 def test_an_arrival_whose_pick_is_not_there_is_passed_over(tmp_path):
