@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 ORIGIN = "archive"
 LONGEST_TRAVEL_S = 120.0  # other events this much earlier or later cannot be in a record
-# No P is faster than at the core's edge, no S of the crust slower (Dziewonski & Anderson 1981, PREM, and its crust).
+# P is nowhere faster than above the core, S in rock nowhere slower than in the upper crust (PREM, Dziewonski
+# & Anderson 1981, Phys. Earth Planet. Inter. 25: 13.72 and 3.2 km/s).
 FASTEST_P_KMPS, SLOWEST_S_KMPS = 13.8, 3.2
 FOREIGN_GUARD_S = 1.0  # before the P of another event, whose time is a prediction
 
@@ -117,7 +118,7 @@ class ArchiveSource:
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
 
     def _arrivals_s(self, quake: Quake, station: Station) -> tuple[float, float]:
-        """P and S of another event after its origin; beyond the travel-time table, the soonest and the latest."""
+        """P and S of another event after its origin; beyond the travel-time table the soonest and latest."""
         try:
             path = self.importer.path(quake, station)
         except BeyondTable as beyond:

@@ -137,7 +137,7 @@ class BaseStore:
 
 def _read_metadata(path: Path) -> tuple[dict[str, Shaped[np.ndarray, " record"]], str]:
     content = path.read_bytes()
-    header, *rows = csv.reader(content.decode("utf-8-sig").splitlines())
+    header, *rows = csv.reader(content.decode().splitlines())
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise ValueError(

@@ -37,12 +37,12 @@ def matching_files(pattern: str) -> list[Path]:
         return [path]
     base = next(parent for parent in (path, *path.parents) if parent.is_dir())
     if base == path:
-        raise FileNotFoundError(f"{path} is a folder: say which files in it, as {path}/*.mseed")
+        raise FileNotFoundError(f"{path} is a folder: say which files in it, as waveforms='{path}/*.mseed'")
     rest = str(path.relative_to(base))
     found = (base / name for name in sorted(glob.glob(rest, root_dir=base, recursive=True)))  # noqa: PTH207 - hidden files stay out
     files = [each for each in found if each.is_file()]
     if not files:
-        raise FileNotFoundError(f"no file matches {pattern}")
+        raise FileNotFoundError(f"no file matches waveforms={pattern}")
     return files
 
 

@@ -7,7 +7,8 @@ from fcn.catalogue.phase import p_or_s
 
 @pytest.mark.parametrize(
     "hint",
-    ["P", "p", "iP", "eP", "IPU0", "IPD 2", "EP", "EP 1", "P U0", "IP+0", "Pg", "Pn", "ePn", "Pb", "P*", "P1", "PC", "Pdif", "qP"],
+    ["P", "p", "iP", "eP", "IPU0", "IPD 2", "EP", "EP 1", "P U0", "IP+0", "Pg", "Pn", "ePn", "Pb", "P*",
+     "P1", "PC", "Pdif", "qP"],
 )  # fmt: skip
 def test_direct_p_and_s(hint):
     assert p_or_s(hint) == "P"

@@ -1,6 +1,7 @@
 """A sequence is its folder, preprocessed once; what the folder leaves out comes from network and data."""
 
 import logging
+import pickle
 import re
 from dataclasses import asdict
 
@@ -13,7 +14,7 @@ from made_networks import COUNTS_PER_MPS, START_S, make_network, make_trace
 from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import write_csv, write_quakeml
+from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
 from fcn.data.sequences import BOX_MARGIN_KM, Sequence
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
@@ -253,6 +254,121 @@ def raw_config(raw, *overrides, stations="stations.csv"):
     return configured("build_sequence", *paths, *overrides)
 
 
+SENSITIVE = f"sensitivity_counts_per_mps={COUNTS_PER_MPS}"
+
+
+def rewrite(path, **codes):
+    """The same waveforms under other codes."""
+    stream = obspy.read(path)
+    stream[0].stats.update(codes)
+    stream.write(str(path), format="MSEED")
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ({"station": "/x/"}, "'/x/' is no station code"),
+        ({"station": "../x"}, "'../x' is no station code"),
+        ({"network": ".."}, "'..' is no network code"),
+        ({"network": ""}, "has no network code"),
+        ({"location": "./"}, "'./' is no location code"),
+        ({"channel": "/HZ"}, "'/HZ' is no channel code"),
+    ],
+)
+def test_a_code_that_is_none_leaves_its_file_out(raw, spec, caplog, codes, message):
+    bad = raw / "XX.S01..HHZ.mseed"
+    rewrite(bad, **codes)
+    build_sequence(raw_config(raw, SENSITIVE))
+    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert said[0].startswith(f"left out: {bad}: ")
+    assert message in said[0]
+    assert said[1] == "1 of 9 files are left out"
+    assert len(Sequence.load(raw / "out", spec).network) == 3
+    with pytest.raises(
+        ValueError, match=rf"none of the 1 files of waveforms=.*: .*{re.escape(message)}.* alike$"
+    ):
+        build_sequence({**raw_config(raw, SENSITIVE), "waveforms": str(bad), "out": str(raw / "other")})
+    assert sorted(path.name for path in raw.iterdir() if path.is_dir()) == ["out"]
+
+
+def test_files_that_are_no_waveforms_are_passed_over_or_named(raw, caplog):
+    for name in (".DS_Store", "._XX.S00..HHZ.mseed", "Thumbs.db", "b.mseed~", "c.bak"):
+        (raw / name).write_bytes(b"\0\1")
+    (raw / "broken.mseed").write_bytes(b"no waveforms")
+    (raw / "pickled.mseed").write_bytes(pickle.dumps(obspy.Stream()))
+    config = {
+        **raw_config(raw, SENSITIVE),
+        "waveforms": [str(raw / pattern) for pattern in ("*.mseed*", "*.db", "*.bak")],
+    }
+    with caplog.at_level(logging.INFO):
+        assert len(build_sequence(config)) == 3
+    assert "3 files that systems and editors leave in folders are passed over" in caplog.text
+    assert "2 of 11 files are left out" in caplog.text
+    for name in ("broken", "pickled"):
+        assert f"left out: {raw / name}.mseed cannot be read as a waveform file" in caplog.text
+    with pytest.raises(ValueError, match=r"none of the 1 files .* leave in folders is passed over"):
+        build_sequence({**config, "waveforms": str(raw / "*.bak"), "out": str(raw / "other")})
+
+
+def test_what_could_not_be_replayed_is_not_made(raw):
+    span = "{start: 2016-04-15T00:00:00, end: 2016-04-15T01:00:00}"
+    with pytest.raises(ValueError, match=r"could not be replayed, and nothing is made: .* archive waveforms"):
+        build_sequence(raw_config(raw, SENSITIVE, f"span={span}"))
+    assert not [path for path in raw.iterdir() if path.is_dir()]
+
+
+def test_samples_that_are_not_written_are_missed(raw, monkeypatch):
+    monkeypatch.setattr(
+        "fcn.waveform.archive._days", lambda trace: [trace.slice(None, trace.stats.endtime - 1)]
+    )
+    with pytest.raises(
+        ValueError, match=r"5900 of 6000 samples of XX\.S00\.\.HHE were written; nothing is made"
+    ):
+        build_sequence(raw_config(raw, SENSITIVE))
+    assert not [path for path in raw.iterdir() if path.is_dir()]
+
+
+def test_picks_of_the_catalogue_come_along(raw):
+    picks = {"e1": [PhasePick("", "S01", "iPg", START_S + 24.5), PhasePick("XX", "S02", "S", START_S + 30.0)]}
+    write_quakeml(Catalogue("c", (EVENT,)), raw / "catalogue.xml", picks)
+    build_sequence(raw_config(raw, SENSITIVE, f"catalogue={raw / 'catalogue.xml'}"))
+    assert read_picks(raw / "out" / "catalogue.xml") == picks
+
+
+def test_home_and_brackets_in_paths(raw, parts, spec, monkeypatch):
+    monkeypatch.setenv("HOME", str(raw))
+    folder = raw / "run[1]"
+    folder.mkdir()
+    for path in [path for path in raw.iterdir() if path.is_file()]:
+        path.rename(folder / path.name)
+    config = {
+        **raw_config(raw, SENSITIVE),
+        "waveforms": ["~/run[1]/*S00*.mseed", "~/run[1]/XX.S0[12]*"],
+        "station_file": "~/run[1]/stations.csv",
+        "catalogue": "~/run[1]/catalogue.xml",
+        "velocity_model_file": "~/run[1]/model.txt",
+        "out": "~/made",
+    }
+    assert len(build_sequence(config)) == 3
+    assert len(Sequence.load(raw / "made", spec).catalogue) == 1
+
+
+@pytest.mark.parametrize("lacking", ["response", "value"])
+def test_a_sensitivity_stands_in_where_stationxml_has_none(raw, parts, lacking):
+    """One channel without, the others with their own."""
+    channel = parts[2][0][1][0]
+    if lacking == "response":
+        channel.response = None
+    else:
+        channel.response.instrument_sensitivity.value = 0.0
+    parts[2].write(str(raw / "stations.xml"), format="STATIONXML")
+    with pytest.raises(ValueError, match=rf"S01\.\.{channel.code} has no instrument sensitivity"):
+        build_sequence(raw_config(raw, stations="stations.xml"))
+    sensors = build_sequence(raw_config(raw, "sensitivity_counts_per_mps=5e6", stations="stations.xml"))
+    assert sorted(set(sensors["XX.S01"].sensitivity)) == [5e6, COUNTS_PER_MPS]
+    assert set(sensors["XX.S02"].sensitivity) == {COUNTS_PER_MPS}
+
+
 @pytest.mark.parametrize("catalogue", ["catalogue.csv", "catalogue.xml"])
 def test_raw_files_become_a_sequence(raw, spec, catalogue):
     overrides = [f"catalogue={raw / catalogue}", f"velocity_model_file={raw / 'model.txt'}"]
@@ -287,8 +403,12 @@ def test_refusals_come_before_anything_is_written(raw):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", "sensitivity_counts_per_mps2=1.0"))
     with pytest.raises(FileNotFoundError, match="no station list"):
         build_sequence(raw_config(raw, stations="nowhere.csv"))
-    with pytest.raises(FileNotFoundError, match="no file matches waveforms="):
+    with pytest.raises(FileNotFoundError, match=r"no file matches waveforms=.*\*\.sac"):
         build_sequence({**raw_config(raw), "waveforms": str(raw / "*.sac")})
+    with pytest.raises(
+        FileNotFoundError, match=r"is a folder: say which files in it, as waveforms=.*\*\.mseed"
+    ):
+        build_sequence({**raw_config(raw), "waveforms": str(raw)})
     lines = (raw / "stations.csv").read_text().splitlines()
     (raw / "stations.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to .*stations\.csv"):

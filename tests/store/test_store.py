@@ -54,12 +54,6 @@ def test_what_was_written_is_read_back(store_path, records):
     assert set(store.origin.tolist()) == {"made"}
 
 
-def test_a_table_that_a_spreadsheet_marked_is_read(store_path):
-    table = store_path / "metadata.csv"
-    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
-    assert len(BaseStore.open(store_path)) == 13
-
-
 def test_many_buckets_are_read_like_one(tmp_path, records, monkeypatch):
     monkeypatch.setattr("fcn.store.writer.BUCKET_BYTES", 3 * 600 * 4 * 2)
     with StoreWriter(tmp_path / "store", 20.0, FRACTIONS, seed=3) as writer:
