@@ -16,6 +16,7 @@ from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
 from fcn.data.sequences import BOX_MARGIN_KM, Sequence
+from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -120,6 +121,28 @@ def test_windows_end_before_now(root, spec):
     assert len(sequence.window_times(0.5, 1201)) == 0
     with pytest.raises(ValueError, match=r"step_s is 0.01, less than a sample"):
         sequence.window_times(0.01, 600)
+
+
+class NoTravelTimes:
+    def between(self, source_km, station_km):
+        raise NotImplementedError
+
+    def to(self, device):
+        return self
+
+
+@pytest.mark.parametrize(("window_s", "now_s"), [(60.5, None), (60.0, None), (59.5, [59.5, 60.0])])
+def test_one_window_alone_is_no_time_that_is_tested(root, spec, window_s, now_s):
+    sequence = Sequence.load(root, spec)
+    arguments = {"step_s": 0.5, "n_samples": round(window_s * 20.0)}
+    if now_s is None:
+        with pytest.raises(
+            ValueError, match=rf"'made' is shorter than one window of {window_s:g} s and the next"
+        ):
+            WindowDataset(sequence, NoTravelTimes(), **arguments)
+    else:
+        found = WindowDataset(sequence, NoTravelTimes(), **arguments)
+        assert (found.now_s - START_S).tolist() == now_s
 
 
 @pytest.mark.parametrize(

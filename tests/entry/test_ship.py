@@ -97,5 +97,5 @@ def test_a_checkpoint_at_home_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "run[1].ckpt").touch()
     assert find("~/run[1].ckpt") == tmp_path / "run[1].ckpt"
-    with pytest.raises(FileNotFoundError, match="no checkpoint at ~/nowhere; ckpt= takes a path or a shipped"):
+    with pytest.raises(FileNotFoundError, match="no checkpoint at ~/nowhere; ckpt= takes a path"):
         find("~/nowhere")
