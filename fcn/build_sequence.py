@@ -2,11 +2,13 @@
 
 import glob
 import logging
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import hydra
+import numpy as np
 import obspy
 from omegaconf import DictConfig
 from rich.console import Console
@@ -15,31 +17,51 @@ from rich.table import Table
 
 from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
-from fcn.catalogue.io import read_csv, read_quakeml
-from fcn.config import CONF_DIR
+from fcn.catalogue.io import read_csv, read_picks, read_quakeml
+from fcn.catalogue.phase import PhasePick
+from fcn.config import CONF_DIR, build
+from fcn.data.sequences import Sequence
 from fcn.earth.velocity import read_velocity_model
+from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
-from fcn.waveform.folder import write_sequence_folder
-from fcn.waveform.inventory import make_inventory, read_stations
+from fcn.publish import new_folder
+from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
+from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
 from fcn.waveform.preprocess import PreprocessSpec
-from fcn.waveform.read import read_waveforms
+from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.response import Sensitivity
-from fcn.waveform.station import Use, station_motion
+from fcn.waveform.station import Use
 
 log = logging.getLogger(__name__)
 
 
 def read_all(patterns: str | list[str]) -> obspy.Stream:
-    """Waveforms of the files that glob patterns match; FileNotFoundError where one matches none."""
-    paths: list[str] = []
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 - may be absolute
-        if not found:
-            raise FileNotFoundError(f"no file matches waveforms={pattern}")
-        paths += found
-    stream = obspy.Stream()
+    """Waveforms of the files that glob patterns match; what cannot be used of them is left out and said.
+
+    Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used.
+    """
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    matched = list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern)))
+    paths = [path for path in matched if not LEFTOVER.fullmatch(path.name)]
+    if len(paths) < len(matched):
+        n_leftovers = len(matched) - len(paths)
+        log.info("%d files that systems and editors leave in folders are passed over", n_leftovers)
+    stream, refused = obspy.Stream(), []
     for path in track(paths, description="reading", transient=True):
-        stream += read_waveforms([path])
+        try:
+            found = read_waveforms([path])
+            for trace in found:
+                check_codes(trace.stats, f"{path}: {trace.id}")
+        except ValueError as error:
+            log.warning("left out: %s", error)
+            refused.append(str(error))
+        else:
+            stream += found
+    if not len(stream):
+        why = refused[0] if refused else "what systems and editors leave in folders is passed over"
+        raise ValueError(f"none of the {len(matched)} files of waveforms={patterns} can be used: {why}")
+    if refused:
+        log.warning("%d of %d files are left out", len(refused), len(paths))
     return stream
 
 
@@ -53,19 +75,23 @@ def stated_sensitivity(per_mps: float | None, per_mps2: float | None) -> Sensiti
 
 
 def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity | None) -> obspy.Inventory:
-    """StationXML as it is, or made from a CSV list and the sensitivity stated for all channels.
+    """StationXML, or made from a CSV list; the sensitivity stated is for channels that have none there.
 
-    Raises ValueError for a sensitivity beside StationXML, which has its own.
+    Raises ValueError for a sensitivity beside StationXML in which every recorded channel has its own.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no station list {path}")
     if path.suffix.lower() != ".csv":
+        inventory = read_stations(path)
         if sensitivity is not None:
-            raise ValueError(
-                f"{path} is StationXML and states the sensitivity of each channel: leave out "
-                "sensitivity_counts_per_mps, or give the stations as CSV"
-            )
-        return read_stations(path)
+            filled = fill_sensitivities(inventory, {trace.id for trace in stream}, sensitivity)
+            if not filled:
+                raise ValueError(
+                    f"{path} is StationXML and states the sensitivity of each channel: leave out "
+                    "sensitivity_counts_per_mps, or give the stations as CSV"
+                )
+            log.info("%s states no sensitivity of %s: the one given is taken", path, ", ".join(filled))
+        return inventory
     stated = {} if sensitivity is None else {trace.id: sensitivity for trace in stream}
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     network = Network.from_csv(path)
@@ -75,43 +101,64 @@ def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity
     return make_inventory((s for s in network if s.id in recorded), stream, stated)
 
 
-def read_catalogue(path: Path) -> Catalogue:
-    """CSV or QuakeML, by its suffix."""
-    return read_csv(path) if path.suffix.lower() == ".csv" else read_quakeml(path)
+def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
+    """Events, and their picks where the file has some: CSV or QuakeML, by its suffix."""
+    if path.suffix.lower() == ".csv":
+        return read_csv(path), {}
+    return read_quakeml(path), read_picks(path)
 
 
 def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
-    """Make the folder `out`; returns what is used of each station. Refuses before it writes."""
+    """Make the folder `out`; returns what is used of each station.
+
+    Nothing is left of it where it could not be replayed: it is loaded as `fcn.test` does before it is there.
+    """
     stream = read_all(config["waveforms"])
     sensitivity = stated_sensitivity(
         config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
     )
-    inventory = describe_stations(Path(config["station_file"]), stream, sensitivity)
-    uses = used_channels(stream, inventory, configuration.build(config["preprocess"]))
-    model_file, catalogue = config["velocity_model_file"], config["catalogue"]
-    write_sequence_folder(
-        config["out"],
-        stream,
-        inventory,
-        read_catalogue(Path(catalogue)) if catalogue else None,
-        name=config["name"] or Path(config["out"]).name,
-        simulated=False,
-        half_width_km=config["half_width_km"],
-        span=config["span"],
-        velocity_model=asdict(read_velocity_model(model_file)) if model_file else None,
-    )
-    return uses
+    inventory = describe_stations(Path(config["station_file"]).expanduser(), stream, sensitivity)
+    catalogue, picks, model = None, None, None
+    if config["catalogue"]:
+        catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
+    if config["velocity_model_file"]:
+        model = asdict(read_velocity_model(Path(config["velocity_model_file"]).expanduser()))
+    out = Path(config["out"]).expanduser()
+    with new_folder(out) as folder:
+        fill_sequence_folder(
+            folder,
+            stream,
+            inventory,
+            catalogue,
+            picks,
+            name=config["name"] or out.name,
+            simulated=False,
+            half_width_km=config["half_width_km"],
+            span=config["span"],
+            velocity_model=model,
+        )
+        sequence = check_replayable(folder, stream, build(config["preprocess"]))
+    return {station.id: uses for station, uses in zip(sequence.network, sequence.uses, strict=True)}
 
 
-def used_channels(
-    stream: obspy.Stream, inventory: obspy.Inventory, spec: PreprocessSpec
-) -> dict[str, tuple[Use, ...]]:
-    """What each station takes part with."""
-    stations = sorted({(trace.stats.network, trace.stats.station) for trace in stream})
-    return {
-        f"{network}.{code}": station_motion(stream.select(network, code), inventory, spec).uses
-        for network, code in track(stations, description="checking", transient=True)
-    }
+def check_replayable(folder: Path, stream: obspy.Stream, preprocess: PreprocessSpec) -> Sequence:
+    """The folder as a replay sees it; ValueError unless it loads and holds every sample of the stream."""
+    written: Counter[str] = Counter()
+    for path in (path for path in (folder / WAVEFORMS).rglob("*") if path.is_file()):
+        for trace in obspy.read(glob.escape(str(path)), format="MSEED", headonly=True):
+            written[trace.id] += trace.stats.npts
+    given: Counter[str] = Counter()
+    for trace in stream:
+        given[trace.id] += int(np.ma.count(trace.data))
+    lacking = sorted(seed_id for seed_id in given if written[seed_id] != given[seed_id])
+    if lacking:
+        counts = f"{written[lacking[0]]} of {given[lacking[0]]} samples of {lacking[0]}"
+        raise ValueError(f"the waveforms cannot be kept as miniSEED: {counts} were written; nothing is made")
+    try:
+        return Sequence.load(folder, preprocess)
+    except (OSError, ValueError) as error:
+        reason = str(error).replace(f"{folder}/", "")
+        raise ValueError(f"the sequence could not be replayed, and nothing is made: {reason}") from error
 
 
 def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:

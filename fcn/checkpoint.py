@@ -45,7 +45,7 @@ def find(name: str | Path) -> Path:
 
     Raises FileNotFoundError listing the shipped names.
     """
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.is_file():
         return path
     shipped = WEIGHTS_DIR / f"{name}.ckpt"

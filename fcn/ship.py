@@ -18,9 +18,9 @@ def main(cfg: DictConfig) -> None:
     """Entry point."""
     configuration.check_choices()
     config = configuration.plain(cfg)
-    out = Path(config["out"])
+    out = Path(config["out"]).expanduser()
     ship(
-        Path(config["ckpt"]),
+        Path(config["ckpt"]).expanduser(),
         out,
         declare=config["declare"],
         reading=config["reading"] or {},

@@ -5,32 +5,27 @@ QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time
 
 import csv
 import datetime
+import glob
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
+from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+from fcn.catalogue.phase import PhasePick, p_or_s
+from fcn.tables import Row, number, read_table
 
+FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
 _OWN_ID = "smi:local/"  # QuakeML ids are URIs; ours are bare names within this authority
 _QUAKEML_ID = re.compile(  # QuakeML 1.2 basic event description, section 3.1
     r"(smi|quakeml):[\w\d][\w\d\-\.\*\(\)_~']{2,}/[\w\d\-\.\*\(\)_~'][\w\d\-\.\*\(\)\+\?_~'=,;#/&]*"
 )
 _METRES_PER_KM = 1000.0
 _REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
-
-
-@dataclass(frozen=True)
-class PhasePick:
-    """Arrival of P or S at a station, POSIX seconds."""
-
-    network: str
-    station: str
-    phase: str
-    time_s: float
 
 
 def write_quakeml(
@@ -47,7 +42,7 @@ def write_quakeml(
 
 
 def read_quakeml(path: Path) -> Catalogue:
-    """Read QuakeML: the preferred origin and magnitude of each event, else the first.
+    """Read QuakeML: the preferred origin and magnitude of each event that is `counted`, else the first.
 
     first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks.
     An event may lack a magnitude. Raises FileNotFoundError, and ValueError
@@ -55,8 +50,34 @@ def read_quakeml(path: Path) -> Catalogue:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    catalog = read_events(str(path))
-    return Catalogue(catalog.description or Path(path).stem, tuple(_from_quakeml(each) for each in catalog))
+    catalog = read_events(glob.escape(str(path)))
+    events = tuple(_from_quakeml(each) for each in counted(catalog, Path(path)))
+    return Catalogue(catalog.description or Path(path).stem, events)
+
+
+def read_picks(path: Path) -> dict[str, list[PhasePick]]:
+    """The picks that QuakeML has of each event, by event_id; but those that somebody has rejected.
+
+    The phase is that of the origin's arrival, else the pick's hint. A pick without a station or a phase is
+    passed over. Raises FileNotFoundError.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no catalogue at {path}")
+    found = {}
+    for event in read_events(glob.escape(str(path))):
+        origin = origin_of(event)
+        phases = {str(arrival.pick_id): arrival.phase for arrival in (origin.arrivals if origin else ())}
+        found[_event_id(event)] = [
+            PhasePick(
+                pick.waveform_id.network_code or "", pick.waveform_id.station_code, phase, _posix_s(pick.time)
+            )
+            for pick in event.picks
+            if (phase := phases.get(str(pick.resource_id)) or pick.phase_hint)
+            and pick.waveform_id is not None
+            and pick.waveform_id.station_code
+            and stands(pick)
+        ]
+    return found
 
 
 def write_csv(catalogue: Catalogue, path: Path) -> None:
@@ -70,16 +91,11 @@ def write_csv(catalogue: Catalogue, path: Path) -> None:
 def read_csv(path: Path) -> Catalogue:
     """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional.
 
-    Raises FileNotFoundError, and ValueError naming a missing column, or the line and its bad value.
+    Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path} lacks the columns {missing}; it has {reader.fieldnames}")
-        events = tuple(_from_row(row, f"{path}, line {reader.line_num}") for row in reader)
+    events = tuple(_from_row(row, place) for place, row in read_table(Path(path), _REQUIRED_COLUMNS))
     return Catalogue(Path(path).stem, events)
 
 
@@ -105,7 +121,7 @@ def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
 
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
     if not picks and event.first_p_time_s is not None:
-        picks = (PhasePick("XX", "FIRST", "P", event.first_p_time_s),)
+        picks = (PhasePick(*FIRST, "P", event.first_p_time_s),)
     identity = _to_resource_id(event.event_id)
 
     def part(name: str) -> quakeml.ResourceIdentifier:
@@ -175,15 +191,19 @@ def _error(uncertainty: float | None, factor: float = 1.0) -> quakeml.QuantityEr
     return None if uncertainty is None else quakeml.QuantityError(uncertainty=uncertainty * factor)
 
 
+def _event_id(event: quakeml.Event) -> str:
+    return str(event.resource_id.id).removeprefix(_OWN_ID)
+
+
 def _from_quakeml(event: quakeml.Event) -> Event:
-    event_id = str(event.resource_id.id).removeprefix(_OWN_ID)
-    origin = event.preferred_origin() or next(iter(event.origins), None)
+    event_id = _event_id(event)
+    origin = origin_of(event)
     if origin is None or origin.depth is None:
         raise ValueError(
             f"catalogued event {event_id!r} has no {'origin' if origin is None else 'depth'}; "
             "add it to the QuakeML, or remove the event"
         )
-    magnitude = event.preferred_magnitude() or next(iter(event.magnitudes), None)
+    magnitude = magnitude_of(event)
     horizontal = origin.origin_uncertainty.horizontal_uncertainty if origin.origin_uncertainty else None
     return Event(
         event_id=event_id,
@@ -207,13 +227,13 @@ def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> fl
 
 
 def _first_p_time_s(event: quakeml.Event, origin: quakeml.Origin) -> float | None:
-    picks = {str(pick.resource_id): pick for pick in event.picks}
+    picks = {str(pick.resource_id): pick for pick in event.picks if stands(pick)}
     arrived = [
         picks[str(arrival.pick_id)].time
         for arrival in origin.arrivals
-        if _is_p(arrival.phase) and str(arrival.pick_id) in picks
+        if p_or_s(arrival.phase) == "P" and str(arrival.pick_id) in picks
     ]
-    times = arrived or [pick.time for pick in event.picks if _is_p(pick.phase_hint)]
+    times = arrived or [pick.time for pick in picks.values() if p_or_s(pick.phase_hint) == "P"]
     return _posix_s(min(times)) if times else None
 
 
@@ -221,12 +241,6 @@ def _posix_s(time: UTCDateTime) -> float:
     """POSIX seconds; UTCDateTime.timestamp divides nanoseconds too large for a double."""
     seconds, nanoseconds = divmod(time.ns, 1_000_000_000)
     return seconds + nanoseconds / 1e9
-
-
-def _is_p(phase: str | None) -> bool:
-    """P, p, Pg, Pn, Pb, P1, iP, eP ...: a P and no S."""
-    name = (phase or "").lstrip("ieIE").upper()
-    return name.startswith("P") and "S" not in name
 
 
 # ------------------------------------------------------------------ CSV
@@ -249,10 +263,10 @@ def _to_row(event: Event) -> dict[str, object]:
     return row
 
 
-def _from_row(row: dict[str, str | None], place: str) -> Event:
+def _from_row(row: Row, place: str) -> Event:
     values: dict[str, object] = {}
     for field in fields(Event):
-        text = (row.get(_column(field.name)) or "").strip()
+        text = row.get(_column(field.name), "")
         if field.name in ("event_id", "note"):
             values[field.name] = text
         elif field.name == "magnitude_type":
@@ -261,7 +275,10 @@ def _from_row(row: dict[str, str | None], place: str) -> Event:
             values[field.name] = _number(text, field.name, place)
     if not values["event_id"]:
         raise ValueError(f"{place}: event_id is empty")
-    return Event(**values)  # type: ignore[arg-type]
+    try:
+        return Event(**values)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 def _number(text: str, name: str, place: str) -> float | None:
@@ -269,9 +286,9 @@ def _number(text: str, name: str, place: str) -> float | None:
         if _column(name) in _REQUIRED_COLUMNS:
             raise ValueError(f"{place}: {_column(name)} is empty")
         return None
+    if not name.endswith("_time_s"):
+        return number(text, f"{place}: {_column(name)}")
     try:
-        if not name.endswith("_time_s"):
-            return float(text)
         time = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{place}: {_column(name)} cannot be read: {text!r}") from error

@@ -25,10 +25,12 @@ class WindowDataset(Dataset[Batch]):
 
     def __post_init__(self) -> None:
         self.now_s = self.sequence.window_times(self.step_s, self.n_samples)
-        if len(self.now_s) == 0:
+        # the time that is tested passes between the first window's end and the last one's
+        if len(self.now_s) < 2:
             raise ValueError(
                 f"sequence {self.sequence.name!r} is shorter than one window of "
-                f"{self.n_samples / self.sequence.sampling_rate_hz:g} s: nothing to test"
+                f"{self.n_samples / self.sequence.sampling_rate_hz:g} s and the next, "
+                f"{self.step_s:g} s later: nothing to test"
             )
         self.station_km = torch.as_tensor(self.sequence.station_km, dtype=torch.float32)[None]
 

@@ -6,6 +6,7 @@ package eikonalfm, second order: T = |x - station| tau, and tau, a mean slowness
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -146,7 +147,7 @@ class GridModel:
     def travel_times(self, frame: LocalFrame, station_km: Float[Tensor, "station 3"]) -> GridTravelTimes:
         """First arrivals at the stations of a network whose local frame this is."""
         return GridTravelTimes.build(
-            read_velocity_grid(self.path, frame), station_km, spacing_km=self.spacing_km
+            read_velocity_grid(Path(self.path).expanduser(), frame), station_km, spacing_km=self.spacing_km
         )
 
 

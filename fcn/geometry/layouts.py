@@ -1,5 +1,6 @@
 """Layouts of networks: random, clustered, gridded, or parts of real ones (east, north, depth in km)."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,11 +92,11 @@ class TableLayout:
     def __post_init__(self) -> None:
         if not self.paths:
             raise ValueError("a layout of real stations needs at least one StationXML file or CSV table")
-        for path in map(Path, self.paths):
+        for path in (Path(each).expanduser() for each in self.paths):
             if path.suffix.lower() == ".csv":
                 network = Network.from_csv(path)
             else:
-                network = Network.from_inventory(obspy.read_inventory(str(path)))
+                network = Network.from_inventory(obspy.read_inventory(glob.escape(str(path))))
             self._networks.append(network.local_km(LocalFrame(*network.centre())))
 
     def __call__(

@@ -1,6 +1,5 @@
 """Stations and networks of them."""
 
-import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +10,19 @@ import numpy as np
 import obspy
 from jaxtyping import Float
 
+from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.projection import METRES_PER_KM, LocalFrame
+from fcn.tables import Row, number, read_table
 
 SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by a move
 
 
 @dataclass(frozen=True)
 class Station:
-    """One site; raises ValueError where a coordinate is missing or off the globe."""
+    """One site; raises ValueError where a coordinate is missing or off the globe, or a code is none.
+
+    Some data sets know no network: its code may be empty.
+    """
 
     network: str
     code: str
@@ -28,6 +32,9 @@ class Station:
     elevation_m: float
 
     def __post_init__(self) -> None:
+        codes = {"network": self.network, "station": self.code, "location": self.location}
+        lengths = {kind: FDSN_LENGTHS[kind] for kind in codes if kind != "network" or self.network}
+        check_codes(codes, f"station {self.id}", lengths)
         for field in ("latitude_deg", "longitude_deg", "elevation_m"):
             value = getattr(self, field)
             if value is None or not math.isfinite(value):
@@ -91,19 +98,22 @@ class Network:
     @classmethod
     def from_csv(cls, path: str | Path) -> "Network":
         """Stations of a CSV file: columns network, station, latitude, longitude (deg), elevation or
-        elevation_m, optionally location. Raises ValueError naming the missing column or the station."""
-        with Path(path).open(newline="") as lines:
-            rows = [{k.strip().lower(): v for k, v in row.items() if k} for row in csv.DictReader(lines)]
+        elevation_m, optionally location. Raises ValueError naming the file, and the missing column or the
+        line and what is wrong in it."""
         stations = []
-        for row in rows:
+        for place, cells in read_table(Path(path)):
+            row = {name.lower(): cell for name, cell in cells.items()}
             elevation = "elevation_m" if "elevation_m" in row else "elevation"
             missing = {"network", "station", "latitude", "longitude", elevation} - row.keys()
             if missing:
                 raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; found {', '.join(row)}")
-            numbers = (_number(row[name]) for name in ("latitude", "longitude", elevation))
-            stations.append(
-                Station(row["network"].strip(), row["station"].strip(), row.get("location") or "", *numbers)
-            )
+            coordinates = (_number(row, name, place) for name in ("latitude", "longitude", elevation))
+            try:
+                stations.append(
+                    Station(row["network"], row["station"], row.get("location", ""), *coordinates)
+                )
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from error
         return cls(tuple(stations))
 
     def centre(self) -> tuple[float, float]:
@@ -136,6 +146,6 @@ def _from_obspy(network_code: str, site: Any) -> Station:
     return Station(network_code, site.code, location, *coordinates)
 
 
-def _number(text: str | None) -> float:
+def _number(row: Row, name: str, place: str) -> float:
     """The number in a cell, NaN in an empty one."""
-    return float(text) if text and text.strip() else math.nan
+    return number(row[name], f"{place}: {name}") if row[name] else math.nan

@@ -72,6 +72,14 @@ class Arrivals:
     p_range_s: tuple[float, float] | None = None
 
 
+class BeyondTable(ValueError):  # noqa: N818 - no error where it is another event's
+    """A source farther or deeper than the travel-time table reaches; `distance_km` away."""
+
+    def __init__(self, message: str, distance_km: float) -> None:
+        super().__init__(message)
+        self.distance_km = distance_km
+
+
 class Importer:
     """What all importers of recorded earthquakes do once they have ground velocity.
 
@@ -94,15 +102,16 @@ class Importer:
         self.travel_times = TravelTimeTable.build(velocity_model, **table)
 
     def path(self, quake: Quake, station: Station) -> Path:
-        """Geometry and predicted arrivals; ValueError beyond the travel-time table."""
+        """Geometry and predicted arrivals; BeyondTable beyond the travel-time table."""
         frame = LocalFrame(quake.latitude_deg, quake.longitude_deg)
         station_km = Network((station,)).local_km(frame)
         east_km, north_km = station_km[0, :2]
         distance_km, table = math.hypot(east_km, north_km), self.travel_times
         if distance_km > table.max_distance_km or quake.depth_km > table.max_depth_km:
-            raise ValueError(
+            raise BeyondTable(
                 f"source {quake.depth_km:g} km deep and {distance_km:.0f} km away, beyond the travel-time "
-                f"table ({table.max_depth_km:g} and {table.max_distance_km:g} km; option importer.table)"
+                f"table ({table.max_depth_km:g} and {table.max_distance_km:g} km; option importer.table)",
+                distance_km,
             )
         source_km = torch.tensor([[0.0, 0.0, quake.depth_km]], dtype=torch.float64)
         times_s = table.between(source_km.float(), torch.from_numpy(station_km).float())[0, 0]

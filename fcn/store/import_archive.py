@@ -1,7 +1,8 @@
 """Continuous recordings with StationXML and QuakeML as records of the base store."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+import logging
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -9,10 +10,12 @@ import numpy as np
 import obspy
 
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import read_quakeml
+from fcn.catalogue.io import FIRST, read_picks, read_quakeml
+from fcn.catalogue.phase import PhasePick, p_or_s
+from fcn.constants import EARTH_RADIUS_KM
 from fcn.geometry.network import Network, Station
 from fcn.store.build import Report
-from fcn.store.cut import Arrivals, Importer, Path, Quake
+from fcn.store.cut import Arrivals, BeyondTable, Importer, Path, Quake
 from fcn.store.schema import StoreRecord
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
@@ -20,8 +23,13 @@ from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.station import station_motion
 
+log = logging.getLogger(__name__)
+
 ORIGIN = "archive"
 LONGEST_TRAVEL_S = 120.0  # other events this much earlier or later cannot be in a record
+# P is nowhere faster than above the core, S in rock nowhere slower than in the upper crust (PREM, Dziewonski
+# & Anderson 1981, Phys. Earth Planet. Inter. 25: 13.72 and 3.2 km/s).
+FASTEST_P_KMPS, SLOWEST_S_KMPS = 13.8, 3.2
 FOREIGN_GUARD_S = 1.0  # before the P of another event, whose time is a prediction
 
 Picks = dict[str, dict[str, float]]  # POSIX s by station "NET.STA" and phase "P" or "S"
@@ -51,6 +59,17 @@ class ArchiveSource:
         self._stations = {station.id: station for station in Network.from_inventory(self._inventory)}
         self._catalogue: Catalogue = read_quakeml(self.root / CATALOGUE)
         self._picks = read_picks(self.root / CATALOGUE)
+        stated = [pick for picks in self._picks.values() for pick in picks]
+        elsewhere = [
+            pick
+            for pick in stated
+            if (pick.network, pick.station) != FIRST and not stations_of(pick, self._stations.values())
+        ]
+        if elsewhere:
+            log.warning(
+                "%d of %d picks are at stations that %s does not describe, such as %s.%s: they are not used",
+                *(len(elsewhere), len(stated), STATIONS, elsewhere[0].network, elsewhere[0].station),
+            )
 
     @property
     def n_expected(self) -> int:
@@ -70,16 +89,22 @@ class ArchiveSource:
             except FileNotFoundError as error:
                 report(event.event_id, "", str(error))
                 continue
+            picked, unclear = picks_at(self._stations.values(), self._picks[event.event_id])
+            for code, reason in unclear:
+                report(event.event_id, code, reason)
             for station_id, traces in _by_station(stream).items():
                 try:
-                    yield from self._station_records(event, self._stations[station_id], traces)
+                    yield from self._station_records(
+                        event, self._stations[station_id], traces, picked.get(station_id, {})
+                    )
                 except ValueError as error:
                     report(event.event_id, station_id, str(error))
 
-    def _station_records(self, event: Event, station: Station, traces: obspy.Stream) -> list[StoreRecord]:
+    def _station_records(
+        self, event: Event, station: Station, traces: obspy.Stream, picked: Mapping[str, float]
+    ) -> list[StoreRecord]:
         quake = _quake(event)
         path = self.importer.path(quake, station)
-        picked = self._picks.get(event.event_id, {}).get(station.id, {})
         p_s = event.origin_time_s + path.p_s
         known = Arrivals(
             p_s=picked.get("P"),
@@ -92,6 +117,19 @@ class ArchiveSource:
         chunk = self._without_others(chunk, event, station, path)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
 
+    def _arrivals_s(self, quake: Quake, station: Station) -> tuple[float, float]:
+        """P and S of another event after its origin; beyond the travel-time table the soonest and latest."""
+        try:
+            path = self.importer.path(quake, station)
+        except BeyondTable as beyond:
+            radius_km, arc = EARTH_RADIUS_KM - quake.depth_km, beyond.distance_km / EARTH_RADIUS_KM
+            straight_km = math.dist(
+                (EARTH_RADIUS_KM, 0.0), (radius_km * math.cos(arc), radius_km * math.sin(arc))
+            )
+            around_km = math.hypot(beyond.distance_km, quake.depth_km)
+            return straight_km / FASTEST_P_KMPS, around_km / SLOWEST_S_KMPS
+        return path.p_s, path.s_s
+
     def _without_others(self, chunk: Chunk, event: Event, station: Station, path: Path) -> Chunk:
         """The chunk, invalid while other events shake the station; ValueError where one spoils this event."""
         rate_hz, cut = self.importer.preprocess.sampling_rate_hz, self.importer.cut
@@ -101,9 +139,9 @@ class ArchiveSource:
         for other in self._catalogue.between(event.origin_time_s - span_s, event.origin_time_s + span_s):
             if other.event_id == event.event_id:
                 continue
-            theirs = self.importer.path(_quake(other), station)
+            theirs_s = self._arrivals_s(_quake(other), station)
             later_s = other.origin_time_s - event.origin_time_s
-            begin_s, end_s = later_s + theirs.p_s - FOREIGN_GUARD_S, later_s + theirs.s_s + self.coda_s
+            begin_s, end_s = later_s + theirs_s[0] - FOREIGN_GUARD_S, later_s + theirs_s[1] + self.coda_s
             if begin_s < needed_s[1] and end_s > needed_s[0]:
                 raise ValueError(f"overlapped by event {other.event_id}")
             first, last = (
@@ -114,21 +152,32 @@ class ArchiveSource:
         return replace(chunk, valid=valid)
 
 
-def read_picks(path: FilePath) -> dict[str, Picks]:
-    """Earliest P and S per event and station of a QuakeML file."""
-    found: dict[str, Picks] = {}
-    for event in obspy.read_events(str(path)):
-        origin = event.preferred_origin() or next(iter(event.origins), None)
-        phases = {str(a.pick_id): a.phase for a in origin.arrivals} if origin is not None else {}
-        picks: Picks = defaultdict(dict)
-        for pick in event.picks:
-            phase = (phases.get(str(pick.resource_id)) or pick.phase_hint or "").lstrip("ie")[:1].upper()
-            if phase in ("P", "S") and pick.waveform_id is not None:
-                station = f"{pick.waveform_id.network_code}.{pick.waveform_id.station_code}"
-                time_s = pick.time.timestamp
-                picks[station][phase] = min(time_s, picks[station].get(phase, np.inf))
-        found[str(event.resource_id.id).removeprefix("smi:local/")] = dict(picks)
-    return found
+def picks_at(
+    stations: Collection[Station], picks: Iterable[PhasePick]
+) -> tuple[Picks, list[tuple[str, str]]]:
+    """Earliest P and S at each station; and picks that name several of them, as (".STA", reason)."""
+    found: Picks = {}
+    unclear: dict[str, str] = {}
+    for pick in picks:
+        phase = p_or_s(pick.phase)
+        meant = stations_of(pick, stations)
+        if len(meant) > 1:
+            unclear[f".{pick.station}"] = (
+                f"its picks state no network, and {' and '.join(meant)} have this code: state it"
+            )
+        elif meant and phase is not None:
+            times_s = found.setdefault(meant[0], {})
+            times_s[phase] = min(pick.time_s, times_s.get(phase, np.inf))
+    return found, list(unclear.items())
+
+
+def stations_of(pick: PhasePick, stations: Collection[Station]) -> list[str]:
+    """Ids of the stations a pick may mean: many analysts' programs state no network, but a code alone."""
+    return [
+        station.id
+        for station in stations
+        if station.code == pick.station and pick.network in ("", station.network)
+    ]
 
 
 def _by_station(stream: obspy.Stream) -> dict[str, obspy.Stream]:

@@ -11,7 +11,8 @@ from fcn.geometry.network import Station
 from fcn.store.build import Report
 from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
-from fcn.store.seisbench_format import Row, Samples, SeisBenchFolder
+from fcn.store.seisbench_format import Samples, SeisBenchFolder
+from fcn.tables import Row
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import Sensor
 

@@ -1,7 +1,6 @@
 """Data sets in SeisBench format (Woollam et al. 2022, SRL 93(3)), read record by record without SeisBench."""
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -9,15 +8,17 @@ import h5py
 import numpy as np
 from jaxtyping import Float64
 
-Row = Mapping[str, str]
+from fcn.tables import Row, read_table
+
+NEEDED = ("trace_name",)
 Samples = Float64[np.ndarray, "component time"]
 
 
 class SeisBenchFolder:
     """metadata.csv and waveforms.hdf5 of one folder, or those of its chunks.
 
-    data_format: what the group of that name says, as text. Raises FileNotFoundError where files are missing
-    and OSError naming an HDF5 file that is truncated or none.
+    data_format: what the group of that name says, as text. Raises FileNotFoundError where files are missing,
+    OSError naming an HDF5 file that is truncated or none, and ValueError for a chunk in another folder.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -25,6 +26,9 @@ class SeisBenchFolder:
         chunks = [""]
         if (self.root / "chunks").is_file():
             chunks = (self.root / "chunks").read_text().split()
+            elsewhere = [chunk for chunk in chunks if "/" in chunk or "\\" in chunk]
+            if elsewhere:
+                raise ValueError(f"{self.root / 'chunks'} names {elsewhere[0]!r}: chunks lie in its folder")
         self._parts = [
             (self.root / f"metadata{chunk}.csv", self.root / f"waveforms{chunk}.hdf5") for chunk in chunks
         ]
@@ -37,11 +41,7 @@ class SeisBenchFolder:
 
     def __len__(self) -> int:
         """Number of records."""
-        total = 0
-        for metadata, _ in self._parts:
-            with metadata.open(newline="") as lines:
-                total += sum(1 for _ in csv.DictReader(lines))
-        return total
+        return sum(1 for metadata, _ in self._parts for _ in read_table(metadata, NEEDED))
 
     def rows(self) -> Iterator[tuple[Row, Callable[[], Samples]]]:
         """Metadata of every record, and what reads its samples while the iteration stands there.
@@ -50,8 +50,8 @@ class SeisBenchFolder:
         """
         transposed = self.data_format.get("dimension_order", "CW").replace("N", "") == "WC"
         for metadata, waveforms in self._parts:
-            with metadata.open(newline="") as lines, _open(waveforms) as file:
-                for row in csv.DictReader(lines):
+            with _open(waveforms) as file:
+                for _, row in read_table(metadata, NEEDED):
                     yield row, partial(_samples, file, row["trace_name"], waveforms, transposed)
 
 

@@ -16,6 +16,7 @@ import obspy
 from obspy import UTCDateTime
 from obspy.clients.filesystem.sds import SDS_FMTSTR
 
+from fcn.geometry.codes import check_codes
 from fcn.waveform.miniseed import read_miniseed
 
 log = logging.getLogger(__name__)
@@ -25,29 +26,29 @@ SDS_NAME = re.compile(
 )
 DAY_S = 86_400
 NEIGHBOUR_S = 3_600  # of the days before and after that a day file may hold
-MAX_STATION_LETTERS = 5  # SEED 2.4, fixed section of the data header
+STEIM2_STEP = 2**29  # from one sample to the next, less than this: 30 bits (SEED 2.4, appendix B)
+COUNTS_64_BIT = 2**53  # beyond, doubles leave out whole numbers
 
 
 def write_sds(stream: obspy.Stream, root: str | Path) -> list[Path]:
     """Write traces as root/YEAR/NET/STA/CHA.D/NET.STA.LOC.CHA.D.YEAR.DAY, cut at midnight UTC.
 
-    Counts stay 32-bit integers (Steim 2), anything else becomes 32-bit floats. Returns the files, in order.
-    Raises FileExistsError rather than overwrite one, ValueError for a station code miniSEED would cut.
+    Counts stay integers of 32 bits, in Steim 2 where it can hold their steps; those that need more bits, or
+    share a file with floats, become 64-bit floats; floats stay what they are. Returns the files, in order.
+    Raises FileExistsError rather than overwrite one, ValueError for a code that miniSEED 2 does not hold
+    (`fcn.geometry.codes`) and for samples that it would change.
     """
     by_file: dict[Path, obspy.Stream] = {}
     for trace in stream:
-        if len(trace.stats.station) > MAX_STATION_LETTERS:
-            raise ValueError(
-                f"{trace.id}: miniSEED holds station codes of up to {MAX_STATION_LETTERS} letters and would "
-                f"cut {trace.stats.station!r}, perhaps into another station's; give it a shorter code"
-            )
-        for part in _days(trace):
-            by_file.setdefault(Path(root) / _sds_path(part), obspy.Stream()).append(part)
+        check_codes(trace.stats, f"waveforms {trace.id}")
+        for piece in trace.split():  # where it is masked
+            for part in _days(piece):
+                by_file.setdefault(Path(root) / _sds_path(part), obspy.Stream()).append(part)
     for path, day in sorted(by_file.items()):
         if path.exists():
             raise FileExistsError(f"{path} exists; write the archive into an empty folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        day.sort().write(str(path), format="MSEED")
+        _write(day.sort(), path)
     return sorted(by_file)
 
 
@@ -122,11 +123,35 @@ def _days(trace: obspy.Trace) -> list[obspy.Trace]:
 
 def _compressible(trace: obspy.Trace) -> obspy.Trace:
     """A copy in a type miniSEED can hold."""
-    counts = np.issubdtype(trace.data.dtype, np.integer)
-    copy = obspy.Trace(np.ascontiguousarray(trace.data, dtype=np.int32 if counts else np.float32))
+    data = trace.data
+    kind = data.dtype.kind
+    if kind in "iu" and data.min() >= -(2**31) and data.max() < 2**31:
+        copy = obspy.Trace(np.ascontiguousarray(data, dtype=np.int32))
+    elif kind in "iu" and data.min() >= -COUNTS_64_BIT and data.max() <= COUNTS_64_BIT:
+        copy = obspy.Trace(data.astype(np.float64))
+    elif kind == "f" and data.dtype.itemsize <= 8:
+        copy = obspy.Trace(np.ascontiguousarray(data, np.float32 if data.dtype.itemsize <= 4 else np.float64))
+    else:
+        worst = f" up to {max(abs(int(data.min())), abs(int(data.max())))}" if kind in "iu" else ""
+        raise ValueError(
+            f"waveforms {trace.id} from {trace.stats.starttime}: miniSEED holds no {data.dtype} samples"
+            f"{worst} without changing them; give integers up to {COUNTS_64_BIT} or floats of 32 or 64 bits"
+        )
     for key in ("network", "station", "location", "channel", "starttime", "sampling_rate"):
         copy.stats[key] = trace.stats[key]
     return copy
+
+
+def _write(day: obspy.Stream, path: Path) -> None:
+    """A file in one encoding, which other programs expect: the one that holds all its traces."""
+    kinds = {trace.data.dtype for trace in day}
+    if len(kinds) > 1:
+        for trace in day:
+            trace.data = trace.data.astype(np.float64)
+    too_steep = kinds == {np.dtype(np.int32)} and any(
+        np.abs(np.diff(trace.data.astype(np.int64))).max(initial=0) >= STEIM2_STEP for trace in day
+    )
+    day.write(str(path), format="MSEED", encoding="INT32" if too_steep else None)
 
 
 def _sds_path(trace: obspy.Trace) -> Path:

@@ -1,8 +1,10 @@
 """StationXML: read with its coordinates checked, or made for data that come without."""
 
+import copy
+import glob
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,8 +12,9 @@ import obspy
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
 
+from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
-from fcn.waveform.response import Sensitivity
+from fcn.waveform.response import Sensitivity, overall_sensitivity
 
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
@@ -22,27 +25,29 @@ ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 def read_stations(path: str | Path) -> Inventory:
     """Inventory of a StationXML file (or another format ObsPy knows).
 
-    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates, or the file
-    where it cannot be read: ObsPy reports neither so that one could mend it.
+    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates or with a code
+    that is none, or the file where it cannot be read: ObsPy reports none so that one could mend it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no station list {path}")
-    _check_coordinates(path)
+    _check_content(path)
     try:
-        return obspy.read_inventory(str(path))
+        return obspy.read_inventory(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         raise ValueError(f"{path} cannot be read as StationXML: {error}") from error
 
 
-def _check_coordinates(path: Path) -> None:
+def _check_content(path: Path) -> None:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError:
         return  # not XML: left to ObsPy
     for network in root.iterfind("{*}Network"):
         for station in network.iterfind("{*}Station"):
-            station_id = f"{network.get('code')}.{station.get('code')}"
+            codes = {"network": network.get("code", ""), "station": station.get("code", "")}
+            station_id = ".".join(codes.values())
+            check_codes(codes, f"{path}: station {station_id}", {kind: FDSN_LENGTHS[kind] for kind in codes})
             _check_place(station, f"station {station_id}", path)
             for channel in station.iterfind("{*}Channel"):
                 _check_place(channel, f"channel {station_id}..{channel.get('code')}", path)
@@ -59,30 +64,50 @@ def _check_place(element: ElementTree.Element, name: str, path: Path) -> None:
             raise ValueError(f"{path}: {name} has no {coordinate.lower()} ({text.strip()!r}); add it")
 
 
+def fill_sensitivities(
+    inventory: Inventory, seed_ids: Collection[str], sensitivity: Sensitivity
+) -> list[str]:
+    """Give the channels among `seed_ids` that state no sensitivity this one, in place; returns their ids."""
+    filled = set()
+    made = _response(sensitivity)
+    for network in inventory:
+        for code, channel in ((site.code, channel) for site in network for channel in site):
+            seed_id = f"{network.code}.{code}.{channel.location_code or ''}.{channel.code}"
+            if seed_id not in seed_ids or overall_sensitivity(channel, seed_id) is not None:
+                continue
+            filled.add(seed_id)
+            if channel.response is None:
+                channel.response = copy.deepcopy(made)
+            else:
+                channel.response.instrument_sensitivity = made.instrument_sensitivity
+    return sorted(filled)
+
+
 def make_inventory(
     sites: Iterable[Site], stream: obspy.Stream, sensitivities: Mapping[str, Sensitivity]
 ) -> Inventory:
     """Sites with a channel for every id in the stream; one not among `sensitivities` gets no response.
 
-    Directions are stated for channels whose code ends in Z, N or E.
+    Directions are stated for channels whose code ends in Z, N or E. All begin with the second of their first
+    sample and have no end: data may come to be added.
     """
-    rates: dict[str, dict[str, float]] = defaultdict(dict)
+    recorded: dict[str, dict[str, obspy.Stream]] = defaultdict(lambda: defaultdict(obspy.Stream))
     for trace in stream:
-        station = f"{trace.stats.network}.{trace.stats.station}"
-        rates[station][trace.id] = float(trace.stats.sampling_rate)
+        recorded[f"{trace.stats.network}.{trace.stats.station}"][trace.id].append(trace)
     networks: dict[str, list[Station]] = defaultdict(list)
     for site in sites:
         channels = [
-            _channel(site, seed_id, rate_hz, sensitivities.get(seed_id))
-            for seed_id, rate_hz in sorted(rates[f"{site.network}.{site.code}"].items())
+            _channel(site, seed_id, traces, sensitivities.get(seed_id))
+            for seed_id, traces in sorted(recorded[site.id].items())
         ]
         place = (site.latitude_deg, site.longitude_deg, site.elevation_m)
-        networks[site.network].append(Station(site.code, *place, channels=channels))
+        start = min((channel.start_date for channel in channels), default=None)
+        networks[site.network].append(Station(site.code, *place, channels=channels, start_date=start))
     listed = [Network(code, stations=stations) for code, stations in networks.items()]
     return Inventory(networks=listed, source="fcn")
 
 
-def _channel(site: Site, seed_id: str, rate_hz: float, stated: Sensitivity | None) -> Channel:
+def _channel(site: Site, seed_id: str, traces: obspy.Stream, stated: Sensitivity | None) -> Channel:
     *_, location, code = seed_id.split(".")
     azimuth_deg, dip_deg = ORIENTATIONS.get(code[-1], (None, None))
     return Channel(
@@ -94,7 +119,8 @@ def _channel(site: Site, seed_id: str, rate_hz: float, stated: Sensitivity | Non
         depth=0.0,
         azimuth=azimuth_deg,
         dip=dip_deg,
-        sample_rate=rate_hz,
+        sample_rate=float(traces[-1].stats.sampling_rate),
+        start_date=obspy.UTCDateTime(math.floor(min(trace.stats.starttime for trace in traces).timestamp)),
         response=None if stated is None else _response(stated),
     )
 

@@ -76,7 +76,7 @@ class Chunk:
     start_sample: int
     velocity_mps: Float64[np.ndarray, "component time"]
     valid: Bool[np.ndarray, " time"]
-    fresh: bool
+    fresh: bool = True
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:

@@ -1,5 +1,6 @@
 """What a channel measures and in which direction, from StationXML."""
 
+import functools
 import itertools
 import logging
 import math
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import obspy
+from obspy.core.inventory.response import InstrumentSensitivity
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +27,27 @@ SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
 NAMED_DIRECTIONS = {"Z": (1.0, 0.0, 0.0), "N": (0.0, 1.0, 0.0), "E": (0.0, 0.0, 1.0)}
 
 
+# Counts per m/s or m/s2: a 12-bit accelerometer has 1e2, data in nm/s 1e9, a seismometer at 24 bits to 1e11.
+PLAUSIBLE = (1e-3, 1e15)
+
+
 @dataclass(frozen=True)
 class Sensitivity:
-    """Counts per m/s ("velocity") or per m/s2 ("acceleration"), in the flat part of the response."""
+    """Counts per m/s ("velocity") or per m/s2 ("acceleration"), in the flat part of the response.
+
+    Negative where the polarity is reversed. Raises ValueError for a value that no instrument has.
+    """
 
     value: float
     measurement: str
+
+    def __post_init__(self) -> None:
+        if not PLAUSIBLE[0] <= abs(self.value) <= PLAUSIBLE[1]:
+            unit = "m/s" if self.measurement == "velocity" else "m/s2"
+            raise ValueError(
+                f"a sensitivity of {self.value:g} counts per {unit} is none of an instrument "
+                f"({PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}): state the right one"
+            )
 
 
 @dataclass(frozen=True)
@@ -141,17 +158,18 @@ def sensor_elevation_m(station_m: float, channel_m: float, depth_m: float | None
 
 
 def channel_response(channel: Any, seed_id: str) -> Sensitivity:
-    """Overall sensitivity of an ObsPy channel; seed_id names it.
+    """Overall sensitivity of an ObsPy channel, as `overall_sensitivity` has it; seed_id names it.
 
-    Raises ValueError, naming the channel and the remedy, where StationXML gives no sensitivity, or one of
-    something else than counts of velocity or acceleration.
+    Raises ValueError, naming the channel and the remedy, where StationXML gives no sensitivity, an
+    impossible one, or one of something else than counts of velocity or acceleration.
     """
-    stated = channel.response.instrument_sensitivity if channel.response is not None else None
-    if stated is None or not stated.value:
+    stated = overall_sensitivity(channel, seed_id)
+    if stated is None:
         raise ValueError(
             f"{seed_id} has no instrument sensitivity in StationXML, and counts without one are no ground "
-            "motion: add InstrumentSensitivity to the channel, or make the file again with "
-            "python -m fcn.build_sequence ... sensitivity_counts_per_mps=<counts per m/s>"
+            "motion: add InstrumentSensitivity or the gains of all stages to the channel, or make the "
+            "sequence again with python -m fcn.build_sequence ... "
+            "sensitivity_counts_per_mps=<counts per m/s>, which holds for the channels that state none"
         )
     unit, output = str(stated.input_units).upper(), str(stated.output_units).upper()
     if unit not in INPUT_UNITS:
@@ -161,7 +179,39 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "
             "of the whole channel, digitiser included"
         )
-    return Sensitivity(float(stated.value), INPUT_UNITS[unit])
+    try:
+        return Sensitivity(float(stated.value), INPUT_UNITS[unit])
+    except ValueError as error:
+        raise ValueError(f"{seed_id} in StationXML: {error}") from error
+
+
+def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | None:
+    """What a channel of StationXML states, else the product of the gains of its stages; None without either.
+
+    The product is what SEED 2.4 (blockette 58, stage 0) calls the channel's sensitivity; it holds at the
+    frequency at which the first stage, the sensor, states its gain. Zero, which some programs write for a
+    sensitivity that is missing, states none.
+    """
+    response = channel.response
+    stated = response.instrument_sensitivity if response is not None else None
+    if stated is not None and stated.value:
+        return stated
+    stages = response.response_stages if response is not None else []
+    if not stages or not all(stage.stage_gain for stage in stages):
+        return None
+    first, last = stages[0], stages[-1]
+    value, at_hz = math.prod(float(stage.stage_gain) for stage in stages), first.stage_gain_frequency
+    _say(
+        f"{seed_id}: sensitivity {value:g}, the product of its {len(stages)} stages' gains, "
+        f"holds at {at_hz} Hz"
+    )
+    return InstrumentSensitivity(value, at_hz, first.input_units, last.output_units)
+
+
+@functools.cache
+def _say(message: str) -> None:
+    """Once: a channel is asked for its sensitivity many times."""
+    log.info(message)
 
 
 def channel_direction(channel: Any, seed_id: str) -> tuple[float, float, float]:

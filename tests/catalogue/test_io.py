@@ -8,7 +8,15 @@ from obspy.core.event import Arrival, Catalog, Magnitude, Origin, Pick, Waveform
 from obspy.core.event import Event as QuakeMLEvent
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
-from fcn.catalogue.io import PhasePick, read_csv, read_quakeml, write_csv, write_quakeml, write_updates_csv
+from fcn.catalogue.io import (
+    PhasePick,
+    read_csv,
+    read_picks,
+    read_quakeml,
+    write_csv,
+    write_quakeml,
+    write_updates_csv,
+)
 
 T0 = 1_460_636_794.25
 FULL = Event(
@@ -107,6 +115,64 @@ def test_picks_count_without_arrivals_and_foreign_ids_are_kept(tmp_path):
     assert (event.event_id, event.first_p_time_s) == ("quakeml:net/ev7", T0 + 4)
 
 
+@pytest.mark.parametrize("status", [None, "rejected"])
+@pytest.mark.parametrize(
+    ("kind", "is_counted"),
+    [
+        (None, True),
+        ("earthquake", True),
+        ("induced or triggered event", True),
+        ("quarry blast", True),
+        ("not existing", False),
+        ("not reported", False),
+        ("thunder", False),
+    ],
+)
+def test_what_is_no_earthquake_is_not_counted(tmp_path, caplog, kind, is_counted, status):
+    origins = [Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3e3, evaluation_status=status)]
+    found = read_quakeml(quakeml(tmp_path / "c.xml", origins=origins, event_type=kind))
+    assert len(found) == (is_counted and status is None)
+    reason = f"of type {kind}" if not is_counted else "whose origin is rejected"
+    assert (f"c.xml: 1 of 1 events left out: 1 {reason}" in caplog.text) == (not len(found))
+
+
+def test_what_somebody_rejected_is_passed_over(tmp_path):
+    origins = [Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=d) for d in (3000.0, 8000.0)]
+    origins[0].evaluation_status = "rejected"
+    magnitudes = [Magnitude(mag=7.0, evaluation_status="rejected"), Magnitude(mag=4.0)]
+    picks = [
+        Pick(
+            time=UTCDateTime(T0 + dt),
+            waveform_id=WaveformStreamID("N", "S"),
+            phase_hint="P",
+            evaluation_status=status,
+        )
+        for dt, status in ((1, "rejected"), (4, "reviewed"))
+    ]
+    path = quakeml(tmp_path / "c.xml", origins=origins, magnitudes=magnitudes, picks=picks)
+    (event,) = read_quakeml(path)
+    assert (event.depth_km, event.magnitude, event.first_p_time_s) == (8.0, 4.0, T0 + 4)
+    assert [pick.time_s for pick in read_picks(path)[event.event_id]] == [T0 + 4]
+
+
+def test_picks_come_with_the_phase_of_their_arrival(tmp_path):
+    times = [UTCDateTime(T0 + dt) for dt in (1, 2, 3, 4)]
+    picks = [
+        Pick(time=times[0], waveform_id=WaveformStreamID("", "A"), phase_hint="S"),
+        Pick(time=times[1], waveform_id=WaveformStreamID("N", "B", "00", "HHZ"), phase_hint="IPU0"),
+        Pick(time=times[2], waveform_id=WaveformStreamID("N", "B")),
+        Pick(time=times[3], phase_hint="P"),
+    ]
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    origin.arrivals = [Arrival(pick_id=picks[0].resource_id, phase="Pn")]
+    found = read_picks(quakeml(tmp_path / "c.xml", origins=[origin], picks=picks))
+    assert found == {
+        "quakeml:net/ev7": [PhasePick("", "A", "Pn", T0 + 1), PhasePick("N", "B", "IPU0", T0 + 2)]
+    }
+    with pytest.raises(FileNotFoundError, match="no catalogue at"):
+        read_picks(tmp_path / "nowhere.xml")
+
+
 def test_an_arrival_whose_pick_is_not_there_is_passed_over(tmp_path):
     origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
     origin.arrivals = [Arrival(pick_id="smi:local/nowhere", phase="P")]
@@ -150,12 +216,14 @@ HEADER = "event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km\n"
     [
         (
             "event_id,latitude_deg\na,1\n",
-            r"lacks the columns \['origin_time_utc', 'longitude_deg', 'depth_km'\]",
+            r"c\.csv, line 1: no column origin_time_utc, longitude_deg, depth_km; found event_id",
         ),
-        (HEADER + "a,2016-04-14T12:26:34,1,2,deep\n", "line 2: depth_km cannot be read: 'deep'"),
+        (HEADER + "a,2016-04-14T12:26:34,1,2,deep\n", r"c\.csv, line 2: depth_km is 'deep', not a number"),
         (HEADER + "a,yesterday,1,2,3\n", "line 2: origin_time_utc cannot be read: 'yesterday'"),
         (HEADER + "a,2016-04-14T12:26:34,,2,3\n", "line 2: latitude_deg is empty"),
         (HEADER + ",2016-04-14T12:26:34,1,2,3\n", "line 2: event_id is empty"),
+        (HEADER + 'a,2016-04-14T12:26:34,"37,8",2,3\n', "line 2: latitude_deg is '37,8', .* a decimal point"),
+        (HEADER + "a,2016-04-14T12:26:34,95,2,3\n", "line 2: event 'a' is not on Earth: latitude 95"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where(text, message, tmp_path):
@@ -170,6 +238,12 @@ def test_a_csv_that_cannot_be_read_says_where(text, message, tmp_path):
 def test_csv_times_are_utc_unless_they_say_otherwise(time, tmp_path):
     (tmp_path / "c.csv").write_text(HEADER + f"a,{time},1,2,3\n")
     assert read_csv(tmp_path / "c.csv")[0].origin_time_s == T0
+
+
+def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
+    text = HEADER + "a,2016-04-14T12:26:34.25,1,2,3\n,,,,\n"
+    (tmp_path / "c.csv").write_text(text, encoding="utf-8-sig")
+    assert [event.event_id for event in read_csv(tmp_path / "c.csv")] == ["a"]
 
 
 def test_updates_are_written_in_order_of_time(tmp_path):

@@ -1,6 +1,7 @@
 """A sequence is its folder, preprocessed once; what the folder leaves out comes from network and data."""
 
 import logging
+import pickle
 import re
 from dataclasses import asdict
 
@@ -13,8 +14,9 @@ from made_networks import COUNTS_PER_MPS, START_S, make_network, make_trace
 from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import write_csv, write_quakeml
+from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
 from fcn.data.sequences import BOX_MARGIN_KM, Sequence
+from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -121,6 +123,28 @@ def test_windows_end_before_now(root, spec):
         sequence.window_times(0.01, 600)
 
 
+class NoTravelTimes:
+    def between(self, source_km, station_km):
+        raise NotImplementedError
+
+    def to(self, device):
+        return self
+
+
+@pytest.mark.parametrize(("window_s", "now_s"), [(60.5, None), (60.0, None), (59.5, [59.5, 60.0])])
+def test_one_window_alone_is_no_time_that_is_tested(root, spec, window_s, now_s):
+    sequence = Sequence.load(root, spec)
+    arguments = {"step_s": 0.5, "n_samples": round(window_s * 20.0)}
+    if now_s is None:
+        with pytest.raises(
+            ValueError, match=rf"'made' is shorter than one window of {window_s:g} s and the next"
+        ):
+            WindowDataset(sequence, NoTravelTimes(), **arguments)
+    else:
+        found = WindowDataset(sequence, NoTravelTimes(), **arguments)
+        assert (found.now_s - START_S).tolist() == now_s
+
+
 @pytest.mark.parametrize(
     ("after_s", "n_inside"), [(10.0, 200), (-10.0, 0), (70.0, 400), (200.0, 0), (60.0, 600)]
 )
@@ -183,6 +207,55 @@ def test_a_silent_station_is_left_out_and_said(tmp_path, spec, parts, caplog):
         sequence = Sequence.load(tmp_path / "made", spec)
     assert len(sequence.network) == 2
     assert "no waveforms of XX.S00" in caplog.text
+
+
+@pytest.mark.parametrize("later_s", [86_400.0, -1024 * 7 * 86_400.0, 21 * 365 * 86_400.0])
+def test_a_station_with_a_false_clock_is_left_out_and_said(tmp_path, spec, parts, caplog, later_s):
+    """A day, 1024 weeks as after a rollover of GPS's count, in 2037."""
+    _, stream, inventory = make_network(4)
+    for trace in stream.select(station="S02"):
+        trace.stats.starttime += later_s
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    sequence = Sequence.load(tmp_path / "made", spec)
+    assert [station.code for station in sequence.network] == ["S00", "S01", "S03"]
+    assert (sequence.start_time_s, sequence.n_samples) == (START_S, 1200)
+    assert sequence.valid.all()
+    assert "XX.S02..HHE, XX.S02..HHN, XX.S02..HHZ from" in caplog.text
+    assert "fewer than 3 stations deliver in that time: a false clock?" in caplog.text
+
+
+def test_clocks_that_agree_on_nothing_are_refused(tmp_path, spec):
+    _, stream, inventory = make_network(6)
+    for index, trace in enumerate(stream):
+        trace.stats.starttime += 86_400.0 * 30 * (index // 9)
+    write_sequence_folder(tmp_path / "halves", stream, inventory)
+    with pytest.raises(ValueError, match=r"with stretches from .*: state one of at most 3 days as span"):
+        Sequence.load(tmp_path / "halves", spec)
+    for index, trace in enumerate(stream):
+        trace.stats.starttime += 86_400.0 * 30 * index
+    write_sequence_folder(tmp_path / "scattered", stream, inventory)
+    with pytest.raises(ValueError, match="at no time do 3 stations deliver together"):
+        Sequence.load(tmp_path / "scattered", spec)
+
+
+@pytest.mark.parametrize(("sensor_m", "depth_m"), [(-1000.0, 1500.0), (500.0, 1500.0)])
+def test_a_station_is_where_its_sensor_is(tmp_path, spec, parts, sensor_m, depth_m):
+    """In a borehole, whether the file means the sensor's elevation or the surface's."""
+    site = parts[2][0][1]
+    site.elevation = 500.0
+    for channel in site:
+        channel.elevation, channel.depth = sensor_m, depth_m
+    write_sequence_folder(tmp_path / "made", parts[1], parts[2])
+    sequence = Sequence.load(tmp_path / "made", spec)
+    np.testing.assert_allclose(sequence.station_km[:, 2], [0.0, 1.0, -0.1])
+
+
+def test_a_wanted_station_without_data_is_left_out_and_said(tmp_path, spec, parts, caplog):
+    _, stream, inventory = parts
+    stream = obspy.Stream([trace for trace in stream if trace.stats.station != "S01"])
+    write_sequence_folder(tmp_path / "made", stream, inventory, stations=["XX.S02", "XX.S01", "XX.S00"])
+    assert [each.code for each in Sequence.load(tmp_path / "made", spec).network] == ["S02", "S00"]
+    assert "no waveforms of XX.S01: left out" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["waveforms", "stations.xml"])
@@ -257,6 +330,122 @@ def raw_config(raw, *overrides, stations="stations.csv"):
     return configured("build_sequence", *paths, *overrides)
 
 
+SENSITIVE = f"sensitivity_counts_per_mps={COUNTS_PER_MPS}"
+
+
+def rewrite(path, **codes):
+    """The same waveforms under other codes."""
+    stream = obspy.read(path)
+    stream[0].stats.update(codes)
+    stream.write(str(path), format="MSEED")
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ({"station": "/x/"}, "'/x/' is no station code"),
+        ({"station": "../x"}, "'../x' is no station code"),
+        ({"network": ".."}, "'..' is no network code"),
+        ({"network": ""}, "has no network code"),
+        ({"location": "./"}, "'./' is no location code"),
+        ({"channel": "/HZ"}, "'/HZ' is no channel code"),
+    ],
+)
+def test_a_code_that_is_none_leaves_its_file_out(raw, spec, caplog, codes, message):
+    bad = raw / "XX.S01..HHZ.mseed"
+    rewrite(bad, **codes)
+    build_sequence(raw_config(raw, SENSITIVE))
+    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert said[0].startswith(f"left out: {bad}: ")
+    assert message in said[0]
+    assert said[1] == "1 of 9 files are left out"
+    assert len(Sequence.load(raw / "out", spec).network) == 3
+    with pytest.raises(
+        ValueError, match=rf"none of the 1 files of waveforms=.*: .*{re.escape(message)}.* alike$"
+    ):
+        build_sequence({**raw_config(raw, SENSITIVE), "waveforms": str(bad), "out": str(raw / "other")})
+    assert sorted(path.name for path in raw.iterdir() if path.is_dir()) == ["out"]
+
+
+def test_files_that_are_no_waveforms_are_passed_over_or_named(raw, caplog):
+    for name in (".DS_Store", "._XX.S00..HHZ.mseed", "Thumbs.db", "b.mseed~", "c.bak"):
+        (raw / name).write_bytes(b"\0\1")
+    (raw / "broken.mseed").write_bytes(b"no waveforms")
+    (raw / "pickled.mseed").write_bytes(pickle.dumps(obspy.Stream()))
+    config = {
+        **raw_config(raw, SENSITIVE),
+        "waveforms": [str(raw / pattern) for pattern in ("*.mseed*", "*.db", "*.bak")],
+    }
+    with caplog.at_level(logging.INFO):
+        assert len(build_sequence(config)) == 3
+    assert "3 files that systems and editors leave in folders are passed over" in caplog.text
+    assert "2 of 11 files are left out" in caplog.text
+    for name in ("broken", "pickled"):
+        assert f"left out: {raw / name}.mseed cannot be read as a waveform file" in caplog.text
+    with pytest.raises(ValueError, match=r"none of the 1 files .* leave in folders is passed over"):
+        build_sequence({**config, "waveforms": str(raw / "*.bak"), "out": str(raw / "other")})
+
+
+def test_what_could_not_be_replayed_is_not_made(raw):
+    span = "{start: 2016-04-15T00:00:00, end: 2016-04-15T01:00:00}"
+    with pytest.raises(ValueError, match=r"could not be replayed, and nothing is made: .* archive waveforms"):
+        build_sequence(raw_config(raw, SENSITIVE, f"span={span}"))
+    assert not [path for path in raw.iterdir() if path.is_dir()]
+
+
+def test_samples_that_are_not_written_are_missed(raw, monkeypatch):
+    monkeypatch.setattr(
+        "fcn.waveform.archive._days", lambda trace: [trace.slice(None, trace.stats.endtime - 1)]
+    )
+    with pytest.raises(
+        ValueError, match=r"5900 of 6000 samples of XX\.S00\.\.HHE were written; nothing is made"
+    ):
+        build_sequence(raw_config(raw, SENSITIVE))
+    assert not [path for path in raw.iterdir() if path.is_dir()]
+
+
+def test_picks_of_the_catalogue_come_along(raw):
+    picks = {"e1": [PhasePick("", "S01", "iPg", START_S + 24.5), PhasePick("XX", "S02", "S", START_S + 30.0)]}
+    write_quakeml(Catalogue("c", (EVENT,)), raw / "catalogue.xml", picks)
+    build_sequence(raw_config(raw, SENSITIVE, f"catalogue={raw / 'catalogue.xml'}"))
+    assert read_picks(raw / "out" / "catalogue.xml") == picks
+
+
+def test_home_and_brackets_in_paths(raw, parts, spec, monkeypatch):
+    monkeypatch.setenv("HOME", str(raw))
+    folder = raw / "run[1]"
+    folder.mkdir()
+    for path in [path for path in raw.iterdir() if path.is_file()]:
+        path.rename(folder / path.name)
+    config = {
+        **raw_config(raw, SENSITIVE),
+        "waveforms": ["~/run[1]/*S00*.mseed", "~/run[1]/XX.S0[12]*"],
+        "station_file": "~/run[1]/stations.csv",
+        "catalogue": "~/run[1]/catalogue.xml",
+        "velocity_model_file": "~/run[1]/model.txt",
+        "out": "~/made",
+    }
+    assert len(build_sequence(config)) == 3
+    assert len(Sequence.load(raw / "made", spec).catalogue) == 1
+
+
+@pytest.mark.parametrize("lacking", ["response", "value"])
+def test_a_sensitivity_stands_in_where_stationxml_has_none(raw, parts, lacking):
+    """One channel without, the others with their own."""
+    channel = parts[2][0][1][0]
+    if lacking == "response":
+        channel.response = None
+    else:
+        channel.response.instrument_sensitivity.value = 0.0
+    parts[2].write(str(raw / "stations.xml"), format="STATIONXML")
+    with pytest.raises(ValueError, match=rf"S01\.\.{channel.code} has no instrument sensitivity"):
+        build_sequence(raw_config(raw, stations="stations.xml"))
+    used = build_sequence(raw_config(raw, "sensitivity_counts_per_mps=5e6", stations="stations.xml"))
+    values = {name: {c.sensitivity.value for c in use.channels} for name, (use,) in used.items()}
+    assert values["XX.S01"] == {5e6, COUNTS_PER_MPS}
+    assert values["XX.S02"] == {COUNTS_PER_MPS}
+
+
 @pytest.mark.parametrize("catalogue", ["catalogue.csv", "catalogue.xml"])
 def test_raw_files_become_a_sequence(raw, spec, catalogue):
     overrides = [f"catalogue={raw / catalogue}", f"velocity_model_file={raw / 'model.txt'}"]
@@ -294,8 +483,12 @@ def test_refusals_come_before_anything_is_written(raw):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", "sensitivity_counts_per_mps2=1.0"))
     with pytest.raises(FileNotFoundError, match="no station list"):
         build_sequence(raw_config(raw, stations="nowhere.csv"))
-    with pytest.raises(FileNotFoundError, match="no file matches waveforms="):
+    with pytest.raises(FileNotFoundError, match=r"no file matches waveforms=.*\*\.sac"):
         build_sequence({**raw_config(raw), "waveforms": str(raw / "*.sac")})
+    with pytest.raises(
+        FileNotFoundError, match=r"is a folder: say which files in it, as waveforms=.*\*\.mseed"
+    ):
+        build_sequence({**raw_config(raw), "waveforms": str(raw)})
     lines = (raw / "stations.csv").read_text().splitlines()
     (raw / "stations.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to .*stations\.csv"):

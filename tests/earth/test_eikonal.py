@@ -154,3 +154,9 @@ def test_without_the_solver_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "eikonalfm", None)
     with pytest.raises(ModuleNotFoundError, match=r"fcn\[eikonal\]"):
         GridTravelTimes.build(gradient_grid(), STATIONS_KM, spacing_km=1.0)
+
+
+def test_a_grid_at_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f"no velocity grid at {tmp_path}/grid.h5"):
+        GridModel("~/grid.h5", 1.0).travel_times(LocalFrame(38.0, 22.0), STATIONS_KM)

@@ -7,7 +7,7 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_module
-from fcn.checkpoint import load, ship
+from fcn.checkpoint import find, load, ship
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,11 @@ def test_the_command(trained, tmp_path, call):
     call("fcn.ship", f"ckpt={trained}", f"out={out}", "declare=migration", "reading={max_anchors: 3}")
     assert load(out).module.scheme.reading.max_anchors == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.ckpt"]
+
+
+def test_a_checkpoint_at_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run[1].ckpt").touch()
+    assert find("~/run[1].ckpt") == tmp_path / "run[1].ckpt"
+    with pytest.raises(FileNotFoundError, match="no checkpoint at ~/nowhere; ckpt= takes a path"):
+        find("~/nowhere")

@@ -28,6 +28,12 @@ def test_from_csv(tmp_path, column):
     assert [station.elevation_m for station in network] == [100, -20]
 
 
+def test_from_the_csv_of_a_spreadsheet(tmp_path):
+    path = write(tmp_path, CSV + ",,,,\n")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [station.id for station in Network.from_csv(path)] == ["XX.AAA", "XX.BBB"]
+
+
 @pytest.mark.parametrize(
     ("latitudes", "message"),
     [((32.5, 32.6), r"XX.AAA moved by 0.100 deg"), ((None,), r"XX.AAA has no latitude_deg")],
@@ -47,7 +53,10 @@ def test_bad_inventories_say_what_is_wrong(latitudes, message):
         ("32.5", "", "XX.AAA has no latitude_deg"),
         ("100", "", "XX.AAA has no elevation_m"),
         ("131.0", "nan", "XX.BBB has no longitude_deg"),
-        ("32.5", "north", "north"),
+        ("32.5", "north", r"stations\.csv, line 2: latitude is 'north', not a number"),
+        ("32.5", '"32,5"', r"stations\.csv, line 2: latitude is '32,5', .* a decimal point"),
+        ("131.0", "131,0", r"stations\.csv, line 3 has 6 cells, the table 5 columns"),
+        ("BBB", "../x", r"stations\.csv, line 3: station XX\.\.\./x: '\.\./x' is no station code"),
         ("33.0", "133.0", "XX.BBB is off the globe"),
         ("BBB", "AAA", "more than once: XX.AAA"),
         ("XX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n", "", "at least one station"),

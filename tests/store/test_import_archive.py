@@ -7,9 +7,10 @@ from made_networks import COUNTS_PER_MPS, make_site, make_trace
 from made_quakes import importer, shaking
 
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import PhasePick
+from fcn.catalogue.io import PhasePick, write_quakeml
+from fcn.geometry.network import Station
 from fcn.store.cut import Quake
-from fcn.store.import_archive import ArchiveSource, read_picks
+from fcn.store.import_archive import ArchiveSource, picks_at
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.inventory import make_inventory
 from fcn.waveform.response import Sensitivity
@@ -86,7 +87,64 @@ def test_picks_of_the_catalogue_are_kept(tmp_path, archive_importer):
     record = next(r for r in records if r.station_code == "XX.A" and r.category == "earthquake")
     expected = (s_s - p_s) * 20
     assert record.s_arrival_sample - record.p_arrival_sample == pytest.approx(expected, abs=1e-3)
-    assert read_picks(root / "catalogue.xml")["e1"]["XX.A"] == pytest.approx({"P": p_s, "S": s_s}, abs=1e-5)
+
+
+@pytest.mark.parametrize(("network", "hints"), [("", ("IPU0", "ES 3")), ("XX", ("Pn", "eSg"))])
+def test_picks_are_kept_however_they_are_spelled(tmp_path, archive_importer, network, hints):
+    event = make_event("e1", 150.0)
+    path = archive_importer.path(Quake("e1", 32.8, 130.75, 10.0, 3.5, ""), SITES[0])
+    s_minus_p_s = path.s_s - path.p_s + 0.25
+    times_s = (event.origin_time_s + path.p_s, event.origin_time_s + path.p_s + s_minus_p_s)
+    picks = [PhasePick(network, "A", *each) for each in zip(hints, times_s, strict=True)]
+    root = write_archive(tmp_path / "s", archive_importer, [event], {"e1": picks})
+    records, refused, _ = collect(root, archive_importer)
+    record = next(r for r in records if r.station_code == "XX.A" and r.category == "earthquake")
+    assert not refused
+    assert (record.s_arrival_sample - record.p_arrival_sample) / 20 == pytest.approx(s_minus_p_s, abs=1e-4)
+
+
+def test_picks_that_could_be_of_two_stations_are_refused():
+    sites = [*SITES, Station("YY", "A", "", 33.0, 131.0, 0.0)]
+    picks = [PhasePick("", "A", "P", 3.0), PhasePick("YY", "A", "P", 4.0), PhasePick("YY", "B", "P", 5.0)]
+    picks += [PhasePick("", "B", "pP", 1.0), PhasePick("", "B", "S", 7.0), PhasePick("XX", "B", "Sg", 6.0)]
+    found, unclear = picks_at(sites, picks)
+    assert found == {"YY.A": {"P": 4.0}, "XX.B": {"S": 6.0}}
+    assert unclear == [(".A", "its picks state no network, and XX.A and YY.A have this code: state it")]
+
+
+def test_picks_elsewhere_are_counted(tmp_path, archive_importer, caplog):
+    picks = {"e1": [PhasePick("YY", "A", "P", START_S + 155.0), PhasePick("XX", "A", "P", START_S + 153.9)]}
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)], picks)
+    ArchiveSource(root, 2.0, 40.0, 30.0, archive_importer)
+    assert "1 of 2 picks are at stations that stations.xml does not describe, such as YY.A" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "after_s"),
+    [
+        ({"latitude_deg": 10.0, "longitude_deg": 90.0, "depth_km": 33.0}, 60.0),
+        ({"latitude_deg": 32.9, "depth_km": 160.0}, 30.0),
+        ({"latitude_deg": 36.0}, 230.0),
+    ],
+)
+def test_an_event_beyond_the_table_leaves_the_local_one(tmp_path, archive_importer, changes, after_s):
+    """Its P comes minutes later, its S was long before, or it has yet to happen."""
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
+    far = make_event("far", after_s, 6.0, **changes)
+    write_quakeml(Catalogue("c", (make_event("e1", 150.0), far)), root / "catalogue.xml")
+    records, refused, _ = collect(root, archive_importer)
+    assert {record.station_code for record in records if record.source_id == "e1"} == {"XX.A", "XX.B"}
+    assert {row[0] for row in refused} == {"far"}
+    assert all("beyond the travel-time table" in row[2] for row in refused)
+
+
+def test_an_event_beyond_the_table_may_overlap(tmp_path, archive_importer):
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
+    far = make_event("far", 110.0, 6.0, latitude_deg=35.3)  # 280 km: P after 45 s
+    write_quakeml(Catalogue("c", (make_event("e1", 150.0), far)), root / "catalogue.xml")
+    records, refused, _ = collect(root, archive_importer)
+    assert not records
+    assert {row[2] for row in refused if row[0] == "e1"} == {"overlapped by event far"}
 
 
 def test_overlapping_events_are_refused(tmp_path, archive_importer):

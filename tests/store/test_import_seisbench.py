@@ -54,7 +54,7 @@ def write_set(folder, waves, rows, data_format=None, order="ENZ", transpose=Fals
                 file[f"data_format/{name}"] = value
     names = [f"bucket0${i},:,:" for i in range(len(waves) - 1)] + ["loose"]
     with (folder / f"metadata{chunk}.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, ["trace_name", *dict.fromkeys(key for row in rows for key in row)])
+        writer = csv.DictWriter(stream, dict.fromkeys(["trace_name", *(key for row in rows for key in row)]))
         writer.writeheader()
         writer.writerows({"trace_name": name, **row} for name, row in zip(names, rows, strict=True))
     return folder
@@ -189,6 +189,20 @@ def test_chunks_are_read_in_turn(tmp_path, seisbench_importer, path):
     (tmp_path / "set" / "chunks").write_text("_a\n_b\n")
     records, _ = collect(open_source(tmp_path / "set", seisbench_importer))
     assert len(records) == 8
+    (tmp_path / "set" / "chunks").write_text("_a\n/../../etc/x\n")
+    with pytest.raises(ValueError, match=r"chunks names '/\.\./\.\./etc/x': chunks lie in its folder"):
+        open_source(tmp_path / "set", seisbench_importer)
+
+
+def test_metadata_of_a_spreadsheet_are_read(tmp_path, seisbench_importer, path):
+    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW])
+    text = (folder / "metadata.csv").read_text() + "," * len(ROW) + "\n"
+    (folder / "metadata.csv").write_text(text, encoding="utf-8-sig")
+    source = open_source(folder, seisbench_importer)
+    assert source.n_expected == len(collect(source)[0]) == 4
+    (folder / "metadata.csv").write_text(text.replace("trace_name", "name"))
+    with pytest.raises(ValueError, match=r"metadata\.csv, line 1: no column trace_name; found name"):
+        collect(source)
 
 
 def test_two_components_are_refused(tmp_path, seisbench_importer, path):

@@ -205,8 +205,66 @@ def test_a_list_is_no_description(tmp_path):
         read_description(tmp_path)
 
 
-def test_a_station_code_miniseed_would_cut_is_refused(tmp_path):
-    header = {"network": "SY", "station": "KMMH16", "channel": "HHZ", "sampling_rate": 100.0}
-    stream = obspy.Stream([obspy.Trace(np.zeros(100, dtype=np.int32), header)])
-    with pytest.raises(ValueError, match="KMMH16"):
+@pytest.mark.parametrize(
+    ("seed_id", "message"),
+    [
+        ("SY.KMMH16..HHZ", "'KMMH16' is no station code .1 to 5 letters"),
+        (".S01..HHZ", "has no network code"),
+        ("XX./x/..HHZ", "'/x/' is no station code"),
+        ("XX.~..HHZ", "'~' is no station code"),
+        ("XX.S01.\\.HHZ", "is no location code"),
+        ("XX.S01..H/Z", "'H/Z' is no channel code"),
+        ("/x.S01..HHZ", "'/x' is no network code"),
+    ],
+)
+def test_codes_that_are_none_name_no_file(tmp_path, seed_id, message):
+    stream = obspy.Stream([make_trace(seed_id, np.zeros(100, dtype=np.int32))])
+    with pytest.raises(ValueError, match=rf"waveforms .*{message}"):
+        write_sds(stream, tmp_path / "in")
+    assert list(tmp_path.iterdir()) == []
+
+
+LARGEST = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("samples", "dtype", "encoding"),
+    [
+        ([0, 2**29 - 1] * 50, np.int32, "STEIM2"),
+        ([LARGEST] * 100, np.int64, "STEIM2"),
+        ([0, LARGEST, -LARGEST - 1, 0] * 50, np.int32, "INT32"),  # a digitiser's spike
+        ([0, -(2**29)] * 50, np.int32, "INT32"),
+        ([3_000_000_000, 5] * 50, np.int64, "FLOAT64"),
+        ([3_000_000_000, 5] * 50, np.uint32, "FLOAT64"),
+        ([2**53, -(2**53)] * 50, np.int64, "FLOAT64"),
+        ([0.1, 1.5] * 50, np.float32, "FLOAT32"),
+        ([0.1, 1e300] * 50, np.float64, "FLOAT64"),
+    ],
+)
+def test_no_sample_is_changed(tmp_path, samples, dtype, encoding):
+    data = np.array(samples, dtype)
+    (path,) = write_sds(obspy.Stream([make_trace("XX.A..HHZ", data)]), tmp_path / "alone")
+    (found,) = obspy.read(path)
+    assert found.stats.mseed.encoding == encoding
+    np.testing.assert_array_equal(found.data, data)
+    steady = make_trace("XX.A..HHZ", np.arange(99, dtype=np.int32), start_s=START_S - 10.0)
+    (path,) = write_sds(obspy.Stream([steady, make_trace("XX.A..HHZ", data)]), tmp_path / "both")
+    for got, wanted in zip(obspy.read(path), (steady.data, data), strict=True):
+        np.testing.assert_array_equal(got.data, wanted)
+
+
+@pytest.mark.parametrize(
+    "data", [np.array([0, 2**53 + 1] * 9), np.zeros(9, complex), np.zeros(9, np.longdouble)]
+)
+def test_what_miniseed_would_change_is_named(tmp_path, data):
+    stream = obspy.Stream([make_trace("XX.A..HHZ", data)])
+    with pytest.raises(ValueError, match=rf"XX\.A\.\.HHZ from 2016-04-14T.* no {data.dtype} samples"):
         write_sds(stream, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_masked_samples_are_a_gap(tmp_path):
+    trace = make_trace("XX.A..HHZ", np.arange(300, dtype=np.int32) % 100)
+    trace.data = np.ma.masked_equal(trace.data, 50)
+    write_sds(obspy.Stream([trace]), tmp_path)
+    assert [found.stats.npts for found in read_sds(tmp_path)] == [50, 99, 99, 49]

@@ -6,8 +6,8 @@ import obspy
 import pytest
 from made_networks import START_S, make_network, make_site
 
-from fcn.waveform.inventory import make_inventory, read_stations
-from fcn.waveform.response import describe
+from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
+from fcn.waveform.response import Sensitivity, describe
 
 
 @pytest.fixture
@@ -42,12 +42,45 @@ def test_a_channel_without_coordinates_is_named(path):
         read_stations(path)
 
 
+@pytest.mark.parametrize(("kind", "old"), [("network", '"XX"'), ("station", '"S01"')])
+def test_a_code_that_is_none_is_named(path, kind, old):
+    path.write_text(path.read_text().replace(f"code={old}", 'code="../x"'))
+    with pytest.raises(ValueError, match=rf"stations\.xml: station .*: '\.\./x' is no {kind} code"):
+        read_stations(path)
+
+
 def test_files_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no station list"):
         read_stations(tmp_path / "stations.xml")
     (tmp_path / "stations.xml").write_text("words")
     with pytest.raises(ValueError, match=r"stations\.xml cannot be read as StationXML"):
         read_stations(tmp_path / "stations.xml")
+
+
+def test_what_is_made_is_dated(tmp_path):
+    """ObsPy 1.5 cannot print a station whose channels have no start."""
+    _, stream, inventory = make_network(2, seconds=1.0)
+    for trace in stream.select(station="S01"):
+        trace.stats.starttime += 7.9
+    inventory = make_inventory([make_site("S00"), make_site("S01")], stream, {})
+    inventory.write(str(tmp_path / "stations.xml"), format="STATIONXML")
+    again = read_stations(tmp_path / "stations.xml")
+    assert "HH[ZNE]" in str(again[0][0])
+    starts_s = [[channel.start_date.timestamp for channel in station] for station in again[0]]
+    assert starts_s == [[START_S] * 3, [START_S + 7.0] * 3]
+    assert [station.start_date.timestamp for station in again[0]] == [START_S, START_S + 7.0]
+
+
+def test_a_stated_sensitivity_is_for_channels_that_have_none():
+    _, _, inventory = make_network(1)
+    absent, zero, known = inventory[0][0]
+    absent.response, zero.response.instrument_sensitivity.value = None, 0.0
+    ids = [f"XX.S00..{channel.code}" for channel in (absent, zero, known)]
+    stated = Sensitivity(5e6, "acceleration")
+    assert fill_sensitivities(inventory, ids[2:], stated) == []
+    assert fill_sensitivities(inventory, ids, stated) == sorted(ids[:2])
+    found = [describe(inventory, seed_id, START_S, START_S)[0].sensitivity for seed_id in ids]
+    assert found == [stated, stated, Sensitivity(4e8, "velocity")]
 
 
 def test_a_channel_without_a_stated_sensitivity_has_none():

@@ -1,13 +1,16 @@
 """Files are read as what they are, or refused by name."""
 
 import gzip
+import pickle
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import obspy
 import pytest
 from nied_files import COUNTS_PER_MPS2, START_S, write_nied
 
-from fcn.waveform.read import read_waveforms
+from fcn.waveform.read import matching_files, read_waveforms
 
 COUNTS = np.arange(1000, dtype=np.int64) - 125_303
 
@@ -38,6 +41,41 @@ def test_knet_files_have_one_sensor(tmp_path):
     folder = write_nied(tmp_path, "GIF004", {"NS": COUNTS, "EW": COUNTS, "UD": COUNTS}, station="GIF004")
     found = read_waveforms(sorted(folder.glob("GIF004.*")))
     assert {trace.id for trace in found} == {f"BO.GIF004..HN{component}" for component in "ENZ"}
+
+
+class Attack:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("in_archive", [False, True])
+def test_a_pickle_is_not_opened(tmp_path, in_archive):
+    made = tmp_path / "made"
+    path = tmp_path / "a.mseed"
+    path.write_bytes(pickle.dumps(["obspy.core.stream", Attack(made)]))
+    if in_archive:
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            tar.add(path, path.name)
+        path = tmp_path / "a.tar"
+    with pytest.raises(ValueError, match=r"a\.mseed cannot be read as a waveform file"):
+        read_waveforms([path])
+    assert not made.exists()
+
+
+def test_brackets_in_a_name_are_no_pattern(tmp_path):
+    for name in ("a[1].mseed", "a1.mseed"):
+        trace = obspy.Trace(COUNTS.astype(np.int32) + len(name))
+        trace.write(str(tmp_path / name), format="MSEED")
+    assert read_waveforms([tmp_path / "a[1].mseed"])[0].data[0] == COUNTS[0] + 10
+    assert matching_files(str(tmp_path / "a[1].mseed")) == [tmp_path / "a[1].mseed"]
+    (tmp_path / "a[1].mseed").unlink()
+    assert matching_files(str(tmp_path / "a[1].mseed")) == [tmp_path / "a1.mseed"]
+    assert matching_files(str(tmp_path / "**" / "a1.*")) == [tmp_path / "a1.mseed"]
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,12 +1,16 @@
 """Sensitivities and directions come from StationXML, or the channel is refused by name."""
 
 import copy
+import logging
 import math
+import re
 
 import numpy as np
 import obspy
 import pytest
 from made_networks import START_S, make_network, make_site, make_trace
+from obspy.core.inventory import Response
+from obspy.core.inventory.response import ResponseStage
 
 from fcn.waveform.inventory import make_inventory
 from fcn.waveform.response import Sensitivity, describe, direction, sensor_elevation_m
@@ -45,7 +49,7 @@ def test_stationxml_keeps_it(tmp_path, inventory):
 
 def test_the_epoch_of_the_time_counts(inventory):
     old = channel(inventory)
-    old.end_date = obspy.UTCDateTime(START_S - 10.0)
+    old.start_date, old.end_date = None, obspy.UTCDateTime(START_S - 10.0)
     with pytest.raises(
         ValueError, match=r"does not describe XX.S00..HHZ at 2016-04-14.*: it has open to 2016"
     ):
@@ -69,6 +73,45 @@ def test_counts_without_a_sensitivity_are_refused(inventory, how):
         ValueError, match=r"XX.S00..HHZ has no instrument sensitivity.*sensitivity_counts_per_mps="
     ):
         said(inventory, "XX.S00..HHZ")
+
+
+def stage(number, gain, units=("V", "V"), at_hz=1.0):
+    return ResponseStage(number, gain, at_hz, *units)
+
+
+def test_stages_make_up_for_a_sensitivity_that_is_missing(inventory, caplog):
+    """Seismometer 1500 V/(m/s), amplifier 2, digitiser 419430 counts/V (2**23 counts for 20 V), a filter."""
+    gains = [
+        (1500.0, ("M/S", "V")),
+        (2.0, ("V", "V")),
+        (419_430.0, ("V", "COUNTS")),
+        (1.0, ("COUNTS", "COUNTS")),
+    ]
+    stages = [stage(number, *each) for number, each in enumerate(gains, start=1)]
+    channel(inventory).response = Response(response_stages=stages)
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            found = said(inventory, "XX.S00..HHZ").sensitivity
+    assert found == Sensitivity(1500.0 * 2.0 * 419_430.0, "velocity")
+    assert caplog.text.count("the product of its 4 stages' gains, holds at 1.0 Hz") == 1
+    stages[1].stage_gain = None
+    with pytest.raises(ValueError, match=r"no instrument sensitivity in StationXML.* gains of all stages"):
+        said(inventory, "XX.S00..HHZ")
+
+
+@pytest.mark.parametrize("value", [1e-300, float("nan"), float("inf"), -1e30])
+def test_a_sensitivity_no_instrument_has_is_refused(inventory, value):
+    channel(inventory).response.instrument_sensitivity.value = value
+    with pytest.raises(
+        ValueError,
+        match=rf"XX.S00..HHZ in StationXML: a sensitivity of {re.escape(f'{value:g}')} .*m/s is none",
+    ):
+        said(inventory, "XX.S00..HHZ")
+
+
+def test_a_negative_sensitivity_is_reversed_polarity(inventory):
+    channel(inventory).response.instrument_sensitivity.value = -4e8
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == -4e8
 
 
 def test_displacement_and_volts_are_refused(inventory):

@@ -32,12 +32,15 @@ def measured(
     distance_km: float = 30.0,
     depth_km: float = 8.0,
     mask: list[bool] | None = None,
+    unknown: slice = slice(0),
 ) -> Amplitudes:
     """One event, as many stations as records, all with the same arrivals and distance."""
     n = len(records)
+    valid = torch.ones(1, n, *records[0].shape, dtype=torch.bool)
+    valid[:, :, unknown] = False
     return measure(
         torch.stack(records)[None],
-        torch.ones(1, n, *records[0].shape, dtype=torch.bool),
+        valid,
         torch.tensor([mask or [True] * n]),
         torch.tensor([p_s, s_s]).expand(1, 1, n, 2),
         torch.full((1, 1, n), distance_km),
@@ -61,6 +64,18 @@ def test_the_first_guess_is_five_for_2_cm_per_s_at_30_km():
 @pytest.mark.parametrize("component", [0, 1, 2])
 def test_the_largest_component_counts(component):
     assert guess(spikes((S_S + 1.0, -1e-3), component=component)) == pytest.approx(guess(BOTH), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "p_more", "s_more"),
+    [(slice(2, 3), 0.04, 0.06), (slice(1, 3), 0.17, 0.43), (slice(1), 0.0, 0.0)],
+)
+def test_unknown_horizontals_are_made_up_for(unknown, p_more, s_more):
+    """The vertical's peak, by what the largest of three exceeds it in the mean; one that is there counts."""
+    whole, part = measured(BOTH).inputs[0, 0, 0], measured(BOTH, unknown=unknown).inputs[0, 0, 0]
+    more = 2 * (part - whole)
+    for place, expected in ((P_VELOCITY, p_more), (S_VELOCITY, s_more), (NOISE, 0.0)):
+        assert more[place].item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_same_amplitude_ten_times_as_far_is_a_larger_event():
