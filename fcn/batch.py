@@ -82,7 +82,7 @@ class Batch:
     waveforms_broad: (batch, station, 3, time) the same, 0.5-9 Hz.
     station_km:      (batch, station, 3) east, north, depth.
     mask:            (batch, station) the station exists and sends data.
-    valid:           (batch, station, 3, time) a component is known; its waveforms are zero where it is not.
+    known:           (batch, station, 3, time) a component is known; its waveforms are zero where it is not.
     travel_time:     first arrivals of each window's velocity model.
     now_s:           (batch,) float64 POSIX time at the end of each window; zero for recombined windows.
     targets:         the truth, None where it is unknown.
@@ -92,7 +92,7 @@ class Batch:
     waveforms_broad: Float[Tensor, "batch station 3 time"]
     station_km: Float[Tensor, "batch station 3"]
     mask: Bool[Tensor, "batch station"]
-    valid: Bool[Tensor, "batch station 3 time"]
+    known: Bool[Tensor, "batch station 3 time"]
     travel_time: TravelTimes
     now_s: Float[Tensor, " batch"]
     targets: Targets | None = None

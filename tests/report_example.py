@@ -71,7 +71,7 @@ def make_sequence(seed=3, n_events=10, duration_s=240.0, catalogue=True):
         name="example", root=Path("example"), simulated=True, network=network, frame=FRAME, box=(41.0, 50.0),
         catalogue=Catalogue("example", tuple(true)) if catalogue else None, velocity_model=MODEL,
         start_time_s=START_S, sampling_rate_hz=RATE_HZ, velocity=velocity, narrow=velocity, broad=velocity,
-        valid=np.ones((len(network), 3, n_samples), dtype=bool), uses=((),) * len(network),
+        known=np.ones((len(network), 3, n_samples), dtype=bool), uses=((),) * len(network),
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def single(batch: Batch, row: int) -> Batch:
         waveforms_broad=batch.waveforms_broad[row : row + 1, exists],
         station_km=batch.station_km[row : row + 1, exists],
         mask=batch.mask[row : row + 1, exists],
-        valid=batch.valid[row : row + 1, exists],
+        known=batch.known[row : row + 1, exists],
         travel_time=batch.travel_time[torch.tensor([row])],
         now_s=torch.tensor([1000.0], dtype=torch.float64),
     )

@@ -100,7 +100,7 @@ def ending_at(now_s: float) -> Batch:
         waveforms_broad=torch.zeros(1, 2, 3, 4),
         station_km=torch.zeros(1, 2, 3),
         mask=torch.ones(1, 2, dtype=torch.bool),
-        valid=torch.ones(1, 2, 3, 4, dtype=torch.bool),
+        known=torch.ones(1, 2, 3, 4, dtype=torch.bool),
         travel_time=NoTimes(),
         now_s=torch.tensor([now_s], dtype=torch.float64),
     )

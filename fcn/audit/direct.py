@@ -81,8 +81,8 @@ class DirectSimulation:
             band[..., n_lead:].contiguous() for band in filter_windows(self.recipe.preprocess, noise + signal)
         )
         targets = self._targets(batch.targets, arrival_s)
-        valid = batch.mask[..., None, None].expand_as(narrow)
-        return replace(batch, waveforms=narrow, waveforms_broad=broad, valid=valid, targets=targets)
+        known = batch.mask[..., None, None].expand_as(narrow)
+        return replace(batch, waveforms=narrow, waveforms_broad=broad, known=known, targets=targets)
 
     @staticmethod
     def _targets(targets: Targets, arrival_s: Float[Tensor, "batch station 2"]) -> Targets:

@@ -37,8 +37,8 @@ Waveforms = Float32[np.ndarray, "station 3 time"]
 class Sequence:
     """A network's recording: sample j of every array is at start_time_s + j / sampling_rate_hz.
 
-    velocity, narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not valid. valid: where
-    a component is known. uses: which channels a station's motion is from, in order of time.
+    velocity, narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where
+    a component is. uses: which channels a station's motion is from, in order of time.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """
@@ -56,7 +56,7 @@ class Sequence:
     velocity: Waveforms
     narrow: Waveforms
     broad: Waveforms
-    valid: Bool[np.ndarray, "station 3 time"]
+    known: Bool[np.ndarray, "station 3 time"]
     uses: tuple[tuple[Use, ...], ...]
 
     @classmethod
@@ -108,7 +108,12 @@ class Sequence:
     @property
     def n_samples(self) -> int:
         """Length of the time axis."""
-        return self.valid.shape[-1]
+        return self.known.shape[-1]
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "station time"]:
+        """Where a station delivers any component."""
+        return np.any(self.known, axis=1)
 
     @property
     def end_time_s(self) -> float:
@@ -123,7 +128,7 @@ class Sequence:
         begin = end - n_samples
         first, last = (min(max(edge, 0), self.n_samples) for edge in (begin, end))
         cut = []
-        for array in (self.narrow, self.broad, self.valid):
+        for array in (self.narrow, self.broad, self.known):
             window = np.zeros((*array.shape[:-1], n_samples), array.dtype)
             window[..., first - begin : last - begin] = array[..., first:last]
             cut.append(window)
@@ -246,11 +251,11 @@ def _arrays(motions: Items[StationMotion]) -> tuple[int, dict[str, np.ndarray]]:
     n_samples = max(motion.start_sample + motion.valid.shape[1] for motion in motions) - first
     shape = (len(motions), 3, n_samples)
     arrays = {name: np.zeros(shape, np.float32) for name in ("velocity", "narrow", "broad")}
-    arrays["valid"] = np.zeros(shape, dtype=bool)
+    arrays["known"] = np.zeros(shape, dtype=bool)
     for row, motion in enumerate(motions):
         place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
         arrays["velocity"][row, :, place] = motion.velocity_mps
         arrays["narrow"][row, :, place] = motion.narrow_mps
         arrays["broad"][row, :, place] = motion.broad_mps
-        arrays["valid"][row, :, place] = motion.valid
+        arrays["known"][row, :, place] = motion.valid
     return first, arrays

@@ -38,13 +38,13 @@ class WindowDataset(Dataset[Batch]):
         return len(self.now_s)
 
     def __getitem__(self, index: int) -> Batch:
-        narrow, broad, valid = self.sequence.window(float(self.now_s[index]), self.n_samples)
+        narrow, broad, known = self.sequence.window(float(self.now_s[index]), self.n_samples)
         return Batch(
             waveforms=torch.as_tensor(narrow)[None],
             waveforms_broad=torch.as_tensor(broad)[None],
             station_km=self.station_km,
-            mask=torch.as_tensor(valid).flatten(1).any(dim=-1)[None],
-            valid=torch.as_tensor(valid)[None],
+            mask=torch.as_tensor(known).flatten(1).any(dim=-1)[None],
+            known=torch.as_tensor(known)[None],
             travel_time=self.travel_time,
             now_s=torch.tensor([float(self.now_s[index])], dtype=torch.float64),
         )

@@ -167,7 +167,7 @@ class Composition:
             waveforms_broad=broad.masked_fill(silent[:, :, None], 0.0),
             station_km=self.scene.station_km,
             mask=self.scene.mask,
-            valid=(~silent & self.scene.mask[..., None])[:, :, None].expand(-1, -1, 3, -1),
+            known=(~silent & self.scene.mask[..., None])[:, :, None].expand(-1, -1, 3, -1),
             travel_time=self.tables,
             now_s=torch.zeros(len(noise), dtype=torch.float64),
             targets=make_targets(recipe, self.scene, self.arrivals, snr=snr, widened=widened),

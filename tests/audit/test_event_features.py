@@ -54,7 +54,7 @@ def pulse_table(scale: float = 1.0) -> StationTable:
         waveforms_broad=waveforms,
         station_km=station_km,
         mask=mask,
-        valid=torch.ones_like(waveforms, dtype=torch.bool),
+        known=torch.ones_like(waveforms, dtype=torch.bool),
         travel_time=_NoTimes(),
         now_s=zero.double(),
         targets=targets,

@@ -163,14 +163,14 @@ def test_gaps_are_invalid(tmp_path, spec, parts):
     holes += whole.slice(whole.stats.starttime + 30, None)
     write_sequence_folder(tmp_path / "made", holes, inventory)
     sequence = Sequence.load(tmp_path / "made", spec)
-    missing = np.flatnonzero(~sequence.valid[1, 1])
+    missing = np.flatnonzero(~sequence.known[1, 1])
     assert missing[0] == 401
     assert missing[-1] == 599
     assert len(missing) == 199
     for waveforms in (sequence.velocity, sequence.narrow, sequence.broad):
         assert not waveforms[1, 1, missing].any()
     whole = np.delete(
-        sequence.valid.reshape(9, -1), 4, axis=0
+        sequence.known.reshape(9, -1), 4, axis=0
     )  # what is lost of one component is of no other
     assert whole.all()
 
@@ -180,8 +180,8 @@ def test_stations_that_start_late_keep_their_time(tmp_path, spec, parts):
     late = obspy.Stream([t.slice(t.stats.starttime + 12) if t.stats.station == "S02" else t for t in stream])
     write_sequence_folder(tmp_path / "made", late, inventory)
     sequence = Sequence.load(tmp_path / "made", spec)
-    assert not sequence.valid[2, :, :240].any()
-    assert sequence.valid[2, :, 240:].all()
+    assert not sequence.known[2, :, :240].any()
+    assert sequence.known[2, :, 240:].all()
     assert sequence.n_samples == 1200
 
 
@@ -194,8 +194,8 @@ def test_a_missing_component_is_zero_and_said(tmp_path, spec, parts, caplog):
     assert "XX.S01 has only XX.S01..HHZ, XX.S01..HHN: the rest is zero" in caplog.text
     assert np.abs(sequence.velocity[1, 2]).max() < 1e-20
     assert np.abs(sequence.velocity[1, 1]).max() > 1e-7
-    assert sequence.valid[1, :2].all()
-    assert not sequence.valid[1, 2].any()
+    assert sequence.known[1, :2].all()
+    assert not sequence.known[1, 2].any()
 
 
 def test_a_silent_station_is_left_out_and_said(tmp_path, spec, parts, caplog):

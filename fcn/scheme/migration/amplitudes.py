@@ -35,7 +35,7 @@ class Amplitudes:
 
 def measure(
     broad: Float[Tensor, "batch station 3 time"],
-    valid: Bool[Tensor, "batch station 3 time"],
+    known: Bool[Tensor, "batch station 3 time"],
     mask: Bool[Tensor, "batch station"],
     arrival_s: Float[Tensor, "batch event station 2"],
     distance_km: Float[Tensor, "batch event station"],
@@ -60,7 +60,7 @@ def measure(
         """log10 of the largest value in a window, (batch, event, station)."""
         return (trace[:, None] * window).amax(dim=-1).clamp_min(FLOOR_MPS).log10()
 
-    unseen = shortfall(valid)[:, None]
+    unseen = shortfall(known)[:, None]
     p_velocity, p_displacement = (peak(trace, after_p) + unseen[..., 0] for trace in (velocity, displacement))
     s_velocity, s_displacement = (peak(trace, after_s) + unseen[..., 1] for trace in (velocity, displacement))
     noise = peak(velocity, before)
@@ -92,7 +92,7 @@ def measure(
     return Amplitudes(FIRST_GUESS + strongest + DISTANCE_SLOPE * log_km, inputs, use)
 
 
-def shortfall(valid: Bool[Tensor, "batch station 3 time"]) -> Float[Tensor, "batch station 2"]:
+def shortfall(known: Bool[Tensor, "batch station 3 time"]) -> Float[Tensor, "batch station 2"]:
     """log10 of what peaks in P and in S lack where nothing is known of some horizontals."""
-    n_absent = (~valid[:, :, 1:].any(dim=-1)).sum(dim=2)
-    return torch.tensor(UNSEEN, device=valid.device)[n_absent]
+    n_absent = (~known[:, :, 1:].any(dim=-1)).sum(dim=2)
+    return torch.tensor(UNSEEN, device=known.device)[n_absent]

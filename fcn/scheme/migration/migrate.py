@@ -117,7 +117,7 @@ class Migration:
         distance_km = torch.linalg.vector_norm(hypocentre_km[:, :, None] - batch.station_km[:, None], dim=-1)
         return measure(
             batch.waveforms_broad,
-            batch.valid,
+            batch.known,
             batch.mask,
             arrival_s,
             distance_km,

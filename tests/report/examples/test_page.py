@@ -100,7 +100,7 @@ def one(batch: Batch, index: int) -> Batch:
     """A batch of one window."""
     rows = slice(index, index + 1)
     cut = {name: value[rows] for name, value in vars(batch.targets).items()}
-    fields = ("waveforms", "waveforms_broad", "station_km", "mask", "now_s")
+    fields = ("waveforms", "waveforms_broad", "station_km", "mask", "known", "now_s")
     return replace(
         batch,
         targets=replace(batch.targets, **cut),

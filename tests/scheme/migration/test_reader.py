@@ -29,7 +29,7 @@ def reordered(window: Batch, order: torch.Tensor) -> Batch:
         waveforms_broad=window.waveforms_broad[:, order],
         station_km=window.station_km[:, order],
         mask=window.mask[:, order],
-        valid=window.valid[:, order],
+        known=window.known[:, order],
     )
 
 
