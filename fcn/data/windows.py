@@ -29,8 +29,8 @@ class WindowDataset(Dataset[Batch]):
         if len(self.now_s) < 2:
             raise ValueError(
                 f"sequence {self.sequence.name!r} is shorter than one window of "
-                f"{self.n_samples / self.sequence.sampling_rate_hz:g} s and the next, {self.step_s:g} s later: "
-                "nothing to test"
+                f"{self.n_samples / self.sequence.sampling_rate_hz:g} s and the next, {self.step_s:g} s "
+                "later: nothing to test"
             )
         self.station_km = torch.as_tensor(self.sequence.station_km, dtype=torch.float32)[None]
 
