@@ -57,10 +57,10 @@ class KnetSource:
             try:
                 read = (read_one(content, name) for name, content in files)
                 stream = self._sensor_traces(sum(read, obspy.Stream()))
+                quake, station = _quake(stream[0].stats.knet), _station(stream[0].stats)
             except ValueError as error:
                 report(_recording(where), "", str(error))
                 continue
-            quake, station = _quake(stream[0].stats.knet), _station(stream[0].stats)
             first = taken.setdefault((station.id, str(stream[0].stats.starttime)), where)
             if first != where:
                 report(quake.source_id, station.id, f"{where} is a copy of {first}, which is taken")

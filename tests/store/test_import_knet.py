@@ -106,6 +106,7 @@ def test_the_borehole_sensor_can_be_had(tmp_path, knet, path):
         ({"seconds": 24.0}, "8 s are needed"),
         ({"p_s": 1.0}, "2 and 8 s are needed"),
         ({"duration": 300}, "is truncated"),
+        ({"station": "FK/H06"}, "'FK/H06' is no station code"),
     ],
 )
 def test_what_cannot_be_trusted_is_refused(tmp_path, knet, path, changes, reason):
