@@ -107,11 +107,10 @@ class Network:
             missing = {"network", "station", "latitude", "longitude", elevation} - row.keys()
             if missing:
                 raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; found {', '.join(row)}")
-            coordinates = (_number(row, name, place) for name in ("latitude", "longitude", elevation))
+            codes = (row["network"], row["station"], row.get("location", ""))
+            coordinates = [_number(row, name, place) for name in ("latitude", "longitude", elevation)]
             try:
-                stations.append(
-                    Station(row["network"], row["station"], row.get("location", ""), *coordinates)
-                )
+                stations.append(Station(*codes, *coordinates))
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from error
         return cls(tuple(stations))
@@ -138,7 +137,7 @@ class Network:
 
 
 def _from_obspy(network_code: str, site: Any) -> Station:
-    location = site.channels[0].location_code if site.channels else ""
+    location = (site.channels[0].location_code or "").strip() if site.channels else ""
     coordinates = (
         math.nan if value is None else float(value)
         for value in (site.latitude, site.longitude, site.elevation)

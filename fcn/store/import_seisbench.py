@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ UNITS = {
 }
 COUNTS = ("counts", "count")
 PADDING_S = 0.5  # constant in all three components: no ground stands still for so long
+ORDER_COLUMN = "trace_component_order"
 PHASE_COLUMN = re.compile(r"trace_([ps])[gnb1]?_arrival_sample", re.IGNORECASE)
 
 
@@ -54,12 +55,14 @@ class SeisBenchSource:
         stated = {"velocity": sensitivity_counts_per_mps, "acceleration": sensitivity_counts_per_mps2}
         data_format = self._folder.data_format
         self.measurement, self.counts_per_unit = interpret_unit(data_format, unit, stated, str(root))
-        self._components = data_format.get("component_order", "").upper()
-        if sorted(self._components) != ["E", "N", "Z"]:
-            raise ValueError(
-                f"{root}: component_order is {self._components or 'not stated'}; importing needs Z, N and E"
-                + (", and this is a base store already" if "R" in self._components else "")
-            )
+        try:
+            component_order(self._folder.first_row, data_format)
+        except ValueError as error:
+            own = self._folder.first_row.get(ORDER_COLUMN, "")
+            is_store = "R" in (own or data_format.get("component_order", "")).upper()
+            if is_store or not own:  # else it is of one record only
+                hint = ", and this is a base store already" if is_store else ""
+                raise ValueError(f"{root}: {error}{hint}") from error
 
     @property
     def n_expected(self) -> int:
@@ -77,13 +80,14 @@ class SeisBenchSource:
 
     def _row_records(self, row: Row, samples: Samples) -> list[StoreRecord]:
         rate_hz = _rate_hz(row, self._folder.data_format)
+        order = component_order(row, self._folder.data_format)
         if len(samples) != 3:
             raise ValueError(f"{len(samples)} components instead of 3")
         sensor = Sensor(
             sampling_rate_hz=rate_hz,
             measurement=self.measurement,
             sensitivity=np.full(3, self.counts_per_unit),
-            to_zne=np.eye(3)[:, ["ZNE".index(component) for component in self._components]],
+            to_zne=np.eye(3)[:, ["ZNE".index(component) for component in order]],
         )
         # Times count from the record's first sample: absolute ones are optional in SeisBench.
         chunk = sensor.velocity(self.importer.preprocess, 0.0, without_padding(samples, rate_hz))
@@ -145,12 +149,29 @@ def interpret_unit(
     return next((measured, float(value)) for measured, value in given.items())
 
 
-def _rate_hz(row: Row, data_format: dict[str, str]) -> float:
-    for text in (row.get("trace_sampling_rate_hz"), data_format.get("sampling_rate")):
-        if text:
-            return float(text)
-    if row.get("trace_dt_s"):
-        return 1.0 / float(row["trace_dt_s"])
+def component_order(row: Row, data_format: Mapping[str, str]) -> str:
+    """Letters of the components, in their order: the record's own, else the data set's, as SeisBench has it.
+
+    Raises ValueError unless they are Z, N and E.
+    """
+    order = (row.get(ORDER_COLUMN) or data_format.get("component_order", "")).upper()
+    if sorted(order) != ["E", "N", "Z"]:
+        raise ValueError(f"component_order is {order or 'not stated'}; importing needs Z, N and E")
+    return order
+
+
+def _rate_hz(row: Row, data_format: Mapping[str, str]) -> float:
+    """The record's own rate or interval, else the data set's rate, as SeisBench has it."""
+    stated = (row.get("trace_sampling_rate_hz"), row.get("trace_dt_s"), data_format.get("sampling_rate"))
+    for text, is_interval in zip(stated, (False, True, False), strict=True):
+        value = float(text) if text else math.nan
+        if math.isnan(value):
+            continue
+        if not 0.0 < value < math.inf:
+            raise ValueError(
+                f"{'trace_dt_s' if is_interval else 'the sampling rate'} is {text}, must be positive"
+            )
+        return 1.0 / value if is_interval else value
     raise ValueError("no sampling rate, neither in the metadata nor in data_format")
 
 

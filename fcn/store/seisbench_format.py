@@ -43,6 +43,11 @@ class SeisBenchFolder:
         """Number of records."""
         return sum(1 for metadata, _ in self._parts for _ in read_table(metadata, NEEDED))
 
+    @property
+    def first_row(self) -> Row:
+        """Metadata of the first record, nothing where there is none."""
+        return next((row for _, row in read_table(self._parts[0][0], NEEDED)), {})
+
     def rows(self) -> Iterator[tuple[Row, Callable[[], Samples]]]:
         """Metadata of every record, and what reads its samples while the iteration stands there.
 

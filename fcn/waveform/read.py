@@ -70,10 +70,11 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     Plots and notes that NIED packs with waveforms are left out. Raises ValueError naming the archive where
     it ends early or is none.
     """
-    yield from _members(io.BytesIO(path.read_bytes()), str(path), DEEPEST_ARCHIVE)
+    with path.open("rb") as file:
+        yield from _members(file, str(path), DEEPEST_ARCHIVE)
 
 
-def _members(content: io.BytesIO, name: str, depth: int) -> Iterator[tuple[str, bytes]]:
+def _members(content: io.BufferedIOBase, name: str, depth: int) -> Iterator[tuple[str, bytes]]:
     if not depth:
         raise ValueError(f"{name} is an archive in more than {DEEPEST_ARCHIVE - 1} others: unpack it")
     try:

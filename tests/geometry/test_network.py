@@ -54,7 +54,7 @@ def test_bad_inventories_say_what_is_wrong(latitudes, message):
         ("100", "", "XX.AAA has no elevation_m"),
         ("131.0", "nan", "XX.BBB has no longitude_deg"),
         ("32.5", "north", r"stations\.csv, line 2: latitude is 'north', not a number"),
-        ("32.5", '"32,5"', r"stations\.csv, line 2: latitude is '32,5', .* a decimal point"),
+        ("32.5", '"32,5"', r"^[^:]*stations\.csv, line 2: latitude is '32,5', .* a decimal point"),
         ("131.0", "131,0", r"stations\.csv, line 3 has 6 cells, the table 5 columns"),
         ("BBB", "../x", r"stations\.csv, line 3: station XX\.\.\./x: '\.\./x' is no station code"),
         ("33.0", "133.0", "XX.BBB is off the globe"),

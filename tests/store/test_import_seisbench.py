@@ -10,7 +10,14 @@ from made_quakes import importer, shaking
 
 from fcn.geometry.network import Station
 from fcn.store.cut import Quake
-from fcn.store.import_seisbench import SeisBenchSource, _quake, _station, interpret_unit, without_padding
+from fcn.store.import_seisbench import (
+    SeisBenchSource,
+    _quake,
+    _rate_hz,
+    _station,
+    interpret_unit,
+    without_padding,
+)
 
 ROW = {
     "trace_start_time": "2007-01-01T01:42:45",
@@ -95,6 +102,40 @@ def test_records_come_with_picks_of_our_own(tmp_path, seisbench_importer, path, 
         assert 1e-6 < np.abs(record.waveform_mps[0]).max() < 2e-5
 
 
+@pytest.mark.parametrize("stated", ["ENZ", None])
+def test_a_record_may_have_an_order_of_its_own(tmp_path, seisbench_importer, path, stated):
+    """The same record in the data set's order, if it states one, and in its own."""
+    (wave,) = waves(path, n=1)
+    as_stored = wave[["ZNE".index(component) for component in "NEZ"]]
+    unarranged = as_stored[["ENZ".index(component) for component in "ZNE"]]  # `write_set` brings it into ENZ
+    rows = [{**ROW, "trace_component_order": order} for order in ("ENZ", "NEZ")]
+    folder = write_set(tmp_path / "set", [wave, unarranged], rows, {"component_order": stated}, order="ENZ")
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert not refused
+    one, other = (record.waveform_mps for record in records if record.category == "earthquake")
+    np.testing.assert_array_equal(one, other)
+
+
+def test_one_record_of_other_components_is_refused_alone(tmp_path, seisbench_importer, path):
+    rows = [{**ROW, "trace_component_order": order} for order in ("Z12", "")]
+    folder = write_set(tmp_path / "set", waves(path), rows)
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert len(records) == 2
+    assert [row[2] for row in refused] == ["component_order is Z12; importing needs Z, N and E"]
+
+
+@pytest.mark.parametrize(
+    ("row", "stated", "rate_hz"),
+    [
+        ({"trace_sampling_rate_hz": "50", "trace_dt_s": "0.02"}, "20", 50.0),
+        ({"trace_sampling_rate_hz": "", "trace_dt_s": "0.01"}, "20", 100.0),
+        ({"trace_sampling_rate_hz": "nan"}, "20", 20.0),
+    ],
+)
+def test_the_rate_of_the_record_comes_first(row, stated, rate_hz):
+    assert _rate_hz(row, {"sampling_rate": stated}) == rate_hz
+
+
 def test_picks_of_the_data_set_are_kept(tmp_path, seisbench_importer, path):
     row = {**ROW, "trace_Pn_arrival_sample": "1012", "trace_P_arrival_sample": "", "source_id": "e7"}
     row["trace_Sg_arrival_sample"] = str(1012 + 50 * (path.s_s - path.p_s))
@@ -124,6 +165,8 @@ def test_a_pick_of_p_alone_gets_its_s(tmp_path, seisbench_importer, path):
         ({"source_depth_km": "600"}, "beyond the travel-time table"),
         ({"trace_p_arrival_sample": "1000", "trace_s_arrival_sample": "2600"}, "S minus P given is 32.0 s"),
         ({"trace_sampling_rate_hz": ""}, "no sampling rate"),
+        ({"trace_sampling_rate_hz": "-20"}, "the sampling rate is -20, must be positive"),
+        ({"trace_sampling_rate_hz": "", "trace_dt_s": "0"}, "trace_dt_s is 0, must be positive"),
         ({"trace_sampling_rate_hz": "10"}, "input at 10.0 Hz cannot give 20.0 Hz"),
         ({"trace_name": "bucket7$0,:,:"}, "does not hold bucket7"),
     ],

@@ -43,6 +43,23 @@ def test_knet_files_have_one_sensor(tmp_path):
     assert {trace.id for trace in found} == {f"BO.GIF004..HN{component}" for component in "ENZ"}
 
 
+def test_an_archive_in_too_many_others_is_not_opened(tmp_path):
+    inner = write_nied(
+        tmp_path, "FKOH061607011440", {"NS2": COUNTS, "EW2": COUNTS, "UD2": COUNTS}, archive=True
+    )
+    for level in range(3):
+        outer = tmp_path / f"{level}.tar"
+        with tarfile.open(outer, "w") as tar:
+            tar.add(inner, inner.name)
+        inner = outer
+        if level < 2:
+            assert len(read_waveforms([outer])) == 3
+    with pytest.raises(
+        ValueError, match=r"2\.tar:1\.tar:0\.tar:FKOH.* is an archive in more than 2 others: unpack"
+    ):
+        read_waveforms([inner])
+
+
 class Attack:
     """Unpickled, it makes a file."""
 
