@@ -167,7 +167,7 @@ def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: M
         name=sequence.name,
         declarer=declarer,
         catalogue=sequence.catalogue,
-        span_s=(float(windows.now_s[0]), float(windows.now_s[-1])),  # before it nothing can be declared
+        watched=sequence.watched,
         simulated=sequence.simulated,
         tolerance=build(matching),
     )

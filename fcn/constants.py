@@ -9,3 +9,5 @@ COMPONENTS_ZRT = (
     "R",
     "T",
 )  # order in the base store; R away from the source, T 90 degrees clockwise of R
+
+ENOUGH_STATIONS = 3  # that deliver: with fewer nothing can be located

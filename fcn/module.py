@@ -125,9 +125,9 @@ class FcnModule(lightning.LightningModule):
     def _validation_f1(self) -> Tensor:
         """Of all sequences with a catalogue together: what checkpoints are chosen by; 0 where undefined."""
         scores = [score for each in self.validation_replays if (score := each.score())["n_catalogued"]]
-        names = ("n_matched", "n_catalogued", "n_declared")
-        counts = [sum(int(score[name] or 0) for score in scores) for name in names]
-        return F1.figure(*counts).float().nan_to_num(0.0)
+        names = ("n_matched", "n_catalogued", "n_false")
+        matched, catalogued, false = (sum(int(score[name] or 0) for score in scores) for name in names)
+        return F1.figure(matched, catalogued, matched + false).float().nan_to_num(0.0)
 
     def on_test_epoch_start(self) -> None:
         """A new pass over the sequence."""

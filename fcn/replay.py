@@ -10,6 +10,7 @@ from fcn.alarm.declarer import Declarer
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
+from fcn.metrics.watched import Watched
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Replay:
     name: str
     declarer: Declarer
     catalogue: Catalogue | None
-    span_s: tuple[float, float]
+    watched: Watched
     simulated: bool
     tolerance: MatchTolerance
     estimates: list[WindowEstimate] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Replay:
         return score_sequence(
             self.declared,
             self.catalogue,
-            self.span_s,
+            self.watched,
             np.asarray(self.compute_ms, dtype=np.float64),
             tolerance=self.tolerance,
             simulated=self.simulated,

@@ -10,6 +10,7 @@ from fcn.engine import precision
 from fcn.geometry.projection import LocalFrame
 from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.matching import MatchTolerance
+from fcn.metrics.watched import Watched
 from fcn.module import FcnModule
 from fcn.replay import Replay
 
@@ -37,7 +38,7 @@ def replay() -> Replay:
         name="made up",
         declarer=build(resolved("train")["declare"], frame=FRAME),
         catalogue=Catalogue("made up", (event,)),
-        span_s=(0.0, 200.0),
+        watched=Watched(((0.0, 200.0),)),
         simulated=True,
         tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0),
     )

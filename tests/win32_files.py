@@ -15,11 +15,10 @@ TABLE_LINE = (
 
 def smallest_size(counts: np.ndarray) -> int:
     """Sample size in which all differences fit."""
-    steps = np.diff(counts)
+    steps = np.diff(counts.astype(np.int64))
     largest = max(int(steps.max(initial=0)) + 1, -int(steps.min(initial=0)))
-    return next(
-        size for size, limit in ((0, 8), (1, 128), (2, 2**15), (3, 2**23), (4, 2**31)) if largest <= limit
-    )
+    limits = ((0, 8), (1, 128), (2, 2**15), (3, 2**23), (4, 2**31))
+    return next((size for size, limit in limits if largest <= limit), 5)
 
 
 def win32_channel(number: int, counts: np.ndarray, size: int | None = None) -> bytes:

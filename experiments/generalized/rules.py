@@ -31,7 +31,7 @@ from fcn.checkpoint import Restored, load
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
 from fcn.metrics.matching import epicentral_distance_km
-from fcn.metrics.score import match_declared
+from fcn.metrics.score import compare
 from fcn.replay import Replay
 from fcn.scheme.image.scheme import ImageScheme
 
@@ -74,12 +74,11 @@ class Tally:
     def add(self, replay: Replay, hours: float) -> None:
         """One replayed sequence."""
         assert replay.catalogue is not None
-        matching = match_declared(replay.declared, replay.catalogue, replay.tolerance)
-        start_s, end_s = replay.span_s
-        self.n_catalogued += sum(start_s <= event.origin_time_s <= end_s for event in replay.catalogue)
+        counted, matching = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
+        self.n_catalogued += len(counted)
         self.n_false += len(matching.unmatched_declared)
         self.hours += hours
-        self.pairs += [(replay.declared[i], replay.catalogue[j]) for i, j in matching.pairs]
+        self.pairs += [(replay.declared[i], counted[j]) for i, j in matching.pairs]
 
     def row(self, name: str) -> str:
         """Of the table."""
@@ -157,7 +156,7 @@ def replayed(
         for name, rule in rules.items()
     }
     for replay in replays.values():
-        replay.span_s = (float(windows.now_s[0]), float(windows.now_s[n - 1]))
+        replay.watched = replay.watched.until(float(windows.now_s[n - 1]))
     for i in range(n):
         batch = windows[i]
         now_s = float(batch.now_s[0])

@@ -13,9 +13,11 @@ from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_quakeml
+from fcn.constants import ENOUGH_STATIONS
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
+from fcn.metrics.watched import Watched
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
 BOX_MARGIN_KM = 10.0
-ENOUGH_STATIONS = 3  # with fewer nothing can be located
 PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
 LONGEST_DAYS = 3  # 24 stations take 1.5 GB a day
 
@@ -119,6 +120,11 @@ class Sequence:
     def end_time_s(self) -> float:
         """POSIX time of the end of the last sample."""
         return self.start_time_s + self.n_samples / self.sampling_rate_hz
+
+    @property
+    def watched(self) -> Watched:
+        """When enough stations deliver."""
+        return Watched.of(self.valid, self.start_time_s, self.sampling_rate_hz)
 
     def window(
         self, now_s: float, n_samples: int

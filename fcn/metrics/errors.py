@@ -86,12 +86,12 @@ def _inside(error_km: Events, limit_km: Events) -> Events:
 
 
 class Tally(NamedTuple):
-    """Of one sequence: catalogued events, those found, declared events that match nothing, length."""
+    """Of one sequence: catalogued events, those found, declared events that match nothing, time watched."""
 
     n_catalogued: int
     n_matched: int
     n_false: int
-    span_s: float
+    watched_s: float
 
 
 def found(tally: Tally) -> Counts:
@@ -100,8 +100,8 @@ def found(tally: Tally) -> Counts:
 
 
 def false_alarms(tally: Tally) -> Counts:
-    """Declared events that match nothing, and hours of data."""
-    return _counts(tally.n_false * SECONDS_PER_HOUR, tally.span_s)
+    """Declared events that match nothing, and hours watched."""
+    return _counts(tally.n_false * SECONDS_PER_HOUR, tally.watched_s)
 
 
 def found_and_true(n_matched: int, n_catalogued: int, n_declared: int) -> Counts:

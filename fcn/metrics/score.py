@@ -8,10 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
+from fcn.constants import SECONDS_PER_HOUR
 from fcn.metrics.errors import Tally
 from fcn.metrics.matching import Matching, MatchTolerance, epicentre_offset_km, match_events
 from fcn.metrics.row import figures
 from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, MAGNITUDE
+from fcn.metrics.watched import Watched
 
 Score = dict[str, float | int | bool | None]
 Pair = tuple[DeclaredEvent, Event]  # matched, declared and catalogued
@@ -23,7 +25,7 @@ MOMENTS = ("", "_at_alarm", *(f"_at_{elapsed_s}s" for elapsed_s in ELAPSED_S))  
 def score_sequence(
     declared: Sequence[DeclaredEvent],
     catalogue: Catalogue | None,
-    span_s: tuple[float, float],
+    watched: Watched,
     compute_ms: Float[np.ndarray, " window"],
     *,
     tolerance: MatchTolerance,
@@ -31,30 +33,37 @@ def score_sequence(
 ) -> Score:
     """Every figure of a replayed sequence, None where undefined.
 
-    span_s: first and last POSIX second of the data; only events with their origin in it are counted.
-    compute_ms: computing time of each window. Without a catalogue, what needs one is None. A declared
-    event that matches a catalogued one outside the span is neither a match nor a false alarm.
-    Raises ValueError for an empty span.
+    compute_ms: computing time of each window. Without a catalogue, what needs one is None. What counts is
+    said by `compare`; n_false are declared events that match nothing.
     """
-    if not span_s[1] > span_s[0]:
-        raise ValueError(f"span_s must end after it starts: {span_s}")
     score: Score = {"simulated": simulated, "n_declared": len(declared)}
     score |= figures(COMPUTE, torch.as_tensor(compute_ms, dtype=torch.float64))
-    length_s = span_s[1] - span_s[0]
+    score["watched_hours"] = watched.length_s / SECONDS_PER_HOUR
     if catalogue is None:
-        return score | dict.fromkeys(_compared([], Tally(0, 0, 0, length_s)))
-    matching = match_declared(declared, catalogue, tolerance)
-    inside = {j for j, event in enumerate(catalogue) if span_s[0] <= event.origin_time_s <= span_s[1]}
-    pairs = [(declared[i], catalogue[j]) for i, j in matching.pairs if j in inside]
-    tally = Tally(len(inside), len(pairs), len(matching.unmatched_declared), length_s)
+        return score | dict.fromkeys(_compared([], Tally(0, 0, 0, watched.length_s)))
+    counted, matching = compare(declared, catalogue, watched, tolerance)
+    pairs = [(declared[i], counted[j]) for i, j in matching.pairs]
+    tally = Tally(len(counted), len(pairs), len(matching.unmatched_declared), watched.length_s)
     return score | _compared(pairs, tally)
 
 
-def match_declared(
-    declared: Sequence[DeclaredEvent], catalogue: Catalogue, tolerance: MatchTolerance
-) -> Matching:
-    """Match the final solutions with the catalogue."""
-    return match_events([each.final.event for each in declared], catalogue.events, tolerance)
+def compare(
+    declared: Sequence[DeclaredEvent], catalogue: Catalogue, watched: Watched, tolerance: MatchTolerance
+) -> tuple[Catalogue, Matching]:
+    """The catalogued events that count, and how the final solutions match them.
+
+    An event counts where its origin is watched. A declared event that matches one that does not count is
+    neither a match nor a false alarm: it is nowhere in the matching.
+    """
+    whole = match_events([each.final.event for each in declared], catalogue.events, tolerance)
+    counted = [j for j, event in enumerate(catalogue) if event.origin_time_s in watched]
+    row = {j: new for new, j in enumerate(counted)}
+    matching = Matching(
+        tuple((i, row[j]) for i, j in whole.pairs if j in row),
+        whole.unmatched_declared,
+        tuple(row[j] for j in whole.unmatched_catalogued if j in row),
+    )
+    return Catalogue(catalogue.name, tuple(catalogue[j] for j in counted)), matching
 
 
 def update_at(moment: str, declared: DeclaredEvent, true: Event) -> Update | None:
@@ -85,7 +94,11 @@ def source_figures(said: Sequence[tuple[Event, Event]]) -> Score:
 
 def _compared(pairs: Sequence[Pair], tally: Tally) -> Score:
     """What needs a catalogue."""
-    score: Score = {"n_catalogued": tally.n_catalogued, "n_matched": tally.n_matched}
+    score: Score = {
+        "n_catalogued": tally.n_catalogued,
+        "n_matched": tally.n_matched,
+        "n_false": tally.n_false,
+    }
     score |= figures(DETECTION, tally) | latency_figures(pairs)
     for moment in MOMENTS:
         said = [(update.event, true) for each, true in pairs if (update := update_at(moment, each, true))]

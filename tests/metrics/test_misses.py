@@ -3,14 +3,17 @@ import pytest
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, WindowEstimate
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.breakdown import by_magnitude, by_overlap, by_snr
-from fcn.metrics.matching import MatchTolerance
+from fcn.metrics.matching import MatchTolerance, match_events
 from fcn.metrics.misses import Reason, explain_misses
-from fcn.metrics.score import match_declared
 
 FRAME = LocalFrame(32.7, 130.8)
 TOLERANCE = MatchTolerance(4.0, 25.0)
 T0 = 1_460_636_794.0
 KM_PER_DEGREE_NORTH = 110.914  # WGS84 at 32.7 N
+
+
+def matched(declared, catalogue):
+    return match_events([each.final.event for each in declared], catalogue.events, TOLERANCE)
 
 
 def event(event_id, origin_time_s=T0, north_km=0.0, magnitude=3.0):
@@ -33,7 +36,7 @@ def explain(catalogued, declared=(), estimates=(), snr=None):
     return explain_misses(
         list(declared),
         catalogue,
-        match_declared(list(declared), catalogue, TOLERANCE),
+        matched(declared, catalogue),
         list(estimates),
         tolerance=TOLERANCE,
         frame=FRAME,
@@ -113,7 +116,11 @@ def test_breakdown_by_magnitude():
     bare = event("bare", T0 + 300, magnitude=None)
     catalogue = Catalogue("c", (a, b, c, bare))
     declared = [declare(event("d", T0, 6.0, 3.0), 3.0), declare(event("e", T0 + 300, 0.0), 5.0)]
-    rows = by_magnitude(declared, catalogue, match_declared(declared, catalogue, TOLERANCE))
+    rows = by_magnitude(
+        declared,
+        catalogue,
+        matched(declared, catalogue),
+    )
     assert [(row.label, row.n_catalogued, row.n_matched, row.recall) for row in rows] == [
         ("3 ≤ M < 4", 2, 1, 0.5),
         ("6 ≤ M < 7", 1, 0, 0.0),
@@ -134,7 +141,12 @@ def test_breakdown_by_visibility():
     catalogue = Catalogue("c", tuple(event(name, T0 + 100 * i) for i, name in enumerate("abcde")))
     declared = [declare(event("d", T0 + 100))]
     snr = {"a": 1.0, "b": 4.0, "c": 7.99, "d": 99.0, "e": float("nan")}
-    rows = by_snr(declared, catalogue, match_declared(declared, catalogue, TOLERANCE), snr)
+    rows = by_snr(
+        declared,
+        catalogue,
+        matched(declared, catalogue),
+        snr,
+    )
     assert labels(rows) == [
         ("SNR < 2", 1, 0),
         ("4 ≤ SNR < 8", 2, 1),
@@ -149,7 +161,11 @@ def test_breakdown_by_overlap():
         (event("alone"), event("small", T0 + 100, magnitude=2.0), event("large", T0 + 110, magnitude=5.0)),
     )
     declared = [declare(event("d", T0 + 110))]
-    rows = by_overlap(declared, catalogue, match_declared(declared, catalogue, TOLERANCE))
+    rows = by_overlap(
+        declared,
+        catalogue,
+        matched(declared, catalogue),
+    )
     assert labels(rows) == [
         ("alone within 15 s", 1, 0),
         ("largest of an overlap", 1, 1),

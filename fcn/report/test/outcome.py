@@ -12,7 +12,7 @@ from fcn.data.sequences import Sequence
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.metrics.matching import Matching, MatchTolerance
 from fcn.metrics.misses import Miss, explain_misses
-from fcn.metrics.score import Score, match_declared
+from fcn.metrics.score import Score, compare
 from fcn.metrics.visibility import p_snr, third_station_snr
 
 _TABLE_STEP_KM = 1.0
@@ -68,12 +68,8 @@ def judge(
     tolerance: MatchTolerance,
 ) -> Outcome:
     """Match what was declared in a sequence with its catalogue, and say why the rest was missed."""
-    catalogue = sequence.catalogue or Catalogue(sequence.name, ())
-    catalogue = Catalogue(
-        catalogue.name,
-        tuple(e for e in catalogue if sequence.start_time_s <= e.origin_time_s <= sequence.end_time_s),
-    )
-    matching = match_declared(declared, catalogue, tolerance)
+    known = sequence.catalogue or Catalogue(sequence.name, ())
+    catalogue, matching = compare(declared, known, sequence.watched, tolerance)
     snr = {event.event_id: value for event, value in zip(catalogue, _snr(sequence, catalogue), strict=True)}
     misses = explain_misses(
         declared,

@@ -29,11 +29,10 @@ def outcome_of(sequence=SEQUENCE, declared=DECLARED, estimates=ESTIMATES):
 
 
 def score_of(sequence, declared):
-    span_s = (sequence.start_time_s, sequence.end_time_s)
     return score_sequence(
         declared,
         sequence.catalogue,
-        span_s,
+        sequence.watched,
         np.full(10, 40.0),
         tolerance=TOLERANCE,
         simulated=sequence.simulated,

@@ -17,8 +17,7 @@ from fcn.catalogue.io import read_quakeml
 from fcn.config import build
 from fcn.data.sequences import Sequence
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.metrics.matching import MatchTolerance
-from fcn.metrics.score import match_declared
+from fcn.metrics.matching import MatchTolerance, match_events
 from fcn.simulate.sequence.validation import ValidationSequence
 
 B, SEISMICITY = "dataset.builder.", "dataset.builder.region.seismicity."
@@ -86,7 +85,7 @@ def test_what_lies_in_the_box_is_catalogued_and_the_rest_is_kept_apart(short, lo
 def test_declaring_an_earthquake_outside_the_box_is_a_false_alarm(short, loaded):
     (event,) = read_quakeml(short[1] / "outside.xml")
     declared = DeclaredEvent(event.event_id, [Update(event.origin_time_s + 60.0, event, 1.0, 1.0)])
-    matching = match_declared([declared], loaded.catalogue, MatchTolerance(4.0, 25.0))
+    matching = match_events([declared.final.event], loaded.catalogue.events, MatchTolerance(4.0, 25.0))
     assert matching.pairs == ()
     assert matching.unmatched_declared == (0,)
 
