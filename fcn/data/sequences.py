@@ -79,8 +79,8 @@ class Sequence:
         inventory = read_stations(root / STATIONS)
         span_s = _stated_span_s(stated)
         stream = read_sds(root / WAVEFORMS, stated.stations, *span_s)
-        described = _described(inventory, stream, stated.stations)
         stream = shared_time(stream, str(root))
+        described = _described(inventory, stream, stated.stations)
         motions = _motions(described, inventory, stream, spec)
         network = Network(tuple(_placed(described[motion.station_id], motion) for motion in motions))
         first, arrays = _arrays(motions)
@@ -165,7 +165,11 @@ def _described(
 
     Raises ValueError for data or wishes that stations.xml does not describe.
     """
-    described = {station.id: station for station in Network.from_inventory(inventory)}
+    during_s = (
+        min(trace.stats.starttime for trace in stream).timestamp,
+        max(trace.stats.endtime for trace in stream).timestamp,
+    )
+    described = {station.id: station for station in Network.from_inventory(inventory, during_s)}
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     if wanted is not None and set(wanted) - set(described):
         raise ValueError(f"stations {', '.join(sorted(set(wanted) - set(described)))} are not in {STATIONS}")

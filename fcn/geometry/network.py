@@ -73,14 +73,17 @@ class Network:
         return iter(self.stations)
 
     @classmethod
-    def from_inventory(cls, inventory: obspy.Inventory) -> "Network":
+    def from_inventory(
+        cls, inventory: obspy.Inventory, during_s: tuple[float, float] = (-math.inf, math.inf)
+    ) -> "Network":
         """Stations of an ObsPy inventory, epochs of the same site merged (the last one's coordinates).
 
-        Raises ValueError for a station without coordinates, or one that moved between epochs.
+        during_s: POSIX times between which epochs count; all of a station that has none then. Raises
+        ValueError for a station without coordinates, or one that moved in that time.
         """
         found: dict[str, Station] = {}
         for network in inventory:
-            for site in network:
+            for site in _then(list(network), during_s):
                 station = _from_obspy(network.code, site)
                 before = found.get(station.id, station)
                 moved_deg = max(
@@ -89,8 +92,8 @@ class Network:
                 )
                 if moved_deg > SAME_SITE_DEG:
                     raise ValueError(
-                        f"station {station.id} moved by {moved_deg:.3f} deg between epochs: select one with "
-                        "Inventory.select(time=...)"
+                        f"station {station.id} moved by {moved_deg:.3f} deg between epochs: state a span of "
+                        "time in which it did not, or select one with Inventory.select(time=...)"
                     )
                 found[station.id] = station
         return cls(tuple(found.values()))
@@ -134,6 +137,18 @@ class Network:
         )
         depth_km = -np.array([station.elevation_m for station in self]) / METRES_PER_KM
         return np.stack([east_km, north_km, depth_km], axis=-1)
+
+
+def _then(sites: list[Any], during_s: tuple[float, float]) -> list[Any]:
+    """Epochs of stations that reach into a time, and those of stations that have none."""
+
+    def reaches(site: Any) -> bool:
+        late = site.start_date is not None and site.start_date.timestamp > during_s[1]
+        over = site.end_date is not None and site.end_date.timestamp < during_s[0]
+        return not late and not over
+
+    there = {site.code for site in sites if reaches(site)}
+    return [site for site in sites if reaches(site) or site.code not in there]
 
 
 def _from_obspy(network_code: str, site: Any) -> Station:

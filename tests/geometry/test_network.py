@@ -1,4 +1,5 @@
 import numpy as np
+import obspy
 import pytest
 from obspy.core.inventory import Channel, Inventory, Site
 from obspy.core.inventory import Network as ObspyNetwork
@@ -73,6 +74,21 @@ def test_from_inventory_merges_epochs():
     network = Network.from_inventory(Inventory([ObspyNetwork("XX", sites)]))
     assert [station.id for station in network] == ["XX.AAA", "XX.BBB"]
     assert network.stations[0] == Station("XX", "AAA", "00", 32.501, 130.5, 10.0)
+
+
+def test_a_station_is_where_it_was_then():
+    """One that moved between epochs counts with the place it had in the time of the data."""
+    before, after = obspy_station("AAA", 32.5, 130.5), obspy_station("AAA", 33.5, 130.5)
+    before.end_date = after.start_date = obspy.UTCDateTime(1000.0)
+    inventory = Inventory([ObspyNetwork("XX", [before, after])])
+    for during_s, latitude_deg in (((0.0, 900.0), 32.5), ((1100.0, 2000.0), 33.5)):
+        (station,) = Network.from_inventory(inventory, during_s)
+        assert station.latitude_deg == latitude_deg
+    with pytest.raises(ValueError, match=r"XX.AAA moved by 1.000 deg between epochs: state a span"):
+        Network.from_inventory(inventory, (900.0, 1100.0))
+    after.end_date = obspy.UTCDateTime(1500.0)
+    before.end_date = obspy.UTCDateTime(500.0)
+    assert len(Network.from_inventory(Inventory([ObspyNetwork("XX", [before])]), (1600.0, 2000.0))) == 1
 
 
 def test_local_positions_and_depth_sign():
