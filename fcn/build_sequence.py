@@ -17,7 +17,7 @@ from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_csv, read_quakeml
 from fcn.config import CONF_DIR
-from fcn.earth.velocity import read_velocity_model
+from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.network import Network
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.inventory import make_inventory, read_stations

@@ -68,9 +68,9 @@ class Sequence:
                 )
         stated = read_description(root)
         inventory = read_stations(root / STATIONS)
-        span_s = _stated_span_s(stated)
-        stream = read_sds(root / WAVEFORMS, None, *span_s)
+        stream = read_sds(root / WAVEFORMS, None, *(stated.span_s or (None, None)))
         network = _network_with_data(inventory, stream, stated.stations)
+        stated.check_against(network, str(root))
         first, arrays = _preprocess(network, inventory, stream, spec)
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
@@ -124,15 +124,6 @@ class Sequence:
             raise ValueError(f"step_s is {step_s}, less than a sample at {self.sampling_rate_hz} Hz")
         ends = np.arange(n_samples, self.n_samples + 1, step)
         return self.start_time_s + ends / self.sampling_rate_hz
-
-
-def _stated_span_s(stated: Description) -> tuple[float | None, float | None]:
-    if stated.span is None:
-        return None, None
-    start, end = (obspy.UTCDateTime(stated.span[key]).timestamp for key in ("start", "end"))
-    if end <= start:
-        raise ValueError(f"span ends before it starts: {stated.span}")
-    return start, end
 
 
 def _network_with_data(inventory: obspy.Inventory, stream: obspy.Stream, wanted: list[str] | None) -> Network:
