@@ -74,7 +74,7 @@ def _bounds(least: float, most: float) -> str:
 def _shown(value: object) -> str:
     """The value as messages show it: not pages of it."""
     try:
-        shown = repr(value)
+        shown = repr(value.item() if isinstance(value, np.generic) else value)
     except ValueError:  # Python writes no integer of more than 4300 digits
         return f"a {type(value).__name__} too long to write"
     return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
