@@ -150,7 +150,10 @@ def read_velocity_grid(path: str | Path, frame: LocalFrame | None = None) -> Vel
         if axis[0] > axis[-1]:
             axes[n], volumes = axis[::-1], [np.flip(volume, n) for volume in volumes]
     spacing = [_spacing(path, name, axis) for name, axis in zip(names, axes, strict=True)]
-    grid = VelocityGrid(path.stem, source, _three([axis[0] for axis in axes]), _three(spacing), *volumes)
+    try:
+        grid = VelocityGrid(path.stem, source, _three([axis[0] for axis in axes]), _three(spacing), *volumes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if names == LOCAL_AXES:
         return grid
     if frame is None:

@@ -18,7 +18,8 @@ VP_KMPS = (0.1, 15.0)
 SLOWEST_VS_KMPS = 0.02
 ROCK_KMPS = 3.0  # P in consolidated rock
 HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5}
-DENSEST_GPCM3 = 10.0
+DENSITY_GPCM3 = (0.1, 10.0)
+Q = (1.0, 1e6)
 DEEPEST_TOP_KM = 1000.0  # earthquakes end at 700 km; flattening adds a tenth
 MANTLE_KM, MANTLE_KMPS = 100.0, 5.0  # P is faster than this below that depth, everywhere
 MOST_LAYERS = 2000
@@ -84,11 +85,14 @@ class LayeredModel:
                 f"{where}: vp {vp[slow[0]]:g} km/s at {tops[slow[0]]:g} km, where no rock is as slow: if "
                 "depths are in m, divide by 1000"
             )
-        if max(self.density_gpcm3) > DENSEST_GPCM3:
-            raise ValueError(
-                f"{where}: density {max(self.density_gpcm3):g} g/cm3 is none of rock: if it is in kg/m3, "
-                "divide by 1000"
-            )
+        for field, (low, high), remedy in (
+            ("density_gpcm3", DENSITY_GPCM3, "if it is in kg/m3, divide by 1000"),
+            ("qp", Q, "no waves come through, or none is lost"),
+            ("qs", Q, "no waves come through, or none is lost"),
+        ):
+            odd = [value for value in getattr(self, field) if not low <= value <= high]
+            if odd:
+                raise ValueError(f"{where}: {field} {odd[0]:g} is not within {low:g} to {high:g}: {remedy}")
 
     @classmethod
     def from_mapping(cls, plain: object, where: str) -> "LayeredModel":

@@ -172,9 +172,10 @@ def _read_layout(path: Path) -> tuple[float, dict[str, int], dict[str, tuple[int
             f"{path} is truncated or not the HDF5 of a base store ({error}); build the store again"
         ) from error
     placed = all(offset is not None and offset % BYTES_PER_SAMPLE == 0 for offset in offsets.values())
-    if (unit, order) != (UNIT.encode(), "".join(COMPONENTS_ZRT).encode()) or not native or not placed:
+    order, unit = _said(order), _said(unit)
+    if (unit, order) != (UNIT, "".join(COMPONENTS_ZRT)) or not native or not placed:
         raise ValueError(
-            f"{path} holds {_said(order)} in {_said(unit)}, not contiguous float32 ZRT in m/s: not written "
+            f"{path} holds {order} in {unit}, not contiguous float32 ZRT in m/s: not written "
             "by fcn.build_store; import it with: python -m fcn.build_store source=seisbench"
         )
     for name, shape in shapes.items():
