@@ -18,7 +18,7 @@ def number(name: str, value: object, least: float = -math.inf, most: float = mat
             found = math.inf
         if math.isfinite(found) and least <= found <= most:
             return found
-    raise ValueError(f"{name} must be a number{_bounds(least, most)}, got {_shown(value)}")
+    raise ValueError(f"{name} must be a number{_bounds(least, most)}, got {shown(value)}")
 
 
 def positive(name: str, value: object, most: float = math.inf) -> float:
@@ -33,7 +33,7 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
         if found >= least and (most is None or found <= most):
             return found
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-    raise ValueError(f"{name} must be a whole number {bounds}, got {_shown(value)}")
+    raise ValueError(f"{name} must be a whole number {bounds}, got {shown(value)}")
 
 
 def listed(name: str, values: object, count: int | None = None) -> Sequence[object]:
@@ -42,7 +42,7 @@ def listed(name: str, values: object, count: int | None = None) -> Sequence[obje
         values = values.tolist()
     if not isinstance(values, list | tuple) or (count is not None and len(values) != count):
         raise ValueError(
-            f"{name} must be a list of {'' if count is None else f'{count} '}values: {_shown(values)}"
+            f"{name} must be a list of {'' if count is None else f'{count} '}values: {shown(values)}"
         )
     return values
 
@@ -58,7 +58,7 @@ def text(name: str, value: object) -> str:
     """`value` as a string of printable characters, not empty; ValueError with the name otherwise."""
     if isinstance(value, str) and value.strip() and value.isprintable():
         return value
-    raise ValueError(f"{name} must be a text of printable characters, got {_shown(value)}")
+    raise ValueError(f"{name} must be a text of printable characters, got {shown(value)}")
 
 
 def _bounds(least: float, most: float) -> str:
@@ -71,7 +71,7 @@ def _bounds(least: float, most: float) -> str:
     return f" of at most {most:g}" if math.isinf(least) else f" from {least:g} to {most:g}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value as messages show it: not pages of it."""
     try:
         shown = repr(value.item() if isinstance(value, np.generic) else value)

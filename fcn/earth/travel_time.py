@@ -64,12 +64,13 @@ class TravelTimeTable:
                 f"no travel-time table from {min_depth_km} to {max_depth_km} km depth and 0 to "
                 f"{max_distance_km} km distance: depths must span sea level (0), distances be positive"
             )
-        n_nodes = (2 + (max_depth_km - min_depth_km) / step_km) * (2 + max_distance_km / step_km)
-        if n_nodes > MOST_NODES:
-            raise ValueError(
-                f"a travel-time table to {max_depth_km:g} km depth and {max_distance_km:g} km in steps of "
-                f"{step_km:g} km has {n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
-            )
+        check_size(
+            "a travel-time table",
+            step_km=step_km,
+            max_depth_km=max_depth_km,
+            max_distance_km=max_distance_km,
+            min_depth_km=min_depth_km,
+        )
         first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
         depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
         distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
@@ -180,6 +181,18 @@ class TravelTimeTable:
                 f"({low_km:g} to {high_km:g} km); build it with a larger range "
                 "(min_depth_km, max_depth_km, max_distance_km)"
             )
+
+
+def check_size(
+    name: str, *, step_km: float, max_depth_km: float, max_distance_km: float, min_depth_km: float
+) -> None:
+    """Raise ValueError for a table of more nodes than memory holds."""
+    n_nodes = (2 + (max_depth_km - min_depth_km) / step_km) * (2 + max_distance_km / step_km)
+    if n_nodes > MOST_NODES:
+        raise ValueError(
+            f"{name} to {max_depth_km:g} km depth and {max_distance_km:g} km in steps of {step_km:g} km has "
+            f"{n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
+        )
 
 
 def _tabulate(

@@ -22,7 +22,11 @@ def attacked(name: str, count: int) -> dict[Done, Outcome]:
     """Outcomes by what was done, the same in every run."""
     kind, outcomes = kind_of(name), {}
     same = settings(
-        max_examples=count, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
 
     @same
