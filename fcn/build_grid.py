@@ -7,6 +7,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from fcn import checked
 from fcn import config as configuration
 from fcn.config import CONF_DIR, build
 from fcn.earth.grid3d import VelocityGrid, grid_of_layers
@@ -17,20 +18,35 @@ from fcn.seeding import Purpose, derive_rng
 log = logging.getLogger(__name__)
 
 
+MOST_NODES = 10**7  # 1.3 GB while the random medium is drawn
+SMALLEST_KM = 0.001
+
+
 def make_grid(config: dict[str, Any]) -> VelocityGrid:
-    """The grid a configuration describes; ValueError where its velocity model is not a layered one."""
+    """The grid a configuration describes.
+
+    Raises ValueError where its velocity model is not a layered one, or naming the key of a value that makes
+    no grid.
+    """
     model = build(config["velocity_model"])
     if not isinstance(model, LayeredModel):
         raise ValueError("velocity_model must be one layered model (iasp91, jma2001, ...) to make a grid of")
-    nodes = config["grid"]
-    east_km, north_km, depth_km = map(float, nodes["minimum_km"])
-    along_east_km, along_north_km, down_km = map(float, nodes["spacing_km"])
-    layers = grid_of_layers(
-        model, (east_km, north_km, depth_km), (along_east_km, along_north_km, down_km), tuple(nodes["shape"])
-    )
+    minimum_km = checked.numbers("grid.minimum_km", config["grid"]["minimum_km"], 3)
+    spacing_km = checked.numbers("grid.spacing_km", config["grid"]["spacing_km"], 3, least=SMALLEST_KM)
+    shape = checked.listed("grid.shape", config["grid"]["shape"], 3)
+    east, north, depth = (checked.whole("grid.shape", count, 2, MOST_NODES) for count in shape)
+    if east * north * depth > MOST_NODES:
+        raise ValueError(f"grid.shape={shape} has {east * north * depth:.2g} nodes, {MOST_NODES:.0e} at most")
+    checked.whole("seed", config["seed"], 0)
+    layers = grid_of_layers(model, _three(minimum_km), _three(spacing_km), (east, north, depth))
     rng = derive_rng(config["seed"], Purpose.VELOCITY)
     grid = roughened(layers, rng, build(config["medium"]))
     return grid if config["basin"] is None else with_basin(grid, build(config["basin"]))
+
+
+def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
+    east, north, depth = values
+    return east, north, depth
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_grid")

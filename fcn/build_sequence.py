@@ -21,7 +21,7 @@ from fcn.catalogue.io import read_csv, read_picks, read_quakeml
 from fcn.catalogue.phase import PhasePick
 from fcn.config import CONF_DIR, build
 from fcn.data.sequences import Sequence
-from fcn.earth.velocity import read_velocity_model
+from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
 from fcn.publish import new_folder

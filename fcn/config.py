@@ -8,8 +8,11 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from fcn import arguments
 
 _PACKAGE = Path(__file__).parent
 # beside the package in a checkout, inside it in an installed wheel
@@ -34,16 +37,29 @@ for _entry, _keys in TOP_LEVEL.items():
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """Resolved plain containers. Raises omegaconf's MissingMandatoryValue naming what was left as ???."""
-    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    """Resolved plain containers, their values checked (`fcn.arguments`).
+
+    Raises omegaconf's MissingMandatoryValue naming what was left as ???, and ValueError naming a key whose
+    value its class or its unit cannot have.
+    """
+    found: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    arguments.check(found)
+    return found
 
 
 def build(node: Any, **runtime: Any) -> Any:
     """The object a node's `_target_` describes, its plain containers as lists and dicts.
 
     Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
+    Raises the ValueError or FileNotFoundError of a class that refuses its values, with the class and the key.
     """
-    made = instantiate(node, _convert_="all")
+    try:
+        made = instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        for kind in (FileNotFoundError, ValueError):
+            if isinstance(error.__cause__, kind):
+                raise kind(str(error)) from error
+        raise
     return made(**runtime) if runtime else made
 
 

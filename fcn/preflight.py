@@ -5,23 +5,127 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from fcn import checked
+from fcn.assemble import velocity_models
 from fcn.checkpoint import find, read
+from fcn.config import build
+from fcn.earth.travel_time import check_size
+from fcn.geometry.projection import LocalFrame
 
 log = logging.getLogger(__name__)
 
 
-def check_whole(name: str, value: object, least: int = 1) -> None:
-    """Raises ValueError, naming the key, for what is not a whole number or below the least."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+SHORTEST_STEP_S = 0.01  # of windows: less than any sample
+
+# What classes do not check themselves: key, least, most. A value that is None is not asked for.
+WHOLE = (
+    ("seed", 0, None),
+    ("data.batch_size", 1, None),
+    ("data.examples_per_epoch", 1, None),
+    ("data.validation_examples", 1, None),
+    ("data.n_candidates", 1, None),
+    ("data.validation_seed", 0, None),
+    ("data.workers", 0, 256),
+    ("data.velocity.count", 1, 10_000),
+    ("trainer.threads", 1, 1024),
+    ("trainer.log_every_n_steps", 1, None),
+)
+NUMBERS = (
+    ("data.window_s", 1.0, 600.0),
+    ("data.lead_s", 0.0, 600.0),
+    ("data.visible_snr", 0.0, 1e6),
+    ("data.noise_gain", 0.0, 1e6),
+    ("optim.optimiser.lr", 1e-12, 10.0),
+    ("optim.optimiser.weight_decay", 0.0, 10.0),
+    ("optim.scheduler.max_lr", 1e-12, 10.0),
+    ("optim.scheduler.pct_start", 0.0, 1.0),
+    ("trainer.gradient_clip_val", 0.0, 1e9),
+    ("validation.step_s", SHORTEST_STEP_S, 600.0),
+    ("windows.step_s", SHORTEST_STEP_S, 600.0),
+)
+TABLE = {
+    "step_km": (0.01, 100.0),
+    "max_depth_km": (0.1, 1000.0),
+    "max_distance_km": (0.1, 20_000.0),
+    "min_depth_km": (-100.0, 0.0),
+}
+PRECISIONS = (
+    "auto",
+    "32-true",
+    "16-mixed",
+    "bf16-mixed",
+    "16-true",
+    "bf16-true",
+    "64-true",
+    "32",
+    "16",
+    "64",
+    32,
+    16,
+    64,
+)
+
+
+def _check_values(config: Mapping[str, Any]) -> None:
+    """Raises ValueError naming the first key whose value is none it can have."""
+    for key, least, most in WHOLE:
+        if (whole := _at(config, key)) is not None:
+            checked.whole(key, whole, least, most)
+    for key, low, high in NUMBERS:
+        if (number := _at(config, key)) is not None:
+            checked.number(key, number, low, high)
+    if (precision := config["trainer"]["precision"]) not in PRECISIONS:
+        raise ValueError(
+            f"trainer.precision must be one of {', '.join(map(str, PRECISIONS))}, got {precision!r}"
+        )
+    half_width_km = _at(config, "geometry.half_width_km")
+    if half_width_km is not None:
+        checked.numbers("geometry.half_width_km", half_width_km, 2, 1.0, 1000.0)
+    for place in ("data.table", "windows.table"):
+        _check_table(place, _at(config, place) or {})
+
+
+def _check_table(place: str, table: Mapping[str, Any]) -> None:
+    """Ranges of a travel-time table, or some of them."""
+    for key, value in table.items():
+        if key == "earth_flattening":
+            if not isinstance(value, bool):
+                raise ValueError(f"{place}.{key} must be true or false, got {value!r}")
+        elif key in TABLE:
+            checked.number(f"{place}.{key}", value, *TABLE[key])
+        else:
+            raise ValueError(f"{place}.{key} is unknown: a table has {', '.join(TABLE)} and earth_flattening")
+    if set(TABLE) <= set(table):
+        check_size(place, **{key: table[key] for key in TABLE})
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
+    found: Any = config
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def check_test(config: Mapping[str, Any]) -> None:
+    """Raises ValueError for a test that could not be run, before anything is simulated for it."""
+    _check_values(config)
+    build(config["matching"])
+    if config["declare"] is not None:
+        build(config["declare"], frame=LocalFrame(0.0, 0.0))
+    if config["velocity_model"] is not None:
+        build(config["velocity_model"])
 
 
 def check_training(config: dict[str, Any]) -> None:
     """Raises ValueError for a training that could not be started, or would be of no use."""
     data = config["data"]
-    for key in ("batch_size", "examples_per_epoch", "validation_examples", "n_candidates"):
-        check_whole(f"data.{key}", data[key])
-    check_whole("seed", config["seed"], least=0)
+    _check_values(config)
+    for name in ("preprocess", "stations", "scheme", "loss", "matching"):
+        build(config[name])
+    build(data["recipe"])
+    build(config["declare"], frame=LocalFrame(0.0, 0.0))
+    velocity_models(config)
     _check_epochs(config["trainer"]["max_steps"], math.ceil(data["examples_per_epoch"] / data["batch_size"]))
     elapsed_s = data["events"]["elapsed_s"]
     if not elapsed_s[0] < data["window_s"]:

@@ -21,6 +21,7 @@ from fcn.config import CONF_DIR
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
+from fcn.preflight import check_test
 from fcn.provenance import manifest
 from fcn.replay import Replay
 from fcn.report.test.page import write_test_report
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str, Any]:
     """One replay into `folder`; returns what metrics.json holds."""
+    check_test(config)
     torch.set_num_threads(config["trainer"]["threads"])
     restored = load(config["ckpt"], trust=config["trust"])
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())

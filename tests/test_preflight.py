@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from toy import small_training
+from toy import changed, composed, small_training
 
-from fcn.preflight import check_training, check_whole
+from fcn.preflight import check_test, check_training
 
 
 @pytest.fixture(scope="module")
@@ -46,4 +46,49 @@ def test_possible_ones_pass(finished):
     check_training(small_training(finished.parent / "store", "trainer.max_steps=4"))
     longer = ("trainer.max_steps=6", "optim.scheduler.total_steps=4", f"ckpt={finished}")
     check_training(small_training(finished.parent / "store", *longer))
-    check_whole("n", 0, least=0)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.threads=0", "trainer.threads must be a whole number from 1 to 1024, got 0"),
+        ("trainer.precision=half", "trainer.precision must be one of auto, .*got 'half'"),
+        ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val must be .*got -1"),
+        ("data.window_s=0", "data.window_s must be a number from 1 to 600, got 0"),
+        ("data.workers=1000", "data.workers must be a whole number from 0 to 256, got 1000"),
+        ("data.velocity.count=0", "data.velocity.count must be a whole number from 1"),
+        ("data.table.max_distance_km=0", "data.table.max_distance_km must be .*got 0"),
+        ("data.table.step_km=0.01", "data.table to 60 km depth .* nodes.*take a larger step_km"),
+        ("data.table.width_km=3", "data.table.width_km is unknown: a table has step_km"),
+        ("data.table.earth_flattening=2", "data.table.earth_flattening must be true or false, got 2"),
+        ("geometry.half_width_km=[40]", "geometry.half_width_km must be a list of 2"),
+        ("geometry.half_width_km=[40,0]", "geometry.half_width_km must be .*got 0"),
+        ("optim.optimiser.lr=-0.1", "optim.optimiser.lr must be .*got -0.1"),
+        ("optim.scheduler.pct_start=2", "optim.scheduler.pct_start must be .*got 2"),
+        ("validation.step_s=0", "validation.step_s must be .*got 0"),
+        ("declare.evidence.agree_s=9", "agree_s < within_s is required"),
+        ("preprocess.narrow.low_hz=9", "0 < low_hz < high_hz"),
+        ("matching.epicentre_km=abc", "matching.epicentre_km must be a number, got 'abc'"),
+        ("stations.count=[9,3]", "count"),
+    ],
+)
+def test_values_that_no_training_can_have_name_the_key(override, message):
+    with pytest.raises(ValueError, match=message):
+        check_training(changed(composed("train", "experiment=smoke"), override))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("windows.step_s=0", "windows.step_s must be a number from 0.01 to 600, got 0"),
+        ("trainer.threads=-1", "trainer.threads must be a whole number from 1 to 1024, got -1"),
+        ("windows.table.step_km=0", "windows.table.step_km must be a number from 0.01 to 100, got 0"),
+        ("windows.table.depth=3", "windows.table.depth is unknown"),
+        ("declare.evidence.within_s=0", "within_s"),
+    ],
+)
+def test_impossible_tests_name_the_key(override, message):
+    cfg = composed("test", "ckpt=x", "declare=migration")
+    check_test(changed(cfg))
+    with pytest.raises(ValueError, match=message):
+        check_test(changed(cfg, override))

@@ -1,9 +1,11 @@
 """A toy base store, and the pieces of a small configuration, for tests that need no physics."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 
 from fcn import config as configuration
 from fcn.store.schema import StoreRecord
@@ -64,6 +66,20 @@ def write_toy_store(
         for index in range(n_noise):
             writer.add(toy_noise(rng, index))
     return path
+
+
+@functools.cache
+def composed(entry: str, *overrides: str) -> DictConfig:
+    """The configuration of a command line, to be changed in copies: composing takes a while."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        cfg = compose(entry, overrides=list(overrides))
+    OmegaConf.set_struct(cfg, False)
+    return cfg
+
+
+def changed(cfg: DictConfig, *changes: str) -> dict:
+    """The plain configuration with `key=value` changes, values as YAML writes them."""
+    return configuration.plain(OmegaConf.merge(cfg, OmegaConf.from_dotlist(list(changes))))
 
 
 def resolved(entry: str, *overrides: str) -> dict:

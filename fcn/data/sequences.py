@@ -77,12 +77,12 @@ class Sequence:
                 )
         stated = read_description(root)
         inventory = read_stations(root / STATIONS)
-        span_s = _stated_span_s(stated)
-        stream = read_sds(root / WAVEFORMS, stated.stations, *span_s)
+        stream = read_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))
         described = _described(inventory, stream, stated.stations)
         motions = _motions(described, inventory, stream, spec)
         network = Network(tuple(_placed(described[motion.station_id], motion) for motion in motions))
+        stated.check_against(network, str(root))
         first, arrays = _arrays(motions)
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
@@ -147,15 +147,6 @@ class Sequence:
             raise ValueError(f"step_s is {step_s}, less than a sample at {self.sampling_rate_hz} Hz")
         ends = np.arange(n_samples, self.n_samples + 1, step)
         return self.start_time_s + ends / self.sampling_rate_hz
-
-
-def _stated_span_s(stated: Description) -> tuple[float | None, float | None]:
-    if stated.span is None:
-        return None, None
-    start, end = (obspy.UTCDateTime(stated.span[key]).timestamp for key in ("start", "end"))
-    if end <= start:
-        raise ValueError(f"span ends before it starts: {stated.span}")
-    return start, end
 
 
 def _described(

@@ -15,11 +15,13 @@ from jaxtyping import Float
 from rich.progress import track
 from torch import Tensor
 
+from fcn import checked
 from fcn.earth.grid3d import VelocityGrid, Volume, read_velocity_grid
 from fcn.earth.travel_time import LOOKUPS_PER_CHUNK, PHASES
 from fcn.geometry.projection import LocalFrame
 
 SAME_STATION_KM = 0.01
+MOST_NODES = 5e8  # of all stations, P and S as float32: 4 GB
 CORNERS = torch.tensor([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 
 
@@ -46,6 +48,7 @@ class GridTravelTimes:
 
         Raises ValueError for a station beside or below the grid, ModuleNotFoundError without eikonalfm.
         """
+        checked.positive("spacing_km", spacing_km)
         solve = _eikonal_solver()
         stations = station_km.double().numpy()
         low, high = np.array(grid.minimum_km), np.array(grid.maximum_km)
@@ -59,6 +62,11 @@ class GridTravelTimes:
         before = np.ceil((stations - low) / spacing_km - 1e-9).astype(int)  # nodes before the station
         origin = stations - spacing_km * before
         shape = 2 + np.ceil((high - low) / spacing_km).astype(int)
+        if len(stations) * shape.prod(dtype=float) > MOST_NODES:
+            raise ValueError(
+                f"travel times of {len(stations)} stations on {' x '.join(map(str, shape))} nodes do not fit "
+                f"into memory ({MOST_NODES:.0e} nodes in all): take a spacing_km larger than {spacing_km:g}"
+            )
         slowness = torch.empty(len(stations), *shape.tolist(), len(PHASES))
         jobs = [(i, p) for i in range(len(stations)) for p in range(len(PHASES))]
         for i, p in track(jobs, description="travel times in 3-D", transient=True):

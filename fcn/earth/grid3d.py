@@ -1,5 +1,6 @@
 """Three-dimensional velocity models on a regular grid: checked, made from layers, written and read."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,13 +10,16 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
-from fcn.earth.velocity import MINIMUM_VPVS, LayeredModel
+from fcn import checked
+from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, velocity_fault
 from fcn.geometry.projection import LocalFrame
 
 Volume = Float[np.ndarray, "_ _ _"]  # east, north, depth
 
 LOCAL_AXES = ("east", "north", "depth")
 GEOGRAPHIC_AXES = ("longitude", "latitude", "depth")
+FARTHEST_KM = 2000.0  # from the centre: beyond, the local frame is no map any more
+MOST_NODES = 10**8  # 0.8 GB a volume
 UNITS = {  # factor to km, km/s or degrees
     "length": {"km": 1.0, "kilometer": 1.0, "kilometers": 1.0, "m": 1e-3, "meter": 1e-3, "meters": 1e-3},
     "speed": {"km/s": 1.0, "km.s-1": 1.0, "km s-1": 1.0, "m/s": 1e-3, "m.s-1": 1e-3, "m s-1": 1e-3},
@@ -39,25 +43,30 @@ class VelocityGrid:
     vs_kmps: Volume
 
     def __post_init__(self) -> None:
+        where = f"velocity grid {self.name}"
         if self.vp_kmps.shape != self.vs_kmps.shape or min(self.vp_kmps.shape) < 2:
             raise ValueError(
-                f"velocity grid {self.name}: vp {self.vp_kmps.shape} and vs {self.vs_kmps.shape} need one "
-                "shape with at least two nodes on each axis"
+                f"{where}: vp {self.vp_kmps.shape} and vs {self.vs_kmps.shape} need one shape with at least "
+                "two nodes on each axis"
             )
         if not min(self.spacing_km) > 0:
-            raise ValueError(f"velocity grid {self.name}: spacing_km must be positive: {self.spacing_km}")
+            raise ValueError(f"{where}: spacing_km must be positive: {self.spacing_km}")
+        farthest_km = (FARTHEST_KM, FARTHEST_KM, DEEPEST_TOP_KM)
+        if not (np.abs([self.minimum_km, self.maximum_km]) <= farthest_km).all():  # catches NaN too
+            raise ValueError(
+                f"{where} spans {self.minimum_km} to {self.maximum_km} km (east, north, depth), farther than "
+                f"{farthest_km} km: are the units of its axes right?"
+            )
         for phase, velocity in (("vp", self.vp_kmps), ("vs", self.vs_kmps)):
             if not (np.isfinite(velocity).all() and velocity.min() > 0):
                 bad = int((~(np.isfinite(velocity) & (velocity > 0))).sum())
                 raise ValueError(
-                    f"velocity grid {self.name}: {bad} nodes of {phase} are not positive and finite; fill "
-                    "them (air and water with rock velocities) before use"
+                    f"{where}: {bad} nodes of {phase} are not positive and finite; fill them (air and water "
+                    "with rock velocities) before use"
                 )
-        ratio = float((self.vp_kmps / self.vs_kmps).min())
-        if ratio <= MINIMUM_VPVS:
-            raise ValueError(
-                f"velocity grid {self.name}: vp/vs falls to {ratio:.3f}; it must exceed {MINIMUM_VPVS:.3f}"
-            )
+        if (fault := velocity_fault(self.vp_kmps, self.vs_kmps)) is not None:
+            node = tuple(map(int, np.unravel_index(fault[0], self.vp_kmps.shape)))
+            raise ValueError(f"{where}: at node {node} (east, north, depth), {fault[1]}")
 
     @property
     def maximum_km(self) -> tuple[float, float, float]:
@@ -104,7 +113,13 @@ def grid_of_layers(
     spacing_km: tuple[float, float, float],
     shape: tuple[int, int, int],
 ) -> VelocityGrid:
-    """The layers on a grid: each node has the mean slowness of half a cell above and half a cell below."""
+    """The layers on a grid: each node has the mean slowness of half a cell above and half a cell below.
+
+    Raises ValueError for fewer than two nodes on an axis, or for too many.
+    """
+    for axis, count in zip(LOCAL_AXES, shape, strict=True):
+        checked.whole(f"nodes along {axis}", count, 2, MOST_NODES)
+    _check_size("grid of layers", shape)
     edges_km = minimum_km[2] + spacing_km[2] * (np.arange(shape[2] + 1) - 0.5)
     tops_km = np.append(np.array(model.top_depth_km), np.inf)
     tops_km[0] = -np.inf  # the top layer reaches up
@@ -126,39 +141,61 @@ def read_velocity_grid(path: str | Path, frame: LocalFrame | None = None) -> Vel
         raise FileNotFoundError(f"no velocity grid at {path}")
     if not h5py.is_hdf5(path):
         raise ValueError(f"{path} is not HDF5; convert NetCDF-3 with `nccopy -k nc4 {path.name} new.nc`")
-    with _opened(path) as file:
-        missing = [name for name in ("vp", "vs") if name not in file]
-        if missing:
-            raise ValueError(f"{path}: no dataset {', '.join(missing)}; found {', '.join(sorted(file))}")
-        names = _axis_names(path, file["vp"])
-        if (of_vs := _axis_names(path, file["vs"])) != names:
-            raise ValueError(
-                f"{path}: axes of vp are {', '.join(names)}, those of vs {', '.join(of_vs)}; store both in "
-                "one order"
-            )
-        geographic = set(names) == set(GEOGRAPHIC_AXES)
-        order = [names.index(name) for name in (GEOGRAPHIC_AXES if geographic else LOCAL_AXES)]
-        axes = [_in_units(path, file["vp"].dims[i][0], "angle" if geographic and n < 2 else "length")
-                for n, i in enumerate(order)]  # fmt: skip
-        volumes = [_in_units(path, file[name], "speed").transpose(order) for name in ("vp", "vs")]
-        source = str(file.attrs.get("source", path.name))
+    try:
+        with h5py.File(path) as file:
+            source, names, axes, volumes = _content(path, file)
+    except (OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:  # h5py has many kinds
+        raise ValueError(f"{path} cannot be read as HDF5: {error}; fetch or make it again") from error
     for n, axis in enumerate(axes):
         if axis[0] > axis[-1]:
             axes[n], volumes = axis[::-1], [np.flip(volume, n) for volume in volumes]
-    spacing = [_spacing(path, name, axis) for name, axis in zip(LOCAL_AXES, axes, strict=True)]
-    grid = VelocityGrid(path.stem, source, _three([axis[0] for axis in axes]), _three(spacing), *volumes)
-    if not geographic:
+    spacing = [_spacing(path, name, axis) for name, axis in zip(names, axes, strict=True)]
+    try:
+        grid = VelocityGrid(path.stem, source, _three([axis[0] for axis in axes]), _three(spacing), *volumes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if names == LOCAL_AXES:
         return grid
     if frame is None:
         raise ValueError(f"{path} has geographic axes: a local frame (its centre) is needed to place it")
     return _project(grid, frame)
 
 
-def _opened(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be opened as HDF5: {error}; fetch or make it again") from error
+def _content(
+    path: Path, file: h5py.File
+) -> tuple[str, tuple[str, ...], list[Float[np.ndarray, " node"]], list[Volume]]:
+    """Source, names of the axes, their nodes, and vp and vs in the order of those names."""
+    missing = [name for name in ("vp", "vs") if not isinstance(file.get(name), h5py.Dataset)]
+    if missing:
+        raise ValueError(f"{path}: no dataset {', '.join(missing)}; found {', '.join(sorted(file))}")
+    names = _axis_names(path, file["vp"])
+    if (of_vs := _axis_names(path, file["vs"])) != names:
+        raise ValueError(
+            f"{path}: axes of vp are {', '.join(names)}, those of vs {', '.join(of_vs)}; store both in "
+            "one order"
+        )
+    wanted = GEOGRAPHIC_AXES if set(names) == set(GEOGRAPHIC_AXES) else LOCAL_AXES
+    order = [names.index(name) for name in wanted]
+    axes = [
+        _in_units(path, file["vp"].dims[i][0], "angle" if name in GEOGRAPHIC_AXES[:2] else "length")
+        for name, i in zip(wanted, order, strict=True)
+    ]
+    volumes = [_in_units(path, file[name], "speed").transpose(order) for name in ("vp", "vs")]
+    counts = tuple(axis.size for axis in axes)
+    for name, volume in zip(("vp", "vs"), volumes, strict=True):
+        if volume.shape != counts or any(axis.ndim != 1 for axis in axes):
+            raise ValueError(
+                f"{path}: {name} has shape {volume.shape} for axes {', '.join(wanted)} of {counts} nodes"
+            )
+    return str(file.attrs.get("source", path.name)), wanted, axes, volumes
+
+
+def _check_size(where: str, shape: Sequence[int]) -> None:
+    if math.prod(shape) > MOST_NODES:
+        raise ValueError(
+            f"{where} of {' x '.join(map(str, shape))} nodes is too large ({MOST_NODES:.0e} at most): take "
+            "a coarser grid or a smaller region"
+        )
 
 
 def _axis_names(path: Path, dataset: h5py.Dataset) -> list[str]:
@@ -181,19 +218,25 @@ def _axis_names(path: Path, dataset: h5py.Dataset) -> list[str]:
 def _in_units(path: Path, dataset: h5py.Dataset, kind: str) -> np.ndarray:
     """Values in km, km/s or degrees according to the dataset's `units`."""
     units = dataset.attrs.get("units")
-    text = units.decode() if isinstance(units, bytes) else str(units)
+    text = units.decode(errors="replace") if isinstance(units, bytes) else str(units)
     if text not in UNITS[kind]:
         raise ValueError(
             f"{path}: {dataset.name} has units {text!r}; set its `units` attribute to one of "
             f"{', '.join(UNITS[kind])}"
         )
+    if dataset.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: {dataset.name} holds {dataset.dtype}, not numbers")
+    _check_size(f"{path}: {dataset.name}", dataset.shape)
     return np.asarray(dataset[()], float) * UNITS[kind][text]
 
 
 def _spacing(path: Path, name: str, axis: Float[np.ndarray, " node"]) -> float:
     steps = np.diff(axis)
-    if len(steps) == 0 or steps.min() <= 0 or np.ptp(steps) > 1e-3 * steps.mean():
+    if len(steps) == 0 or not (steps.min() > 0 and np.ptp(steps) <= 1e-3 * steps.mean()):  # catches NaN too
         raise ValueError(f"{path}: axis {name} is not evenly spaced; resample the model to a regular grid")
+    limit_deg = {"longitude": 360.0, "latitude": 90.0}.get(name, np.inf)
+    if np.abs(axis).max() > limit_deg:
+        raise ValueError(f"{path}: axis {name} spans {axis[0]:g} to {axis[-1]:g} deg, beyond the globe")
     return float(steps.mean())
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fcn import checked
 from fcn.earth.grid3d import VelocityGrid, Volume
+
+ROUGHEST_FRACTION = 0.3  # tomography of the crust finds a tenth; beyond, no ground is left as fast as rock
+SLOWEST_FRACTION = 0.9
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,11 @@ class RandomMedium:
     hurst: float
 
     def __post_init__(self) -> None:
-        if min(self.horizontal_km, self.vertical_km) <= 0 or not 0 < self.hurst <= 1:
-            raise ValueError(f"correlation lengths must be positive and 0 < hurst <= 1: {self}")
+        checked.positive("horizontal_km", self.horizontal_km)
+        checked.positive("vertical_km", self.vertical_km)
+        checked.positive("hurst", self.hurst, 1.0)
+        for name in ("velocity_fraction", "vpvs_fraction"):
+            checked.number(name, getattr(self, name), 0.0, ROUGHEST_FRACTION)
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,11 @@ class Basin:
     slow_fraction: float
 
     def __post_init__(self) -> None:
-        if min(self.radius_km, self.depth_km) <= 0 or not 0 <= self.slow_fraction < 1:
-            raise ValueError(f"a basin has a radius and a depth, and 0 <= slow_fraction < 1: {self}")
+        for name in ("east_km", "north_km"):
+            checked.number(name, getattr(self, name))
+        for name in ("radius_km", "depth_km"):
+            checked.positive(name, getattr(self, name))
+        checked.number("slow_fraction", self.slow_fraction, 0.0, SLOWEST_FRACTION)
 
 
 def roughened(grid: VelocityGrid, rng: np.random.Generator, medium: RandomMedium) -> VelocityGrid:

@@ -10,11 +10,15 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fcn import checked
+from fcn.constants import EARTH_RADIUS_KM
 from fcn.earth.rays import Branch, direct_wave, head_wave
-from fcn.earth.velocity import LayeredModel, flattened_depth_km
+from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, flattened_depth_km
 
 PHASES = ("P", "S")
 LOOKUPS_PER_CHUNK = 1 << 16  # intermediate values stay in the cache
+HIGHEST_KM = 100.0  # above sea level: no source is there, and nothing to trace through
+MOST_NODES = 4e6  # of a table, 12 numbers each: 0.4 GB while it is made
 HIGHEST_SOURCE_KM = -4.0  # shallowest depth of a table unless told otherwise: inside the highest mountains
 
 
@@ -49,15 +53,24 @@ class TravelTimeTable:
 
         A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
         spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises
-        ValueError for an empty range.
+        ValueError for an empty range, or one of too many nodes.
         """
-        if not step_km > 0:
-            raise ValueError(f"step_km must be positive, got {step_km}")
+        step_km = checked.positive("step_km", step_km)
+        max_depth_km = checked.number("max_depth_km", max_depth_km, most=DEEPEST_TOP_KM)
+        min_depth_km = checked.number("min_depth_km", min_depth_km, least=-HIGHEST_KM)
+        max_distance_km = checked.number("max_distance_km", max_distance_km, most=np.pi * EARTH_RADIUS_KM)
         if not (max_depth_km > max(min_depth_km, 0) and max_distance_km > 0 and min_depth_km <= 0):
             raise ValueError(
                 f"no travel-time table from {min_depth_km} to {max_depth_km} km depth and 0 to "
                 f"{max_distance_km} km distance: depths must span sea level (0), distances be positive"
             )
+        check_size(
+            "a travel-time table",
+            step_km=step_km,
+            max_depth_km=max_depth_km,
+            max_distance_km=max_distance_km,
+            min_depth_km=min_depth_km,
+        )
         first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
         depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
         distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
@@ -168,6 +181,18 @@ class TravelTimeTable:
                 f"({low_km:g} to {high_km:g} km); build it with a larger range "
                 "(min_depth_km, max_depth_km, max_distance_km)"
             )
+
+
+def check_size(
+    name: str, *, step_km: float, max_depth_km: float, max_distance_km: float, min_depth_km: float
+) -> None:
+    """Raise ValueError for a table of more nodes than memory holds."""
+    n_nodes = (2 + (max_depth_km - min_depth_km) / step_km) * (2 + max_distance_km / step_km)
+    if n_nodes > MOST_NODES:
+        raise ValueError(
+            f"{name} to {max_depth_km:g} km depth and {max_distance_km:g} km in steps of {step_km:g} km has "
+            f"{n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
+        )
 
 
 def _tabulate(

@@ -1,17 +1,28 @@
-"""Layered velocity models: checked, perturbed, flattened, read from tables."""
+"""Layered velocity models: checked, perturbed, flattened."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from fcn import checked
 from fcn.constants import EARTH_RADIUS_KM
 
 MINIMUM_VPVS = 2 / np.sqrt(3)  # below it the bulk modulus rho (vp^2 - 4/3 vs^2) is negative
+# What no ground has, with room for perturbed and flattened models: P reaches 13.7 km/s above the core (PREM);
+# vp/vs exceeds 10 in soft marine mud alone (Hamilton 1979, JASA 66, 1093-1101) and stays near 2 in rock.
+VP_KMPS = (0.1, 15.0)
+SLOWEST_VS_KMPS = 0.02
+ROCK_KMPS = 3.0  # P in consolidated rock
+HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5}
+DENSITY_GPCM3 = (0.1, 10.0)
+Q = (1.0, 1e6)
+DEEPEST_TOP_KM = 1000.0  # earthquakes end at 700 km; flattening adds a tenth
+MANTLE_KM, MANTLE_KMPS = 100.0, 5.0  # P is faster than this below that depth, everywhere
+MOST_LAYERS = 2000
 PERTURBATION_CORRELATION_KM = 5.0  # depth over which a perturbed model forgets; von Karman fits give 1-10 km
 FLATTENED_HALF_SPACE_KM = 60.0  # thickness of the half-space that flattening turns into a gradient
 
@@ -39,32 +50,66 @@ class LayeredModel:
     flat_earth: bool = False  # derived for a flat Earth: Earth flattening must not come on top
 
     def __post_init__(self) -> None:
-        for field in ("top_depth_km", *PROPERTIES):
-            column = tuple(float(value) for value in getattr(self, field))  # Hydra hands lists
+        where = f"velocity model {self.name}"
+        checked.text(f"{where}: name", self.name)
+        checked.text(f"{where}: source", self.source)
+        if not isinstance(self.flat_earth, bool):
+            raise ValueError(f"{where}: flat_earth must be true or false, got {self.flat_earth!r}")
+        for field in ("top_depth_km", *PROPERTIES):  # Hydra hands lists
+            column = _column(f"{where}: {field}", getattr(self, field), positive=field != "top_depth_km")
             object.__setattr__(self, field, column)
             if len(column) != len(self.top_depth_km):
                 raise ValueError(
-                    f"velocity model {self.name}: {field} has {len(column)} values for "
-                    f"{len(self.top_depth_km)} layer tops; give one per layer"
+                    f"{where}: {field} has {len(column)} values for {len(self.top_depth_km)} layer tops; "
+                    "give one per layer"
                 )
-            if not np.isfinite(column).all():
-                raise ValueError(f"velocity model {self.name}: {field} is not finite: {column}")
-            if field != "top_depth_km" and min(column, default=1.0) <= 0:
-                raise ValueError(f"velocity model {self.name}: {field} must be positive: {column}")
-        self._check_layers()
+        self._check_layers(where)
 
-    def _check_layers(self) -> None:
+    def _check_layers(self, where: str) -> None:
         tops = self.top_depth_km
         if not tops or tops[0] != 0:
-            raise ValueError(f"velocity model {self.name}: the first layer top must be 0 km, got {tops[:1]}")
+            raise ValueError(f"{where}: the first layer top must be 0 km, got {tops[:1]}")
         if any(lower <= upper for upper, lower in pairwise(tops)):
-            raise ValueError(f"velocity model {self.name}: layer tops must increase downward: {tops}")
-        for top, vp, vs in zip(tops, self.vp_kmps, self.vs_kmps, strict=True):
-            if vp <= MINIMUM_VPVS * vs:
-                raise ValueError(
-                    f"velocity model {self.name}: vp {vp} and vs {vs} km/s at {top} km give vp/vs "
-                    f"{vp / vs:.3f}; it must exceed {MINIMUM_VPVS:.3f} (positive bulk modulus)"
-                )
+            raise ValueError(f"{where}: layer tops must increase downward: {tops}")
+        if tops[-1] > DEEPEST_TOP_KM:
+            raise ValueError(
+                f"{where}: a layer begins at {tops[-1]:g} km, deeper than any earthquake "
+                f"({DEEPEST_TOP_KM:g}): if depths are in m, divide by 1000; if not, leave it out"
+            )
+        vp, vs = np.array(self.vp_kmps), np.array(self.vs_kmps)
+        if (fault := velocity_fault(vp, vs)) is not None:
+            raise ValueError(f"{where}: at {tops[fault[0]]:g} km, {fault[1]}")
+        slow = np.flatnonzero((np.array(tops) > MANTLE_KM) & (vp < MANTLE_KMPS))
+        if slow.size:
+            raise ValueError(
+                f"{where}: vp {vp[slow[0]]:g} km/s at {tops[slow[0]]:g} km, where no rock is as slow: if "
+                "depths are in m, divide by 1000"
+            )
+        for field, (low, high), remedy in (
+            ("density_gpcm3", DENSITY_GPCM3, "if it is in kg/m3, divide by 1000"),
+            ("qp", Q, "no waves come through, or none is lost"),
+            ("qs", Q, "no waves come through, or none is lost"),
+        ):
+            odd = [value for value in getattr(self, field) if not low <= value <= high]
+            if odd:
+                raise ValueError(f"{where}: {field} {odd[0]:g} is not within {low:g} to {high:g}: {remedy}")
+
+    @classmethod
+    def from_mapping(cls, plain: object, where: str) -> "LayeredModel":
+        """The model whose fields a file states; ValueError naming `where` and what is missing or wrong."""
+        known = {field.name: field for field in fields(cls)}
+        if not isinstance(plain, Mapping):
+            raise ValueError(f"{where} needs the fields {', '.join(known)}, got {plain!r}")
+        missing = [n for n, field in known.items() if field.default is MISSING and n not in plain]
+        unknown = [str(name) for name in plain if name not in known]
+        if missing or unknown:
+            what = [f"lacks {', '.join(missing)}"] * bool(missing)
+            what += [f"has unknown {', '.join(unknown)}"] * bool(unknown)
+            raise ValueError(f"{where} {' and '.join(what)}; its fields are {', '.join(known)}")
+        try:
+            return cls(**plain)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
 
     @classmethod
     def from_velocities(
@@ -76,7 +121,11 @@ class LayeredModel:
         vs_kmps: Numbers,
     ) -> "LayeredModel":
         """Model of a source without density and Q: `brocher_density_gpcm3`, `rule_of_thumb_q` fill in."""
-        vp, vs = np.asarray(vp_kmps, float), np.asarray(vs_kmps, float)
+        where = f"velocity model {name}"
+        vp, vs = (
+            np.array(_column(f"{where}: {field}", values, positive=True))
+            for field, values in (("vp_kmps", vp_kmps), ("vs_kmps", vs_kmps))
+        )
         qp, qs = rule_of_thumb_q(vs)
         density = brocher_density_gpcm3(vp)
         return cls(name, source, top_depth_km, tuple(vp), tuple(vs), tuple(density), tuple(qp), tuple(qs))
@@ -97,12 +146,15 @@ class LayeredModel:
         Each thin layer has the velocity at its middle; the last node starts the half-space. A depth given
         twice is a discontinuity. Density and Q as in `from_velocities`.
         """
-        if not max_layer_km > 0:
-            raise ValueError(f"velocity model {name}: max_layer_km must be positive, got {max_layer_km}")
-        nodes = np.asarray(depth_km, float)
-        if not len(nodes) == len(vp_kmps) == len(vs_kmps):
+        where = f"velocity model {name}"
+        checked.positive(f"{where}: max_layer_km", max_layer_km)
+        nodes = _column(f"{where}: depth_km", depth_km)
+        if not len(nodes) == len(vp_kmps) == len(vs_kmps) > 0:
+            raise ValueError(f"{where}: {len(nodes)} node depths, {len(vp_kmps)} vp, {len(vs_kmps)} vs")
+        if np.ptp(nodes) > max_layer_km * MOST_LAYERS:
             raise ValueError(
-                f"velocity model {name}: {len(nodes)} node depths, {len(vp_kmps)} vp, {len(vs_kmps)} vs"
+                f"{where}: nodes {min(nodes):g} to {max(nodes):g} km in layers of {max_layer_km:g} km "
+                f"(max_layer_km) are more than {MOST_LAYERS} layers: if depths are in m, divide by 1000"
             )
         tops: list[float] = []
         columns: tuple[list[float], list[float]] = ([], [])
@@ -194,6 +246,37 @@ class LayeredModel:
 PROPERTIES = ("vp_kmps", "vs_kmps", "density_gpcm3", "qp", "qs")
 
 
+def velocity_fault(
+    vp_kmps: Float[np.ndarray, "*shape"], vs_kmps: Float[np.ndarray, "*shape"]
+) -> tuple[int, str] | None:
+    """Flat index of the first (vp, vs) that no ground has, and what is wrong with it; None if all may be."""
+    vp, vs = vp_kmps.ravel(), vs_kmps.ravel()
+    vpvs = vp / vs
+    highest = np.where(vp > ROCK_KMPS, HIGHEST_VPVS["rock"], HIGHEST_VPVS["soft"])
+    checks = (
+        (vp > VP_KMPS[1], f"it is at most {VP_KMPS[1]:g} km/s: if velocities are in m/s, divide by 1000"),
+        (vp < VP_KMPS[0], f"it is at least {VP_KMPS[0]:g} km/s"),
+        (vs < SLOWEST_VS_KMPS, f"S needs rock, {SLOWEST_VS_KMPS:g} km/s or more, also instead of water"),
+        (vpvs <= MINIMUM_VPVS, f"vp/vs must exceed {MINIMUM_VPVS:.3f} (positive bulk modulus)"),
+        (vpvs > highest, "vp/vs is near 1.75 in rock, and at most 20 in mud"),
+    )
+    for wrong, why in checks:
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            return i, f"vp {vp[i]:.4g} and vs {vs[i]:.4g} km/s (vp/vs {vpvs[i]:.3f}): {why}"
+    return None
+
+
+def _column(name: str, values: object, *, positive: bool = False) -> tuple[float, ...]:
+    """The numbers of one property, a layer each."""
+    column = checked.numbers(name, values)
+    if len(column) > MOST_LAYERS:
+        raise ValueError(f"{name} has {len(column)} values; a model has {MOST_LAYERS} layers at most")
+    if positive and min(column, default=1.0) <= 0:
+        raise ValueError(f"{name} must be positive: {column}")
+    return column
+
+
 def _correlated_normal(rng: np.random.Generator, depth_km: Column) -> Column:
     """Standard normal per depth: half of the variance common, half exponentially correlated."""
     lag = np.abs(depth_km[:, None] - depth_km[None, :]) / PERTURBATION_CORRELATION_KM
@@ -217,64 +300,3 @@ def rule_of_thumb_q(vs_kmps: Column) -> tuple[Column, Column]:
 def flattened_depth_km(depth_km: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Depth in the flattened Earth, R ln(R/(R-z)) (Aki & Richards 2002, box 9.2)."""
     return -EARTH_RADIUS_KM * np.log1p(-np.asarray(depth_km) / EARTH_RADIUS_KM)
-
-
-def read_velocity_model(path: str | Path) -> LayeredModel:
-    """Velocity model from a text table, `#` starts a comment.
-
-    Rows are either `depth_top_km vp vs [density qp qs]` (3, 4 or 6 columns, spaces or commas, with or without
-    a header line) or NonLinLoc's `LAYER depth_top vp vp_gradient vs vs_gradient density density_gradient`
-    (keyword optional). What is missing follows `LayeredModel.from_velocities`. Layers wholly above sea level
-    are refused: they cannot be told from a wrong sign. Raises ValueError naming file and line.
-    """
-    path = Path(path)
-    rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        words = line.split("#")[0].replace(",", " ").split()
-        if words and words[0].upper() == "LAYER":
-            words = words[1:]
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            if not rows:  # a header line
-                continue
-            raise ValueError(f"{path}, line {number}: not numbers: {line.strip()!r}") from None
-        if values:
-            rows.append(values)
-        if values and (len(values) not in (3, 4, 6, 7) or len(values) != len(rows[0])):
-            raise ValueError(f"{path}, line {number}: {len(values)} columns; expected 3, 4, 6, or 7 (LAYER)")
-    if not rows:
-        raise ValueError(f"{path}: no layers found; rows are `depth_top_km vp vs [density qp qs]`")
-    table = np.array(rows)
-    if table[0, 0] > 0 or (len(table) > 1 and table[1, 0] <= 0):
-        raise ValueError(
-            f"{path}: layer tops {table[:2, 0].tolist()} km: the first must be at or above sea level "
-            "(depth 0), all others below"
-        )
-    if table.shape[1] == 7:
-        return _from_nonlinloc_layers(path, table)
-    table[0, 0] = 0.0  # the top layer reaches up to any station
-    velocities = (tuple(column) for column in table[:, :3].T)
-    model = LayeredModel.from_velocities(path.stem, f"file {path.name}", *velocities)
-    given = zip(("density_gpcm3", "qp", "qs"), (tuple(column) for column in table[:, 3:].T), strict=False)
-    extra: dict[str, Any] = dict(given)
-    return replace(model, **extra)
-
-
-def _from_nonlinloc_layers(path: Path, table: Float[np.ndarray, "layer 7"]) -> LayeredModel:
-    """LAYER rows; a gradient (per km of depth) becomes layers no thicker than 1 km."""
-    tops, vp, vp_gradient, vs, vs_gradient, density, density_gradient = table.T
-    sea_level_tops = np.maximum(tops, 0)
-    source = f"NonLinLoc layers, file {path.name}"
-    model = LayeredModel.from_velocities(path.stem, source, tuple(sea_level_tops), tuple(vp), tuple(vs))
-    if vp_gradient[:-1].any() or vs_gradient[:-1].any():
-        model = model.subdivided(1.0, tops[-1])
-    fine_tops = np.array(model.top_depth_km)
-    layer = np.searchsorted(sea_level_tops, fine_tops, "right") - 1
-    below_top_km = np.append((fine_tops[:-1] + fine_tops[1:]) / 2, fine_tops[-1]) - tops[layer]
-    vp, vs, density = (
-        tuple(value[layer] + gradient[layer] * below_top_km)
-        for value, gradient in ((vp, vp_gradient), (vs, vs_gradient), (density, density_gradient))
-    )
-    fine = LayeredModel.from_velocities(model.name, model.source, model.top_depth_km, vp, vs)
-    return replace(fine, density_gpcm3=density)

@@ -1,18 +1,22 @@
 """Reading a base store: metadata as arrays, waveforms by memory map."""
 
-import csv
-import hashlib
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int64, Shaped
 
-from fcn.store.schema import COLUMNS, METADATA_FILE, SIMULATED, WAVEFORM_FILE
+from fcn.constants import COMPONENTS_ZRT
+from fcn.store.metadata import Metadata, checked_rate_hz
+from fcn.store.schema import CATEGORIES, FASTEST_MPS, METADATA_FILE, SIMULATED, UNIT, WAVEFORM_FILE
+from fcn.store.split import SPLITS
 
 BYTES_PER_SAMPLE = 4
+TRACE_NAME = re.compile(r"(bucket\d+)\$(\d{1,9}),:3,:\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class BaseStore:
         """The store in folder `path`.
 
         Raises FileNotFoundError where there is none, OSError where its HDF5 is truncated or not HDF5, and
-        ValueError where the two files disagree or the store was not written by `fcn.build_store`.
+        ValueError where the two files disagree, a record is none of an earthquake or of noise, or the store
+        was not written by `fcn.build_store`.
         """
         path = Path(path)
         for name in (METADATA_FILE, WAVEFORM_FILE):
@@ -58,11 +63,11 @@ class BaseStore:
                     f"no base store at {path} ({name} is missing); "
                     f"build one with: python -m fcn.build_store source=... out={path}"
                 )
-        columns, digest = _read_metadata(path / METADATA_FILE)
-        sampling_rate_hz, offsets, widths = _read_layout(path / WAVEFORM_FILE)
-        npts = columns["trace_npts"].astype(np.int64)
-        first = _first_samples(columns["trace_name"], npts, offsets, widths)
-        listed, held = len(columns["trace_name"]), sum(shape[0] for shape in widths.values())
+        table = Metadata.read(path / METADATA_FILE)
+        sampling_rate_hz, offsets, shapes = _read_layout(path / WAVEFORM_FILE)
+        table.check_rate(sampling_rate_hz)
+        first = _first_samples(table, offsets, shapes)
+        listed, held = len(table), sum(shape[0] for shape in shapes.values())
         if listed != held:
             raise ValueError(
                 f"{path / METADATA_FILE} lists {listed} records, {WAVEFORM_FILE} holds {held}: one of the "
@@ -71,20 +76,20 @@ class BaseStore:
         return cls(
             path=path,
             sampling_rate_hz=sampling_rate_hz,
-            digest=digest,
-            magnitude=_numbers(columns["source_magnitude"]),
-            depth_km=_numbers(columns["source_depth_km"]),
-            distance_km=_numbers(columns["path_ep_distance_km"]),
-            azimuth_deg=_numbers(columns["path_azimuth_deg"]),
-            p_sample=_numbers(columns["trace_p_arrival_sample"]),
-            s_sample=_numbers(columns["trace_s_arrival_sample"]),
-            snr_db=_numbers(columns["trace_snr_db"]),
-            npts=npts,
-            split=columns["split"],
-            category=columns["trace_category"],
-            source_id=columns["source_id"],
-            station_code=columns["station_code"],
-            origin=columns["trace_origin"],
+            digest=table.digest,
+            magnitude=table.numbers["source_magnitude"],
+            depth_km=table.numbers["source_depth_km"],
+            distance_km=table.numbers["path_ep_distance_km"],
+            azimuth_deg=table.numbers["path_azimuth_deg"],
+            p_sample=table.numbers["trace_p_arrival_sample"],
+            s_sample=table.numbers["trace_s_arrival_sample"],
+            snr_db=table.numbers["trace_snr_db"],
+            npts=table.npts,
+            split=table.text["split"],
+            category=table.text["trace_category"],
+            source_id=table.text["source_id"],
+            station_code=table.text["station_code"],
+            origin=table.text["trace_origin"],
             _first_sample=first,
         )
 
@@ -110,13 +115,16 @@ class BaseStore:
         for name, column, wanted in (("split", self.split, split), ("category", self.category, category)):
             if wanted is None:
                 continue
-            if wanted not in {"split": ("train", "dev", "test"), "category": ("earthquake", "noise")}[name]:
+            if wanted not in {"split": SPLITS, "category": CATEGORIES}[name]:
                 raise ValueError(f"unknown {name} {wanted!r}; the store has {sorted(set(column.tolist()))}")
             chosen &= column == wanted
         return np.flatnonzero(chosen)
 
     def waveforms(self, indices: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 3 time"]:
-        """Velocity in m/s, Z, R, T, of the records at `indices`, zero after the end of the shorter ones."""
+        """Velocity in m/s, Z, R, T, of the records at `indices`, zero after the end of the shorter ones.
+
+        Raises ValueError, naming the record, where it holds what no ground does.
+        """
         samples = self._samples()
         first, npts = self._first_sample[indices], self.npts[indices]
         n_samples = self.n_samples
@@ -124,7 +132,21 @@ class BaseStore:
         out = (np.zeros if shorter else np.empty)((len(indices), 3, n_samples), dtype=np.float32)
         for row, (start, length) in enumerate(zip(first.tolist(), npts.tolist(), strict=True)):
             out[row, :, :length] = samples[start : start + 3 * length].reshape(3, length)
+        if out.size and not (out.max() <= FASTEST_MPS and out.min() >= -FASTEST_MPS):  # catches NaN too
+            self._refuse_waveform(indices, np.abs(out).max(axis=(1, 2)))
         return out
+
+    def _refuse_waveform(
+        self, indices: Int[np.ndarray, " n"], peak_mps: Float32[np.ndarray, " n"]
+    ) -> NoReturn:
+        """Raise ValueError naming the first record that moves as no ground does."""
+        worst = int(np.argmax(~(peak_mps <= FASTEST_MPS)))
+        record = int(indices[worst])
+        raise ValueError(
+            f"{self.path / WAVEFORM_FILE}: record {record + 1} ({self.source_id[record]} at "
+            f"{self.station_code[record]}) moves at {peak_mps[worst]:g} m/s, {FASTEST_MPS:g} at most: the "
+            "store was changed or damaged; build it again"
+        )
 
     def _samples(self) -> Float32[np.ndarray, " all"]:
         """The whole waveform file as float32, mapped read-only."""
@@ -135,21 +157,6 @@ class BaseStore:
         return self._opened[0].view(np.ndarray)
 
 
-def _read_metadata(path: Path) -> tuple[dict[str, Shaped[np.ndarray, " record"]], str]:
-    content = path.read_bytes()
-    header, *rows = csv.reader(content.decode().splitlines())
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise ValueError(
-            f"{path} lacks the columns {', '.join(missing)}: a SeisBench data set that is not a base store; "
-            f"import it with: python -m fcn.build_store source=seisbench source.seisbench.root={path.parent}"
-        )
-    if not rows:
-        raise ValueError(f"{path} lists no records")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    return {name: np.array(columns[name]) for name in COLUMNS}, hashlib.sha256(content).hexdigest()
-
-
 def _read_layout(path: Path) -> tuple[float, dict[str, int], dict[str, tuple[int, ...]]]:
     """Sampling rate, and per bucket the first sample (counted from the start of the file) and the shape."""
     try:
@@ -158,39 +165,44 @@ def _read_layout(path: Path) -> tuple[float, dict[str, int], dict[str, tuple[int
             offsets = {name: item.id.get_offset() for name, item in file["data"].items()}
             shapes = {name: item.shape for name, item in file["data"].items()}
             native = all(item.dtype == np.dtype("<f4") for item in file["data"].values())
-    except (OSError, KeyError) as error:
+        unit, order, rate = (data_format[name] for name in ("unit", "component_order", "sampling_rate"))
+    # h5py has many kinds for a damaged file
+    except (OSError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise OSError(
             f"{path} is truncated or not the HDF5 of a base store ({error}); build the store again"
         ) from error
-    unit, order = data_format["unit"].decode(), data_format["component_order"].decode()
-    if (unit, order) != ("m/s", "ZRT") or not native or None in offsets.values():
+    placed = all(offset is not None and offset % BYTES_PER_SAMPLE == 0 for offset in offsets.values())
+    order, unit = _said(order), _said(unit)
+    if (unit, order) != (UNIT, "".join(COMPONENTS_ZRT)) or not native or not placed:
         raise ValueError(
-            f"{path} holds {order} in {unit}, not contiguous float32 ZRT in m/s: not written by "
-            "fcn.build_store; import it with: python -m fcn.build_store source=seisbench"
+            f"{path} holds {order} in {unit}, not contiguous float32 ZRT in m/s: not written "
+            "by fcn.build_store; import it with: python -m fcn.build_store source=seisbench"
         )
     for name, shape in shapes.items():
-        if offsets[name] + BYTES_PER_SAMPLE * int(np.prod(shape)) > path.stat().st_size:
+        if len(shape) != 3 or shape[1] != len(COMPONENTS_ZRT):
+            raise ValueError(
+                f"{path}: {name} has shape {shape}, not (records, 3, samples): build the store again"
+            )
+        if offsets[name] + BYTES_PER_SAMPLE * math.prod(shape) > path.stat().st_size:
             raise OSError(f"{path} is truncated: it ends inside {name}; build the store again")
-    return float(data_format["sampling_rate"]), {k: v // BYTES_PER_SAMPLE for k, v in offsets.items()}, shapes
+    rate_hz = checked_rate_hz(path, rate)
+    return rate_hz, {name: offset // BYTES_PER_SAMPLE for name, offset in offsets.items()}, shapes
+
+
+def _said(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
 
 
 def _first_samples(
-    names: Shaped[np.ndarray, " record"],
-    npts: Int64[np.ndarray, " record"],
-    offsets: dict[str, int],
-    shapes: dict[str, tuple[int, ...]],
+    table: Metadata, offsets: dict[str, int], shapes: dict[str, tuple[int, ...]]
 ) -> Int64[np.ndarray, " record"]:
     """Position in the file of each record's first sample, from its `bucket0$i,:3,:npts`."""
-    first = np.empty(len(names), dtype=np.int64)
-    for row, (name, length) in enumerate(zip(names.tolist(), npts.tolist(), strict=True)):
-        bucket, _, place = name.partition("$")
-        index = int(place.partition(",")[0])
+    first = np.empty(len(table), dtype=np.int64)
+    names = table.text["trace_name"].tolist()
+    for row, (name, length) in enumerate(zip(names, table.npts.tolist(), strict=True)):
+        found = TRACE_NAME.fullmatch(name)
+        bucket, index = (found[1], int(found[2])) if found else ("", 0)
         if bucket not in shapes or index >= shapes[bucket][0] or length != shapes[bucket][2]:
-            raise ValueError(f"{METADATA_FILE} names {name}, which {WAVEFORM_FILE} does not hold")
+            table.refuse(row, "trace_name", f"{WAVEFORM_FILE} does not hold it in {length} samples")
         first[row] = offsets[bucket] + 3 * length * index
     return first
-
-
-def _numbers(column: Shaped[np.ndarray, " record"]) -> Float64[np.ndarray, " record"]:
-    """Column as numbers, empty as NaN."""
-    return np.where(column == "", "nan", column).astype(np.float64)

@@ -10,6 +10,18 @@ METADATA_FILE = "metadata.csv"
 SIMULATED = "simulated"  # what the origins of simulated records begin with
 WAVEFORM_FILE = "waveforms.hdf5"
 REFUSED_FILE = "refused.csv"
+UNIT = "m/s"
+CATEGORIES = ("earthquake", "noise")
+
+# What a record can be: outside, its units are others or its file is damaged.
+SAMPLING_RATES_HZ = (1.0, 1000.0)
+FASTEST_MPS = 100.0  # the ground moved at 3 to 5 m/s in the strongest records (Chi-Chi 1999, Hualien 2018)
+RANGES = {
+    "source_magnitude": (-5.0, 10.0),
+    "source_depth_km": (-10.0, 800.0),
+    "path_ep_distance_km": (0.0, 20_038.0),  # half around the equator
+    "path_azimuth_deg": (-360.0, 360.0),
+}
 
 # SeisBench names: CATEGORY_PARAMETER_UNIT (Woollam et al. 2022, SRL 93(3), table 1).
 COLUMNS = (
@@ -94,6 +106,11 @@ class StoreRecord:
                 f"{self.name}: {int((~finite).sum())} samples are NaN or infinite; "
                 "cut the gap out or leave the record out"
             )
+        if np.abs(self.waveform_mps).max() > FASTEST_MPS:
+            raise ValueError(
+                f"{self.name}: the ground moves at {np.abs(self.waveform_mps).max():.3g} m/s, at most "
+                f"{FASTEST_MPS:g} is believed: state its unit or sensitivity"
+            )
         if not self.waveform_mps.any():
             raise ValueError(f"{self.name}: every sample is zero (dead channels)")
 
@@ -102,12 +119,10 @@ class StoreRecord:
             raise ValueError(
                 f"{self.name}: the catalogue event has no magnitude; give it one or leave the event out"
             )
-        if not np.isfinite(self.source_depth_km):
-            raise ValueError(f"{self.name}: source_depth_km is {self.source_depth_km}")
-        if not (np.isfinite(self.path_ep_distance_km) and self.path_ep_distance_km >= 0.0):
-            raise ValueError(f"{self.name}: path_ep_distance_km is {self.path_ep_distance_km}, must be >= 0")
-        if not -360.0 <= self.path_azimuth_deg <= 360.0:
-            raise ValueError(f"{self.name}: path_azimuth_deg is {self.path_azimuth_deg}, must be in degrees")
+        for column, (low, high) in RANGES.items():
+            value = getattr(self, column)
+            if not low <= value <= high:
+                raise ValueError(f"{self.name}: {column} is {value}, must be {low:g} to {high:g}")
         n_samples = self.waveform_mps.shape[1]
         if not 0.0 <= self.p_arrival_sample < self.s_arrival_sample < n_samples:
             raise ValueError(

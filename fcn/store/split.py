@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 
+from fcn import checked
 from fcn.seeding import Purpose, derive_rng
 
 SPLITS = ("train", "dev", "test")
@@ -37,9 +38,10 @@ def checked_fractions(split_fractions: Mapping[str, float]) -> dict[str, float]:
     """The three shares, or ValueError naming what is wrong with them."""
     if set(split_fractions) != set(SPLITS):
         raise ValueError(f"split_fractions needs exactly {', '.join(SPLITS)}: {dict(split_fractions)}")
-    if min(split_fractions.values()) < 0.0 or abs(sum(split_fractions.values()) - 1.0) > 1e-6:
-        raise ValueError(f"split_fractions must be >= 0 and sum to 1: {dict(split_fractions)}")
-    return {name: float(split_fractions[name]) for name in SPLITS}
+    shares = {name: checked.number(f"split_fractions.{name}", split_fractions[name], 0, 1) for name in SPLITS}
+    if abs(sum(shares.values()) - 1.0) > 1e-6:
+        raise ValueError(f"split_fractions must sum to 1: {dict(split_fractions)}")
+    return shares
 
 
 def _station_groups(source_ids: Sequence[str], station_codes: Sequence[str]) -> dict[str, str]:

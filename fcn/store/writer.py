@@ -11,9 +11,18 @@ import h5py
 import numpy as np
 from jaxtyping import Float32
 
+from fcn import checked
 from fcn.constants import COMPONENTS_ZRT
 from fcn.publish import new_folder
-from fcn.store.schema import COLUMNS, METADATA_FILE, REFUSED_FILE, WAVEFORM_FILE, StoreRecord
+from fcn.store.schema import (
+    COLUMNS,
+    METADATA_FILE,
+    REFUSED_FILE,
+    SAMPLING_RATES_HZ,
+    UNIT,
+    WAVEFORM_FILE,
+    StoreRecord,
+)
 from fcn.store.split import checked_fractions, split_by_source
 
 BUCKET_BYTES = 64 * 2**20  # waveforms held back until written as one contiguous array
@@ -34,7 +43,7 @@ class StoreWriter:
         self, path: Path, sampling_rate_hz: float, split_fractions: Mapping[str, float], seed: int
     ) -> None:
         self.path = Path(path)
-        self.sampling_rate_hz = float(sampling_rate_hz)
+        self.sampling_rate_hz = checked.number("sampling_rate_hz", sampling_rate_hz, *SAMPLING_RATES_HZ)
         self.split_fractions = checked_fractions(split_fractions)
         self.seed = seed
         self.accepted: Counter[tuple[str, str]] = Counter()
@@ -91,7 +100,7 @@ class StoreWriter:
             "trace_npts": record.waveform_mps.shape[1],
             "trace_sampling_rate_hz": self.sampling_rate_hz,
             "trace_component_order": "".join(COMPONENTS_ZRT),
-            "trace_unit": "m/s",
+            "trace_unit": UNIT,
             "trace_p_arrival_sample": _text(record.p_arrival_sample, 4),
             "trace_s_arrival_sample": _text(record.s_arrival_sample, 4),
             "trace_snr_db": _text(snr_db(record, self.sampling_rate_hz), 3),
@@ -119,7 +128,7 @@ class StoreWriter:
         group["component_order"] = "".join(COMPONENTS_ZRT)
         group["sampling_rate"] = self.sampling_rate_hz
         group["measurement"] = "velocity"
-        group["unit"] = "m/s"
+        group["unit"] = UNIT
         group["instrument_response"] = "restituted"
 
     def _finish(self) -> None:

@@ -295,8 +295,8 @@ def test_counts_without_a_sensitivity_are_refused(root, spec):
     [
         ({"stations": ["XX.S00", "XX.NO"]}, r"stations XX\.NO are not in stations\.xml"),
         (
-            {"span": {"start": "2016-04-14T13:00:00", "end": "2016-04-14T12:00:00"}},
-            "span ends before it starts",
+            {"centre": {"latitude_deg": -32.7, "longitude_deg": -49.2}},
+            r"made: centre .* lies 199\d\d km from the nearest station, 1000 at most",
         ),
     ],
 )
@@ -304,6 +304,17 @@ def test_contradictions_are_refused(tmp_path, spec, parts, stated, message):
     write_sequence_folder(tmp_path / "made", parts[1], parts[2], **stated)
     with pytest.raises(ValueError, match=message):
         Sequence.load(tmp_path / "made", spec)
+
+
+def test_a_station_on_the_other_side_of_the_globe_is_refused(root, spec):
+    text = (root / "stations.xml").read_text()
+    (root / "stations.xml").write_text(
+        re.sub("(<Longitude.*?>).*?(</Longitude>)", r"\g<1>-49.2\2", text, count=1)
+    )
+    with pytest.raises(
+        ValueError, match=r"station XX\.S00 at latitude .*longitude -49\.2 deg lies \d+ km from"
+    ):
+        Sequence.load(root, spec)
 
 
 # ------------------------------------------------------------------ build_sequence

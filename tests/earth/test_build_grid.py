@@ -52,3 +52,20 @@ def test_the_basin_is_slow():
 def test_a_family_of_models_is_refused():
     with pytest.raises(ValueError, match="one layered model"):
         make_grid(configured("velocity_model=family"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("grid.shape=[41,41]", r"grid\.shape must be a list of 3 values: \[41, 41\]"),
+        ("grid.shape=[41,41,2.5]", r"grid\.shape must be a whole number from 2 to .*, got 2\.5"),
+        ("grid.shape=[4100,4100,2300]", r"grid\.shape=\[4100, 4100, 2300\] has 3\.9e\+10 nodes"),
+        ("grid.spacing_km=[1,0,1]", r"grid\.spacing_km must be a number of at least 0\.001, got 0"),
+        ("grid.minimum_km=[-20,nan,-2]", r"grid\.minimum_km must be a number, got nan"),
+        ("grid.minimum_km=west", r"grid\.minimum_km must be a list of 3 values: 'west'"),
+        ("seed=-1", "seed must be a whole number of at least 0, got -1"),
+    ],
+)
+def test_what_makes_no_grid_names_the_key(override, message):
+    with pytest.raises(ValueError, match=message):
+        make_grid(configured(override))

@@ -126,6 +126,9 @@ def test_unknown_station_and_source_outside_are_refused(gradient):
     beside = torch.tensor([[0.0, 0.0, 0.0], [21.0, 0.0, 0.0]])
     with pytest.raises(ValueError, match=r"stations \[1\] lie outside velocity grid gradient"):
         GridTravelTimes.build(gradient_grid(), beside, spacing_km=1.0)
+    for spacing_km, message in ((float("nan"), "spacing_km must be"), (0.001, "do not fit into memory")):
+        with pytest.raises(ValueError, match=message):
+            GridTravelTimes.build(gradient_grid(), beside[:1], spacing_km=spacing_km)
 
 
 def test_stations_above_the_grid_raise_its_top():

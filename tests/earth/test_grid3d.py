@@ -34,7 +34,11 @@ def layers(shape=(80, 80, 30)) -> VelocityGrid:
         ({"vs_kmps": np.zeros((12, 14, 10))}, "1680 nodes of vs are not positive"),
         ({"vp_kmps": np.full((12, 14, 10), np.nan)}, "1680 nodes of vp are not positive"),
         ({"vp_kmps": np.full((12, 14, 10), np.inf)}, "1680 nodes of vp are not positive"),
-        ({"vp_kmps": np.full((12, 14, 10), 3.0)}, "vp/vs falls to"),
+        ({"vp_kmps": np.full((12, 14, 10), 3.0)}, r"at node \(0, 0, 0\) .*bulk modulus"),
+        ({"vp_kmps": np.full((12, 14, 10), 5500.0)}, "vp 5500 .*in m/s, divide by 1000"),
+        ({"minimum_km": (float("nan"), 0.0, 0.0)}, r"spans \(nan, 0\.0, 0\.0\)"),
+        ({"minimum_km": (-75000.0, 0.0, 0.0)}, "units of its axes"),
+        ({"spacing_km": (1.0, 1.0, 900.0)}, "units of its axes"),
     ],
 )
 def test_impossible_grids_are_refused(change, message):
@@ -125,6 +129,26 @@ def test_files_that_are_no_velocity_grid_say_why(tmp_path):
             axes | {"north": (np.array([0.0, 1.0, 2.0, 4.0]), "km")},
             {"vp": (volume, "km/s"), "vs": (volume / 2, "km/s")},
         ),
+        "axis east is not evenly spaced": (
+            axes | {"east": (np.array([0.0, np.nan, 2.0]), "km")},
+            {"vp": (volume, "km/s"), "vs": (volume / 2, "km/s")},
+        ),
+        r"vp has shape \(3, 4, 5\) for axes east, north, depth of \(3, 4, 6\) nodes": (
+            axes | {"depth": (np.arange(6.0), "km")},
+            {"vp": (volume, "km/s"), "vs": (volume / 2, "km/s")},
+        ),
+        "vs holds .*, not numbers": (
+            axes,
+            {"vp": (volume, "km/s"), "vs": (np.full((3, 4, 5), b"fast"), "km/s")},
+        ),
+        "axis latitude spans 0 to 120 deg, beyond the globe": (
+            {
+                "longitude": (np.arange(3.0), "degrees"),
+                "latitude": (40 * np.arange(4.0), "degrees"),
+                "depth": axes["depth"],
+            },
+            {"vp": (volume, "km/s"), "vs": (volume / 2, "km/s")},
+        ),
     }
     for number, (message, content) in enumerate(cases.items()):
         path = tmp_path / f"{number}.h5"
@@ -133,12 +157,31 @@ def test_files_that_are_no_velocity_grid_say_why(tmp_path):
             read_velocity_grid(path)
     grid().write(tmp_path / "g.h5")
     (tmp_path / "cut.h5").write_bytes((tmp_path / "g.h5").read_bytes()[:9000])
-    with pytest.raises(ValueError, match=r"cut\.h5 cannot be opened as HDF5: .*truncated"):
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read as HDF5: .*truncated"):
         read_velocity_grid(tmp_path / "cut.h5")
     with h5py.File(tmp_path / "bare.h5", "w") as file:
         file["vp"] = file["vs"] = volume
     with pytest.raises(ValueError, match="vp needs three dimensions with coordinate variables"):
         read_velocity_grid(tmp_path / "bare.h5")
+
+
+def test_a_volume_too_large_for_memory_is_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        for name in ("vp", "vs"):
+            volume = file.create_dataset(name, (10**5, 10**5, 10), "f4", chunks=(1000, 1000, 10))
+            volume.attrs["units"] = "km/s"
+        for axis, name in enumerate(("east", "north", "depth")):
+            file[name] = np.arange(3.0)
+            file[name].attrs["units"] = "km"
+            file[name].make_scale(name)
+            for volume in ("vp", "vs"):
+                file[volume].dims[axis].attach_scale(file[name])
+    with pytest.raises(ValueError, match=r"huge\.h5: /vp of 100000 x 100000 x 10 nodes is too large"):
+        read_velocity_grid(tmp_path / "huge.h5")
+    with h5py.File(tmp_path / "folder.h5", "w") as file:
+        file.create_group("vp")
+    with pytest.raises(ValueError, match="no dataset vp, vs; found vp"):
+        read_velocity_grid(tmp_path / "folder.h5")
 
 
 def test_vs_must_lie_as_vp_does(tmp_path):
@@ -209,11 +252,19 @@ def test_basin_is_slow_at_its_centre_alone():
 
 
 def test_no_such_medium_or_basin():
-    with pytest.raises(ValueError, match="correlation lengths must be positive"):
-        replace(MEDIUM, vertical_km=0.0)
-    with pytest.raises(ValueError, match="0 < hurst <= 1"):
-        replace(MEDIUM, hurst=1.5)
-    with pytest.raises(ValueError, match="a basin has a radius"):
-        Basin(0.0, 0.0, 10.0, 0.0, 0.3)
-    with pytest.raises(ValueError, match="slow_fraction"):
-        Basin(0.0, 0.0, 10.0, 2.0, 1.0)
+    for change, message in (
+        ({"vertical_km": 0.0}, "vertical_km must be a number above 0, got 0"),
+        ({"hurst": 1.5}, "hurst must be a number above 0 and at most 1, got 1.5"),
+        ({"horizontal_km": np.nan}, "horizontal_km must be .* got nan"),
+        ({"velocity_fraction": -0.1}, "velocity_fraction must be a number from 0 to 0.3, got -0.1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(MEDIUM, **change)
+    bowl = Basin(0.0, 0.0, 10.0, 2.0, 0.3)
+    for change, message in (
+        ({"depth_km": 0.0}, "depth_km must be a number above 0, got 0"),
+        ({"slow_fraction": 1.0}, "slow_fraction must be a number from 0 to 0.9, got 1.0"),
+        ({"east_km": np.nan}, "east_km must be a number, got nan"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(bowl, **change)

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shipped_models import MODELS, load
 
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import (
     LayeredModel,
     brocher_density_gpcm3,
     flattened_depth_km,
-    read_velocity_model,
     rule_of_thumb_q,
 )
 
@@ -44,14 +44,59 @@ def test_columns_become_tuples_of_floats():
         ({"top_depth_km": (1.0, 10.0, 30.0)}, "first layer top must be 0"),
         ({"top_depth_km": (0.0, 10.0, 10.0)}, "increase downward"),
         ({"vp_kmps": (5.0, 6.0)}, "vp_kmps has 2 values for 3"),
-        ({"vs_kmps": (2.9, 3.5, 7.0)}, "bulk modulus"),
+        ({"vs_kmps": (2.9, 3.5, 7.0)}, r"at 30 km, vp 8 and vs 7 km/s .*bulk modulus"),
+        ({"vp_kmps": (5000.0, 6000.0, 8000.0)}, "vp 5000 .*in m/s, divide by 1000"),
+        ({"vp_kmps": (0.05, 6.0, 8.0), "vs_kmps": (0.02, 3.5, 4.6)}, r"vp 0\.05 .*at least 0\.1 km/s"),
+        ({"vs_kmps": (0.001, 3.5, 4.6)}, "also instead of water"),
+        ({"vs_kmps": (0.29, 3.5, 4.6)}, r"vp/vs 17\.241\): vp/vs is near 1\.75 in rock"),
+        ({"top_depth_km": (0.0, 900.0, 3100.0)}, "begins at 3100 km.*in m, divide by 1000"),
+        (
+            {"top_depth_km": (0.0, 200.0, 900.0), "vp_kmps": (4.0, 4.9, 5.5)},
+            "at 200 km.*in m, divide",
+        ),
+        ({"density_gpcm3": (2500.0, 2700.0, 3300.0)}, "density_gpcm3 2500 is not within .*in kg/m3, divide"),
+        ({"qp": (100.0, 1e30, 100.0)}, r"qp 1e\+30 is not within 1 to 1e\+06"),
+        ({"name": " "}, "name must be a text"),
         ({"qs": (100.0, -1.0, 100.0)}, "qs must be positive"),
-        ({"density_gpcm3": (2.5, float("nan"), 3.0)}, "density_gpcm3 is not finite"),
+        ({"density_gpcm3": (2.5, float("nan"), 3.0)}, "density_gpcm3 must be a number, got nan"),
     ],
 )
 def test_impossible_models_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(LAYERS, **change)
+
+
+def test_a_half_space_alone_and_a_seafloor_of_mud_are_models():
+    one = LayeredModel.from_velocities("one", "test", [0], [5.0], [2.9])
+    assert TravelTimeTable.build(one, max_depth_km=10, max_distance_km=10, step_km=5).values.isfinite().all()
+    LayeredModel.from_velocities("mud", "test", [0, 0.01], [1.5, 5.0], [0.1, 2.9])
+
+
+def test_flattening_a_deep_model_keeps_within_the_bounds():
+    deep = LayeredModel.from_velocities(
+        "deep", "test", [0, 35, 410, 660], [5.8, 8.0, 9.4, 10.8], [3.4, 4.5, 5.1, 6]
+    )
+    assert deep.flattened().top_depth_km[-1] > 700
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vp": [5.0]}, "sequence.yaml: velocity_model has unknown vp; its fields are name, source"),
+        ({"qs": [-1.0]}, "sequence.yaml: velocity_model: velocity model two: qs must be positive"),
+        ({1: [5.0]}, "has unknown 1"),
+    ],
+)
+def test_a_model_stated_in_a_file_names_it(change, message):
+    stated = asdict(LAYERS)
+    where = "sequence.yaml: velocity_model"
+    assert LayeredModel.from_mapping(stated, where) == LAYERS
+    with pytest.raises(ValueError, match=message):
+        LayeredModel.from_mapping({**stated, **change}, where)
+    with pytest.raises(ValueError, match="velocity_model lacks qs; "):
+        LayeredModel.from_mapping({key: value for key, value in stated.items() if key != "qs"}, where)
+    with pytest.raises(ValueError, match=r"needs the fields name, source.*got 'iasp91'"):
+        LayeredModel.from_mapping("iasp91", where)
 
 
 def test_brocher_density_is_the_published_polynomial():
@@ -80,10 +125,16 @@ def test_gradient_nodes_keep_vertical_time_and_jumps():
 
 
 def test_gradient_nodes_refuse_bad_input():
-    with pytest.raises(ValueError, match="max_layer_km must be positive"):
+    with pytest.raises(ValueError, match="max_layer_km must be a number above 0, got 0"):
         LayeredModel.from_gradient_nodes("g", "test", [0, 4], [4, 6], [2, 3], 0.0)
     with pytest.raises(ValueError, match="3 node depths, 2 vp"):
         LayeredModel.from_gradient_nodes("g", "test", [0, 4, 5], [4, 6], [2, 3], 1.0)
+    with pytest.raises(ValueError, match="0 node depths"):
+        LayeredModel.from_gradient_nodes("g", "test", [], [], [], 1.0)
+    with pytest.raises(ValueError, match="depth_km must be a number, got nan"):
+        LayeredModel.from_gradient_nodes("g", "test", [0, float("nan")], [4, 6], [2, 3], 1.0)
+    with pytest.raises(ValueError, match=r"0 to 40000 km .* more than 2000 layers: if depths are in m"):
+        LayeredModel.from_gradient_nodes("g", "test", [0, 4e4], [4, 6], [2, 3], 1.0)
     with pytest.raises(ValueError, match="increase downward"):
         LayeredModel.from_gradient_nodes("g", "test", [0, 4, 3], [4, 6, 6], [2, 3, 3], 1.0)
 
@@ -144,63 +195,3 @@ def test_thin_layers_of_a_gradient_stay_a_gradient():
         np.random.default_rng(3), velocity_fraction=0.08, vpvs_fraction=0.0, thickness_fraction=0.1
     )
     assert np.abs(np.diff(np.log(model.vp_kmps))).max() < 0.15
-
-
-FLAT = "{0}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{0}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"  # begins above sea level
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "depth,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n",
-            {
-                "top_depth_km": (0.0, 10.0),
-                "vs_kmps": (2.9, 3.5),
-                "density_gpcm3": tuple(brocher_density_gpcm3(np.array([5.0, 6.0]))),
-            },
-        ),
-        (
-            "0 5.0 2.9 2.5 200 100\n10 6.0 3.5 2.7 400 200\n",
-            {"density_gpcm3": (2.5, 2.7), "qp": (200.0, 400.0), "qs": (100.0, 200.0)},
-        ),
-        ("# model\n" + FLAT.format("LAYER "), {"top_depth_km": (0.0, 0.8), "vp_kmps": (3.32, 4.20)}),
-        (FLAT.format(""), {"top_depth_km": (0.0, 0.8), "density_gpcm3": (2.7, 2.6)}),
-        (
-            "LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n",
-            {"top_depth_km": (0.0, 1.0, 2.0, 3.0, 4.0), "vp_kmps": (3.75, 4.25, 4.75, 5.25, 6.0)},
-        ),
-    ],
-    ids=["three columns", "six columns", "NonLinLoc", "NonLinLoc without keyword", "NonLinLoc gradient"],
-)
-def test_tables_are_read(tmp_path, text, expected):
-    (tmp_path / "crust.txt").write_text(text)
-    model = read_velocity_model(tmp_path / "crust.txt")
-    assert model.name == "crust"
-    for name, values in expected.items():
-        assert getattr(model, name) == pytest.approx(values), name
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "no layers"),
-        ("0 5.0\n", "line 1: 2 columns"),
-        ("0 5.0 2.9\n10 6.0 3.5 2.7\n", "line 2: 4 columns"),
-        ("0 5.0 2.9\nten 6.0 3.5\n", "line 2: not numbers"),
-        ("1.0 5.0 2.9\n", "first must be at or above sea level"),
-        ("-2 4.0 2.3\n-1 5.0 2.9\n", "first must be at or above sea level"),
-    ],
-)
-def test_unreadable_tables_say_where(tmp_path, text, message):
-    path = tmp_path / "bad.txt"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_velocity_model(path)
-
-
-@pytest.mark.realdata
-def test_read_the_local_model_of_a_real_network(shared_dir):
-    model = read_velocity_model(shared_dir / "realdata" / "coseismiq" / "velocity_model" / "local.txt")
-    assert len(model.top_depth_km) == 10
-    assert model.vp_kmps[0] == 3.32

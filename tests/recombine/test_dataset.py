@@ -99,7 +99,7 @@ def test_every_pass_asks_for_its_epoch():
         ("stations.count=[9,4]", "low <= high"),
         ("stations.weights={random: 0, clustered: 0, grid: 0}", "not all 0"),
         ("data.events.depth_km=[9,4]", "low <= high"),
-        ("data.events.overlap_share=1.5", "overlap_share in 0-1"),
+        ("data.events.overlap_share=1.5", "overlap_share must be within 0 to 1"),
         ("geometry.half_width_km=[40,0]", "positive half-widths"),
     ],
 )

@@ -13,7 +13,7 @@ from fcn.build_sequence import describe_stations, read_all
 from fcn.catalogue.event import DeclaredEvent, Event, Update
 from fcn.catalogue.io import write_updates_csv
 from fcn.data.sequences import Sequence
-from fcn.earth.velocity import read_velocity_model
+from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.report.test.outcome import arrivals_s

@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+import re
 
 import h5py
 import numpy as np
@@ -156,7 +157,8 @@ def test_nothing_accepted_is_an_error_that_says_why(tmp_path):
     [
         ({"train": 1.0}, "needs exactly train, dev, test"),
         ({"train": 0.9, "dev": 0.2, "test": 0.1}, "sum to 1"),
-        ({"train": 1.2, "dev": -0.1, "test": -0.1}, ">= 0"),
+        ({"train": 1.2, "dev": -0.1, "test": -0.1}, "fractions.train must be a number from 0 to 1, got 1.2"),
+        ({"train": float("nan"), "dev": 0.1, "test": 0.1}, "fractions.train must be .* got nan"),
     ],
 )
 def test_impossible_fractions(tmp_path, fractions, message):
@@ -177,6 +179,9 @@ def test_impossible_fractions(tmp_path, fractions, message):
         ({"p_arrival_sample": 300.0}, "P before S"),
         ({"s_arrival_sample": 600.0}, "must lie in the record of 600 samples"),
         ({"p_arrival_sample": float("nan")}, "P at sample nan"),
+        ({"source_magnitude": 42.0}, "source_magnitude is 42.0, must be -5 to 10"),
+        ({"source_depth_km": 8250.0}, "source_depth_km is 8250.0, must be -10 to 800"),
+        ({"waveform_mps": np.full((3, 600), 4e5, np.float32)}, r"moves at 4e\+05 m/s.*unit or sensitivity"),
         ({"source_id": ""}, "unnamed source at XX.S000: source_id and station_code must not be empty"),
     ],
 )
@@ -247,7 +252,11 @@ def with_waveforms_of_another(store):
         (cut_after(100), OSError, "truncated"),
         (cut_after(2000), OSError, "truncated"),
         (cut_after(60_000), OSError, "truncated"),
-        (with_waveforms_of_another, ValueError, "which waveforms.hdf5 does not hold"),
+        (
+            with_waveforms_of_another,
+            ValueError,
+            r"record 2 .*: trace_name .*waveforms.hdf5 does not hold it",
+        ),
         (
             with_metadata(lambda text: text.replace("path_azimuth_deg", "path_backazimuth_deg")),
             ValueError,
@@ -261,6 +270,144 @@ def test_what_is_no_base_store_is_refused(store_path, spoil, error, message):
     spoil(store_path)
     with pytest.raises(error, match=message):
         BaseStore.open(store_path)
+
+
+def with_cell(row, column, value):
+    """One value of the table changed; row 12 is noise."""
+
+    def spoil(store):
+        with (store / "metadata.csv").open(newline="") as stream:
+            header, *rows = csv.reader(stream)
+        rows[row][header.index(column)] = value
+        with (store / "metadata.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows([header, *rows])
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "why"),
+    [
+        (3, "split", "banana", "it must be train or dev or test"),
+        (3, "trace_category", "quake", "it must be earthquake or noise"),
+        (3, "trace_unit", "counts", "it must be m/s"),
+        (3, "trace_component_order", "ZNE", "it must be ZRT"),
+        (3, "trace_sampling_rate_hz", "0", "it must be 1 to 1000"),
+        (3, "trace_sampling_rate_hz", "-20", "it must be 1 to 1000"),
+        (3, "trace_sampling_rate_hz", "nan", "it must be 1 to 1000"),
+        (3, "trace_sampling_rate_hz", "inf", "it must be 1 to 1000"),
+        (3, "trace_sampling_rate_hz", "100.0", "the waveform file says 20 Hz for all"),
+        (3, "trace_npts", "600.5", "it must be a whole number"),
+        (3, "trace_s_arrival_sample", "200", "S must lie after P and in the record"),
+        (3, "trace_p_arrival_sample", "-1", "P must lie in the record"),
+        (3, "trace_p_arrival_sample", "", "P must lie in the record"),
+        (3, "trace_s_arrival_sample", "600", "S must lie after P and in the record"),
+        (3, "path_ep_distance_km", "-1", "it must be 0 to 20038"),
+        (3, "path_ep_distance_km", "", "it must be 0 to 20038"),
+        (3, "path_azimuth_deg", "1e308", "it must be -360 to 360"),
+        (3, "source_depth_km", "8250", "it must be -10 to 800"),
+        (3, "source_magnitude", "42", "it must be -5 to 10"),
+        (3, "source_magnitude", "inf", "it must be -5 to 10"),
+        (3, "source_id", "", "it must not be empty"),
+        (3, "station_code", "", "it must not be empty"),
+        (12, "trace_p_arrival_sample", "20", "noise has no source"),
+        (3, "trace_name", "bucket0$99,:3,:600", "waveforms.hdf5 does not hold it"),
+        (3, "trace_name", "bucket0$-1,:3,:600", "waveforms.hdf5 does not hold it"),
+        (3, "trace_name", "../x", "waveforms.hdf5 does not hold it"),
+        (3, "trace_name", "bucket0$1,:3,:600", "another record has that name"),
+    ],
+)
+def test_a_record_that_is_none_is_named_with_its_value(store_path, row, column, value, why):
+    with_cell(row, column, value)(store_path)
+    where = rf"metadata\.csv, record {row + 1} \('.*'\): {column} is '{re.escape(value)}': {re.escape(why)}"
+    with pytest.raises(ValueError, match=f"{where}.*build it again"):
+        BaseStore.open(store_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda text: text.replace("200.5000", "early", 1),
+            "record 1: trace_p_arrival_sample is 'early', no number",
+        ),
+        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 22 values for 21 columns"),
+        (lambda text: text.replace("event0", "x" * 5000, 1), "record 1 has a value of over 1000 characters"),
+        (lambda text: text.replace("\n", ",\n").replace("split,", "split,split"), "columns of the same name"),
+        (lambda text: "", "is empty: build the store again"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(store_path, change, message):
+    with_metadata(change)(store_path)
+    with pytest.raises(ValueError, match=rf"metadata\.csv.* {message}"):
+        BaseStore.open(store_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe" + "trace_name".encode("utf-16"), b'"' + 200_000 * b"x"])
+def test_a_table_that_is_no_text_is_refused(store_path, content):
+    (store_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"metadata\.csv is no CSV in UTF-8"):
+        BaseStore.open(store_path)
+
+
+def in_hdf5(change):
+    def spoil(store):
+        with h5py.File(store / "waveforms.hdf5", "r+") as file:
+            change(file)
+
+    return spoil
+
+
+def put(name, value):
+    def change(file):
+        del file[name]
+        if value is not None:
+            file[name] = value
+
+    return in_hdf5(change)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (put("data_format/sampling_rate", 0.0), "sampling_rate must be a number from 1 to 1000, got 0"),
+        (put("data_format/sampling_rate", np.nan), "sampling_rate must be a number from 1 to 1000, got nan"),
+        (put("data_format/sampling_rate", "20"), "sampling_rate must be a number"),
+        (put("data_format/sampling_rate", 100.0), "waveform file says 100 Hz for all"),
+        (put("data_format/sampling_rate", None), "truncated or not the HDF5 of a base store .*sampling_rate"),
+        (put("data_format/unit", 7), "holds ZRT in .*7.*not contiguous float32 ZRT in m/s"),
+        (put("data_format", None), "truncated or not the HDF5 of a base store"),
+        (put("data", None), "truncated or not the HDF5 of a base store"),
+        (put("data", [1.0]), "truncated or not the HDF5 of a base store"),
+        (
+            put("data/bucket0", np.zeros((7, 2, 600), "f4")),
+            r"bucket0 has shape \(7, 2, 600\), not",
+        ),
+        (put("data/bucket0", np.zeros(9, "f4")), r"bucket0 has shape \(9,\)"),
+        (put("data/bucket0", np.zeros((7, 3, 600), "f8")), "not contiguous float32"),
+        (put("data/bucket0", None), "trace_name is 'bucket0"),
+        (
+            in_hdf5(lambda file: file.create_group("data/bucket9")),
+            "truncated or not the HDF5 of a base store",
+        ),
+    ],
+)
+def test_a_waveform_file_that_is_none_is_refused(store_path, spoil, message):
+    spoil(store_path)
+    with pytest.raises((ValueError, OSError), match=rf"(?s)(waveforms\.hdf5|metadata\.csv).*{message}"):
+        BaseStore.open(store_path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e9])
+def test_waveforms_that_are_none_are_refused_when_they_are_read(store_path, value):
+    def change(file):
+        file["data/bucket0"][4, 1, 77] = value
+
+    in_hdf5(change)(store_path)
+    store = BaseStore.open(store_path)
+    store.waveforms(np.array([3, 5]))
+    with pytest.raises(ValueError, match=r"\.hdf5: record 5 \(event1 at S004\) moves at (nan|inf|1e\+09)"):
+        store.waveforms(np.array([3, 4]))
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # pandas 3.1 about SeisBench's own code

@@ -185,8 +185,8 @@ def test_times_need_no_quotes(tmp_path):
         ({"centre": {"latitude": 1.0}}, "centre needs exactly latitude_deg, longitude_deg"),
         ({"span": {"start": "2016-04-14"}}, "span needs exactly start, end"),
         ({"span": "2016"}, "span needs exactly"),
-        ({"half_width_km": [10.0]}, "half_width_km needs two positive values"),
-        ({"half_width_km": [10.0, -1.0]}, "half_width_km needs two positive values"),
+        ({"half_width_km": [10.0]}, "half_width_km \\(east, north\\) must be a list of 2 values"),
+        ({"half_width_km": [10.0, -1.0]}, "half_width_km must be a number from 0.1 to 1000, got -1"),
     ],
 )
 def test_wrong_descriptions_are_refused(tmp_path, stated, message):

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from fcn.earth.velocity import brocher_density_gpcm3
+from fcn.earth.velocity_table import read_velocity_model
+
+FLAT = "{0}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{0}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"  # begins above sea level
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "depth,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n",
+            {
+                "top_depth_km": (0.0, 10.0),
+                "vs_kmps": (2.9, 3.5),
+                "density_gpcm3": tuple(brocher_density_gpcm3(np.array([5.0, 6.0]))),
+            },
+        ),
+        (
+            "0 5.0 2.9 2.5 200 100\n10 6.0 3.5 2.7 400 200\n",
+            {"density_gpcm3": (2.5, 2.7), "qp": (200.0, 400.0), "qs": (100.0, 200.0)},
+        ),
+        ("# model\n" + FLAT.format("LAYER "), {"top_depth_km": (0.0, 0.8), "vp_kmps": (3.32, 4.20)}),
+        (FLAT.format(""), {"top_depth_km": (0.0, 0.8), "density_gpcm3": (2.7, 2.6)}),
+        (
+            "LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n",
+            {"top_depth_km": (0.0, 1.0, 2.0, 3.0, 4.0), "vp_kmps": (3.75, 4.25, 4.75, 5.25, 6.0)},
+        ),
+    ],
+    ids=["three columns", "six columns", "NonLinLoc", "NonLinLoc without keyword", "NonLinLoc gradient"],
+)
+def test_tables_are_read(tmp_path, text, expected):
+    (tmp_path / "crust.txt").write_text(text)
+    model = read_velocity_model(tmp_path / "crust.txt")
+    assert model.name == "crust"
+    for name, values in expected.items():
+        assert getattr(model, name) == pytest.approx(values), name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no layers"),
+        ("0 5.0\n", "line 1: 2 columns"),
+        ("0 5.0 2.9\n10 6.0 3.5 2.7\n", "line 2: 4 columns"),
+        ("0 5.0 2.9\nten 6.0 3.5\n", "line 2: not numbers"),
+        ("1.0 5.0 2.9\n", "first must be at or above sea level"),
+        ("-2 4.0 2.3\n-1 5.0 2.9\n", "first must be at or above sea level"),
+        ("O.0 5.0 2.9\n0 6.0 3.5\n", r"line 1: not numbers: 'O\.0 5\.0 2\.9' \('O\.0'\)"),
+        ("0 5.O 2.9\n1 6.0 3.5\n", r"line 1: not numbers: .*'5\.O'"),
+        ("NaN NaN NaN\n0 6.0 3.5\n", "line 1: not numbers: 'NaN NaN NaN'"),
+        ("0 5_0 2.9\n", "line 1: not numbers.*5_0"),
+        ("0 1e999 2.9\n", "line 1: not numbers.*1e999"),
+        ("0,0 5,8 3,4\n20,0 6,5 3,8\n", "line 1: '0,0 5,8 3,4' has .*decimal points"),
+        ("0;5,8;3,4\n", "line 1: .*semicolons"),
+        ("0 5000 2900\n1 6000 3500\n", r"bad\.txt: .*in m/s, divide by 1000"),
+        ("0 5.0 2.9\n5000 6.0 3.5\n", r"bad\.txt: .*in m, divide by 1000"),
+        ("0 2.9 5.0\n", r"bad\.txt: .*vp/vs 0\.580"),
+        ("LAYER 0 5 0 2.9 0 2.7 0\nLAYER 5 6 -9 3.5 0 2.7 0\nLAYER 9 7 0 4 0 3 0\n", r"bad\.txt: .*positive"),
+        ("0 5.0 2.9\n" * 3000, "line 2001: more than 2000 layers"),
+    ],
+)
+def test_unreadable_tables_say_where(tmp_path, text, message):
+    path = tmp_path / "bad.txt"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_velocity_model(path)
+
+
+@pytest.mark.parametrize("content", ["0 5.0 2.9\n".encode("utf-16"), b"\x1f\x8b\x08\xff0 5 3\n"])
+def test_what_is_no_text_is_refused(tmp_path, content):
+    (tmp_path / "bad.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad\.txt is no UTF-8 text"):
+        read_velocity_model(tmp_path / "bad.txt")
+    with pytest.raises(FileNotFoundError, match=r"no velocity model at .*none\.txt"):
+        read_velocity_model(tmp_path / "none.txt")
+    (tmp_path / "large.txt").write_text("# nothing\n" * 200_000)
+    with pytest.raises(ValueError, match=r"large\.txt is no velocity model: it has 2000000 bytes"):
+        read_velocity_model(tmp_path / "large.txt")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["\ufeffdepth_km vp vs\n", "\ufeff", "Depth,Vp(km/s),Vs(km/s)\n", "depth vp vs\n[km] [km/s] [km/s]\n"],
+)
+def test_names_and_byte_order_marks_are_passed_over(tmp_path, header):
+    (tmp_path / "crust.txt").write_text(header + "0, 5.0, 2.9\r\n10, 6.0, 3.5\r\n", encoding="utf-8")
+    assert read_velocity_model(tmp_path / "crust.txt").vp_kmps == (5.0, 6.0)
+
+
+@pytest.mark.realdata
+def test_read_the_local_model_of_a_real_network(shared_dir):
+    model = read_velocity_model(shared_dir / "realdata" / "coseismiq" / "velocity_model" / "local.txt")
+    assert len(model.top_depth_km) == 10
+    assert model.vp_kmps[0] == 3.32
