@@ -69,7 +69,7 @@ class PreprocessSpec:
 class Chunk:
     """Ground velocity on the global grid: sample j is at (start_sample + j) / sampling_rate_hz, POSIX s.
 
-    valid: False where a sample was missing and its gap is bridged with the last value, held.
+    valid: False where a sample was missing and its gap is bridged by a straight line.
     fresh: the filters started anew at the first sample.
     """
 
@@ -101,8 +101,8 @@ class ToVelocity:
     samples that interpolation waits for; delays 2-5 Hz by 0.05-0.07 s where the input is faster than 20 Hz.
 
     NaN, a sample beyond `LARGEST`, or a start later than expected is a gap, of all components. Up to
-    `max_gap_s` it is bridged with the last value once it has ended; after a longer one the filters start
-    anew. A start earlier than expected repeats samples, which are dropped.
+    `max_gap_s` it is bridged by a straight line once it has ended: a step would look like an onset. After a
+    longer one the filters start anew. A start earlier than expected repeats samples, which are dropped.
 
     measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2.
     n_absurd: samples so far that were beyond `LARGEST`.
@@ -136,7 +136,7 @@ class ToVelocity:
         low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
         self._sos = np.concatenate((motion, low))
         self._resampler: GridResampler | None = None
-        self._offset = self._held = np.zeros(n_components)
+        self._offset = self._last = np.zeros(n_components)
         self._memory = np.zeros((len(self._sos), n_components, 2))
 
     def process(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> list[Chunk]:
@@ -183,8 +183,10 @@ class ToVelocity:
         if not motion.shape[1]:
             return ended
         n_missing = max(n_late, 0)
-        bridged = np.concatenate((np.repeat(self._held[:, None], n_missing, axis=1), motion), axis=1)
-        self._held = motion[:, -1]
+        share = np.arange(1, n_missing + 1) / (n_missing + 1)
+        bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
+        bridged = np.concatenate((bridge, motion), axis=1)
+        self._last = motion[:, -1]
         filtered, self._memory = signal.sosfilt(self._sos, bridged - self._offset[:, None], zi=self._memory)
         self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
         return [*ended, self._pop(final=False)]
@@ -192,7 +194,7 @@ class ToVelocity:
     def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
         """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""
         self._start_time_s = start_time_s
-        self._offset = self._held = first
+        self._offset = self._last = first
         self._memory = np.zeros((len(self._sos), self.n_components, 2))
         self._fresh = True
         self._resampler = GridResampler(
