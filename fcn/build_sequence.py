@@ -9,9 +9,7 @@ from typing import Any
 import hydra
 import obspy
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
@@ -19,6 +17,7 @@ from fcn.catalogue.io import read_csv, read_quakeml
 from fcn.config import CONF_DIR
 from fcn.earth.velocity import read_velocity_model
 from fcn.geometry.network import Network
+from fcn.terminal import show
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.inventory import make_inventory, read_stations
 from fcn.waveform.read import read_waveforms
@@ -104,14 +103,13 @@ def build_sequence(config: dict[str, Any]) -> dict[str, Sensor]:
 
 def print_summary(sensors: dict[str, Sensor], out: str) -> None:
     """Which channels each station takes part with."""
-    table = Table(title=f"{len(sensors)} stations in {out}")
-    for name in ("station", "channels", "rate, Hz", "measures", "counts per unit"):
-        table.add_column(name)
+    header = ("station", "channels", "rate, Hz", "measures", "counts per unit")
+    rows = []
     for station_id, sensor in sensors.items():
         codes = " ".join(seed_id.split(".")[-1] for seed_id in sensor.seed_ids)
         values = " ".join(f"{value:.4g}" for value in sorted(set(sensor.sensitivity.tolist())))
-        table.add_row(station_id, codes, f"{sensor.sampling_rate_hz:g}", sensor.measurement, values)
-    Console().print(table)
+        rows.append((station_id, codes, f"{sensor.sampling_rate_hz:g}", sensor.measurement, values))
+    show(f"{len(sensors)} stations in {out}", header, rows, left=(0, 1, 3))
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_sequence")

@@ -124,3 +124,13 @@ def test_what_is_no_sweep_is_refused(tmp_path):
         read_jobs(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="holds no jobs"):
         read_jobs(tmp_path)
+
+
+def test_overrides_that_look_like_markup_are_shown_as_they_are(tmp_path):
+    hostile = r"[/b] $\frac{1$ <i>"
+    for job, name in enumerate((hostile, "plain")):
+        write_job(tmp_path / "s" / str(job), [f"name={name}", f"arch={name}"], [2.0, 1.0, 1.5])
+    console = Console(file=io.StringIO(), width=140)
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", console).read_text(encoding="utf-8")
+    assert hostile in console.file.getvalue()
+    assert "<i>" not in page
