@@ -1,5 +1,6 @@
 """What the module asks of its network, and how it answers windows without data."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.scheme.base import NonFiniteOutput
 from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
 
@@ -117,6 +119,15 @@ def test_a_window_without_any_station_says_nothing(module, batch):
     assert torch.isfinite(found.first_p).all()
     estimates = module.scheme.estimates(module.network, dead, [])
     assert estimates == [[] for _ in range(len(dead))]
+
+
+@pytest.mark.parametrize(("branch", "output"), [("detection", "first_p"), ("location", "location")])
+def test_a_network_that_answers_with_no_number_is_no_quiet_one(module, batch, branch, output):
+    spoilt = copy.deepcopy(module.network)
+    for parameter in getattr(spoilt, branch).parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(NonFiniteOutput, match=rf"network's {output} is not finite, for ground velocities"):
+        module.scheme.estimates(spoilt, batch, [])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import h5py
 import pytest
 import small_migration
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from toy import small_training
 
 from fcn import checkpoint
@@ -142,6 +143,12 @@ def test_a_training_that_diverges_stops_at_the_step_and_names_the_term(toy_store
         ValueError, match=r"diverged at step [12]: the loss is (nan|inf), of \{'\w+'.*smaller"
     ):
         run(tmp_path, toy_store, "trainer.max_steps=4", "optim.optimiser.lr=1e30", "optim.scheduler=null")
+
+
+def test_divergence_in_another_process_stops_this_one(toy_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(SingleDeviceStrategy, "reduce_boolean_decision", lambda *_, **__: False)
+    with pytest.raises(ValueError, match="diverged at step 0 in another process"):
+        run(tmp_path, toy_store, "trainer.max_steps=4")
 
 
 def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
