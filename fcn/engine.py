@@ -63,7 +63,7 @@ def build_trainer(
         **{**options, "precision": precision(options["precision"])},
         default_root_dir=str(folder),
         logger=loggers,
-        callbacks=[*configured, *callbacks],
+        callbacks=[*callbacks, *configured],  # those that log come after the one that says which step it is
         plugins=[DurableCheckpointIO()],
         use_distributed_sampler=False,  # examples are divided by our own sampler
     )

@@ -16,7 +16,7 @@ from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.row import accumulating
 from fcn.metrics.table import F1, LOCATION, MAGNITUDE
 from fcn.replay import Replay
-from fcn.scheme.base import NonFiniteOutput, Scheme, require_targets
+from fcn.scheme.base import NonFiniteError, Scheme, require_targets
 from fcn.seeding import Purpose, derive_generator
 
 OptimiserFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -161,7 +161,7 @@ class FcnModule(lightning.LightningModule):
         start_s = time.perf_counter()
         try:
             windows = self.scheme.estimates(self.network, batch, known)
-        except NonFiniteOutput as error:
+        except NonFiniteError as error:
             ends = " or ".join(str(obspy.UTCDateTime(now_s)) for now_s in batch.now_s.tolist())
             raise ValueError(f"sequence {replay.name!r}, window ending {ends}: {error}") from error
         compute_ms = 1000 * (time.perf_counter() - start_s) / len(batch)

@@ -21,6 +21,7 @@ from fcn.assemble import (
     velocity_models,
 )
 from fcn.cache import cached_store, sequence_root
+from fcn.callbacks.curves import KeptCurves
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
 from fcn.config import CONF_DIR, build
@@ -64,7 +65,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     windows = validation_windows(config)
     module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
     datamodule = build_datamodule(config, store_path, windows)
-    callbacks = [Manifest(folder, record), ExampleBatch(folder)]
+    callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]
     trainer = build_trainer(config, folder, callbacks=callbacks)
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)

@@ -9,7 +9,7 @@ from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
-from fcn.scheme.base import NonFiniteOutput
+from fcn.scheme.base import NonFiniteError
 from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
 
@@ -126,7 +126,7 @@ def test_a_network_that_answers_with_no_number_is_no_quiet_one(module, batch, br
     spoilt = copy.deepcopy(module.network)
     for parameter in getattr(spoilt, branch).parameters():
         parameter.data.fill_(torch.nan)
-    with pytest.raises(NonFiniteOutput, match=rf"network's {output} is not finite, for ground velocities"):
+    with pytest.raises(NonFiniteError, match=rf"network's {output} is not finite, for ground velocities"):
         module.scheme.estimates(spoilt, batch, [])
 
 

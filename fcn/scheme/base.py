@@ -150,22 +150,22 @@ class JoinedScheme(ABC):
         return self.reader.look(network, batch, targets, index)
 
 
-class NonFiniteOutput(ValueError):
+class NonFiniteError(ValueError):
     """A network answers with what is no number."""
 
 
 def require_finite(batch: Batch, **outputs: Tensor) -> None:
-    """Raises NonFiniteOutput for the first of a network's outputs that holds a NaN or an infinity.
+    """Raises NonFiniteError for the first of a network's outputs that holds a NaN or an infinity.
 
-    Compared with a threshold it would pass for a network that sees nothing. batch: what the network was given.
+    batch: what the network was given. A NaN is above no threshold: it would pass for a quiet window.
     """
     for name, values in outputs.items():
         if not torch.isfinite(values).all():
             given = (batch.waveforms[batch.mask], batch.waveforms_broad[batch.mask])
             peak_mps = max(float(waveforms.abs().amax()) for waveforms in given)
-            raise NonFiniteOutput(
-                f"the network's {name} is not finite, for ground velocities of up to {peak_mps:.3g} m/s: look "
-                "for the station that sent them, or for an overflow in the network (trainer.precision)"
+            raise NonFiniteError(
+                f"the network's {name} is not finite, for ground velocities of up to {peak_mps:.3g} m/s: "
+                "look for the station that sent them, or for an overflow in the network (trainer.precision)"
             )
 
 

@@ -10,7 +10,7 @@ from small_migration import configured, single
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
 from fcn.catalogue.event import WindowEstimate
-from fcn.scheme.base import NonFiniteOutput
+from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.picks import Picks
@@ -102,7 +102,7 @@ def numbers(found: list[WindowEstimate]) -> torch.Tensor:
 def test_the_first_output_that_is_no_number_stops_the_reading(module, windows, spoilt, output):
     network = copy.deepcopy(module.network)
     network.get_parameter(spoilt).data.fill_(torch.nan)
-    with pytest.raises(NonFiniteOutput, match=rf"network's {output} is not finite, for ground velocities"):
+    with pytest.raises(NonFiniteError, match=rf"network's {output} is not finite, for ground velocities"):
         module.scheme.estimates(network, windows[3][0], [])
 
 
