@@ -1,7 +1,9 @@
 """Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
 
 import hashlib
+import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +40,49 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
 
 
+class MisfitError(TypeError):
+    """What a node names does not take the arguments it would be given."""
+
+
 def build(node: Any, **runtime: Any) -> Any:
-    """The object a node's `_target_` describes, its plain containers as lists and dicts.
+    """The object a node's `_target_` describes, its plain containers as lists and dicts; None of None.
 
     Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
+    Such a node is built, too, where there are none. Raises MisfitError for arguments that it does not take or
+    lacks, and for runtime objects without `_partial_: true`; what its constructor raises comes as it is.
     """
     made = instantiate(node, _convert_="all")
-    return made(**runtime) if runtime else made
+    if not _is_partial(node):
+        if runtime:
+            raise MisfitError(
+                f"{_target(node)} is to be given {', '.join(runtime)} at run time: it needs _partial_: true"
+            )
+        return made
+    try:
+        inspect.signature(made.func).bind(*made.args, **{**made.keywords, **runtime})
+    except TypeError as error:
+        raise MisfitError(f"{_target(node)}: {error}") from None
+    return made(**runtime)
+
+
+def factory(node: Any) -> Any:
+    """What makes the object of a node with `_partial_: true` once it is called with the rest; None of None.
+
+    Raises MisfitError for a node without.
+    """
+    if node is not None and not _is_partial(node):
+        raise MisfitError(f"{_target(node)} is to be given more at run time: it needs _partial_: true")
+    return instantiate(node, _convert_="all")
+
+
+def _is_partial(node: Any) -> bool:
+    return isinstance(node, Mapping | DictConfig) and bool(node.get("_partial_"))
+
+
+def _target(node: Any) -> str:
+    return (
+        str(node["_target_"]) if isinstance(node, Mapping | DictConfig) and "_target_" in node else repr(node)
+    )
 
 
 def digest(node: Any) -> str:

@@ -1,5 +1,7 @@
 """The lightning.Trainer of a configuration: loggers, callbacks, precision, threads."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,24 @@ def precision(wanted: str) -> str:
         or torch.cpu._is_avx512_bf16_supported()
     )
     return "bf16-mixed" if fast else "32-true"
+
+
+def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
+    """Steps of an epoch of so many batches in all, as Lightning makes them.
+
+    options: of conf/trainer. Every process has its share of the batches and all make one step together, after
+    each `accumulate_grad_batches` of them and after the last.
+    """
+    where = {
+        key: options[key] for key in ("accelerator", "devices", "num_nodes", "strategy") if key in options
+    }
+    # only Lightning knows what `auto` is on this machine
+    world = lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size
+    share = math.ceil(n_batches / world)
+    limit = options.get("limit_train_batches")
+    if limit is not None:
+        share = min(share, limit) if isinstance(limit, int) else int(share * limit)
+    return math.ceil(share / (options.get("accumulate_grad_batches") or 1))
 
 
 def build_trainer(

@@ -1,6 +1,8 @@
 """What the module asks of its network, and how it answers windows without data."""
 
 import copy
+import sys
+import types
 from dataclasses import replace
 
 import pytest
@@ -141,6 +143,24 @@ def test_a_network_that_answers_with_no_number_is_no_quiet_one(module, batch, br
 def test_parts_that_do_not_go_together_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
         build_module(resolved("train", *overrides), trainable=False)
+
+
+@pytest.mark.parametrize("target", ["tests_own.Short", "tests_own.Long"])
+def test_what_a_constructor_raises_is_not_blamed_on_the_choice_of_scheme(monkeypatch, target):
+    class Short(torch.nn.Module):
+        def __init__(self, **arguments):
+            super().__init__()
+            raise TypeError("unsupported operand")
+
+    class Long(Short):
+        def __init__(self, **arguments):
+            len(3)
+
+    monkeypatch.setitem(sys.modules, "tests_own", types.SimpleNamespace(Short=Short, Long=Long))
+    config = resolved("train", "arch=lite")
+    with pytest.raises(TypeError, match=r"unsupported operand|has no len") as raised:
+        build_module({**config, "arch": {"_target_": target, "_partial_": True}}, trainable=False)
+    assert f"while building the network of arch: {{'_target_': '{target}'" in raised.value.__notes__[0]
 
 
 def test_a_module_without_a_seed_does_not_train(toy_store, batch):
