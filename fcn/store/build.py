@@ -94,7 +94,7 @@ def _refusals(refused: list[tuple[str, str, str, str]]) -> list[tuple[str, ...]]
     kinds: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
     for row in refused:
         kinds.setdefault((row[0], re.sub(r"[\d.]+", "#", row[3])), []).append(row)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for alike in sorted(kinds.values(), key=len, reverse=True):
         origin, source_id, station_code, reason = alike[0]
         rows.append((origin, str(len(alike)), reason, f"{source_id} {station_code}".strip()))
