@@ -1,6 +1,9 @@
 """The lightning.Trainer of a configuration: loggers, callbacks, precision, threads."""
 
+import logging
 import math
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +11,32 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.loggers import WandbLogger
 
 from fcn.config import build
 from fcn.publish import new_file
+
+# What Lightning logs that is no news of a run: other products, devices there are not, what is so by default.
+_ADVERTS = re.compile(r"💡 Tip:|[GT]PU available: False|`Trainer\(val_check_interval=1\.0\)` was configured")
+# What it warns of that nobody who runs a training can mend, or that a resumed run does on purpose.
+_NO_NEWS = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 with torch 2.13
+    r"The '.*_dataloader' does not have many workers",  # those of sequences read in order have none
+    r"The number of training batches .* is smaller than the logging interval",
+    r"Checkpoint directory .* exists and is not empty",
+    r"`ModelCheckpoint\(monitor=.*\)` could not find the monitored key",  # it ends the former epoch again
+)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return _ADVERTS.search(record.getMessage()) is None
+
+
+def _hush() -> None:
+    """Silence what `_ADVERTS` and `_NO_NEWS` list: two lines of result would drown in it."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_news)
+    for message in _NO_NEWS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
@@ -55,6 +81,7 @@ def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
     where = {
         key: options[key] for key in ("accelerator", "devices", "num_nodes", "strategy") if key in options
     }
+    _hush()
     # only Lightning knows what `auto` is on this machine
     world = lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size
     share = math.ceil(n_batches / world)
@@ -68,9 +95,13 @@ def build_trainer(
     config: dict[str, Any], folder: Path, callbacks: list[lightning.Callback]
 ) -> lightning.Trainer:
     """Trainer that writes into `folder`."""
+    _hush()
     options = dict(config["trainer"])
     options.pop("threads")
     loggers = [build(node, save_dir=str(folder)) for node in (config["logger"] or {}).values()]
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and logger._wandb_init.get("anonymous") is None:
+            logger._wandb_init.pop("anonymous", None)  # Lightning 2.6 passes it always, and W&B warns of it
     nodes = dict(config.get("callbacks") or {})
     kept = [nodes.pop(name) for name in ("checkpoint", "last") if name in nodes]  # the monitored one first
     callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]

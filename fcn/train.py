@@ -72,7 +72,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     best = trainer.checkpoint_callback
     if not isinstance(best, ModelCheckpoint) or best.best_model_score is None:
         return math.nan
-    log.info("checkpoint: %s", best.best_model_path)
+    log.info("best checkpoint: %s = %.4g, %s", best.monitor, best.best_model_score, best.best_model_path)
     return float(best.best_model_score)
 
 
