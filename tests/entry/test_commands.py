@@ -100,3 +100,21 @@ def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, call
         call(command, *arguments)
     assert ended.value.code == 1
     assert message in capsys.readouterr().err
+
+
+HEAVY = ("lightning", "torch", "wandb", "obspy", "matplotlib")  # seconds to import
+
+
+@pytest.mark.parametrize("command", ["train", "test", "ship", "build_store", "report"])
+def test_help_and_completion_import_nothing_that_takes_seconds(command):
+    """One process asks for both: each ends with SystemExit or returns."""
+    script = f"""
+import contextlib, io, runpy, sys
+for argument in ("--help", "--shell-completion=query=bash"):
+    sys.argv = ["{command}", *argument.split("=", 1)]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        runpy.run_module("fcn.{command}", run_name="__main__")
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
