@@ -1,5 +1,6 @@
 """Travel-time tables: first P and S against source depth and epicentral distance, looked up in bulk."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from fcn.earth.velocity import LayeredModel, flattened_depth_km
 
 PHASES = ("P", "S")
 LOOKUPS_PER_CHUNK = 1 << 16  # intermediate values stay in the cache
+KEPT_ON_DEVICES = 8  # tables, the last used: of a training and of its validation sequences
 HIGHEST_SOURCE_KM = -4.0  # shallowest depth of a table unless told otherwise: inside the highest mountains
 
 
@@ -27,12 +29,29 @@ class TravelTimeTable:
         time at elevation e (`fcn.earth.rays.Branch`). These are smooth at the source, where time has a kink;
         the branches are kept apart because their minimum has one too.
     model: which table each leading batch element reads, shape () or (B,).
+    digest: of the values; tables made, or sent by another process, with the same ones are equal.
     """
 
     values: Float[Tensor, "table depth distance 12"]
     model: Int[Tensor, "*batch"]
     min_depth_km: float
     step_km: float
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            content = self.values.detach().cpu().contiguous().numpy()
+            object.__setattr__(self, "digest", hashlib.blake2b(content.tobytes()).hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        """The same times for the same windows, wherever the tables are."""
+        return isinstance(other, TravelTimeTable) and (
+            (self.digest, self._layout) == (other.digest, other._layout)
+            and torch.equal(self.model.cpu(), other.model.cpu())
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @classmethod
     def build(
@@ -78,7 +97,7 @@ class TravelTimeTable:
                     "depth, step); build them with the same ranges, and stack single ones"
                 )
         values = torch.cat([table.values[table.model][None] for table in tables])
-        return replace(tables[0], values=values, model=torch.arange(len(tables)))
+        return replace(tables[0], values=values, model=torch.arange(len(tables)), digest="")
 
     @property
     def _layout(self) -> tuple[tuple[int, ...], float, float]:
@@ -99,10 +118,18 @@ class TravelTimeTable:
         return replace(self, model=self.model[index])
 
     def to(self, device: torch.device | str) -> "TravelTimeTable":
-        """The same tables on another device; themselves where they are there already."""
+        """The same tables on another device; themselves where they are there already.
+
+        Tens of MB that come with every batch are moved once: the last `KEPT_ON_DEVICES` stay there.
+        """
         if self.values.device == torch.device(device) == self.model.device:
             return self
-        return replace(self, values=self.values.to(device), model=self.model.to(device))
+        key = (self.digest, tuple(self.values.shape), str(torch.device(device)))
+        values = _ON_DEVICES.pop(key, None)
+        _ON_DEVICES[key] = self.values.to(device) if values is None else values
+        while len(_ON_DEVICES) > KEPT_ON_DEVICES:
+            _ON_DEVICES.pop(next(iter(_ON_DEVICES)))
+        return replace(self, values=_ON_DEVICES[key], model=self.model.to(device))
 
     def between(
         self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
@@ -168,6 +195,9 @@ class TravelTimeTable:
                 f"({low_km:g} to {high_km:g} km); build it with a larger range "
                 "(min_depth_km, max_depth_km, max_distance_km)"
             )
+
+
+_ON_DEVICES: dict[tuple[str, tuple[int, ...], str], Tensor] = {}  # the one used last at the end
 
 
 def _tabulate(
