@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fcn.config import build
+from fcn.config import MisfitError, build, factory
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
@@ -60,17 +60,20 @@ def build_scheme(config: Mapping[str, Any]) -> Scheme:
 def build_network(config: Mapping[str, Any], scheme: Scheme) -> torch.nn.Module:
     """The network, with weights drawn from the configuration's seed.
 
-    Raises ValueError for an arch and a scheme that do not go together.
+    Raises ValueError for an arch and a scheme that do not go together, and what its constructor raises.
     """
     state = torch.get_rng_state()  # torch's initialisers know only the global generator
     torch.set_rng_state(derive_generator(config["seed"], Purpose.NETWORK).get_state())
     try:
         network: torch.nn.Module = build(config["arch"], **scheme.network_arguments())
-    except TypeError as error:
+    except MisfitError as error:
         raise ValueError(
             f"{config['arch']['_target_']} is not made for {type(scheme).__name__} ({error}): leave scheme= "
             "out, arch=<name> chooses the one that goes with it. A checkpoint that says so is older"
         ) from error
+    except Exception as error:
+        error.add_note(f"while building the network of arch: {config['arch']}")
+        raise
     finally:
         torch.set_rng_state(state)
     return network
@@ -85,8 +88,8 @@ def build_module(
         build_network(config, scheme),
         build(config["loss"]),
         scheme,
-        optimiser=build(config["optim"]["optimiser"]) if trainable else None,
-        scheduler=build(config["optim"]["scheduler"]) if trainable else None,
+        optimiser=factory(config["optim"]["optimiser"]) if trainable else None,
+        scheduler=factory(config["optim"].get("scheduler")) if trainable else None,
         seed=config["seed"] if trainable else None,
         record=record,
     )

@@ -11,9 +11,7 @@ import hydra
 import numpy as np
 import obspy
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
@@ -25,6 +23,7 @@ from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
 from fcn.publish import new_folder
+from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
 from fcn.waveform.preprocess import PreprocessSpec
@@ -163,16 +162,15 @@ def check_replayable(folder: Path, stream: obspy.Stream, preprocess: PreprocessS
 
 def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     """Which channels each station takes part with."""
-    table = Table(title=f"{len(used)} stations in {out}")
-    for name in ("station", "from", "channels", "measures", "counts per unit"):
-        table.add_column(name)
+    header = ("station", "from", "channels", "measures", "counts per unit")
+    rows = []
     for station_id, uses in used.items():
         for use in uses:
             codes = " ".join(channel.seed_id.split(".", 2)[-1].lstrip(".") for channel in use.channels)
             measures = " ".join(sorted({channel.sensitivity.measurement for channel in use.channels}))
             values = " ".join(sorted({f"{channel.sensitivity.value:.4g}" for channel in use.channels}))
-            table.add_row(station_id, str(obspy.UTCDateTime(use.from_s)), codes or "none", measures, values)
-    Console().print(table)
+            rows.append((station_id, str(obspy.UTCDateTime(use.from_s)), codes or "none", measures, values))
+    show(f"{len(used)} stations in {out}", header, rows, left=(0, 1, 2, 3))
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_sequence")

@@ -7,9 +7,7 @@ import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.cache import cached_store, simulated_recipe
 from fcn.config import CONF_DIR, build
-from fcn.store.build import build_store, print_summary
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +15,9 @@ log = logging.getLogger(__name__)
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_store")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
+    from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it
+    from fcn.store.build import build_store, print_summary
+
     config = configuration.plain(cfg)
     if config["out"] is None:
         recipe = simulated_recipe(config["source"])

@@ -1,7 +1,9 @@
 """Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
 
 import hashlib
+import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -47,20 +49,60 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
+class MisfitError(TypeError):
+    """What a node names does not take the arguments it would be given."""
+
+
 def build(node: Any, **runtime: Any) -> Any:
-    """The object a node's `_target_` describes, its plain containers as lists and dicts.
+    """The object a node's `_target_` describes, its plain containers as lists and dicts; None of None.
 
     Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
-    Raises the ValueError or FileNotFoundError of a class that refuses its values, with the class and the key.
+    Such a node is built, too, where there are none. Raises MisfitError for arguments that it does not take or
+    lacks, and for runtime objects without `_partial_: true`; the ValueError or FileNotFoundError of a class
+    that refuses its values, with the class and the key; what else its constructor raises comes as it is.
     """
+    made = _instantiate(node)
+    if not _is_partial(node):
+        if runtime:
+            raise MisfitError(
+                f"{_target(node)} is to be given {', '.join(runtime)} at run time: it needs _partial_: true"
+            )
+        return made
     try:
-        made = instantiate(node, _convert_="all")
+        inspect.signature(made.func).bind(*made.args, **{**made.keywords, **runtime})
+    except TypeError as error:
+        raise MisfitError(f"{_target(node)}: {error}") from None
+    return made(**runtime)
+
+
+def factory(node: Any) -> Any:
+    """What makes the object of a node with `_partial_: true` once it is called with the rest; None of None.
+
+    Raises MisfitError for a node without.
+    """
+    if node is not None and not _is_partial(node):
+        raise MisfitError(f"{_target(node)} is to be given more at run time: it needs _partial_: true")
+    return _instantiate(node)
+
+
+def _instantiate(node: Any) -> Any:
+    try:
+        return instantiate(node, _convert_="all")
     except InstantiationException as error:
         for kind in (FileNotFoundError, ValueError):
             if isinstance(error.__cause__, kind):
                 raise kind(str(error)) from error
         raise
-    return made(**runtime) if runtime else made
+
+
+def _is_partial(node: Any) -> bool:
+    return isinstance(node, Mapping | DictConfig) and bool(node.get("_partial_"))
+
+
+def _target(node: Any) -> str:
+    return (
+        str(node["_target_"]) if isinstance(node, Mapping | DictConfig) and "_target_" in node else repr(node)
+    )
 
 
 def digest(node: Any) -> str:

@@ -1,14 +1,42 @@
 """The lightning.Trainer of a configuration: loggers, callbacks, precision, threads."""
 
+import logging
+import math
+import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.loggers import WandbLogger
 
 from fcn.config import build
 from fcn.publish import new_file
+
+# What Lightning logs that is no news of a run: other products, devices there are not, what is so by default.
+_ADVERTS = re.compile(r"💡 Tip:|[GT]PU available: False|`Trainer\(val_check_interval=1\.0\)` was configured")
+# What it warns of that nobody who runs a training can mend, or that a resumed run does on purpose.
+_NO_NEWS = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 with torch 2.13
+    r"The '.*_dataloader' does not have many workers",  # those of sequences read in order have none
+    r"The number of training batches .* is smaller than the logging interval",
+    r"Checkpoint directory .* exists and is not empty",
+    r"`ModelCheckpoint\(monitor=.*\)` could not find the monitored key",  # it ends the former epoch again
+)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return _ADVERTS.search(record.getMessage()) is None
+
+
+def _hush() -> None:
+    """Silence what `_ADVERTS` and `_NO_NEWS` list: two lines of result would drown in it."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_news)
+    for message in _NO_NEWS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
@@ -44,13 +72,36 @@ def precision(wanted: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
+def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
+    """Steps of an epoch of so many batches in all, as Lightning makes them.
+
+    options: of conf/trainer. Every process has its share of the batches and all make one step together, after
+    each `accumulate_grad_batches` of them and after the last.
+    """
+    where = {
+        key: options[key] for key in ("accelerator", "devices", "num_nodes", "strategy") if key in options
+    }
+    _hush()
+    # only Lightning knows what `auto` is on this machine
+    world = lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size
+    share = math.ceil(n_batches / world)
+    limit = options.get("limit_train_batches")
+    if limit is not None:
+        share = min(share, limit) if isinstance(limit, int) else int(share * limit)
+    return math.ceil(share / (options.get("accumulate_grad_batches") or 1))
+
+
 def build_trainer(
     config: dict[str, Any], folder: Path, callbacks: list[lightning.Callback]
 ) -> lightning.Trainer:
     """Trainer that writes into `folder`."""
+    _hush()
     options = dict(config["trainer"])
     options.pop("threads")
     loggers = [build(node, save_dir=str(folder)) for node in (config["logger"] or {}).values()]
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and logger._wandb_init.get("anonymous") is None:
+            logger._wandb_init.pop("anonymous", None)  # Lightning 2.6 passes it always, and W&B warns of it
     nodes = dict(config.get("callbacks") or {})
     kept = [nodes.pop(name) for name in ("checkpoint", "last") if name in nodes]  # the monitored one first
     callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]
@@ -63,7 +114,7 @@ def build_trainer(
         **{**options, "precision": precision(options["precision"])},
         default_root_dir=str(folder),
         logger=loggers,
-        callbacks=[*configured, *callbacks],
+        callbacks=[*callbacks, *configured],  # those that log come after the one that says which step it is
         plugins=[DurableCheckpointIO()],
         use_distributed_sampler=False,  # examples are divided by our own sampler
     )

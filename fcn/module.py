@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning
+import obspy
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
@@ -15,7 +16,7 @@ from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.row import accumulating
 from fcn.metrics.table import F1, LOCATION, MAGNITUDE
 from fcn.replay import Replay
-from fcn.scheme.base import Scheme, require_targets
+from fcn.scheme.base import NonFiniteError, Scheme, require_targets
 from fcn.seeding import Purpose, derive_generator
 
 OptimiserFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -73,9 +74,17 @@ class FcnModule(lightning.LightningModule):
         return total
 
     def _refuse_divergence(self, total: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Raises ValueError at the first step whose loss is no number: no later one would be."""
-        if torch.isfinite(total):
+        """Raises ValueError at the first step whose loss is no number: no later one would be.
+
+        On every process, whichever has it: the others would wait for its gradients for ever.
+        """
+        finite = bool(torch.isfinite(total))
+        if self.trainer.strategy.reduce_boolean_decision(finite, all=True):
             return
+        if finite:
+            raise ValueError(
+                f"training has diverged at step {self.global_step} in another process, which names the term"
+            )
         values = {name: float(value.detach()) for name, value in terms.items()}
         broken = {name: value for name, value in values.items() if not math.isfinite(value)} or values
         loss = float(total.detach())
@@ -150,7 +159,11 @@ class FcnModule(lightning.LightningModule):
         """Windows through the network and the alarm rule; the time of each window is the batch's share."""
         known = replay.declarer.known(float(batch.now_s[0]))
         start_s = time.perf_counter()
-        windows = self.scheme.estimates(self.network, batch, known)
+        try:
+            windows = self.scheme.estimates(self.network, batch, known)
+        except NonFiniteError as error:
+            ends = " or ".join(str(obspy.UTCDateTime(now_s)) for now_s in batch.now_s.tolist())
+            raise ValueError(f"sequence {replay.name!r}, window ending {ends}: {error}") from error
         compute_ms = 1000 * (time.perf_counter() - start_s) / len(batch)
         for now_s, estimates in zip(batch.now_s.tolist(), windows, strict=True):
             replay.process(now_s, estimates, compute_ms)

@@ -10,9 +10,12 @@ from fcn.assemble import velocity_models
 from fcn.checkpoint import find, read
 from fcn.config import build
 from fcn.earth.travel_time import check_size
+from fcn.engine import optimiser_steps
 from fcn.geometry.projection import LocalFrame
 
 log = logging.getLogger(__name__)
+
+_EPOCH = "data.examples_per_epoch / data.batch_size / processes / trainer.accumulate_grad_batches"
 
 
 SHORTEST_STEP_S = 0.01  # of windows: less than any sample
@@ -35,7 +38,7 @@ NUMBERS = (
     ("data.lead_s", 0.0, 600.0),
     ("data.visible_snr", 0.0, 1e6),
     ("data.noise_gain", 0.0, 1e6),
-    ("optim.optimiser.lr", 1e-12, 10.0),
+    ("optim.optimiser.lr", 1e-12, math.inf),
     ("optim.optimiser.weight_decay", 0.0, 10.0),
     ("optim.scheduler.max_lr", 1e-12, 10.0),
     ("optim.scheduler.pct_start", 0.0, 1.0),
@@ -126,7 +129,8 @@ def check_training(config: dict[str, Any]) -> None:
     build(data["recipe"])
     build(config["declare"], frame=LocalFrame(0.0, 0.0))
     velocity_models(config)
-    _check_epochs(config["trainer"]["max_steps"], math.ceil(data["examples_per_epoch"] / data["batch_size"]))
+    batches = math.ceil(data["examples_per_epoch"] / data["batch_size"])
+    _check_epochs(config["trainer"]["max_steps"], optimiser_steps(config["trainer"], batches))
     elapsed_s = data["events"]["elapsed_s"]
     if not elapsed_s[0] < data["window_s"]:
         raise ValueError(
@@ -148,14 +152,14 @@ def _check_epochs(max_steps: object, steps: int) -> None:
     if not isinstance(max_steps, int) or max_steps < steps:
         raise ValueError(
             f"trainer.max_steps={max_steps} must be a whole number of at least {steps}, the steps of an "
-            "epoch (data.examples_per_epoch / data.batch_size): training would end before the first "
-            "validation, and nothing would be saved; train longer or make the epoch shorter"
+            f"epoch ({_EPOCH}): training would end before the first validation, and nothing would be saved; "
+            "train longer or make the epoch shorter"
         )
     if max_steps % steps:
         raise ValueError(
-            f"trainer.max_steps={max_steps} ends within an epoch of {steps} steps (data.examples_per_epoch / "
-            f"data.batch_size): the last {max_steps % steps}, of the smallest learning rate, would never be "
-            f"validated; take {max_steps - max_steps % steps} or {max_steps - max_steps % steps + steps}"
+            f"trainer.max_steps={max_steps} ends within an epoch of {steps} steps ({_EPOCH}): the last "
+            f"{max_steps % steps}, of the smallest learning rate, would never be validated; take "
+            f"{max_steps - max_steps % steps} or {max_steps - max_steps % steps + steps}"
         )
 
 
@@ -179,9 +183,16 @@ def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None
             "%s kept its best by %s, this training by %s: what is best begins anew", ckpt, former, monitor
         )
     planned = [state.get("total_steps") for state in content["lr_schedulers"]]
-    wanted = (config["optim"]["scheduler"] or {}).get("total_steps")
-    if planned != [wanted]:
+    scheduler = config["optim"].get("scheduler")
+    wanted = [] if scheduler is None else [scheduler.get("total_steps")]
+    if bool(planned) != bool(wanted):
+        has = ("a scheduler of its learning rate", "none")
+        raise ValueError(
+            f"{ckpt} has {has[not planned]}, and this training {has[not wanted]} (optim.scheduler): go on "
+            "with what it began with, or train anew"
+        )
+    if planned != wanted:
         raise ValueError(
             f"the learning rates of {ckpt} were planned for {planned} steps, and optim.scheduler.total_steps="
-            f"{wanted}: go on with the trainer.max_steps it began with, or train anew"
+            f"{wanted[0]}: go on with the trainer.max_steps it began with, or train anew"
         )

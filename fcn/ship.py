@@ -7,7 +7,6 @@ import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.checkpoint import ship
 from fcn.config import CONF_DIR
 
 log = logging.getLogger(__name__)
@@ -16,6 +15,8 @@ log = logging.getLogger(__name__)
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="ship")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
+    from fcn.checkpoint import ship  # imports Lightning: `--help` needs none of it
+
     configuration.check_choices()
     config = configuration.plain(cfg)
     out = Path(config["out"]).expanduser()

@@ -1,84 +1,30 @@
 """`python -m fcn.train`: train a network on recombined earthquakes."""
 
-import logging
-import math
 from pathlib import Path
 from typing import Any
 
 import hydra
-import torch
-import wandb
-from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.assemble import (
-    build_datamodule,
-    build_module,
-    build_replay,
-    build_windows,
-    choose_velocity_model,
-    velocity_models,
-)
-from fcn.cache import cached_store, sequence_root
-from fcn.callbacks.example_batch import ExampleBatch
-from fcn.callbacks.manifest import Manifest
-from fcn.config import CONF_DIR, build
-from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
-from fcn.engine import build_trainer
-from fcn.preflight import check_training
-from fcn.provenance import manifest
-from fcn.store.reader import BaseStore
+from fcn.config import CONF_DIR
 
-log = logging.getLogger(__name__)
-
-
-def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
-    """The sequences of `validation.sequences`, simulated on first use."""
-    validation, data = config["validation"], config["data"]
-    windows = []
-    for dataset in validation["sequences"].values():
-        root = sequence_root(dataset, Path(config["cache"]).expanduser())
-        sequence = Sequence.load(root, build(config["preprocess"]))
-        model = choose_velocity_model(None, sequence, velocity_models(config))
-        windows.append(
-            build_windows(
-                sequence, model, data["table"], step_s=validation["step_s"], window_s=data["window_s"]
-            )
-        )
-    return windows
+# What takes seconds to import is imported when a training begins: `--help` and completion need none of it.
 
 
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
-    """One training run in `folder`; returns the best value of the monitored validation figure.
+    """One training run in `folder`: see `fcn.run_training`."""
+    from fcn import run_training
 
-    NaN where the configuration has no checkpoint callback.
-    """
-    check_training(config)
-    torch.set_num_threads(config["trainer"]["threads"])
-    store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
-    digest = BaseStore.open(store_path).digest
-    record = manifest(config, overrides, store_digest=digest)
-    module = build_module(config, record=record)
-    windows = validation_windows(config)
-    module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
-    datamodule = build_datamodule(config, store_path, windows)
-    callbacks = [Manifest(folder, record), ExampleBatch(folder)]
-    trainer = build_trainer(config, folder, callbacks=callbacks)
-    log.info("%d parameters", sum(p.numel() for p in module.parameters()))
-    trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)
-    best = trainer.checkpoint_callback
-    if not isinstance(best, ModelCheckpoint) or best.best_model_score is None:
-        return math.nan
-    log.info("checkpoint: %s", best.best_model_path)
-    return float(best.best_model_score)
+    return run_training.train(config, folder, overrides)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
 def main(cfg: DictConfig) -> float:
     """Entry point; the value returned is what a Hydra sweeper optimises."""
     configuration.check_choices()
+    import wandb
+
     try:
         return train(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
     finally:

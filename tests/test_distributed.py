@@ -14,17 +14,22 @@ JOB = Path(__file__).with_name("distributed_job.py")
 MEASURED = "compute_ms"  # a time on a clock: no two runs agree
 
 
-def run(store: Path, folder: Path, devices: int) -> list[dict]:
-    """What each rank wrote."""
+def start(store: Path, folder: Path, devices: int, *overrides: str) -> tuple[int, str]:
+    """Return code and output of the job."""
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, str(JOB), str(store), str(folder), str(devices)],
+        [sys.executable, str(JOB), str(store), str(folder), str(devices), *overrides],
         capture_output=True,
         text=True,
         timeout=200,
     )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-4000:]
+    return done.returncode, done.stdout + done.stderr
+
+
+def run(store: Path, folder: Path, devices: int) -> list[dict]:
+    """What each rank wrote."""
+    code, output = start(store, folder, devices)
+    assert code == 0, output[-4000:]
     assert "sync_dist" not in output  # no figure is one rank's own
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(devices)]
 
@@ -75,6 +80,15 @@ def test_ranks_agree_after_training(two):
     parameters = [name for name in first["weights"] if "running" not in name and "num_batches" not in name]
     for name in parameters:
         assert torch.equal(first["weights"][name], second["weights"][name]), name
+
+
+@pytest.mark.slow
+def test_one_process_that_diverges_stops_both(toy_store, tmp_path):
+    spoilt = ("+callbacks.spoiler._target_=distributed_job.Spoiler", "validation=none", "callbacks=default")
+    code, output = start(toy_store, tmp_path / "job", 2, *spoilt)
+    assert code != 0
+    assert "diverged at step 0: the loss is nan" in output
+    assert "diverged at step 0 in another process" in output
 
 
 def batches(n_examples: int, rank: int, n_ranks: int) -> RankBatches:

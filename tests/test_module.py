@@ -1,5 +1,8 @@
 """What the module asks of its network, and how it answers windows without data."""
 
+import copy
+import sys
+import types
 from dataclasses import replace
 
 import pytest
@@ -8,6 +11,7 @@ from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.scheme.base import NonFiniteError
 from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
 
@@ -119,6 +123,15 @@ def test_a_window_without_any_station_says_nothing(module, batch):
     assert estimates == [[] for _ in range(len(dead))]
 
 
+@pytest.mark.parametrize(("branch", "output"), [("detection", "first_p"), ("location", "location")])
+def test_a_network_that_answers_with_no_number_is_no_quiet_one(module, batch, branch, output):
+    spoilt = copy.deepcopy(module.network)
+    for parameter in getattr(spoilt, branch).parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(NonFiniteError, match=rf"network's {output} is not finite, for ground velocities"):
+        module.scheme.estimates(spoilt, batch, [])
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -130,6 +143,24 @@ def test_a_window_without_any_station_says_nothing(module, batch):
 def test_parts_that_do_not_go_together_are_refused(overrides, message):
     with pytest.raises(ValueError, match=message):
         build_module(resolved("train", *overrides), trainable=False)
+
+
+@pytest.mark.parametrize("target", ["tests_own.Short", "tests_own.Long"])
+def test_what_a_constructor_raises_is_not_blamed_on_the_choice_of_scheme(monkeypatch, target):
+    class Short(torch.nn.Module):
+        def __init__(self, **arguments):
+            super().__init__()
+            raise TypeError("unsupported operand")
+
+    class Long(Short):
+        def __init__(self, **arguments):
+            len(3)
+
+    monkeypatch.setitem(sys.modules, "tests_own", types.SimpleNamespace(Short=Short, Long=Long))
+    config = resolved("train", "arch=lite")
+    with pytest.raises(TypeError, match=r"unsupported operand|has no len") as raised:
+        build_module({**config, "arch": {"_target_": target, "_partial_": True}}, trainable=False)
+    assert f"while building the network of arch: {{'_target_': '{target}'" in raised.value.__notes__[0]
 
 
 def test_a_module_without_a_seed_does_not_train(toy_store, batch):

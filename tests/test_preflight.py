@@ -4,16 +4,21 @@ import pytest
 import torch
 from toy import changed, composed, small_training
 
+from fcn.engine import optimiser_steps
 from fcn.preflight import check_test, check_training
+
+LONG = ("data.examples_per_epoch=32", "data.batch_size=4")  # 8 batches
+TWO_NODES = ("trainer.accelerator=cpu", "trainer.devices=2", "+trainer.num_nodes=2", *LONG)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A checkpoint after four steps of four."""
+    """A checkpoint after four steps of four; beside it one of a constant learning rate."""
     path = tmp_path_factory.mktemp("finished") / "last.ckpt"
     content = {"fcn": {"config": {}}, "state_dict": {}, "global_step": 4}
     content["lr_schedulers"] = [{"total_steps": 4}]
     torch.save(content, path)
+    torch.save({**content, "lr_schedulers": []}, path.with_name("constant.ckpt"))
     return path
 
 
@@ -28,16 +33,24 @@ def finished(tmp_path_factory):
         (["trainer.max_steps=1"], "before the first validation"),
         (["trainer.max_steps=1e3"], "whole number"),
         (["trainer.max_steps=5"], "take 4 or 6"),
+        (["trainer.max_steps=5", *TWO_NODES], "an epoch of 2 steps .* / processes / .*take 4 or 6"),
+        (["trainer.max_steps=4", "+trainer.accumulate_grad_batches=3", *LONG], "an epoch of 3 steps"),
         (["data.events.elapsed_s=[30,60]"], "nothing to detect"),
         (["callbacks=by_sequences", "~validation.sequences.smoke"], "there are none: take validation=quick"),
         (["trainer.max_steps=4", "ckpt={finished}"], "trained 4 steps already"),
         (["trainer.max_steps=8", "ckpt={finished}"], r"planned for \[4\] steps, and .*total_steps=8"),
         (["trainer.max_steps=8", "ckpt=generalized"], "generalized was shipped without the state"),
+        (
+            ["trainer.max_steps=8", "ckpt={finished}", "optim.scheduler=null"],
+            "this training none .optim.sched",
+        ),
+        (["trainer.max_steps=8", "ckpt={constant}"], "constant.ckpt has none, and this training a sched"),
         (["ckpt=nowhere"], "no checkpoint at nowhere"),
     ],
 )
 def test_impossible_trainings_name_the_key(finished, overrides, message):
-    given = [override.format(finished=finished) for override in overrides]
+    constant = finished.with_name("constant.ckpt")
+    given = [override.format(finished=finished, constant=constant) for override in overrides]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         check_training(small_training(finished.parent / "store", *given))
 
@@ -46,6 +59,9 @@ def test_possible_ones_pass(finished):
     check_training(small_training(finished.parent / "store", "trainer.max_steps=4"))
     longer = ("trainer.max_steps=6", "optim.scheduler.total_steps=4", f"ckpt={finished}")
     check_training(small_training(finished.parent / "store", *longer))
+    constant = ("trainer.max_steps=6", "optim.scheduler=null", f"ckpt={finished.with_name('constant.ckpt')}")
+    check_training(small_training(finished.parent / "store", *constant))
+    check_training(small_training(finished.parent / "store", *constant[::2], "~optim.scheduler"))
 
 
 @pytest.mark.parametrize(
@@ -92,3 +108,22 @@ def test_impossible_tests_name_the_key(override, message):
     check_test(changed(cfg))
     with pytest.raises(ValueError, match=message):
         check_test(changed(cfg, override))
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ((), 8),
+        (("trainer.accelerator=cpu", "trainer.devices=2"), 4),
+        (TWO_NODES, 2),
+        (("trainer.accelerator=cpu", "trainer.devices=auto"), 8),
+        (("+trainer.accumulate_grad_batches=3",), 3),
+        ((*TWO_NODES, "+trainer.accumulate_grad_batches=2"), 1),
+        (("+trainer.limit_train_batches=3",), 3),
+        (("+trainer.limit_train_batches=0.5",), 4),
+    ],
+)
+def test_steps_are_counted_as_lightning_makes_them(tmp_path, options, steps):
+    config = small_training(tmp_path, *LONG, *options, f"trainer.max_steps={steps}")
+    assert optimiser_steps(config["trainer"], 8) == steps
+    check_training(config)

@@ -13,6 +13,7 @@ from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.watched import Watched
 from fcn.module import FcnModule
 from fcn.replay import Replay
+from fcn.scheme.base import require_finite
 
 FRAME = LocalFrame(38.0, 22.0)
 
@@ -130,6 +131,21 @@ def test_each_window_is_read_knowing_what_earlier_ones_declared(replay, stage):
         assert [(k.event_id, k.is_open, k.estimate.now_s) for k in known] == [
             (event.event_id, True, times_s[index - 1]) for _ in known
         ]
+
+
+class Broken(Saying):
+    """A scheme whose network answers with no number."""
+
+    def estimates(self, network, batch, known):
+        require_finite(batch, first_p=torch.tensor([0.0, torch.inf]))
+
+
+def test_output_that_is_no_number_is_said_with_its_sequence_and_window(replay):
+    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), Broken())
+    module.test_replay = replay
+    named = "sequence 'made up', window ending 1970-01-01T00:01:41.*: the network's first_p is not finite"
+    with pytest.raises(ValueError, match=named):
+        module.test_step(ending_at(101.0), 0)
 
 
 def test_a_forgotten_event_is_known_to_no_window(replay):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import h5py
 import pytest
 import small_migration
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from toy import small_training
 
 from fcn import checkpoint
@@ -137,11 +139,47 @@ def test_a_run_that_goes_on_elsewhere_keeps_the_best_so_far(toy_store, tmp_path)
     assert steps == [2, 4]
 
 
+def logged(folder: Path) -> list[tuple[str, str, str]]:
+    """Step and losses of every row, as they stand in the file."""
+    with (folder / "csv" / "metrics.csv").open(newline="") as file:
+        return [(row["step"], row["train/loss"], row["val/loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")  # that is the folder to go on in
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+def test_resuming_in_the_same_folder_keeps_what_was_logged_and_doubles_nothing(toy_store, tmp_path):
+    """Interrupted beyond the checkpoint, with a row broken off: the log is that of an uninterrupted run."""
+    after_one_epoch = tmp_path / "after_one_epoch.ckpt"
+    run(tmp_path / "run", toy_store, "optim.scheduler.total_steps=6", "trainer.max_steps=2")
+    shutil.copy(tmp_path / "run" / "checkpoints" / "last.ckpt", after_one_epoch)
+    on = ("optim.scheduler.total_steps=6", f"ckpt={after_one_epoch}")
+    run(tmp_path / "run", toy_store, *on, "trainer.max_steps=4")
+    with (tmp_path / "run" / "csv" / "metrics.csv").open("a", newline="") as file:
+        file.write("1,1")
+    run(tmp_path / "run", toy_store, *on, "trainer.max_steps=6")
+    run(tmp_path / "whole", toy_store, "trainer.max_steps=6")
+    assert len(logged(tmp_path / "whole")) >= 6 + 3  # every step and every validation
+    assert logged(tmp_path / "run") == logged(tmp_path / "whole")
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_a_run_that_begins_anew_in_a_folder_begins_its_log_anew(toy_store, tmp_path):
+    run(tmp_path, toy_store, "trainer.max_steps=4")
+    run(tmp_path, toy_store, "trainer.max_steps=2")
+    assert {step for step, *_ in logged(tmp_path)} == {"0", "1"}
+
+
 def test_a_training_that_diverges_stops_at_the_step_and_names_the_term(toy_store, tmp_path):
     with pytest.raises(
         ValueError, match=r"diverged at step [12]: the loss is (nan|inf), of \{'\w+'.*smaller"
     ):
         run(tmp_path, toy_store, "trainer.max_steps=4", "optim.optimiser.lr=1e30", "optim.scheduler=null")
+
+
+def test_divergence_in_another_process_stops_this_one(toy_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(SingleDeviceStrategy, "reduce_boolean_decision", lambda *_, **__: False)
+    with pytest.raises(ValueError, match="diverged at step 0 in another process"):
+        run(tmp_path, toy_store, "trainer.max_steps=4")
 
 
 def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):

@@ -330,7 +330,7 @@ def draw_time(sequence: Sequence, rows: Items[Row]) -> Figure:
         axes.set_yticks(range(len(names)), names, fontsize=5)
     start = datetime.datetime.fromtimestamp(sequence.start_time_s, datetime.UTC)
     strips[-1].set_xlabel(f"seconds after {start:%Y-%m-%d %H:%M:%S} UTC")
-    label = f"log$_{{10}}$ peak in {BIN_S:g} s over the station's median, 2-8 Hz"
+    label = f"log₁₀ peak in {BIN_S:g} s over the station's median, 2-8 Hz"
     figure.colorbar(image, ax=strips, label=label, pad=0.01, shrink=0.6)
     figure.suptitle("diamonds: fcn; circles: JMA-PhaseNet + PyOcto; at the origin time", x=0.01, ha="left")
     return figure

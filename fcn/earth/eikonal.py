@@ -5,7 +5,7 @@ package eikonalfm, second order: T = |x - station| tau, and tau, a mean slowness
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class GridTravelTimes:
     station_km: Float[Tensor, "station 3"]
     spacing_km: float
     bounds_km: Float[Tensor, "2 3"]
+    _moved: dict[str, "GridTravelTimes"] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def build(
@@ -79,11 +80,14 @@ class GridTravelTimes:
         return cls(slowness, torch.tensor(origin).float(), station_km.float(), float(spacing_km), bounds)
 
     def to(self, device: torch.device | str) -> "GridTravelTimes":
-        """The same fields on another device; themselves where they are there already."""
+        """The same fields on another device, moved once; themselves where they are there already."""
         if all(getattr(self, name).device == torch.device(device) for name in TENSORS):
             return self
-        moved = {name: getattr(self, name).to(device) for name in TENSORS}
-        return replace(self, **moved)
+        place = str(torch.device(device))
+        if place not in self._moved:
+            moved = {name: getattr(self, name).to(device) for name in TENSORS}
+            self._moved[place] = replace(self, **moved)
+        return self._moved[place]
 
     def between(
         self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
@@ -92,11 +96,11 @@ class GridTravelTimes:
 
         Raises ValueError for a station without a field and for a source outside the grid.
         """
-        field = self._fields_of(station_km)
+        nearest = self._fields_of(station_km)
         sources = source_km.to(self.slowness_spkm.dtype)
         self._check_range(sources)
-        shape = (*field.shape, source_km.shape[-2])
-        fields = field[..., None].expand(shape).flatten()
+        shape = (*nearest.shape, source_km.shape[-2])
+        fields = nearest[..., None].expand(shape).flatten()
         points = sources[..., None, :, :].expand(*shape, 3).reshape(-1, 3)
         chunks = zip(fields.split(LOOKUPS_PER_CHUNK), points.split(LOOKUPS_PER_CHUNK), strict=True)
         return torch.cat([self._times_s(*chunk) for chunk in chunks]).view(*shape, len(PHASES))

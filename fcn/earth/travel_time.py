@@ -1,5 +1,6 @@
 """Travel-time tables: first P and S against source depth and epicentral distance, looked up in bulk."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ PHASES = ("P", "S")
 LOOKUPS_PER_CHUNK = 1 << 16  # intermediate values stay in the cache
 HIGHEST_KM = 100.0  # above sea level: no source is there, and nothing to trace through
 MOST_NODES = 4e6  # of a table, 12 numbers each: 0.4 GB while it is made
+KEPT_ON_DEVICES = 8  # tables, the last used: of a training and of its validation sequences
 HIGHEST_SOURCE_KM = -4.0  # shallowest depth of a table unless told otherwise: inside the highest mountains
 
 
@@ -31,12 +33,29 @@ class TravelTimeTable:
         time at elevation e (`fcn.earth.rays.Branch`). These are smooth at the source, where time has a kink;
         the branches are kept apart because their minimum has one too.
     model: which table each leading batch element reads, shape () or (B,).
+    digest: of the values; tables made, or sent by another process, with the same ones are equal.
     """
 
     values: Float[Tensor, "table depth distance 12"]
     model: Int[Tensor, "*batch"]
     min_depth_km: float
     step_km: float
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            content = self.values.detach().cpu().contiguous().numpy()
+            object.__setattr__(self, "digest", hashlib.blake2b(content.tobytes()).hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        """The same times for the same windows, wherever the tables are."""
+        return isinstance(other, TravelTimeTable) and (
+            (self.digest, self._layout) == (other.digest, other._layout)
+            and torch.equal(self.model.cpu(), other.model.cpu())
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @classmethod
     def build(
@@ -91,7 +110,7 @@ class TravelTimeTable:
                     "depth, step); build them with the same ranges, and stack single ones"
                 )
         values = torch.cat([table.values[table.model][None] for table in tables])
-        return replace(tables[0], values=values, model=torch.arange(len(tables)))
+        return replace(tables[0], values=values, model=torch.arange(len(tables)), digest="")
 
     @property
     def _layout(self) -> tuple[tuple[int, ...], float, float]:
@@ -112,10 +131,18 @@ class TravelTimeTable:
         return replace(self, model=self.model[index])
 
     def to(self, device: torch.device | str) -> "TravelTimeTable":
-        """The same tables on another device; themselves where they are there already."""
+        """The same tables on another device; themselves where they are there already.
+
+        Tens of MB that come with every batch are moved once: the last `KEPT_ON_DEVICES` stay there.
+        """
         if self.values.device == torch.device(device) == self.model.device:
             return self
-        return replace(self, values=self.values.to(device), model=self.model.to(device))
+        key = (self.digest, tuple(self.values.shape), str(torch.device(device)))
+        values = _ON_DEVICES.pop(key, None)
+        _ON_DEVICES[key] = self.values.to(device) if values is None else values
+        while len(_ON_DEVICES) > KEPT_ON_DEVICES:
+            _ON_DEVICES.pop(next(iter(_ON_DEVICES)))
+        return replace(self, values=_ON_DEVICES[key], model=self.model.to(device))
 
     def between(
         self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
@@ -193,6 +220,9 @@ def check_size(
             f"{name} to {max_depth_km:g} km depth and {max_distance_km:g} km in steps of {step_km:g} km has "
             f"{n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
         )
+
+
+_ON_DEVICES: dict[tuple[str, tuple[int, ...], str], Tensor] = {}  # the one used last at the end
 
 
 def _tabulate(

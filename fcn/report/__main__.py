@@ -1,4 +1,7 @@
-"""`python -m fcn.report sweep=|run=|store=FOLDER, examples ... or recombination ...`: pages to look at."""
+"""`python -m fcn.report sweep=|run=|store=FOLDER, examples ... or recombination ...`: pages to look at.
+
+Each imports what it is made with when it is asked for: `--help` needs none of it.
+"""
 
 import dataclasses
 import sys
@@ -10,14 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from fcn import config as configuration
-from fcn.audit.two_sample import check_installed
-from fcn.cache import cached_store
 from fcn.config import CONF_DIR
-from fcn.report.examples.page import draw_examples
-from fcn.report.examples.recombination import compare
-from fcn.report.store.page import write_store_report
-from fcn.report.sweep.page import write_sweep_report
-from fcn.report.training.page import write_run_report
 
 
 def _extend_train_schema(name: str, *keys: str) -> None:
@@ -51,21 +47,32 @@ def report(config: dict[str, Any]) -> list[Path]:
         source = Path(config[name]).expanduser()
         folder = source / "report" if config["out"] is None else Path(config["out"]).expanduser()
         if name == "sweep":
+            from fcn.report.sweep.page import write_sweep_report
+
             pages.append(write_sweep_report(source, folder))
         elif name == "run":
+            from fcn.report.training.page import write_run_report
+
             pages.append(write_run_report(source, folder))
         else:
+            from fcn.report.store.page import write_store_report
+
             pages.append(write_store_report(source, folder, n_examples=config["examples"]))
     return pages
 
 
 def examples(config: dict[str, Any], folder: Path) -> Path:
     """Draw the first examples a training of this configuration would see; returns the page."""
+    from fcn.report.examples.page import draw_examples
+
     return draw_examples(config, _store(config, "count"), folder)
 
 
 def recombination(config: dict[str, Any], folder: Path) -> Path:
     """Compare recombined events with the same ones simulated as a whole; returns the page."""
+    from fcn.audit.two_sample import check_installed
+    from fcn.report.examples.recombination import compare
+
     check_installed()
     return compare(config, _store(config, "scenes"), folder)
 
@@ -75,6 +82,8 @@ def _store(config: dict[str, Any], counted: str) -> Path:
     count = config[counted]
     if not isinstance(count, int) or count < 1:
         raise ValueError(f"{counted} must be a whole number of at least 1, got {count!r}")
+    from fcn.cache import cached_store
+
     return cached_store(config["store"], Path(config["cache"]).expanduser())
 
 

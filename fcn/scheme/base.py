@@ -150,6 +150,25 @@ class JoinedScheme(ABC):
         return self.reader.look(network, batch, targets, index)
 
 
+class NonFiniteError(ValueError):
+    """A network answers with what is no number."""
+
+
+def require_finite(batch: Batch, **outputs: Tensor) -> None:
+    """Raises NonFiniteError for the first of a network's outputs that holds a NaN or an infinity.
+
+    batch: what the network was given. A NaN is above no threshold: it would pass for a quiet window.
+    """
+    for name, values in outputs.items():
+        if not torch.isfinite(values).all():
+            given = (batch.waveforms[batch.mask], batch.waveforms_broad[batch.mask])
+            peak_mps = max(float(waveforms.abs().amax()) for waveforms in given)
+            raise NonFiniteError(
+                f"the network's {name} is not finite, for ground velocities of up to {peak_mps:.3g} m/s: "
+                "look for the station that sent them, or for an overflow in the network (trainer.precision)"
+            )
+
+
 def require_event(targets: Targets, index: int) -> None:
     """Raises ValueError for a window without an event to locate."""
     if not targets.is_event[index]:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from fcn.store.schema import StoreRecord
 from fcn.store.writer import StoreWriter
+from fcn.terminal import say, show
 
 Report = Callable[[str, str, str], None]
 
@@ -42,7 +41,12 @@ def build_store(
 
     A record that is not as it must be is refused with the reason. Raises ValueError where none remains.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with (
         StoreWriter(path, sampling_rate_hz, split_fractions, seed) as writer,
         Progress(*columns, transient=True) as progress,
@@ -70,30 +74,28 @@ def _drain(name: str, source: RecordSource, writer: StoreWriter, progress: Progr
 
 def print_summary(writer: StoreWriter) -> None:
     """What went in by source and category, and what was refused and why."""
-    table = Table(title=f"base store {writer.path}")
-    for column in ("source", "earthquakes", "noise", "refused"):
-        table.add_column(column)
     refused = Counter(origin for origin, *_ in writer.refused)
-    for name in sorted({origin for origin, _ in writer.accepted} | set(refused)):
-        counts = (writer.accepted[name, "earthquake"], writer.accepted[name, "noise"], refused[name])
-        table.add_row(name, *map(str, counts))
-    console = Console()
-    console.print(table)
+    names = sorted({origin for origin, _ in writer.accepted} | set(refused))
+    counts = [
+        (writer.accepted[name, "earthquake"], writer.accepted[name, "noise"], refused[name]) for name in names
+    ]
+    rows = [(name, *map(str, each)) for name, each in zip(names, counts, strict=True)]
+    show(f"base store {writer.path}", ("source", "earthquakes", "noise", "refused"), rows)
     kept_apart = "sources and stations" if writer.by_station else "sources"
-    console.print(f"splits share no {kept_apart}")
+    say(f"splits share no {kept_apart}")
     if writer.refused:
-        console.print(_refusals(writer.refused))
+        header = ("source", "how many", "reason, of the first", "its record and station")
+        title = "refused (each of them in refused.csv)"
+        show(title, header, _refusals(writer.refused), left=(0, 2, 3), prose=(2, 3))
 
 
-def _refusals(refused: list[tuple[str, str, str, str]]) -> Table:
-    """Refusals of one kind, that is with the same reason but for its figures, on one line."""
+def _refusals(refused: list[tuple[str, str, str, str]]) -> list[tuple[str, ...]]:
+    """Refusals of one kind, that is with the same reason but for its figures, in one row."""
     kinds: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
     for row in refused:
         kinds.setdefault((row[0], re.sub(r"[\d.]+", "#", row[3])), []).append(row)
-    table = Table(title="refused (each of them in refused.csv)")
-    for column in ("source", "how many", "reason, of the first", "its record and station"):
-        table.add_column(column)
-    for rows in sorted(kinds.values(), key=len, reverse=True):
-        origin, source_id, station_code, reason = rows[0]
-        table.add_row(origin, str(len(rows)), reason, f"{source_id} {station_code}".strip())
-    return table
+    rows: list[tuple[str, ...]] = []
+    for alike in sorted(kinds.values(), key=len, reverse=True):
+        origin, source_id, station_code, reason = alike[0]
+        rows.append((origin, str(len(alike)), reason, f"{source_id} {station_code}".strip()))
+    return rows

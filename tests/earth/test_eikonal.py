@@ -144,6 +144,7 @@ def test_stations_above_the_grid_raise_its_top():
 
 def test_moves_to_a_device(gradient):
     assert gradient.to("meta").slowness_spkm.is_meta
+    assert gradient.to("meta") is gradient.to("meta")  # gigabytes that come with every window
 
 
 def test_a_model_in_a_file(tmp_path, gradient):

@@ -1,3 +1,6 @@
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shipped_models import MODELS, load
 
+from fcn.earth import travel_time
 from fcn.earth.travel_time import TravelTimeTable
 
 RANGE = {"max_depth_km": 40, "max_distance_km": 150, "step_km": 0.5}
@@ -199,3 +203,27 @@ def test_moves_to_a_device():
     moved = TABLES["cus"].to("meta")
     assert moved.values.is_meta
     assert moved.model.is_meta
+
+
+def test_a_table_is_moved_once_however_often_it_comes(monkeypatch):
+    """As batches come from workers: a copy of the same content each time."""
+    monkeypatch.setattr(travel_time, "_ON_DEVICES", {})
+    again = pickle.loads(pickle.dumps(TABLES["cus"]))
+    assert TABLES["cus"].to("meta").values is again.to("meta").values
+    assert TABLES["cus"].to("meta").values is not TABLES["iasp91"].to("meta").values
+    for shift in range(2 * travel_time.KEPT_ON_DEVICES):
+        replace(TABLES["cus"], values=TABLES["cus"].values + shift, digest="").to("meta")
+    assert len(travel_time._ON_DEVICES) == travel_time.KEPT_ON_DEVICES
+
+
+def test_tables_are_told_apart_by_what_they_say():
+    one, other = TABLES["cus"], TABLES["iasp91"]
+    assert one == pickle.loads(pickle.dumps(one)) == replace(one, values=one.values.clone(), digest="")
+    assert hash(one) == hash(one.to("meta"))
+    assert one == one.to("cpu")
+    assert one != other
+    assert one != replace(one, step_km=2 * one.step_km)
+    both = TravelTimeTable.stack([one, one])
+    assert both[torch.tensor([0])] != both[torch.tensor([1])]
+    assert both != one
+    assert one != "cus"

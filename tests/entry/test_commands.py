@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ TINY = (
     "arch.detection_channels=[4,4,4,4]",
     "arch.magnitude_channels=[4,4,4,4]",
 )
+# of Lightning and W&B, and warnings that a user can do nothing about
+ADVERTS = re.compile(r"Tip:|litlogger|litmodels|wandb: .*|GPU available|LeafSpec|logging interval")
 SHORT_SEQUENCE = ("dataset=smoke", "dataset.builder.duration_s=90", "dataset.builder.seismicity.0.n_events=1")
 
 
@@ -44,7 +47,9 @@ def run(command: str, *arguments: str, cwd: Path) -> str:
 def sweep(toy_store, tmp_path_factory) -> Path:
     """The folder of a two-job sweep over seeds."""
     cwd = tmp_path_factory.mktemp("sweep")
-    run("fcn.train", "-m", *TINY, f"store.path={toy_store}", "seed=1,2", cwd=cwd)
+    output = run("fcn.train", "-m", *TINY, f"store.path={toy_store}", "seed=1,2", cwd=cwd)
+    assert not ADVERTS.findall(output), output
+    assert len(re.findall(r"best checkpoint: val/\w+ = .*best.ckpt", output)) == 2
     (folder,) = (cwd / "logs").glob("sweep-*")
     return folder
 
@@ -67,13 +72,15 @@ def test_a_sweep_is_compared_on_one_page(sweep, tmp_path, call):
 
 def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
     ckpt = sweep / "0" / "checkpoints" / "last.ckpt"
-    output = run("fcn.test", f"ckpt={ckpt}", *SHORT_SEQUENCE, "logger=csv", cwd=tmp_path)
+    output = run("fcn.test", f"ckpt={ckpt}", *SHORT_SEQUENCE, cwd=tmp_path)
+    assert not ADVERTS.findall(output), output
     (folder,) = (tmp_path / "logs").glob("test-smoke-*")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["simulated"] is True
     assert metrics["n_catalogued"] == 1
     for name in ("catalogue.csv", "catalogue.xml", "updates.csv", "report.html", "manifest.json"):
         assert (folder / name).is_file()
+    assert re.search(r"found of catalogued +\d of 1 = ", output)
     assert "Wei et al. 2026" in output
     assert "simulated" in output
 
@@ -93,3 +100,21 @@ def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, call
         call(command, *arguments)
     assert ended.value.code == 1
     assert message in capsys.readouterr().err
+
+
+HEAVY = ("lightning", "torch", "wandb", "obspy", "matplotlib")  # seconds to import
+
+
+@pytest.mark.parametrize("command", ["train", "test", "ship", "build_store", "report"])
+def test_help_and_completion_import_nothing_that_takes_seconds(command):
+    """One process asks for both: each ends with SystemExit or returns."""
+    script = f"""
+import contextlib, io, runpy, sys
+for argument in ("--help", "--shell-completion=query=bash"):
+    sys.argv = ["{command}", *argument.split("=", 1)]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        runpy.run_module("fcn.{command}", run_name="__main__")
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -3,6 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.utils import get_class as locate
 from omegaconf import OmegaConf
 from toy import resolved
 
@@ -16,13 +17,21 @@ def names(group: str) -> list[str]:
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes_and_builds(name):
-    config = resolved("train", f"experiment={name}", "arch=lite", "data.velocity.count=2")
+    """Its own network, scheme and loss: a training step's worth of what it names fits together."""
+    config = resolved("train", f"experiment={name}", "data.velocity.count=2")
     assert config["name"] == name  # the run's folder says which experiment it was
     module = build_module(config)
-    assert sum(p.numel() for p in module.parameters()) > 0
+    wanted = locate(config["arch"]["_target_"]), locate(config["scheme"]["_target_"])
+    assert (type(module.network), type(module.scheme)) == wanted
+    assert set(module.loss.weights) == set(module.scheme.terms)
+    optimiser = module.configure_optimizers()["optimizer"]
+    assert {id(p) for group in optimiser.param_groups for p in group["params"]} == set(
+        map(id, module.parameters())
+    )
     assert len(perturbed_models(config)) == 2
+    for part in ("recipe", "events"):
+        build(config["data"][part])
     build(config["stations"])
-    build(config["data"]["events"])
     build(config["preprocess"])
 
 

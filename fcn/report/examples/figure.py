@@ -20,6 +20,7 @@ from fcn.report.kit.style import (
     legend_above,
     new_figure,
     plain_log_ticks,
+    power_ticks,
     styled,
 )
 
@@ -174,6 +175,7 @@ def _draw_spectra(axes: Axes, example: Example, chosen: list[int]) -> None:
     axes.plot([], [], color=GREY, linestyle=":", label="noise before")
     axes.set(xscale="log", yscale="log", xlim=SPECTRUM_HZ, xlabel="frequency (Hz); solid: from P until now")
     axes.set_ylabel("velocity spectral\ndensity (m/s/√Hz)")
+    power_ticks(axes.yaxis)
     plain_log_ticks(axes.xaxis)
     axes.grid(visible=True)
     axes.set_title("b  spectra")

@@ -16,6 +16,7 @@ from fcn.report.kit.picture import Picture
 from fcn.report.kit.table import ABSENT, Table
 from fcn.seeding import Purpose
 from fcn.store.reader import BaseStore
+from fcn.terminal import say, terminal
 
 TITLE = "Recombined examples"
 
@@ -56,7 +57,7 @@ def write_examples_report(
     if simulated:
         page.flag("recombined from simulated records", "warn")
     page.text(source, "lead")
-    console = console or Console()
+    console = console or terminal()
     examples = []
     sections: list[tuple[str, Picture]] = []
     drawn = track(batches, description="drawing examples", total=n_examples, console=console, transient=True)
@@ -79,8 +80,8 @@ def write_examples_report(
         page.picture(picture, title)
     folder.mkdir(parents=True, exist_ok=True)
     page.write(folder / "report.html")
-    console.print(table.to_rich())
-    console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+    table.show(console)
+    say(f"report: {folder / 'report.html'}", console)
     return folder / "report.html"
 
 

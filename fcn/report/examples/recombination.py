@@ -16,9 +16,19 @@ from fcn.audit.two_sample import Verdict, auc, tell_apart
 from fcn.report.examples.comparison import DIRECT, RECOMBINED, Comparison, bootstrapped, figures_of, simulate
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
-from fcn.report.kit.style import BLUE, VERMILION, legend_above, letter, new_figure, plain_log_ticks, styled
+from fcn.report.kit.style import (
+    BLUE,
+    VERMILION,
+    legend_above,
+    letter,
+    new_figure,
+    plain_log_ticks,
+    power_ticks,
+    styled,
+)
 from fcn.report.kit.table import Table
 from fcn.store.reader import BaseStore
+from fcn.terminal import say
 
 TITLE = "Recombined against directly simulated events"
 COLOURS = {DIRECT: BLUE, RECOMBINED: VERMILION}
@@ -118,6 +128,7 @@ def _draw_decay(axes: Axes, comparison: Comparison) -> None:
         axes.plot(middle_km, high, linewidth=0.6, **style)
     axes.set(xscale="log", yscale="log", xlabel="hypocentral distance (km)")
     axes.set_ylabel("peak 2-8 Hz velocity\nbrought to M 5 (m/s)")
+    power_ticks(axes.yaxis)
     plain_log_ticks(axes.xaxis)
     axes.grid(visible=True)
     letter(axes, "a", "decay")
@@ -143,7 +154,6 @@ def write_recombination_report(
     comparison: Comparison, folder: Path, *, source: str, seed: int, console: Console | None = None
 ) -> Path:
     """Write report.html, figures/ and the tables as CSV into `folder`; returns the page."""
-    console = console or Console()
     features = comparison.features()
     tables = {
         "populations": population_table(comparison, seed=seed),
@@ -159,11 +169,11 @@ def write_recombination_report(
         page.heading(table.title)
         page.table(table)
         table.write_csv(folder / f"{name}.csv")
-        console.print(table.to_rich())
+        table.show(console)
     page.heading("Figure")
     page.picture(
         picture, TITLE, "Residuals are of the direct events' regression; thin vertical lines: medians."
     )
     page.write(folder / "report.html")
-    console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+    say(f"report: {folder / 'report.html'}", console)
     return folder / "report.html"

@@ -4,6 +4,7 @@ Colours are Okabe & Ito's (2008), told apart by colour-blind readers; shape or d
 distinction that colour makes.
 """
 
+import re
 from typing import Any
 
 import matplotlib
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 
 INK = "#1a1a1a"
 GREY = "#8c8c8c"
@@ -31,6 +32,7 @@ P_COLOUR, S_COLOUR = BLUE, VERMILION
 CATALOGUED_COLOUR, DECLARED_COLOUR, FALSE_COLOUR = BLUE, VERMILION, PURPLE
 
 _LARGEST_MAGNITUDE = 8.0
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _RULES: Any = {  # the names matplotlib allows differ by version
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure on every machine
     "font.size": 8.5,
@@ -54,6 +56,7 @@ _RULES: Any = {  # the names matplotlib allows differ by version
     "ytick.labelsize": 7.5,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # names come from data, and may hold any number of dollar signs
 }
 # Decorates every function that makes a figure: styles hold where artists are made, not where they are saved.
 styled = matplotlib.rc_context(_RULES)
@@ -81,6 +84,21 @@ def magnitude_colour(magnitude: float) -> tuple[float, float, float, float]:
 def letter(axes: Axes, name: str, title: str) -> None:
     """Panel letter and title."""
     axes.set_title(f"{name}  {title}")
+
+
+class _Powers(LogFormatterSciNotation):
+    """Matplotlib's labels of a logarithmic axis in plain characters: 10⁻³, 2×10⁻³."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        found = re.fullmatch(r"\$\\mathdefault\{(.*)\^\{(.*)\}\}\$", text)
+        return text if found is None else found[1].replace(r"\times", "×") + found[2].translate(_RAISED)
+
+
+def power_ticks(axis: Axis) -> None:
+    """Powers of ten on a logarithmic axis of many decades: as by default, but without mathtext."""
+    axis.set_major_formatter(_Powers())
+    axis.set_minor_formatter(_Powers())
 
 
 def plain_log_ticks(axis: Axis) -> None:

@@ -5,34 +5,34 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
-from rich.table import Table as RichTable
+from rich.console import Console
+
+from fcn.terminal import show
 
 ABSENT = "–"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; the first column is left-aligned, the others right unless in `left`."""
+    """Rows of text under a header; the first column is left-aligned, the others right unless in `left`.
+
+    prose: columns of free text, which a narrow terminal cuts short.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: tuple[int, ...] = (0,)
+    prose: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         uneven = [row for row in self.rows if len(row) != len(self.header)]
         if uneven:
             raise ValueError(f"table {self.title!r} has {len(self.header)} columns, but a row {uneven[0]}")
 
-    def to_rich(self) -> RichTable:
-        """For the terminal."""
-        table = RichTable(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for i, name in enumerate(self.header):
-            table.add_column(name, justify="left" if i in self.left else "right", no_wrap=i == 0)
-        for row in self.rows:
-            table.add_row(*row)
-        return table
+    def show(self, console: Console | None = None) -> None:
+        """In the terminal: see `fcn.terminal.show`."""
+        show(self.title, self.header, self.rows, left=self.left, prose=self.prose, console=console)
 
     def to_html(self) -> str:
         """For a page, every cell escaped."""

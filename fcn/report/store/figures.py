@@ -20,6 +20,7 @@ from fcn.report.kit.style import (
     magnitude_colour,
     new_figure,
     plain_log_ticks,
+    power_ticks,
     styled,
 )
 from fcn.report.store.sample import StoreSample, noise_pieces
@@ -95,6 +96,7 @@ def amplitude_figure(sample: StoreSample) -> Figure:
     axes.plot([], [], linestyle="--", linewidth=0.8, color=GREY, label="Si & Midorikawa 1999")
     axes.set(xscale="log", yscale="log", xlabel="hypocentral distance (km)")
     axes.set_ylabel("peak horizontal velocity (m/s)")
+    power_ticks(axes.yaxis)
     plain_log_ticks(axes.xaxis)
     axes.grid(visible=True)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -206,6 +208,7 @@ def _draw_earthquakes(axes: Axes, sample: StoreSample) -> None:
         axes.plot(frequency_hz, median, color=magnitude_colour(floor), label=label)
     axes.set(xscale="log", yscale="log", xlim=(0.08, rate_hz / 2))
     axes.set(xlabel="frequency (Hz)", ylabel="velocity Fourier amplitude, horizontal (m)")
+    power_ticks(axes.yaxis)
     plain_log_ticks(axes.xaxis)
     axes.grid(visible=True)
     letter(axes, "b", f"earthquakes, {SPECTRUM_S:g} s from P, {low_km:g} to {high_km:g} km")

@@ -18,6 +18,7 @@ from fcn.report.store.figures import (
 )
 from fcn.report.store.sample import StoreSample, draw_sample, refusals
 from fcn.store.reader import BaseStore
+from fcn.terminal import say
 
 
 def write_store_report(path: Path, folder: Path, n_examples: int, console: Console | None = None) -> Path:
@@ -51,9 +52,8 @@ def write_store_report(path: Path, folder: Path, n_examples: int, console: Conso
         page.picture(picture, f"{title} of {sample.name}", caption)
     folder.mkdir(parents=True, exist_ok=True)
     page.write(folder / "report.html")
-    console = console or Console()
-    console.print(table.to_rich())
-    console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+    table.show(console)
+    say(f"report: {folder / 'report.html'}", console)
     return folder / "report.html"
 
 

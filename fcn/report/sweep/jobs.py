@@ -16,7 +16,8 @@ class Job:
     """One job of a sweep.
 
     state: FINISHED, or what is known of the failure. swept: its overrides. curve: its validation rows in
-    order of step; kept: the one of its checkpoint. score: its metrics.json, empty where it was not tested.
+    order of step, and before them those of the run it went on from, where that is still there; kept: the one
+    of its checkpoint. score: its metrics.json, empty where it was not tested.
     """
 
     number: int
@@ -53,8 +54,9 @@ def what_differs(jobs: Sequence[Job]) -> list[str]:
 
 def _read_job(folder: Path) -> Job:
     manifest = _read_json(folder / "manifest.json")
-    curve = tuple(_read_curve(folder / "csv" / "metrics.csv"))
+    own = tuple(_read_curve(folder / "csv" / "metrics.csv"))
     config = manifest.get("config", {})
+    curve = (*_before(folder, config, own), *own)
     checkpoint = (config.get("callbacks") or {}).get("checkpoint", {})
     monitor, best = checkpoint.get("monitor", _MONITOR), max if checkpoint.get("mode") == "max" else min
     watched = [row for row in curve if monitor in row]
@@ -62,12 +64,27 @@ def _read_job(folder: Path) -> Job:
     overrides = manifest.get("overrides", _hydra_overrides(folder))
     return Job(
         number=int(folder.name),
-        state=_state(folder, curve, config, tested=bool(score)),
+        state=_state(folder, own, config, tested=bool(score)),
         swept=dict(_split(override) for override in overrides),
         curve=curve,
         kept=best(watched, key=lambda row: row[monitor], default={}),
         score=score,
     )
+
+
+def _before(
+    folder: Path, config: Mapping[str, Any], own: Sequence[Mapping[str, float]]
+) -> list[Mapping[str, float]]:
+    """Validation rows of the run that this one went on from, whose best may be the one it keeps."""
+    if not own or not config.get("ckpt"):
+        return []
+    former = Path(config["ckpt"]).expanduser().resolve().parent.parent
+    if former == folder.resolve():  # its log is one
+        return []
+    rows: list[Mapping[str, float]] = list(_read_curve(former / "csv" / "metrics.csv"))
+    config = _read_json(former / "manifest.json").get("config", {})
+    rows = [*_before(former, config, rows), *rows]
+    return [row for row in rows if row["step"] < own[0]["step"]]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

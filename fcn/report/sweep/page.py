@@ -10,6 +10,7 @@ from fcn.report.kit.picture import Picture
 from fcn.report.kit.table import Table, number
 from fcn.report.sweep.figures import OUTCOMES, curve_figure, outcome_figure
 from fcn.report.sweep.jobs import FINISHED, Job, read_jobs, what_differs
+from fcn.terminal import say
 
 
 def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None) -> Path:
@@ -51,9 +52,8 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
             page.picture(picture, f"{name} of sweep {sweep.name}", caption)
     path = folder / "report.html"
     page.write(path)
-    console = console or Console()
-    console.print(table.to_rich())
-    console.print(f"report: {path}", soft_wrap=True)
+    table.show(console)
+    say(f"report: {path}", console)
     return path
 
 
@@ -81,7 +81,13 @@ def failure_table(name: str, jobs: Sequence[Job]) -> Table:
         (str(job.number), " ".join(f"{key}={value}" for key, value in job.swept.items()), job.state)
         for job in jobs
     )
-    return Table(f"Sweep {name}: failed or unfinished", ("job", "overrides", "state"), rows, left=(0, 1, 2))
+    return Table(
+        f"Sweep {name}: failed or unfinished",
+        ("job", "overrides", "state"),
+        rows,
+        left=(0, 1, 2),
+        prose=(1, 2),
+    )
 
 
 def everything_table(name: str, jobs: Sequence[Job]) -> Table:

@@ -26,6 +26,7 @@ from fcn.report.test.result import (
     utc,
 )
 from fcn.report.test.timeline import timeline
+from fcn.terminal import say
 
 
 def write_test_report(
@@ -52,13 +53,12 @@ def write_test_report(
     _fill(page, outcome, pictures)
     path = folder / "report.html"
     page.write(path)
-    console = console or Console()
-    console.print(result_table(outcome).to_rich())
+    result_table(outcome).show(console)
     if outcome.pairs:
-        console.print(moment_table(outcome).to_rich())
+        moment_table(outcome).show(console)
     if outcome.misses:
-        console.print(miss_table(outcome).to_rich())
-    console.print(f"report: {path}", soft_wrap=True)
+        miss_table(outcome).show(console)
+    say(f"report: {path}", console)
     return path
 
 

@@ -157,7 +157,7 @@ def miss_table(outcome: Outcome) -> Table:
         for miss in outcome.misses
     )
     header = ("catalogued", "origin time (UTC)", "magnitude", "depth (km)", "reason", "what is known")
-    return Table(f"{outcome.name}: misses", header, rows, left=(0, 1, 4, 5))
+    return Table(f"{outcome.name}: misses", header, rows, left=(0, 1, 4, 5), prose=(5,))
 
 
 def utc(time_s: float) -> str:

@@ -19,6 +19,7 @@ from fcn.report.kit.style import (
     legend_above,
     letter,
     new_figure,
+    power_ticks,
     styled,
 )
 from fcn.report.test.outcome import Outcome
@@ -62,6 +63,7 @@ def _draw_motion(axes: Axes, outcome: Outcome) -> None:
     axes.fill_between(time, low, high, color=GREY, alpha=0.3, linewidth=0, label="range over stations")
     axes.plot(time, middle, color=INK, linewidth=0.8, label="median station")
     axes.set(yscale="log", ylabel="peak velocity\n(m/s)")
+    power_ticks(axes.yaxis)
     legend_above(axes)
     letter(axes, "a", f"ground motion, magnitude band, peak of each {_BIN_S:g} s")
 

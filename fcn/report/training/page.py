@@ -10,6 +10,7 @@ from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
 from fcn.report.kit.table import Table, number
 from fcn.report.training.curves import Curve, read_curves, training_figure
+from fcn.terminal import say
 
 COLUMNS = (("val/loss", "loss"), *((f"val/{row.name}", row.training) for row in ALL if row.training))
 
@@ -37,9 +38,8 @@ def write_run_report(run: Path, folder: Path, console: Console | None = None) ->
         page.heading("Validations")
         page.table(table)
     page.write(folder / "report.html")
-    console = console or Console()
-    console.print(table.to_rich())
-    console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+    table.show(console)
+    say(f"report: {folder / 'report.html'}", console)
     return folder / "report.html"
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
-from fcn.scheme.base import View, require_event
+from fcn.scheme.base import View, require_event, require_finite
 from fcn.scheme.image.predict import predict
 from fcn.targets.location import grid_axes_km
 from fcn.targets.window import WindowDecoder
@@ -26,6 +26,9 @@ class ImageReader:
     ) -> list[list[WindowEstimate]]:
         """One estimate per window, none where no station sends data."""
         prediction = predict(network, batch)
+        alive = batch.mask.any(dim=1)  # a window without a station is not read
+        read = ("first_p", "location", "magnitude")
+        require_finite(batch, **{name: getattr(prediction, name)[alive] for name in read})
         found = self.decoder.windows(
             prediction.first_p,
             prediction.location,

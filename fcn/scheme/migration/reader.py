@@ -11,7 +11,7 @@ from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
-from fcn.scheme.base import View, require_event
+from fcn.scheme.base import View, require_event, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.migrate import Anchors, Migration
@@ -118,6 +118,7 @@ class MigrationReader:
 
     def _see(self, network: MigrationNet, batch: Batch, start_s: float) -> _Seen:
         features = network.encode(batch.waveforms, batch.mask)
+        require_finite(batch, station_p=features.station_p, features=features.table)
         picks = find_picks(
             features.station_p[0],
             (batch.waveforms[0] == 0).all(dim=1) | ~batch.mask[0, :, None],
@@ -142,6 +143,7 @@ class MigrationReader:
             coarse,
             travel_s[seen.batch.mask[0], None],
         )
+        require_finite(seen.batch, coarse_volume=where.hypocentre_km, coarse_evidence=evidence)
         return where, evidence[0].sigmoid()
 
     def _moved(self, seen: _Seen, followed: Hypotheses) -> Hypotheses:
@@ -200,6 +202,7 @@ class MigrationReader:
         logits, evidence = self.core.volumes(
             seen.network, seen.features, batch, anchors, lattice, travel_times(batch, lattice)
         )
+        require_finite(batch, fine_volume=logits, fine_evidence=evidence)
         where = self.core.decode(logits, lattice)
         travel_s = self._travel_times(batch, where.hypocentre_km)
         rows = torch.arange(len(places), device=places.station.device)
@@ -238,6 +241,7 @@ class MigrationReader:
         magnitude, deviation = seen.network.magnitude(
             amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0]
         )
+        require_finite(batch, magnitude=magnitude, magnitude_uncertainty=deviation)
         columns = torch.stack(
             [
                 evidence,

@@ -114,9 +114,8 @@ def travel_times(batch: Batch, lattice: Lattice) -> Float[Tensor, "pair anchor c
 class CoarseTimes:
     """The coarse volume of a stream's network and the travel times from it, kept from window to window.
 
-    They are made anew where a station moves, joins or leaves, and where the travel times are another object:
-    tables are told apart by identity, not compared cell by cell. A station that is silent for a while moves
-    no volume.
+    They are made anew where a station moves, joins or leaves, and where the travel times are others. A
+    station that is silent for a while moves no volume.
     """
 
     volume: VolumeSpec
@@ -126,7 +125,7 @@ class CoarseTimes:
         """The volume of a batch of one window; P and S times to every station, whether it exists or not."""
         if self._kept is not None:
             station_km, travel_time, lattice, times_s = self._kept
-            if travel_time is batch.travel_time and torch.equal(station_km, batch.station_km):
+            if travel_time == batch.travel_time and torch.equal(station_km, batch.station_km):
                 return lattice, times_s
         lattice = self.volume.coarse(batch.station_km, torch.ones_like(batch.mask))
         times_s = batch.travel_time.between(lattice.cells_km(), batch.station_km)[0]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import obspy
 from jaxtyping import Float, Float32
+from rich.markup import escape
 from rich.progress import track
 
 from fcn.catalogue.event import Catalogue, Event
@@ -106,7 +107,7 @@ class SequenceBuilder(ABC):
         ground, rate_hz = self.ground(), self.recording.sampling_rate_hz
         total = np.zeros((len(self.network), 3, round(self.duration_s * rate_hz)), np.float32)
         arrivals_s = []
-        for shock in track(self.shocks(), description=f"simulating {self.name}"):
+        for shock in track(self.shocks(), description=f"simulating {escape(self.name)}"):
             motion = ground.motion(shock)
             for trace, record, start in zip(total, motion.velocity_mps, motion.start_sample, strict=True):
                 add_at(trace, record, int(start))

@@ -49,6 +49,22 @@ def test_a_job_counts_with_the_checkpoint_it_kept_and_not_its_last(sweep):
     assert job.figure("unheard of") is None
 
 
+def test_a_resumed_job_may_have_kept_what_was_best_before(tmp_path):
+    first, resumed = tmp_path / "first", tmp_path / "s" / "0"
+    write_job(first, ["seed=1"], [2.0, 1.0, 3.0])  # the last was validated beyond the checkpoint
+    write_job(resumed, ["seed=1"], [9.0, 9.0, 1.5])
+    manifest = json.loads((resumed / "manifest.json").read_text())
+    manifest["config"]["ckpt"] = str(first / "checkpoints" / "last.ckpt")
+    (resumed / "manifest.json").write_text(json.dumps(manifest))
+    log = resumed / "csv" / "metrics.csv"
+    rows = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(line for line in rows if ",99," not in line and ",199," not in line))
+    (job,) = read_jobs(tmp_path / "s")
+    assert [row["val/loss"] for row in job.curve] == [2.0, 1.0, 1.5]
+    assert job.figure("val/loss") == 1.0
+    assert job.state == "done"
+
+
 def test_of_a_figure_that_grows_with_quality_the_largest_was_kept(sweep, tmp_path):
     folder = tmp_path / "sweep" / "0"
     shutil.copytree(sweep / "0", folder)
@@ -124,3 +140,13 @@ def test_what_is_no_sweep_is_refused(tmp_path):
         read_jobs(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="holds no jobs"):
         read_jobs(tmp_path)
+
+
+def test_overrides_that_look_like_markup_are_shown_as_they_are(tmp_path):
+    hostile = r"[/b] $\frac{1$ <i>"
+    for job, name in enumerate((hostile, "plain")):
+        write_job(tmp_path / "s" / str(job), [f"name={name}", f"arch={name}"], [2.0, 1.0, 1.5])
+    console = Console(file=io.StringIO(), width=140)
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", console).read_text(encoding="utf-8")
+    assert hostile in console.file.getvalue()
+    assert "<i>" not in page

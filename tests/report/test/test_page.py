@@ -1,4 +1,5 @@
 import dataclasses
+import html
 import io
 import re
 
@@ -9,6 +10,7 @@ from report_example import make_declared, make_sequence
 from rich.console import Console
 
 from fcn.catalogue.event import Catalogue
+from fcn.geometry.network import Network
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import score_sequence
 from fcn.metrics.table import ALL
@@ -18,6 +20,7 @@ from fcn.report.test.outcome import judge
 from fcn.report.test.page import write_test_report
 from fcn.report.test.record_section import choose_subjects
 from fcn.report.test.result import WEI_2026, event_table, miss_table, moment_table, result_table
+from fcn.report.test.timeline import timeline
 
 TOLERANCE = MatchTolerance(4.0, 25.0)
 SEQUENCE = make_sequence()
@@ -76,6 +79,33 @@ def test_the_page_says_simulated_and_prints_the_published_figures(written):
         assert "Wei et al. 2026 (real)" in text
         for figure in ("69 of 179 = 38.5%", "4.4 to 6.4", "3.409", "3.787", "8 of 10 = 80.0%"):
             assert figure in text, figure
+
+
+HOSTILE = r"[/b] $\frac{1$ [red] <i> :bug:"  # ends rich's markup and matplotlib's mathtext, and HTML's
+
+
+def test_names_from_data_are_shown_as_they_are(tmp_path):
+    stations = (dataclasses.replace(e, code=f"{HOSTILE} {e.code}") for e in SEQUENCE.network.stations)
+    true = (dataclasses.replace(e, event_id=f"{HOSTILE} {e.event_id}") for e in SEQUENCE.catalogue)
+    sequence = dataclasses.replace(
+        SEQUENCE,
+        name=HOSTILE,
+        network=Network(tuple(stations)),
+        catalogue=Catalogue(HOSTILE, tuple(true)),
+    )
+    page, printed = write(tmp_path / "[" / "b]", sequence)
+    assert f"{HOSTILE} jma003" in printed
+    assert f"{tmp_path}/[/b]/report.html" in printed
+    assert "<i>" not in page
+    assert html.escape(HOSTILE) in page
+
+
+def test_labels_of_logarithmic_axes_need_no_mathtext():
+    figure = timeline(outcome_of())
+    figure.canvas.draw()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert any(re.fullmatch("10⁻[⁰¹²³⁴⁵⁶⁷⁸⁹]", label) for label in labels)
+    assert not any("$" in label for label in labels)
 
 
 def test_real_data_are_called_real(tmp_path):

@@ -137,3 +137,9 @@ def test_folders_without_a_log_are_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no figures yet"):
         read_curves(empty)
     assert not (tmp_path / "report").exists()
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path, capsys):
+    run = write_log(tmp_path / "[" / r"b] $\frac{1$ [red]", [*TRAINED, *VALIDATED])
+    write_run_report(run, run / "report")
+    assert f"report: {run}/report/report.html" in capsys.readouterr().out

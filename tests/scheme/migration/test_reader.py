@@ -1,5 +1,6 @@
 """Reading a stream: what it must and must not depend on, and which picks anchor and count."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from small_migration import configured, single
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
 from fcn.catalogue.event import WindowEstimate
+from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.picks import Picks
@@ -86,6 +88,23 @@ def numbers(found: list[WindowEstimate]) -> torch.Tensor:
             for each in found
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "output"),
+    [
+        ("series.p.bias", "station_p"),
+        ("series.level.bias", "features"),
+        ("volumes.out.bias", "coarse_volume"),
+        ("volumes.evidence.0.bias", "coarse_evidence"),
+        ("magnitude.common", "magnitude_uncertainty"),
+    ],
+)
+def test_the_first_output_that_is_no_number_stops_the_reading(module, windows, spoilt, output):
+    network = copy.deepcopy(module.network)
+    network.get_parameter(spoilt).data.fill_(torch.nan)
+    with pytest.raises(NonFiniteError, match=rf"network's {output} is not finite, for ground velocities"):
+        module.scheme.estimates(network, windows[3][0], [])
 
 
 @pytest.mark.parametrize("count", [3, 64])

@@ -96,3 +96,13 @@ def test_coarse_travel_times_are_kept_until_the_network_or_the_model_changes(vol
     assert asked(window)
     times = Counted(times.times)
     assert asked(replace(window, travel_time=times))
+
+
+def test_coarse_travel_times_are_kept_for_tables_of_the_same_content(volume, batch):
+    """A table that was moved to the device with its batch is another object every time."""
+    window, coarse = single(batch, 0), CoarseTimes(volume)
+    table = window.travel_time
+    _, times_s = coarse.of(window)
+    assert coarse.of(replace(window, travel_time=replace(table)))[1] is times_s
+    slower = replace(table, values=1.1 * table.values, digest="")
+    assert (coarse.of(replace(window, travel_time=slower))[1] > times_s).all()

@@ -1,0 +1,46 @@
+"""What a node of the configuration becomes, with and without objects of the run."""
+
+import functools
+from fractions import Fraction
+
+import pytest
+
+from fcn.config import MisfitError, build, factory
+
+WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
+PARTIAL = {**WHOLE, "_partial_": True}
+
+
+def test_a_node_is_built_whether_the_run_adds_to_it_or_not():
+    assert build(WHOLE) == build(PARTIAL) == Fraction(3)
+    assert build(PARTIAL, denominator=4) == Fraction(3, 4)
+    assert build({"one": WHOLE, "two": [WHOLE]}) == {"one": Fraction(3), "two": [Fraction(3)]}
+    assert build(None) is factory(None) is None
+
+
+def test_a_factory_is_called_later():
+    made = factory(PARTIAL)
+    assert isinstance(made, functools.partial)
+    assert made(denominator=2) == Fraction(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: build(WHOLE, denominator=4),
+            r"Fraction is to be given denominator .*_partial_: true",
+        ),
+        (
+            lambda: build(PARTIAL, nominator=4),
+            r"fractions.Fraction: .*unexpected .*'nominator'",
+        ),
+        (lambda: build({"_target_": "math.gcdx"}), "gcdx"),
+        (lambda: build({"_target_": "re.compile", "_partial_": True}), r"re.compile: missing .*'pattern'"),
+        (lambda: factory(WHOLE), r"fractions.Fraction .*_partial_: true"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_its_name(call, message):
+    with pytest.raises(Exception, match=message) as raised:
+        call()
+    assert isinstance(raised.value, MisfitError) or "gcdx" in message
