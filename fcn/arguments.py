@@ -149,7 +149,9 @@ def _check_numbers(key: str, value: object, place: str, *, typed: bool) -> None:
         quantity: Any = each  # Python's int may be too large for a float, and is compared all the same
         unbounded = abs(quantity) == math.inf and any(part in UNBOUNDED for part in place.split("."))
         if not unbounded and not low <= quantity <= high:  # NaN is not
-            within = "a finite number" if low == -LARGEST else f"within {low:g} to {high:g}"
+            within = (
+                f"a finite number below {LARGEST:.1e}" if low == -LARGEST else f"within {low:g} to {high:g}"
+            )
             raise ValueError(f"{place} must be {within}, got {shown(value)}")
 
 
