@@ -89,5 +89,5 @@ def test_every_entry_point_checks(command, override, message):
 def test_classes_of_others_and_names_that_are_not_there_are_left_to_who_builds_them():
     arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": "fast"}})
     arguments.check({"arch": {"_target_": "fcn.arch.nowhere.Net", "width": "wide"}})
-    with pytest.raises(ValueError, match="lr must be a finite number below 9\.2e\+18, got -inf"):
+    with pytest.raises(ValueError, match=r"lr must be a finite number below 9\.2e\+18, got -inf"):
         arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": -math.inf}})

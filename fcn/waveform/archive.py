@@ -103,8 +103,10 @@ def _day(path: Path, seed_id: str, day_s: float, span_s: tuple[float, float]) ->
                 *(None if math.isinf(s) else UTCDateTime(s) for s in span_s), nearest_sample=False
             )
             kept += obspy.Stream([part] if part.stats.npts else [])
-    for reason, n in [*refused.items(), *foreign.items()]:
-        log.warning("%s: %d left out, %s", path, n, reason)
+    left_out = refused + foreign
+    if left_out:
+        reasons = "; ".join(f"{n} {reason}" for reason, n in left_out.items())
+        log.warning("%s: %d record(s) left out: %s", path, left_out.total(), reasons)
     return kept
 
 

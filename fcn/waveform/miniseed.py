@@ -7,6 +7,7 @@ import re
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import obspy
@@ -17,6 +18,7 @@ from obspy.io.mseed.util import get_record_information
 # What a record of miniSEED 2 begins with: sequence number, quality, reserved byte (SEED 2.4, fixed header).
 HEADER = re.compile(rb"[0-9 \0]{6}[DRQM][ \0]")
 HEADER_BYTES = 48
+CUT = "the file ends in the record"
 SHORTEST_BYTES = 64  # records lie on multiples of it; SEED allows 128 and more
 
 
@@ -38,7 +40,7 @@ def read_miniseed(
 def _in_order(content: bytes) -> bool:
     """One record after the other, of one length: ObsPy ends at what is none, and does not say so."""
     try:
-        length = int(get_record_information(io.BytesIO(content))["record_length"])
+        length = int(_information(io.BytesIO(content), 0)["record_length"])
     except Exception:  # as above
         return False
     if len(content) % length:
@@ -57,6 +59,14 @@ def _decode(content: bytes, start_time_s: float = -math.inf, end_time_s: float =
         )
 
 
+def _information(buffer: io.BytesIO, offset: int) -> dict[str, Any]:
+    """What the header of a record says; what is wrong with it is raised, and not printed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found: dict[str, Any] = get_record_information(buffer, offset=offset)
+    return found
+
+
 def _record_by_record(content: bytes) -> tuple[obspy.Stream, Counter[str]]:
     stream, refused = obspy.Stream(), Counter[str]()
     buffer, offset = io.BytesIO(content), 0
@@ -67,16 +77,23 @@ def _record_by_record(content: bytes) -> tuple[obspy.Stream, Counter[str]]:
             continue
         buffer.seek(0)  # the offset counts from where it is, and an error leaves it elsewhere
         try:
-            length = int(get_record_information(buffer, offset=offset)["record_length"])
+            length = int(_information(buffer, offset)["record_length"])
             if offset + length > len(content):
-                raise ValueError("cut short")
+                raise ValueError(CUT)
             stream += _decode(content[offset : offset + length])
         except Exception as error:  # ObsPy's reader has exceptions of its own
-            refused[f"damaged ({' '.join(str(error).split())[:120]})"] += 1
+            refused[_reason(error)] += 1
             offset = _next_header(content, offset)
         else:
             offset += length
     return stream.merge(-1), refused  # joins records that follow one another
+
+
+def _reason(error: Exception) -> str:
+    """Without the numbers of the record: reasons are counted."""
+    if "integrity check" in str(error):
+        return "whose samples do not end as stated"
+    return "cut short" if str(error) == CUT else "whose header or data cannot be read"
 
 
 def _next_header(content: bytes, offset: int) -> int:
