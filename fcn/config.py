@@ -51,15 +51,13 @@ def build(node: Any, **runtime: Any) -> Any:
     """The object a node's `_target_` describes, its plain containers as lists and dicts.
 
     Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
-    Raises the ValueError or FileNotFoundError of a class that refuses its values, with the class and the key.
+    Raises ValueError (FileNotFoundError for a missing file) naming class, key and what the class refused.
     """
     try:
         made = instantiate(node, _convert_="all")
     except InstantiationException as error:
-        for kind in (FileNotFoundError, ValueError):
-            if isinstance(error.__cause__, kind):
-                raise kind(str(error)) from error
-        raise
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        raise (FileNotFoundError if missing else ValueError)(str(error)) from error
     return made(**runtime) if runtime else made
 
 
