@@ -15,6 +15,7 @@ from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
 from fcn.former import current
+from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
 
@@ -44,8 +45,12 @@ class Restored:
     @property
     def declare(self) -> Mapping[str, Any]:
         """The alarm rule it was validated with; ValueError where no rule has such values."""
-        arguments.check(self.config["declare"], f"{self.path}: declare")
         rule: Mapping[str, Any] = self.config["declare"]
+        arguments.check(rule, f"{self.path}: declare")
+        try:
+            build(rule, frame=LocalFrame(0.0, 0.0))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.path}: declare describes no alarm rule: {error}") from error
         return rule
 
 

@@ -82,8 +82,23 @@ def test_weights_of_another_shape_say_who_wrote_them(shipped, tmp_path):
         load(written(shipped, tmp_path / "odd.ckpt", change))
 
 
-def test_an_alarm_rule_that_is_none_is_refused_once_it_is_asked_for(shipped, tmp_path):
-    change = in_config("declare", "same", "forget_s", value="long")
-    restored = load(written(shipped, tmp_path / "odd.ckpt", change))
-    with pytest.raises(ValueError, match=r"odd\.ckpt: declare\.same\.forget_s must be a number, got 'long'"):
+IMPATIENT = {
+    "_target_": "fcn.alarm.rules.Evidence",
+    "min_detection_score": 0.7,
+    "min_location_score": 0.6,
+    "agree_s": 9.0,
+    "within_s": 2.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("same", "forget_s"), "long", r"declare\.same\.forget_s must be a number, got 'long'"),
+        (("evidence",), IMPATIENT, "declare describes no alarm rule: .*agree_s < within_s"),
+    ],
+)
+def test_an_alarm_rule_that_is_none_is_refused_once_it_is_asked_for(shipped, tmp_path, keys, value, message):
+    restored = load(written(shipped, tmp_path / "odd.ckpt", in_config("declare", *keys, value=value)))
+    with pytest.raises(ValueError, match=rf"(?s)odd\.ckpt: {message}"):
         _ = restored.declare

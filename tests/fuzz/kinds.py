@@ -504,7 +504,7 @@ MADE = {"sequence": sequence}
 @functools.cache
 def files_of(name: str) -> Files:
     """The sound files of a kind, or of what several kinds share; made once."""
-    return MADE[name]() if name in MADE else kind_of(name).files()
+    return MADE[name]() if name in MADE else sound(kind_of(name))
 
 
 @functools.cache
@@ -512,9 +512,15 @@ def kind_of(name: str) -> Kind:
     return KINDS[name]()
 
 
+@functools.cache
+def sound(kind: Kind) -> Files:
+    """The sound files of a kind, made once."""
+    return kind.files()
+
+
 def spoilt(kind: Kind, done: Iterable[tuple[Target, Mutation]]) -> Files:
     """The files of a kind with some of them spoilt."""
-    files = dict(files_of(kind.name))
+    files = dict(sound(kind))
     for target, mutation in done:
         files[target.file] = target.spoilt(files[target.file], mutation)
     return files

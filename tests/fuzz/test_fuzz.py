@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from fuzz.attack import Outcome, attack
-from fuzz.kinds import KINDS, Target, kind_of, spoilt
+from fuzz.commands import commands
+from fuzz.kinds import KINDS, Kind, Target, kind_of, spoilt
 from fuzz.mutation import Mutation
 from fuzz.overrides import COMMANDS, Override, nonsense, overrides, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-QUICK, THOROUGH = 3, 110  # examples of each kind
+QUICK, THOROUGH, COMMAND = 3, 110, 20  # examples of each kind
 
 
 Done = tuple[tuple[Target, Mutation], ...]
@@ -43,9 +44,8 @@ def examined(
     return outcomes
 
 
-def attacked(name: str, count: int) -> dict[Done, Outcome]:
+def attacked(kind: Kind, count: int) -> dict[Done, Outcome]:
     """Files of a kind, spoilt."""
-    kind = kind_of(name)
 
     def attack_one(done: Done) -> Outcome:
         return attack(spoilt(kind, done), kind.read, kind.nonsense)
@@ -84,14 +84,14 @@ def test_sound_inputs_are_read(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_few_spoilt_inputs(name):
-    outcomes = attacked(name, QUICK)
+    outcomes = attacked(kind_of(name), QUICK)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_many_spoilt_inputs(name):
-    outcomes = attacked(name, THOROUGH)
+    outcomes = attacked(kind_of(name), THOROUGH)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
 
 
@@ -105,4 +105,13 @@ def test_a_few_spoilt_overrides(entry):
 @pytest.mark.parametrize("entry", COMMANDS)
 def test_many_spoilt_overrides(entry):
     outcomes = overridden(entry, THOROUGH)
+    assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["build_sequence, catalogue.csv", "build_sequence, catalogue.xml", "ship"])
+def test_commands_with_spoilt_inputs(name):
+    kind = commands()[name]
+    assert attack(spoilt(kind, ()), kind.read, kind.nonsense) == Outcome("harmless", "")
+    outcomes = attacked(kind, COMMAND)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
