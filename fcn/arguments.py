@@ -7,6 +7,7 @@ number against the unit in its key (`window_s`, `half_width_km`), as every name 
 import functools
 import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,9 @@ from hydra.utils import get_object
 from fcn.checked import shown
 
 OURS = "fcn."  # of other packages' classes annotations are no promise
-LARGEST = float(2**63)
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+LARGEST = 1e9  # of what has no unit: weights, counts, ratios
+LARGEST_SEED = 2**63
 
 # Endings of keys, and what is within reason; the first that fits counts.
 UNITS: Mapping[str, tuple[float, float]] = {
@@ -60,6 +63,10 @@ def check(node: object, place: str = "") -> None:
 
 def _check_parameters(node: Mapping[Any, Any], target: object, place: str) -> None:
     """The values of one class's parameters."""
+    if not isinstance(node.get("_partial_", False), bool):
+        raise ValueError(f"{place}._partial_ must be true or false, got {shown(node['_partial_'])}")
+    if "_target_" in node and not (isinstance(target, str) and DOTTED.fullmatch(target)):
+        raise ValueError(f"{place}._target_ must be the full name of a class, got {shown(target)}")
     if not isinstance(target, str) or not target.startswith(OURS):
         return
     hints = _annotations(target)
@@ -89,8 +96,6 @@ def _annotations(target: str) -> Mapping[str, Any] | None:
 
 def _misfit(hint: Any, value: object) -> str | None:
     """What a parameter of this annotation wants where the value is something else; None where it fits."""
-    if isinstance(value, Mapping) and "_target_" in value:
-        return None  # an object, once it is built
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         wanted = [_misfit(each, value) for each in inner]
@@ -113,6 +118,8 @@ def _misfit(hint: Any, value: object) -> str | None:
     }
     if hint in plain:
         return None if _is_a(hint, value) else plain[hint]
+    if isinstance(value, Mapping) and "_target_" in value:
+        return None  # an object, once it is built
     described = inspect.isclass(hint) and hint.__module__.startswith(OURS)
     return f"a mapping whose _target_ is a {hint.__name__}" if described else None
 
@@ -135,24 +142,22 @@ def _is_a(hint: Any, value: object) -> bool:
 
 def _check_numbers(key: str, value: object, place: str, *, typed: bool) -> None:
     """The numbers of one key, also those in a list: finite, and as large as its unit allows."""
-    counted = key in COUNTS or key.startswith("n_") or key.endswith("_seed")
     low, high = _bounds(key)
     for each in value if isinstance(value, list | tuple) else [value]:
         if each is None or isinstance(each, Mapping | list | tuple):
             continue
-        if counted and (not isinstance(each, int) or isinstance(each, bool) or not 0 <= each < LARGEST):
+        if high == LARGEST_SEED and (
+            not isinstance(each, int) or isinstance(each, bool) or not 0 <= each < LARGEST_SEED
+        ):
             raise ValueError(f"{place} must be a whole number of at least 0, got {shown(value)}")
         if not isinstance(each, Real) or isinstance(each, bool):
-            if low > -LARGEST and not typed:
+            if (low, high) != (-LARGEST, LARGEST) and not typed:
                 raise ValueError(f"{place} must be a number (its unit is in its name), got {shown(value)}")
             continue
         quantity: Any = each  # Python's int may be too large for a float, and is compared all the same
         unbounded = abs(quantity) == math.inf and any(part in UNBOUNDED for part in place.split("."))
         if not unbounded and not low <= quantity <= high:  # NaN is not
-            within = (
-                f"a finite number below {LARGEST:.1e}" if low == -LARGEST else f"within {low:g} to {high:g}"
-            )
-            raise ValueError(f"{place} must be {within}, got {shown(value)}")
+            raise ValueError(f"{place} must be within {low:g} to {high:g}, got {shown(value)}")
 
 
 def _bounds(key: str) -> tuple[float, float]:
@@ -162,4 +167,6 @@ def _bounds(key: str) -> tuple[float, float]:
         for ending, bounds in UNITS.items():
             if key.endswith(ending):
                 return bounds
+    if key in COUNTS or key.startswith("n_") or key.endswith("_seed"):
+        return 0.0, LARGEST_SEED
     return -LARGEST, LARGEST

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fcn import allowed
+from fcn import allowed, arguments, checked
 from fcn.assemble import build_module, velocity_models
 from fcn.config import build
+from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
 from fcn.former import current
+from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
 
@@ -28,6 +30,7 @@ class Restored:
     config, manifest: plain data of the training run.
     """
 
+    path: Path
     module: FcnModule
     preprocess: PreprocessSpec
     velocity_models: Mapping[str, LayeredModel]
@@ -38,6 +41,17 @@ class Restored:
     def window_s(self) -> float:
         """Length of the windows the network was trained on."""
         return float(self.config["data"]["window_s"])
+
+    @property
+    def declare(self) -> Mapping[str, Any]:
+        """The alarm rule it was validated with; ValueError where no rule has such values."""
+        rule: Mapping[str, Any] = self.config["declare"]
+        arguments.check(rule, f"{self.path}: declare")
+        try:
+            build(rule, frame=LocalFrame(0.0, 0.0))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.path}: declare describes no alarm rule: {error}") from error
+        return rule
 
 
 def find(name: str | Path) -> Path:
@@ -74,7 +88,7 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} holds no configuration in its 'fcn' record: it was not written by fcn.train"
         )
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, Mapping) or not all(_is_weight(value) for value in weights.values()):
         raise ValueError(f"{path} holds no weights (state_dict): it was not written by fcn.train")
     try:
         config = current(record["config"])
@@ -83,6 +97,25 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
     content["fcn"] = {**record, "config": config}
     return content
+
+
+def _is_weight(value: object) -> bool:
+    """Whether this is a tensor as networks have them, not a sparse or complex one."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_complex()
+
+
+def _check_used(record: Mapping[str, Any], path: Path) -> None:
+    """Raise ValueError naming the first value of a training's record that its use would stumble over."""
+    config = record["config"]
+    for part, kind in (("data", Mapping), ("declare", Mapping), ("scheme", Mapping), ("store", Mapping)):
+        if not isinstance(config.get(part), kind):
+            raise ValueError(f"{path} states no {part} in its configuration; fcn.train writes one")
+    for part in (part for part in allowed.PARTS if part != "declare"):  # which a test may choose otherwise
+        arguments.check(config.get(part), f"{path}: {part}")
+    data = config["data"]
+    checked.number(f"{path}: data.window_s", data.get("window_s"), 1.0, 600.0)
+    check_table(f"{path}: data.table", data.get("table"))
+    checked.text(f"{path}: store_digest", record.get("store_digest"))
 
 
 def ship(
@@ -132,6 +165,7 @@ def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
     record, weights = content["fcn"], content["state_dict"]
     config = record["config"]
     allowed.check(config, str(path), trust=trust)
+    _check_used(record, path)
     broken = [n for n, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise ValueError(
@@ -142,6 +176,7 @@ def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
         module = build_module(config, record=record, trainable=False)
         module.load_state_dict(weights)
         return Restored(
+            path=path,
             module=module.eval(),
             preprocess=build(config["preprocess"]),
             velocity_models=velocity_models(config),
@@ -150,8 +185,10 @@ def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
         )
     # Hydra and Python raise many kinds for arguments that a class no longer has
     except Exception as error:
-        version, commit = record.get("fcn", "unknown"), (record.get("git") or {}).get("commit", "unknown")
+        git = record.get("git")
+        commit = git.get("commit", "unknown") if isinstance(git, Mapping) else "unknown"
         raise ValueError(
             f"the weights in {path} do not fit the network its own configuration describes: written by "
-            f"fcn {version} at commit {commit}, which built that network otherwise; {error}"
+            f"fcn {record.get('fcn', 'unknown')} at commit {commit}, which built that network otherwise; "
+            f"{error}"
         ) from error

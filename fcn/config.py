@@ -57,9 +57,10 @@ def build(node: Any, **runtime: Any) -> Any:
     """The object a node's `_target_` describes, its plain containers as lists and dicts; None of None.
 
     Runtime objects are passed by Python to a node with `_partial_: true`, never through the configuration.
-    Such a node is built, too, where there are none. Raises MisfitError for arguments that it does not take or
-    lacks, and for runtime objects without `_partial_: true`; the ValueError or FileNotFoundError of a class
-    that refuses its values, with the class and the key; what else its constructor raises comes as it is.
+    Such a node is built, too, where there are none. Raises MisfitError for arguments that it does not take
+    or lacks, and for runtime objects without `_partial_: true`; ValueError (FileNotFoundError for a missing
+    file) naming class, key and what the class refused of the configuration. What a class that is given
+    runtime objects raises comes as it is.
     """
     made = _instantiate(node)
     if not _is_partial(node):
@@ -89,10 +90,8 @@ def _instantiate(node: Any) -> Any:
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
-        for kind in (FileNotFoundError, ValueError):
-            if isinstance(error.__cause__, kind):
-                raise kind(str(error)) from error
-        raise
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        raise (FileNotFoundError if missing else ValueError)(str(error)) from error
 
 
 def _is_partial(node: Any) -> bool:

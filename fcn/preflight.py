@@ -9,7 +9,7 @@ from fcn import checked
 from fcn.assemble import velocity_models
 from fcn.checkpoint import find, read
 from fcn.config import build
-from fcn.earth.travel_time import check_size
+from fcn.earth.travel_time import check_table
 from fcn.engine import optimiser_steps
 from fcn.geometry.projection import LocalFrame
 
@@ -46,12 +46,6 @@ NUMBERS = (
     ("validation.step_s", SHORTEST_STEP_S, 600.0),
     ("windows.step_s", SHORTEST_STEP_S, 600.0),
 )
-TABLE = {
-    "step_km": (0.01, 100.0),
-    "max_depth_km": (0.1, 1000.0),
-    "max_distance_km": (0.1, 20_000.0),
-    "min_depth_km": (-100.0, 0.0),
-}
 PRECISIONS = (
     "auto",
     "32-true",
@@ -85,21 +79,8 @@ def _check_values(config: Mapping[str, Any]) -> None:
     if half_width_km is not None:
         checked.numbers("geometry.half_width_km", half_width_km, 2, 1.0, 1000.0)
     for place in ("data.table", "windows.table"):
-        _check_table(place, _at(config, place) or {})
-
-
-def _check_table(place: str, table: Mapping[str, Any]) -> None:
-    """Ranges of a travel-time table, or some of them."""
-    for key, value in table.items():
-        if key == "earth_flattening":
-            if not isinstance(value, bool):
-                raise ValueError(f"{place}.{key} must be true or false, got {value!r}")
-        elif key in TABLE:
-            checked.number(f"{place}.{key}", value, *TABLE[key])
-        else:
-            raise ValueError(f"{place}.{key} is unknown: a table has {', '.join(TABLE)} and earth_flattening")
-    if set(TABLE) <= set(table):
-        check_size(place, **{key: table[key] for key in TABLE})
+        if (table := _at(config, place)) is not None:
+            check_table(place, table)
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:

@@ -36,7 +36,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     table = {**trained["data"]["table"], **config["windows"]["table"]}
     step_s = config["windows"]["step_s"]
     windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
-    replay = build_replay(windows, config["declare"] or trained["declare"], config["matching"])
+    replay = build_replay(windows, config["declare"] or restored.declare, config["matching"])
     module = restored.module
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])

@@ -14,18 +14,15 @@ from fcn import arguments
         ("data.window_s=abc", r"data\.window_s must be a number .*got 'abc'"),
         ("data.window_s=.nan", r"data\.window_s must be within .*got nan"),
         ("data.window_s=1.0e9", r"data\.window_s must be within .*got 1000000000"),
-        (
-            "data.noise_gain=1" + 400 * "0",
-            r"data\.noise_gain must be a finite number below 9\.2e\+18, got 1000",
-        ),
-        ("data.noise_gain=.inf", r"data\.noise_gain must be a finite number below 9\.2e\+18, got inf"),
+        ("data.noise_gain=1" + 400 * "0", r"data\.noise_gain must be within .*got 1000"),
+        ("data.noise_gain=.inf", r"data\.noise_gain must be within .*got inf"),
         ("data.events.depth_km=5", r"data\.events\.depth_km must be a list, got 5"),
         (
             "data.events.depth_km=[1,b]",
             r"data\.events\.depth_km must be a list of which each is a number, got",
         ),
         ("data.faults.gap_s=[1,.nan]", r"data\.faults\.gap_s must be within .*got \[1, nan\]"),
-        ("data.corrections.q=.nan", r"data\.corrections\.q must be a finite number below 9\.2e\+18, got nan"),
+        ("data.corrections.q=.nan", r"data\.corrections\.q must be within .*got nan"),
         ("data.corrections.rotate=3", r"data\.corrections\.rotate must be true or false, got 3"),
         ("data.faults.gap=often", r"data\.faults\.gap must be a number, got 'often'"),
         (
@@ -43,7 +40,8 @@ from fcn import arguments
             "data.events.hurry=1",
             r"data\.events\.hurry is unknown: .*EventPrior takes depth_km",
         ),
-        ("optim.optimiser.lr=.nan", r"optim\.optimiser\.lr must be a finite number below 9\.2e\+18, got nan"),
+        ("optim.optimiser.lr=.nan", r"optim\.optimiser\.lr must be within .*got nan"),
+        ("arch._partial_=null", r"arch\._partial_ must be true or false, got None"),
         ("seed=abc", "seed must be a whole number of at least 0, got 'abc'"),
         ("seed=1.5", "seed must be a whole number of at least 0, got 1.5"),
         ("data.workers=-1", r"data\.workers must be a whole number of at least 0, got -1"),
@@ -89,5 +87,5 @@ def test_every_entry_point_checks(command, override, message):
 def test_classes_of_others_and_names_that_are_not_there_are_left_to_who_builds_them():
     arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": "fast"}})
     arguments.check({"arch": {"_target_": "fcn.arch.nowhere.Net", "width": "wide"}})
-    with pytest.raises(ValueError, match=r"lr must be a finite number below 9\.2e\+18, got -inf"):
+    with pytest.raises(ValueError, match=r"lr must be within .*got -inf"):
         arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": -math.inf}})

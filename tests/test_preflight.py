@@ -73,7 +73,7 @@ def test_possible_ones_pass(finished):
         ("data.window_s=0", "data.window_s must be a number from 1 to 600, got 0"),
         ("data.workers=1000", "data.workers must be a whole number from 0 to 256, got 1000"),
         ("data.velocity.count=0", "data.velocity.count must be a whole number from 1"),
-        ("data.table.max_distance_km=0", "data.table.max_distance_km must be .*got 0"),
+        ("data.table.max_distance_km=-1", "data.table.max_distance_km must be .*got -1"),
         ("data.table.step_km=0.01", "data.table to 60 km depth .* nodes.*take a larger step_km"),
         ("data.table.width_km=3", "data.table.width_km is unknown: a table has step_km"),
         ("data.table.earth_flattening=2", "data.table.earth_flattening must be true or false, got 2"),
@@ -98,7 +98,7 @@ def test_values_that_no_training_can_have_name_the_key(override, message):
     [
         ("windows.step_s=0", "windows.step_s must be a number from 0.01 to 600, got 0"),
         ("trainer.threads=-1", "trainer.threads must be a whole number from 1 to 1024, got -1"),
-        ("windows.table.step_km=0", "windows.table.step_km must be a number from 0.01 to 100, got 0"),
+        ("windows.table.step_km=0", "windows.table.step_km must be a number from 0.01 to 1000, got 0"),
         ("windows.table.depth=3", "windows.table.depth is unknown"),
         ("declare.evidence.within_s=0", "within_s"),
     ],

@@ -46,7 +46,7 @@ def replayed(root: Path, restored: Restored, config: dict[str, Any]) -> dict[str
     table = {**trained["data"]["table"], **config["windows"]["table"]}
     step_s = config["windows"]["step_s"]
     windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
-    replay = build_replay(windows, trained["declare"], config["matching"])
+    replay = build_replay(windows, restored.declare, config["matching"])
     module = restored.module
     for batch in track(windows, description=str(root.name), total=len(windows), transient=True):
         now_s = float(batch.now_s[0])

@@ -50,9 +50,17 @@ def read_quakeml(path: Path) -> Catalogue:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    catalog = read_events(glob.escape(str(path)))
+    catalog = _read(Path(path))
     events = tuple(_from_quakeml(each) for each in counted(catalog, Path(path)))
     return Catalogue(catalog.description or Path(path).stem, events)
+
+
+def _read(path: Path) -> quakeml.Catalog:
+    """ObsPy's catalogue of a file; ValueError naming one that it cannot read."""
+    try:
+        return read_events(glob.escape(str(path)))
+    except Exception as error:  # each of ObsPy's readers has exceptions of its own
+        raise ValueError(f"{path} cannot be read as QuakeML: {error}") from error
 
 
 def read_picks(path: Path) -> dict[str, list[PhasePick]]:
@@ -64,7 +72,7 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
     found = {}
-    for event in read_events(glob.escape(str(path))):
+    for event in _read(Path(path)):
         origin = origin_of(event)
         phases = {str(arrival.pick_id): arrival.phase for arrival in (origin.arrivals if origin else ())}
         found[_event_id(event)] = [

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,22 +74,15 @@ class TravelTimeTable:
         spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises
         ValueError for an empty range, or one of too many nodes.
         """
-        step_km = checked.positive("step_km", step_km)
-        max_depth_km = checked.number("max_depth_km", max_depth_km, most=DEEPEST_TOP_KM)
-        min_depth_km = checked.number("min_depth_km", min_depth_km, least=-HIGHEST_KM)
-        max_distance_km = checked.number("max_distance_km", max_distance_km, most=np.pi * EARTH_RADIUS_KM)
+        ranges = {"step_km": step_km, "min_depth_km": min_depth_km}
+        ranges |= {"max_depth_km": max_depth_km, "max_distance_km": max_distance_km}
+        check_table("travel-time table", ranges)
+        step_km = float(step_km)
         if not (max_depth_km > max(min_depth_km, 0) and max_distance_km > 0 and min_depth_km <= 0):
             raise ValueError(
                 f"no travel-time table from {min_depth_km} to {max_depth_km} km depth and 0 to "
                 f"{max_distance_km} km distance: depths must span sea level (0), distances be positive"
             )
-        check_size(
-            "a travel-time table",
-            step_km=step_km,
-            max_depth_km=max_depth_km,
-            max_distance_km=max_distance_km,
-            min_depth_km=min_depth_km,
-        )
         first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
         depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
         distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
@@ -210,16 +203,39 @@ class TravelTimeTable:
             )
 
 
-def check_size(
-    name: str, *, step_km: float, max_depth_km: float, max_distance_km: float, min_depth_km: float
-) -> None:
-    """Raise ValueError for a table of more nodes than memory holds."""
-    n_nodes = (2 + (max_depth_km - min_depth_km) / step_km) * (2 + max_distance_km / step_km)
-    if n_nodes > MOST_NODES:
-        raise ValueError(
-            f"{name} to {max_depth_km:g} km depth and {max_distance_km:g} km in steps of {step_km:g} km has "
-            f"{n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
-        )
+RANGES = {
+    "step_km": (0.01, 1000.0),
+    "max_depth_km": (-HIGHEST_KM, DEEPEST_TOP_KM),
+    "max_distance_km": (0.0, math.pi * EARTH_RADIUS_KM),
+    "min_depth_km": (-HIGHEST_KM, DEEPEST_TOP_KM),
+}
+
+
+def check_table(place: str, table: object) -> None:
+    """Raise ValueError naming the first of the options of `TravelTimeTable.build` that no table can have.
+
+    place: what to call them. table: all of them or some.
+    """
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{place} must be a mapping with {', '.join(RANGES)}, got {table!r}")
+    for key, value in table.items():
+        if key in RANGES:
+            checked.number(f"{place}.{key}", value, *RANGES[key])
+        elif key != "earth_flattening":
+            raise ValueError(
+                f"{place}.{key} is unknown: a table has {', '.join(RANGES)} and earth_flattening"
+            )
+        elif not isinstance(value, bool):
+            raise ValueError(f"{place}.{key} must be true or false, got {value!r}")
+    whole = {"min_depth_km": HIGHEST_SOURCE_KM, **table}
+    if set(RANGES) <= set(whole):
+        step_km, deepest_km, farthest_km, highest_km = (checked.number(key, whole[key]) for key in RANGES)
+        n_nodes = (2 + (deepest_km - highest_km) / step_km) * (2 + farthest_km / step_km)
+        if n_nodes > MOST_NODES:
+            raise ValueError(
+                f"{place} to {deepest_km:g} km depth and {farthest_km:g} km in steps of {step_km:g} km has "
+                f"{n_nodes:.2g} nodes, {MOST_NODES:.0e} at most: take a larger step_km"
+            )
 
 
 _ON_DEVICES: dict[tuple[str, tuple[int, ...], str], Tensor] = {}  # the one used last at the end

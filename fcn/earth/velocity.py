@@ -60,8 +60,8 @@ class LayeredModel:
             object.__setattr__(self, field, column)
             if len(column) != len(self.top_depth_km):
                 raise ValueError(
-                    f"{where}: {field} has {len(column)} values for {len(self.top_depth_km)} layer tops; "
-                    "give one per layer"
+                    f"{where}: {field} has {len(column)} values for the {len(self.top_depth_km)} of "
+                    "top_depth_km; give one per layer"
                 )
         self._check_layers(where)
 
@@ -106,6 +106,9 @@ class LayeredModel:
             what = [f"lacks {', '.join(missing)}"] * bool(missing)
             what += [f"has unknown {', '.join(unknown)}"] * bool(unknown)
             raise ValueError(f"{where} {' and '.join(what)}; its fields are {', '.join(known)}")
+        for name, values in plain.items():
+            if isinstance(values, list):
+                checked.numbers(f"{where}: {name}", values)
         try:
             return cls(**plain)
         except ValueError as error:
@@ -150,7 +153,10 @@ class LayeredModel:
         checked.positive(f"{where}: max_layer_km", max_layer_km)
         nodes = _column(f"{where}: depth_km", depth_km)
         if not len(nodes) == len(vp_kmps) == len(vs_kmps) > 0:
-            raise ValueError(f"{where}: {len(nodes)} node depths, {len(vp_kmps)} vp, {len(vs_kmps)} vs")
+            raise ValueError(
+                f"{where}: {len(nodes)} nodes of depth_km, {len(vp_kmps)} of vp_kmps, "
+                f"{len(vs_kmps)} of vs_kmps; give one per node"
+            )
         if np.ptp(nodes) > max_layer_km * MOST_LAYERS:
             raise ValueError(
                 f"{where}: nodes {min(nodes):g} to {max(nodes):g} km in layers of {max_layer_km:g} km "
@@ -269,12 +275,10 @@ def velocity_fault(
 
 def _column(name: str, values: object, *, positive: bool = False) -> tuple[float, ...]:
     """The numbers of one property, a layer each."""
-    column = checked.numbers(name, values)
+    column = checked.listed(name, values)
     if len(column) > MOST_LAYERS:
         raise ValueError(f"{name} has {len(column)} values; a model has {MOST_LAYERS} layers at most")
-    if positive and min(column, default=1.0) <= 0:
-        raise ValueError(f"{name} must be positive: {column}")
-    return column
+    return tuple((checked.positive if positive else checked.number)(name, value) for value in column)
 
 
 def _correlated_normal(rng: np.random.Generator, depth_km: Column) -> Column:

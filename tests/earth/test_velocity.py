@@ -43,7 +43,7 @@ def test_columns_become_tuples_of_floats():
     [
         ({"top_depth_km": (1.0, 10.0, 30.0)}, "first layer top must be 0"),
         ({"top_depth_km": (0.0, 10.0, 10.0)}, "increase downward"),
-        ({"vp_kmps": (5.0, 6.0)}, "vp_kmps has 2 values for 3"),
+        ({"vp_kmps": (5.0, 6.0)}, "vp_kmps has 2 values for the 3 of top_depth_km"),
         ({"vs_kmps": (2.9, 3.5, 7.0)}, r"at 30 km, vp 8 and vs 7 km/s .*bulk modulus"),
         ({"vp_kmps": (5000.0, 6000.0, 8000.0)}, "vp 5000 .*in m/s, divide by 1000"),
         ({"vp_kmps": (0.05, 6.0, 8.0), "vs_kmps": (0.02, 3.5, 4.6)}, r"vp 0\.05 .*at least 0\.1 km/s"),
@@ -57,8 +57,8 @@ def test_columns_become_tuples_of_floats():
         ({"density_gpcm3": (2500.0, 2700.0, 3300.0)}, "density_gpcm3 2500 is not within .*in kg/m3, divide"),
         ({"qp": (100.0, 1e30, 100.0)}, r"qp 1e\+30 is not within 1 to 1e\+06"),
         ({"name": " "}, "name must be a text"),
-        ({"qs": (100.0, -1.0, 100.0)}, "qs must be positive"),
-        ({"density_gpcm3": (2.5, float("nan"), 3.0)}, "density_gpcm3 must be a number, got nan"),
+        ({"qs": (100.0, -1.0, 100.0)}, "qs must be a number above 0, got -1"),
+        ({"density_gpcm3": (2.5, float("nan"), 3.0)}, "density_gpcm3 must be a number above 0, got nan"),
     ],
 )
 def test_impossible_models_are_refused(change, message):
@@ -83,7 +83,10 @@ def test_flattening_a_deep_model_keeps_within_the_bounds():
     ("change", "message"),
     [
         ({"vp": [5.0]}, "sequence.yaml: velocity_model has unknown vp; its fields are name, source"),
-        ({"qs": [-1.0]}, "sequence.yaml: velocity_model: velocity model two: qs must be positive"),
+        (
+            {"qs": [-1.0]},
+            "sequence.yaml: velocity_model: velocity model two: qs must be a number above 0, got -1",
+        ),
         ({1: [5.0]}, "has unknown 1"),
     ],
 )
@@ -127,9 +130,9 @@ def test_gradient_nodes_keep_vertical_time_and_jumps():
 def test_gradient_nodes_refuse_bad_input():
     with pytest.raises(ValueError, match="max_layer_km must be a number above 0, got 0"):
         LayeredModel.from_gradient_nodes("g", "test", [0, 4], [4, 6], [2, 3], 0.0)
-    with pytest.raises(ValueError, match="3 node depths, 2 vp"):
+    with pytest.raises(ValueError, match="3 nodes of depth_km, 2 of vp_kmps"):
         LayeredModel.from_gradient_nodes("g", "test", [0, 4, 5], [4, 6], [2, 3], 1.0)
-    with pytest.raises(ValueError, match="0 node depths"):
+    with pytest.raises(ValueError, match="0 nodes of depth_km"):
         LayeredModel.from_gradient_nodes("g", "test", [], [], [], 1.0)
     with pytest.raises(ValueError, match="depth_km must be a number, got nan"):
         LayeredModel.from_gradient_nodes("g", "test", [0, float("nan")], [4, 6], [2, 3], 1.0)

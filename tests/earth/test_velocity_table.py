@@ -58,7 +58,7 @@ def test_tables_are_read(tmp_path, text, expected):
         ("0 5000 2900\n1 6000 3500\n", r"bad\.txt: .*in m/s, divide by 1000"),
         ("0 5.0 2.9\n5000 6.0 3.5\n", r"bad\.txt: .*in m, divide by 1000"),
         ("0 2.9 5.0\n", r"bad\.txt: .*vp/vs 0\.580"),
-        ("LAYER 0 5 0 2.9 0 2.7 0\nLAYER 5 6 -9 3.5 0 2.7 0\nLAYER 9 7 0 4 0 3 0\n", r"bad\.txt: .*positive"),
+        ("LAYER 0 5 0 2.9 0 2.7 0\nLAYER 5 6 -9 3.5 0 2.7 0\nLAYER 9 7 0 4 0 3 0\n", r"bad\.txt: .*above 0"),
         ("0 5.0 2.9\n" * 3000, "line 2001: more than 2000 layers"),
     ],
 )

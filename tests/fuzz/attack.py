@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,22 +109,27 @@ def limited() -> Iterator[None]:
 
 
 def attack(
-    files: dict[str, bytes], read: Callable[[Path], Any], nonsense: Callable[[Any], str | None]
+    files: dict[str, bytes],
+    read: Callable[[Path], Any],
+    nonsense: Callable[[Any], str | None],
+    names: Sequence[str] = (),
 ) -> Outcome:
-    """What comes of reading these files."""
+    """What comes of reading these files. names: of which an error must name one, beside the files'."""
+    names = [*names, *{part for file in files for part in (Path(file).name, Path(file).parts[0])}]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve() / "within" / "folder"
+        folder.mkdir(parents=True)
         for file, content in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content)
         with watched(folder) as seen, contextlib.chdir(folder):
-            outcome = _outcome(folder, files, read, nonsense)
+            outcome = _outcome(folder, read, nonsense, names)
         gc.collect(0)
         return Outcome("escaped", seen[0]) if seen else outcome
 
 
 def _outcome(
-    folder: Path, files: dict[str, bytes], read: Callable[[Path], Any], nonsense: Callable[[Any], str | None]
+    folder: Path, read: Callable[[Path], Any], nonsense: Callable[[Any], str | None], names: Sequence[str]
 ) -> Outcome:
     try:
         with limited():
@@ -135,11 +140,11 @@ def _outcome(
     except MemoryError as error:
         return Outcome("memory", repr(error))
     except Exception as error:
-        return judged(error, [*{part for file in files for part in (Path(file).name, Path(file).parts[0])}])
+        return judged(error, names)
     return Outcome("harmless", "") if fault is None else Outcome("nonsense", fault)
 
 
-def judged(error: Exception, names: list[str]) -> Outcome:
+def judged(error: Exception, names: Sequence[str]) -> Outcome:
     """Whether an error says what is wrong with what: its file or key, in the project's own words."""
     text = f"{type(error).__name__}: {error}"
     if type(error) not in DELIBERATE:

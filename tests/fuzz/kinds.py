@@ -5,7 +5,7 @@ import io
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ from fcn.catalogue.io import PhasePick, read_csv, read_quakeml, write_csv, write
 from fcn.config import build
 from fcn.data.sequences import Sequence
 from fcn.earth.grid3d import VelocityGrid, read_velocity_grid
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter
 from fcn.waveform.folder import write_sequence_folder
@@ -368,7 +370,20 @@ def small_checkpoint() -> Files:
 
 
 def read_checkpoint(folder: Path) -> checkpoint.Restored:
-    return checkpoint.load(folder / "last.ckpt")
+    """As a test does, up to the alarm rule and the travel times."""
+    restored = checkpoint.load(folder / "last.ckpt")
+    build(restored.declare, frame=LocalFrame(32.0, 130.0))
+    TravelTimeTable.build(MODEL, **restored.config["data"]["table"])
+    return restored
+
+
+def numbers_of(node: Any) -> Iterator[float]:
+    """Every number in a plain configuration."""
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for value in values:
+        yield from numbers_of(value)
+    if isinstance(node, int | float):
+        yield node
 
 
 def checkpoint_nonsense(found: checkpoint.Restored) -> str | None:
@@ -380,6 +395,10 @@ def checkpoint_nonsense(found: checkpoint.Restored) -> str | None:
     for model in found.velocity_models.values():
         if fault := model_nonsense(model):
             return fault
+    for part in ("arch", "declare", "loss", "preprocess", "scheme", "velocity_model"):
+        odd = [number for number in numbers_of(found.config[part]) if not -1e9 <= number <= 1e9]
+        if odd:
+            return f"{part} has {odd[0]}"
     return first_fault(
         window=((found.window_s,), 1, 600),
         rate=((found.preprocess.sampling_rate_hz,), 1, 1000),
@@ -485,7 +504,7 @@ MADE = {"sequence": sequence}
 @functools.cache
 def files_of(name: str) -> Files:
     """The sound files of a kind, or of what several kinds share; made once."""
-    return MADE[name]() if name in MADE else kind_of(name).files()
+    return MADE[name]() if name in MADE else sound(kind_of(name))
 
 
 @functools.cache
@@ -493,9 +512,15 @@ def kind_of(name: str) -> Kind:
     return KINDS[name]()
 
 
+@functools.cache
+def sound(kind: Kind) -> Files:
+    """The sound files of a kind, made once."""
+    return kind.files()
+
+
 def spoilt(kind: Kind, done: Iterable[tuple[Target, Mutation]]) -> Files:
     """The files of a kind with some of them spoilt."""
-    files = dict(files_of(kind.name))
+    files = dict(sound(kind))
     for target, mutation in done:
         files[target.file] = target.spoilt(files[target.file], mutation)
     return files

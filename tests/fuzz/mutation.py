@@ -225,6 +225,9 @@ def spoil_hdf5(content: bytes, mutation: Mutation) -> bytes:
     return out.getvalue()
 
 
+USED = ("arch", "data", "declare", "loss", "preprocess", "scheme", "scheme", "velocity_model")
+
+
 def spoil_checkpoint(content: bytes, mutation: Mutation) -> bytes:
     """One entry of a checkpoint's content changed or left out."""
     loaded = torch.load(io.BytesIO(content), weights_only=True)
@@ -244,6 +247,10 @@ def spoil_checkpoint(content: bytes, mutation: Mutation) -> bytes:
         weights[name] = choices[mutation.value % len(choices)]()
     elif mutation.what == "top":
         spoil_plain(loaded, Mutation("change", mutation.at % 2, mutation.value))
+    elif mutation.what == "change":  # in what is used to run it
+        config = loaded["fcn"]["config"]
+        part = USED[mutation.value % len(USED)]
+        config[part] = spoil_plain(config[part], mutation)
     else:
         spoil_plain(loaded["fcn"], mutation)
     out = io.BytesIO()

@@ -5,47 +5,72 @@ number that entered shows (`kinds.py`).
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from fuzz.attack import Outcome, attack
-from fuzz.kinds import KINDS, Target, kind_of, spoilt
+from fuzz.commands import commands
+from fuzz.kinds import KINDS, Kind, Target, kind_of, spoilt
 from fuzz.mutation import Mutation
+from fuzz.overrides import COMMANDS, Override, nonsense, overrides, start
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-QUICK, THOROUGH = 3, 110  # examples of each kind
+QUICK, THOROUGH, COMMAND = 3, 110, 20  # examples of each kind
 
 
 Done = tuple[tuple[Target, Mutation], ...]
 
 
-def attacked(name: str, count: int) -> dict[Done, Outcome]:
+def examined(
+    count: int, strategy: st.SearchStrategy[Any], attack_one: Callable[[Any], Outcome]
+) -> dict[Any, Outcome]:
     """Outcomes by what was done, the same in every run."""
-    kind, outcomes = kind_of(name), {}
-    same = settings(
+    outcomes: dict[Any, Outcome] = {}
+
+    @settings(
         max_examples=count,
         derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-
-    @same
-    @given(kind.mutations())
-    def one(done: Done) -> None:
-        outcomes[done] = attack(spoilt(kind, done), kind.read, kind.nonsense)
+    @given(strategy)
+    def one(done: Any) -> None:
+        outcomes[done] = attack_one(done)
 
     one()
     return outcomes
 
 
-def told(outcomes: dict[Done, Outcome]) -> str:
+def attacked(kind: Kind, count: int) -> dict[Done, Outcome]:
+    """Files of a kind, spoilt."""
+
+    def attack_one(done: Done) -> Outcome:
+        return attack(spoilt(kind, done), kind.read, kind.nonsense)
+
+    return examined(count, kind.mutations(), attack_one)
+
+
+def overridden(entry: str, count: int) -> dict[Override, Outcome]:
+    """Values of a command line, spoilt."""
+
+    def attack_one(override: Override) -> Outcome:
+        names = [str(part) for part in override.key if not isinstance(part, int)]
+        return attack({}, lambda _: start(override), nonsense, names[-2:])
+
+    return examined(count, overrides(entry), attack_one)
+
+
+def told(outcomes: Mapping[Any, Outcome]) -> str:
     """The faults, one of each sort, after how often each outcome came."""
     lines, seen = [str(dict(Counter(outcome.kind for outcome in outcomes.values())))], set()
     for done, outcome in outcomes.items():
         sort = (outcome.kind, outcome.text[:40])
         if outcome.is_fault and sort not in seen:
             seen.add(sort)
-            what = [(target.file, mutation) for target, mutation in done]
+            what = done if isinstance(done, Override) else [(target.file, how) for target, how in done]
             lines.append(f"{outcome.kind}: {outcome.text[:300]}\n    {what}")
     return "\n".join(lines)
 
@@ -59,12 +84,34 @@ def test_sound_inputs_are_read(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_few_spoilt_inputs(name):
-    outcomes = attacked(name, QUICK)
+    outcomes = attacked(kind_of(name), QUICK)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_many_spoilt_inputs(name):
-    outcomes = attacked(name, THOROUGH)
+    outcomes = attacked(kind_of(name), THOROUGH)
+    assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
+
+
+@pytest.mark.parametrize("entry", COMMANDS)
+def test_a_few_spoilt_overrides(entry):
+    outcomes = overridden(entry, QUICK)
+    assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", COMMANDS)
+def test_many_spoilt_overrides(entry):
+    outcomes = overridden(entry, THOROUGH)
+    assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["build_sequence, catalogue.csv", "build_sequence, catalogue.xml", "ship"])
+def test_commands_with_spoilt_inputs(name):
+    kind = commands()[name]
+    assert attack(spoilt(kind, ()), kind.read, kind.nonsense) == Outcome("harmless", "")
+    outcomes = attacked(kind, COMMAND)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
