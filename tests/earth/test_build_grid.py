@@ -61,8 +61,8 @@ def test_a_family_of_models_is_refused():
         ("grid.shape=[41,41,2.5]", r"grid\.shape must be a whole number from 2 to .*, got 2\.5"),
         ("grid.shape=[4100,4100,2300]", r"grid\.shape=\[4100, 4100, 2300\] has 3\.9e\+10 nodes"),
         ("grid.spacing_km=[1,0,1]", r"grid\.spacing_km must be a number of at least 0\.001, got 0"),
-        ("grid.minimum_km=[-20,nan,-2]", r"grid\.minimum_km must be a number, got nan"),
-        ("grid.minimum_km=west", r"grid\.minimum_km must be a list of 3 values: 'west'"),
+        ("grid.minimum_km=[-20,nan,-2]", r"grid\.minimum_km must be within .*nan"),
+        ("grid.minimum_km=west", r"grid\.minimum_km must be a number .*'west'"),
         ("seed=-1", "seed must be a whole number of at least 0, got -1"),
     ],
 )
