@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 from fcn import checked
 from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, velocity_fault
 from fcn.geometry.projection import LocalFrame
+from fcn.hdf5 import check_heaps
 
 Volume = Float[np.ndarray, "_ _ _"]  # east, north, depth
 
@@ -141,6 +142,7 @@ def read_velocity_grid(path: str | Path, frame: LocalFrame | None = None) -> Vel
         raise FileNotFoundError(f"no velocity grid at {path}")
     if not h5py.is_hdf5(path):
         raise ValueError(f"{path} is not HDF5; convert NetCDF-3 with `nccopy -k nc4 {path.name} new.nc`")
+    check_heaps(path)
     try:
         with h5py.File(path) as file:
             source, names, axes, volumes = _content(path, file)

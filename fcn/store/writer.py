@@ -122,14 +122,14 @@ class StoreWriter:
             self._bucket = []
 
     def _write_format(self) -> None:
-        """SeisBench's `data_format` group: what the arrays hold."""
+        """SeisBench's `data_format` group: what the arrays hold, in texts that need no heap."""
         group = self._file.create_group("data_format")
-        group["dimension_order"] = "CW"
-        group["component_order"] = "".join(COMPONENTS_ZRT)
+        group["dimension_order"] = np.bytes_("CW")
+        group["component_order"] = np.bytes_("".join(COMPONENTS_ZRT))
         group["sampling_rate"] = self.sampling_rate_hz
-        group["measurement"] = "velocity"
-        group["unit"] = UNIT
-        group["instrument_response"] = "restituted"
+        group["measurement"] = np.bytes_("velocity")
+        group["unit"] = np.bytes_(UNIT)
+        group["instrument_response"] = np.bytes_("restituted")
 
     def _finish(self) -> None:
         if not self._rows:

@@ -26,6 +26,8 @@ from made_networks import make_network
 
 from fcn.data.sequences import Sequence
 
+NAMES = ("build_sequence, catalogue.csv", "build_sequence, catalogue.xml", "ship")
+
 
 def run(module: str, *arguments: str) -> None:
     """The entry point of a module, whose errors come out as they are."""

@@ -227,7 +227,8 @@ def with_metadata(change):
 
 def in_counts(store):
     with h5py.File(store / "waveforms.hdf5", "r+") as file:
-        file["data_format/unit"][()] = "counts"
+        del file["data_format/unit"]
+        file["data_format/unit"] = "counts"
 
 
 def with_waveforms_of_another(store):

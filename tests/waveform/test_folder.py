@@ -57,7 +57,7 @@ def described(tmp_path, content):
             {"velocity_model": {**MODEL, "vp_kmps": [5500.0, 6500.0]}},
             "velocity_model: .*in m/s, divide",
         ),
-        ({"velocity_model": {**MODEL, "top_depth_km": [0.0, "ten"]}}, "velocity_model: .*got 'ten'"),
+        ({"velocity_model": {**MODEL, "top_depth_km": [0.0, float("nan")]}}, "velocity_model: .*got nan"),
         ({"stations": "XX.S00"}, "stations must be a list of values: 'XX.S00'"),
         ({"stations": []}, "stations is empty"),
         ({"stations": ["XX.S00", 7]}, r"stations must be a list of ids NET\.STA, got 7"),
