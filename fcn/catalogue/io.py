@@ -7,7 +7,8 @@ import csv
 import datetime
 import glob
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,6 +26,17 @@ _QUAKEML_ID = re.compile(  # QuakeML 1.2 basic event description, section 3.1
     r"(smi|quakeml):[\w\d][\w\d\-\.\*\(\)_~']{2,}/[\w\d\-\.\*\(\)_~'][\w\d\-\.\*\(\)\+\?_~'=,;#/&]*"
 )
 _METRES_PER_KM = 1000.0
+EARLIEST_S = -2_208_988_800.0  # 1900, before any catalogue of use here
+DAY_S = 86_400.0  # of grace for clocks and zones: nobody lists events of the future
+# What earthquakes have; more is a slip of the unit or of a digit. The deepest known lie at 750 km.
+RANGES = {
+    "depth_km": (-10.0, 800.0),
+    "magnitude": (-5.0, 10.0),
+    "horizontal_uncertainty_km": (0.0, 20_038.0),  # half the equator
+    "depth_uncertainty_km": (0.0, 6371.0),
+    "origin_time_uncertainty_s": (0.0, 86_400.0),
+    "magnitude_uncertainty": (0.0, 15.0),
+}
 _REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
 
 
@@ -45,14 +57,35 @@ def read_quakeml(path: Path) -> Catalogue:
     """Read QuakeML: the preferred origin and magnitude of each event that is `counted`, else the first.
 
     first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks.
-    An event may lack a magnitude. Raises FileNotFoundError, and ValueError
-    naming an event without an origin or a depth.
+    An event may lack a magnitude. Raises FileNotFoundError, and ValueError naming the file, the event and
+    what it lacks or cannot have.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
     catalog = _read(Path(path))
-    events = tuple(_from_quakeml(each) for each in counted(catalog, Path(path)))
-    return Catalogue(catalog.description or Path(path).stem, events)
+    name = catalog.description or Path(path).stem
+    return _catalogue(name, (_from_quakeml(each) for each in counted(catalog, Path(path))), Path(path))
+
+
+def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
+    """What a file holds, within what earthquakes have; ValueError naming the file."""
+    try:
+        made = Catalogue(name, tuple(events))
+        for event in made:
+            _check_ranges(event)
+    except ValueError as error:
+        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+    return made
+
+
+def _check_ranges(event: Event) -> None:
+    past = (EARLIEST_S, time.time() + DAY_S)
+    for field, (least, most) in {**RANGES, "origin_time_s": past, "first_p_time_s": past}.items():
+        value = getattr(event, field)
+        if value is not None and not least <= value <= most:
+            raise ValueError(
+                f"event {event.event_id!r} has {field} {value:g}, and earthquakes {least:g} to {most:g}"
+            )
 
 
 def _read(path: Path) -> quakeml.Catalog:
@@ -83,6 +116,7 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
             if (phase := phases.get(str(pick.resource_id)) or pick.phase_hint)
             and pick.waveform_id is not None
             and pick.waveform_id.station_code
+            and pick.time is not None
             and stands(pick)
         ]
     return found
@@ -103,8 +137,8 @@ def read_csv(path: Path) -> Catalogue:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    events = tuple(_from_row(row, place) for place, row in read_table(Path(path), _REQUIRED_COLUMNS))
-    return Catalogue(Path(path).stem, events)
+    rows = read_table(Path(path), _REQUIRED_COLUMNS)
+    return _catalogue(Path(path).stem, (_from_row(row, place) for place, row in rows), Path(path))
 
 
 def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
@@ -206,9 +240,12 @@ def _event_id(event: quakeml.Event) -> str:
 def _from_quakeml(event: quakeml.Event) -> Event:
     event_id = _event_id(event)
     origin = origin_of(event)
-    if origin is None or origin.depth is None:
+    lacking = [
+        name for name in ("time", "latitude", "longitude", "depth") if getattr(origin, name, None) is None
+    ]
+    if origin is None or lacking:
         raise ValueError(
-            f"catalogued event {event_id!r} has no {'origin' if origin is None else 'depth'}; "
+            f"catalogued event {event_id!r} has no {'origin' if origin is None else ', '.join(lacking)}; "
             "add it to the QuakeML, or remove the event"
         )
     magnitude = magnitude_of(event)
@@ -235,7 +272,7 @@ def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> fl
 
 
 def _first_p_time_s(event: quakeml.Event, origin: quakeml.Origin) -> float | None:
-    picks = {str(pick.resource_id): pick for pick in event.picks if stands(pick)}
+    picks = {str(pick.resource_id): pick for pick in event.picks if stands(pick) and pick.time is not None}
     arrived = [
         picks[str(arrival.pick_id)].time
         for arrival in origin.arrivals
@@ -297,8 +334,8 @@ def _number(text: str, name: str, place: str) -> float | None:
     if not name.endswith("_time_s"):
         return number(text, f"{place}: {_column(name)}")
     try:
-        time = datetime.datetime.fromisoformat(text)
+        read = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{place}: {_column(name)} cannot be read: {text!r}") from error
     # A time without a zone is UTC, as the column says; a zone that is given is believed.
-    return time.replace(tzinfo=time.tzinfo or datetime.UTC).timestamp()
+    return read.replace(tzinfo=read.tzinfo or datetime.UTC).timestamp()

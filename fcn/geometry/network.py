@@ -116,7 +116,10 @@ class Network:
                 stations.append(Station(*codes, *coordinates))
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from error
-        return cls(tuple(stations))
+        try:
+            return cls(tuple(stations))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
     def centre(self) -> tuple[float, float]:
         """(latitude_deg, longitude_deg) of the mean direction of the stations, also across 180 deg."""

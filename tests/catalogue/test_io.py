@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
@@ -50,13 +51,13 @@ def test_what_is_written_is_read(kind, tmp_path):
     same(catalogue, CATALOGUE)
 
 
-known = st.floats(0.01, 50.0)
+known = st.floats(0.01, 14.0)
 maybe = st.none() | known
 
 
 @pytest.mark.parametrize("kind", WRITERS)
 @given(
-    time_s=st.floats(0, 2e9),
+    time_s=st.floats(0, 1.7e9),
     latitude=st.floats(-90, 90),
     longitude=st.floats(-180, 180),
     depth=st.floats(-9, 700),
@@ -268,3 +269,32 @@ def test_the_same_catalogue_is_the_same_file(tmp_path):
     for name in ("a.xml", "b.xml"):
         write_quakeml(Catalogue("twice", (event,)), tmp_path / name)
     assert (tmp_path / "a.xml").read_bytes() == (tmp_path / "b.xml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("depth_km", 12_000.0),  # in metres
+        ("magnitude", 62.0),
+        ("origin_time_s", 4e9),
+        ("first_p_time_s", -3e9),
+        ("horizontal_uncertainty_km", 1e9),
+        ("depth_uncertainty_km", -1.0),
+        ("magnitude_uncertainty", math.nan),
+    ],
+)
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_no_earthquake_has_names_file_event_and_value(kind, tmp_path, field, value):
+    write, read = WRITERS[kind]
+    write(Catalogue("c", (dataclasses.replace(CATALOGUE[0], **{field: value}),)), tmp_path / f"c.{kind}")
+    with pytest.raises(
+        ValueError, match=rf"c\.{kind}: event '.*' has {field} |c\.{kind}.*{field}|cannot be read"
+    ):
+        read(tmp_path / f"c.{kind}")
+
+
+@pytest.mark.parametrize("content", [b"", b"no XML", b"<q:quakeml/>", b"\xff\xfe\x00"])
+def test_what_is_no_quakeml_is_named(tmp_path, content):
+    (tmp_path / "c.xml").write_bytes(content)
+    with pytest.raises(ValueError, match=r"c\.xml cannot be read as QuakeML"):
+        read_quakeml(tmp_path / "c.xml")

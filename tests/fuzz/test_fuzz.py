@@ -5,7 +5,7 @@ number that entered shows (`kinds.py`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -16,25 +16,6 @@ from fuzz.mutation import Mutation
 from fuzz.overrides import COMMANDS, Override, nonsense, overrides, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-# Not yet as they should be: what is known to be let in, or to end in somebody else's words.
-OPEN = {
-    "stations, CSV": "an empty list, and a station listed twice, name no file",
-    "stations, XML": "codes that are none",
-    "catalogue, CSV": "an infinite uncertainty; an id twice names no file",
-    "catalogue, XML": "ObsPy's own exceptions, which name no file",
-    "sequence, metadata": "as the catalogue, XML",
-    "sequence, miniSEED": "ObsPy's own exceptions; samples of 1e22 m/s",
-    "build_sequence, catalogue.csv": "as its parts",
-    "build_sequence, catalogue.xml": "as its parts",
-}
-
-
-def all_of(names: Iterable[str]) -> list[Any]:
-    """Kinds as parameters; those of OPEN may fail."""
-    may_fail = {name: [pytest.mark.xfail(reason=why, strict=False)] for name, why in OPEN.items()}
-    return [pytest.param(name, marks=may_fail.get(name, [])) for name in names]
-
 
 QUICK, THOROUGH, COMMAND = 3, 110, 20  # examples of each kind
 
@@ -101,14 +82,14 @@ def test_sound_inputs_are_read(name):
     assert outcome == Outcome("harmless", "")
 
 
-@pytest.mark.parametrize("name", all_of(KINDS))
+@pytest.mark.parametrize("name", KINDS)
 def test_a_few_spoilt_inputs(name):
     outcomes = attacked(kind_of(name), QUICK)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", all_of(KINDS))
+@pytest.mark.parametrize("name", KINDS)
 def test_many_spoilt_inputs(name):
     outcomes = attacked(kind_of(name), THOROUGH)
     assert not any(outcome.is_fault for outcome in outcomes.values()), told(outcomes)
@@ -128,7 +109,7 @@ def test_many_spoilt_overrides(entry):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", all_of(NAMES))
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_with_spoilt_inputs(name):
     kind = commands()[name]
     assert attack(spoilt(kind, ()), kind.read, kind.nonsense) == Outcome("harmless", "")
