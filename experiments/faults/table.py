@@ -48,7 +48,8 @@ def replayed(root: Path, restored: Restored, config: dict[str, Any]) -> dict[str
     windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
     replay = build_replay(windows, restored.declare, config["matching"])
     module = restored.module
-    for batch in track(windows, description=str(root.name), total=len(windows), transient=True):
+    console = Console(stderr=True)
+    for batch in track(windows, str(root.name), total=len(windows), console=console, transient=True):
         now_s = float(batch.now_s[0])
         known = replay.declarer.known(now_s)
         (estimates,) = module.scheme.estimates(module.network, batch, known)

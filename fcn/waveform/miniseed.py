@@ -5,7 +5,7 @@ import io
 import math
 import re
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,11 @@ def _record_by_record(content: bytes) -> tuple[obspy.Stream, Counter[str]]:
             offset = _next_header(content, offset)
         else:
             offset += length
-    return stream.merge(-1), refused  # joins records that follow one another
+    # joins records that follow one another; ObsPy does not where one states another rate
+    alike: dict[float, obspy.Stream] = defaultdict(obspy.Stream)
+    for trace in stream:
+        alike[trace.stats.sampling_rate].append(trace)
+    return sum((each.merge(-1) for each in alike.values()), obspy.Stream()).sort(), refused
 
 
 def _reason(error: Exception) -> str:

@@ -64,6 +64,17 @@ def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
     assert sum(trace.stats.npts for trace in stream) > 0.6 * N
 
 
+def test_a_record_of_another_rate_stays_apart(tmp_path, content):
+    """A flipped bit in the header, and one in another record's data, so that each is read by itself."""
+    data, good = content
+    bad = bytearray(good)
+    bad[3 * 512 + 33] ^= 0x02  # the factor of the sampling rate, 100
+    bad[7 * 512 + 200] ^= 0x10
+    stream, _ = read(tmp_path, bytes(bad))
+    assert sorted({trace.stats.sampling_rate for trace in stream}) == [100.0, 102.0]
+    assert sum(trace.stats.npts for trace in stream if trace.stats.sampling_rate == 100.0) > 0.8 * N
+
+
 def test_a_file_that_is_being_written_ends_early(tmp_path, content):
     data, good = content
     (trace,), _ = read(tmp_path, good[: 4 * 512 + 300])
