@@ -66,7 +66,7 @@ def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
 
 def test_a_record_of_another_rate_stays_apart(tmp_path, content):
     """A flipped bit in the header, and one in another record's data, so that each is read by itself."""
-    data, good = content
+    _, good = content
     bad = bytearray(good)
     bad[3 * 512 + 33] ^= 0x02  # the factor of the sampling rate, 100
     bad[7 * 512 + 200] ^= 0x10
