@@ -18,7 +18,7 @@ from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_csv, read_picks, read_quakeml
 from fcn.catalogue.phase import PhasePick
 from fcn.config import CONF_DIR, build
-from fcn.data.sequences import Sequence
+from fcn.data.sequences import Sequence, TooLongError
 from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
@@ -136,12 +136,17 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
             span=config["span"],
             velocity_model=model,
         )
-        sequence = check_replayable(folder, stream, build(config["preprocess"]))
-    return {station.id: uses for station, uses in zip(sequence.network, sequence.uses, strict=True)}
+        used = check_replayable(folder, stream, build(config["preprocess"]))
+    return used
 
 
-def check_replayable(folder: Path, stream: obspy.Stream, preprocess: PreprocessSpec) -> Sequence:
-    """The folder as a replay sees it; ValueError unless it loads and holds every sample of the stream."""
+def check_replayable(
+    folder: Path, stream: obspy.Stream, preprocess: PreprocessSpec
+) -> dict[str, tuple[Use, ...]]:
+    """What a replay uses of each station; ValueError unless the folder loads and holds all of the stream.
+
+    One too long for a replay, as archives for a store are, holds it all the same.
+    """
     written: Counter[str] = Counter()
     for path in (path for path in (folder / WAVEFORMS).rglob("*") if path.is_file()):
         for trace in obspy.read(glob.escape(str(path)), format="MSEED", headonly=True):
@@ -154,7 +159,12 @@ def check_replayable(folder: Path, stream: obspy.Stream, preprocess: PreprocessS
         counts = f"{written[lacking[0]]} of {given[lacking[0]]} samples of {lacking[0]}"
         raise ValueError(f"the waveforms cannot be kept as miniSEED: {counts} were written; nothing is made")
     try:
-        return Sequence.load(folder, preprocess)
+        sequence = Sequence.load(folder, preprocess)
+        sequence.watched  # noqa: B018 - raises where no three stations ever deliver together
+        return {station.id: uses for station, uses in zip(sequence.network, sequence.uses, strict=True)}
+    except TooLongError as error:
+        log.warning("%s", str(error).replace(f"{folder}", "the sequence"))
+        return {}
     except (OSError, ValueError) as error:
         reason = str(error).replace(f"{folder}/", "")
         raise ValueError(f"the sequence could not be replayed, and nothing is made: {reason}") from error
@@ -162,15 +172,16 @@ def check_replayable(folder: Path, stream: obspy.Stream, preprocess: PreprocessS
 
 def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     """Which channels each station takes part with."""
-    header = ("station", "from", "channels", "measures", "counts per unit")
-    rows = []
+    header = ("station", "first from", "channels", "measures", "counts per unit")
+    rows: dict[tuple[str, str], tuple[str, ...]] = {}
     for station_id, uses in used.items():
-        for use in uses:
+        for use in (use for use in uses if use.channels):
             codes = " ".join(channel.seed_id.split(".", 2)[-1].lstrip(".") for channel in use.channels)
             measures = " ".join(sorted({channel.sensitivity.measurement for channel in use.channels}))
             values = " ".join(sorted({f"{channel.sensitivity.value:.4g}" for channel in use.channels}))
-            rows.append((station_id, str(obspy.UTCDateTime(use.from_s)), codes or "none", measures, values))
-    show(f"{len(used)} stations in {out}", header, rows, left=(0, 1, 2, 3))
+            row = (station_id, str(obspy.UTCDateTime(use.from_s)), codes, measures, values)
+            rows.setdefault((station_id, f"{codes} {values}"), row)
+    show(f"{len(used)} stations in {out}", header, list(rows.values()), left=(0, 1, 2, 3))
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_sequence")

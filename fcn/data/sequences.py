@@ -28,10 +28,15 @@ log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
 BOX_MARGIN_KM = 10.0
+SECONDS_PER_DAY = 86_400
 PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
-LONGEST_DAYS = 3  # 24 stations take 1.5 GB a day
+MOST_STATION_DAYS = 128  # 8 GB
 
 Waveforms = Float32[np.ndarray, "station 3 time"]
+
+
+class TooLongError(ValueError):
+    """A sequence that is sound, but longer than one replay can hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +69,10 @@ class Sequence:
     def load(cls, root: str | Path, spec: PreprocessSpec) -> "Sequence":
         """The sequence in folder `root`, preprocessed causally from its first sample.
 
-        Traces that no three stations share the time of are left out with a warning (`shared_time`). Raises
-        FileNotFoundError where a part is missing, ValueError where parts contradict each other or a station
-        has data but no coordinates, response or place in stations.xml.
+        Traces that no three stations share the time of are left out with a warning (`shared_time`), and so is
+        a station whose channels are all too slow or without response. Raises FileNotFoundError where a part
+        is missing, ValueError where parts contradict each other, a station has data but no coordinates or
+        place in stations.xml, or none is left.
         """
         root = Path(root)
         for part in (WAVEFORMS, STATIONS):
@@ -179,8 +185,8 @@ def _described(
 def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
     """The traces of spans in which `ENOUGH_STATIONS` (or all, of fewer) deliver: a false clock is alone.
 
-    Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel. Raises ValueError
-    where what is left reaches over more than `LONGEST_DAYS`.
+    Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel. Raises TooLongError
+    where what is left is more than `MOST_STATION_DAYS`.
     """
     by_start = sorted(stream, key=lambda trace: trace.stats.starttime)
     spans: list[list[obspy.Trace]] = []
@@ -191,7 +197,7 @@ def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
         spans[-1].append(trace)
         end = trace.stats.endtime if end is None else max(end, trace.stats.endtime)
     stations = [{(trace.stats.network, trace.stats.station) for trace in span} for span in spans]
-    enough = min(ENOUGH_STATIONS, len(set().union(*stations)))
+    enough = min(ENOUGH_STATIONS, max(len(names) for names in stations))
     kept = [span for span, names in zip(spans, stations, strict=True) if len(names) >= enough]
     for span, names in zip(spans, stations, strict=True):
         if len(names) < enough:
@@ -202,14 +208,13 @@ def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
                 span[0].stats.starttime,
                 enough,
             )
-    if not kept:
-        raise ValueError(f"{where}: at no time do {enough} stations deliver together; are the clocks right?")
     first, last = kept[0][0].stats.starttime, max(trace.stats.endtime for trace in kept[-1])
-    if last - first > LONGEST_DAYS * 86_400:
-        starts = ", ".join(str(span[0].stats.starttime) for span in kept)
-        raise ValueError(
-            f"{where} reaches from {first} to {last}, with stretches from {starts}: state one of at most "
-            f"{LONGEST_DAYS} days as span in sequence.yaml, or mend the clocks"
+    days = MOST_STATION_DAYS / len(set().union(*stations))
+    if last - first > days * SECONDS_PER_DAY:
+        starts = ", ".join(str(span[0].stats.starttime) for span in kept[:5])
+        raise TooLongError(
+            f"{where} reaches from {first} to {last}, with stretches from {starts}, more than one replay "
+            f"holds: state a span of at most {days:.1f} days (span in sequence.yaml), or mend the clocks"
         )
     return obspy.Stream([trace for span in kept for trace in span])
 
@@ -227,15 +232,23 @@ def _motions(
     stream: obspy.Stream,
     spec: PreprocessSpec,
 ) -> list[StationMotion]:
-    """Motion of every station that has any left, in order."""
+    """Motion of every station that has any left and can be used, in order; of others a warning says why.
+
+    Raises ValueError where none can.
+    """
     traces: dict[str, list[obspy.Trace]] = {name: [] for name in described}
     for trace in stream:
         traces[f"{trace.stats.network}.{trace.stats.station}"].append(trace)
-    return [
-        station_motion(found, inventory, spec)
-        for found in track(list(traces.values()), description="preprocessing", transient=True)
-        if found
-    ]
+    motions, unusable = [], []
+    for name, found in track(list(traces.items()), description="preprocessing", transient=True):
+        try:
+            motions += [station_motion(found, inventory, spec)] if found else []
+        except ValueError as error:
+            log.warning("%s left out: %s", name, error)
+            unusable.append(f"{name}: {error}")
+    if not motions:
+        raise ValueError(f"no station can be used; {unusable[0]}")
+    return motions
 
 
 def _placed(station: Station, motion: StationMotion) -> Station:

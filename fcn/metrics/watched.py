@@ -37,6 +37,9 @@ class Watched:
             if spans and first - spans[-1][1] <= FLICKER_S:
                 first = spans.pop()[0]
             spans.append((float(first), float(last)))
+        if not spans:
+            needed = min(ENOUGH_STATIONS, len(delivers))
+            raise ValueError(f"at no time do {needed} stations deliver together: nothing can be located")
         return cls(tuple(spans))
 
     @property

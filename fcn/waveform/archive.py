@@ -92,10 +92,11 @@ def _day(path: Path, seed_id: str, day_s: float, span_s: tuple[float, float]) ->
     kept = obspy.Stream()
     foreign: Counter[str] = Counter()
     for trace in traces:
-        start_s, end_s = trace.stats.starttime.timestamp, trace.stats.endtime.timestamp
+        # what follows the day's own samples without a gap is no false stamp, however long it goes on
+        begins_after_s = trace.stats.starttime.timestamp - day_s
         if trace.id != seed_id:
             foreign[f"of {trace.id}"] += 1
-        elif start_s < day_s - NEIGHBOUR_S or end_s > day_s + DAY_S + NEIGHBOUR_S:
+        elif not -NEIGHBOUR_S <= begins_after_s <= DAY_S + NEIGHBOUR_S:
             foreign[f"of {trace.stats.starttime}, another day"] += 1
         else:
             # ObsPy trims to the nearest sample, which may lie outside

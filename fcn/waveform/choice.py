@@ -19,14 +19,12 @@ START_S = 2.0  # or at once while the one in use is no older: channels do not be
 class Stretch:
     """Samples first to last - 1, for which the same channels are used.
 
-    channels: their rows, at most three, Z, N, E or Z, 1, 2 first. to_zne: up, north, east from their motion;
-    a direction that no channel has is zero.
+    channels: their rows, at most three, Z, N, E or Z, 1, 2 first.
     """
 
     first: int
     last: int
     channels: tuple[int, ...]
-    to_zne: Float64[np.ndarray, "3 used"]
 
 
 def instrument(seed_id: str) -> str:
@@ -40,7 +38,8 @@ def rank(key: str, n_channels: int) -> tuple[int, int, tuple[int, ...]]:
     code = key[-1]
     known = code in INSTRUMENT_PREFERENCE
     preference = -INSTRUMENT_PREFERENCE.index(code) if known else -len(INSTRUMENT_PREFERENCE)
-    return min(n_channels, 3), preference, tuple(-ord(letter) for letter in key.split(".")[2])
+    location = key.split(".")[2].ljust(2)  # none is lower than any
+    return min(n_channels, 3), preference, tuple(-ord(letter) for letter in location)
 
 
 def component_order(seed_id: str) -> tuple[int, str]:
@@ -76,11 +75,9 @@ def choose(
     for first, last, channels in zip(moments, [*moments[1:], n_samples], used, strict=True):
         if stretches and stretches[-1].channels == channels and stretches[-1].last == first:
             before = stretches.pop()
-            stretches.append(Stretch(before.first, int(last), channels, before.to_zne))
+            stretches.append(Stretch(before.first, int(last), channels))
         elif channels:
-            to_zne = np.linalg.pinv(vectors[list(channels)])
-            to_zne[np.abs(to_zne) < 1e-12] = 0.0  # rounding, and a channel's noise is of its direction alone
-            stretches.append(Stretch(int(first), int(last), channels, to_zne))
+            stretches.append(Stretch(int(first), int(last), channels))
     return stretches
 
 

@@ -4,6 +4,7 @@ import functools
 import itertools
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,25 +77,38 @@ class Described:
 def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: float) -> list[Described]:
     """What is said of a channel at times between two POSIX times, in order; equal epochs are one.
 
-    Where epochs overlap the first in the file counts. What no epoch covers is warned of. Raises ValueError,
-    naming the channel and the remedy, where none covers any of it, or where one gives no sensitivity to
-    ground motion or no direction.
+    Where epochs overlap the last begun counts. What no epoch covers, or only one without sensitivity to
+    ground motion or direction, is warned of. Raises ValueError, naming the channel and the remedy, where
+    that is all.
     """
     epochs = _epochs(inventory, seed_id)
     edges = sorted({-math.inf, math.inf, *(edge for epoch in epochs for edge in epoch[:2])})
     found: list[Described] = []
     uncovered: list[str] = []
+    wrong: list[ValueError] = []
     for first_s, last_s in itertools.pairwise(edges):
         if last_s <= start_s or first_s > end_s:
             continue
-        covering = next((epoch for epoch in epochs if epoch[0] <= first_s and last_s <= epoch[1]), None)
-        if covering is None:
-            uncovered.append(f"{_written(max(first_s, start_s))} to {_written(min(last_s, end_s))}")
+        span = f"{_written(max(first_s, start_s))} to {_written(min(last_s, end_s))}"
+        covering = [epoch for epoch in epochs if epoch[0] <= first_s and last_s <= epoch[1]]
+        if not covering:
+            uncovered.append(span)
             continue
-        here = _describe(seed_id, covering, first_s, last_s)
+        try:
+            here, *older = (_describe(seed_id, epoch, first_s, last_s) for epoch in _latest_first(covering))
+        except ValueError as error:
+            wrong.append(error)
+            uncovered.append(span)
+            continue
+        if not all(other.says_the_same(here) for other in older):
+            log.warning(
+                "StationXML has epochs of %s that contradict each other: the last begun counts", seed_id
+            )
         if found and found[-1].end_s == first_s and found[-1].says_the_same(here):
             here = replace(here, start_s=found.pop().start_s)
         found.append(here)
+    if not found and wrong:
+        raise wrong[0]
     if not found:
         spans = "; ".join(f"{_written(epoch[0])} to {_written(epoch[1])}" for epoch in epochs)
         raise ValueError(
@@ -102,8 +116,14 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
             + (f": it has {spans}" if epochs else "; add the channel, or leave its data out")
         )
     if uncovered:
-        log.warning("StationXML does not describe %s from %s: left out", seed_id, ", ".join(uncovered))
+        why = f" ({wrong[0]})" if wrong else ""
+        log.warning("StationXML does not describe %s from %s: left out%s", seed_id, ", ".join(uncovered), why)
     return found
+
+
+def _latest_first(epochs: Sequence["Epoch"]) -> list["Epoch"]:
+    """Of epochs that overlap: one that somebody forgot to end is older than the one that took its place."""
+    return sorted(epochs, key=lambda epoch: epoch[0], reverse=True)
 
 
 def _written(time_s: float) -> str:
@@ -125,7 +145,8 @@ def _epochs(inventory: obspy.Inventory, seed_id: str) -> list[Epoch]:
         for station in network
         if station.code == codes[1]
         for channel in station
-        if (channel.location_code or "", channel.code) == (codes[2], codes[3])
+        # some write "--", as requests do, for a location that has no code
+        if ((channel.location_code or "").strip(" -"), channel.code) == (codes[2], codes[3])
     ]
     starts = [-math.inf if c.start_date is None else c.start_date.timestamp for _, c in channels]
     ends = [math.inf if c.end_date is None else c.end_date.timestamp for _, c in channels]

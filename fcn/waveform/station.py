@@ -1,5 +1,6 @@
 """Ground motion of one station, from the traces of all its channels and what StationXML says of them."""
 
+import itertools
 import logging
 import math
 from collections import defaultdict
@@ -10,12 +11,16 @@ import numpy as np
 import obspy
 from jaxtyping import Bool, Float64
 
-from fcn.waveform.choice import Stretch, choose, component_order, instrument, rank, spanned
+from fcn.waveform.choice import Stretch, choose, component_order, instrument, spanned
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.response import Described, describe
 
 log = logging.getLogger(__name__)
 
+SAME_RATE = 1e-5  # relative: an hour of samples goes off by 0.04 s
+LEAST_SEEN = (0.9, 0.5, 0.5)  # of a component's power, up, north, east
+MOST_MIXED = (math.inf, 0.3, 0.3)  # of the vertical in up, north and east
+ROUNDING = 1e-9
 ON_SAMPLE = 1e-3  # of a sample: so near, a moment is a sample's
 
 
@@ -59,22 +64,26 @@ def station_motion(
     """Motion of a station: every channel on its own, the best of those that deliver used (`choose`).
 
     Each sample is scaled and turned by the epoch of StationXML that covers its time. What no epoch covers,
-    and channels beside a station's best instrument that StationXML does not describe, are left out with a
-    warning. Raises ValueError where no channel is fast enough or known, or the best instrument's are
-    described wrongly.
+    and channels that StationXML does not describe, are left out with a warning. Raises ValueError where no
+    channel is fast enough or described, or directions contradict each other.
     """
     by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
     for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
         by_id[trace.id].append(trace)
-    usable = _fast_enough(by_id, spec.sampling_rate_hz)
+    rate_hz = spec.sampling_rate_hz
+    usable = _fast_enough(by_id, rate_hz)
     described = _describe(usable, inventory)
-    start_sample, n_samples = _axis(usable, spec.sampling_rate_hz)
+    start_sample, n_samples = _axis([trace for name in described for _, trace in usable[name]], rate_hz)
+    for seed_id, rated in usable.items():
+        if len(rates := sorted({own_rate_hz for own_rate_hz, _ in rated})) > 1:
+            told = " and ".join(f"{own_rate_hz:g}" for own_rate_hz in rates)
+            log.warning("%s comes at %s Hz: one at a time is used", seed_id, told)
     channels = [
-        _channel(epoch, usable[seed_id], spec, start_sample, n_samples)
+        _channel(epoch, own_rate_hz, alike, spec, start_sample, n_samples)
         for seed_id in sorted(described, key=component_order)
         for epoch in described[seed_id]
+        for own_rate_hz, alike in _by_rate(usable[seed_id]).items()
     ]
-    rate_hz = spec.sampling_rate_hz
     stretches = choose(
         [channel.described.seed_id for channel in channels],
         np.array([channel.described.direction for channel in channels]),
@@ -90,73 +99,82 @@ def station_motion(
     return StationMotion(station_id, start_sample, velocity, narrow, broad, valid, uses)
 
 
-def _fast_enough(
-    by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float
-) -> dict[str, list[obspy.Trace]]:
-    """Of each channel, the traces of the rate most of its data have."""
-    usable, slow = {}, []
+Rated = list[tuple[float, obspy.Trace]]  # each trace with its sampling rate, Hz
+
+
+def _fast_enough(by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float) -> dict[str, Rated]:
+    """Of each channel, the traces that are fast enough, with their rates; equal ones are exactly equal."""
+    usable: dict[str, Rated] = {}
+    slow: dict[str, float] = {}
     for seed_id, traces in by_id.items():
-        seconds: dict[float, float] = defaultdict(float)
+        met = [minimum_rate_hz]
         for trace in traces:
-            seconds[float(trace.stats.sampling_rate)] += trace.stats.npts * trace.stats.delta
-        rate_hz = max(seconds, key=lambda rate: seconds[rate])
-        if rate_hz < minimum_rate_hz:
-            slow.append(f"{seed_id} ({rate_hz:g} Hz)")
-            continue
-        others = {rate: span_s for rate, span_s in seconds.items() if rate != rate_hz}
-        if others:
-            told = ", ".join(f"{span_s:.0f} s at {rate:g} Hz" for rate, span_s in sorted(others.items()))
-            log.warning("%s: %s left out, the rest has %g Hz", seed_id, told, rate_hz)
-        usable[seed_id] = [trace for trace in traces if float(trace.stats.sampling_rate) == rate_hz]
+            stated_hz = float(trace.stats.sampling_rate)
+            # headers that hold an interval, or a ratio, state one rate in many ways
+            rate_hz = next((hz for hz in met if abs(stated_hz / hz - 1.0) < SAME_RATE), stated_hz)
+            met.append(rate_hz)
+            if rate_hz >= minimum_rate_hz:
+                usable.setdefault(seed_id, []).append((rate_hz, trace))
+            else:
+                slow[seed_id] = rate_hz
     if not usable:
-        raise ValueError(f"no channel of at least {minimum_rate_hz:g} Hz: {', '.join(slow)}")
+        told = ", ".join(f"{seed_id} ({rate_hz:g} Hz)" for seed_id, rate_hz in slow.items())
+        raise ValueError(f"no channel of at least {minimum_rate_hz:g} Hz: {told}")
     return usable
 
 
-def _describe(
-    usable: Mapping[str, list[obspy.Trace]], inventory: obspy.Inventory
-) -> dict[str, list[Described]]:
-    """What StationXML says of each channel; errors of the best instrument are raised, others warned of."""
+def _by_rate(traces: Rated) -> dict[float, list[obspy.Trace]]:
+    alike: dict[float, list[obspy.Trace]] = {}
+    for rate_hz, trace in traces:
+        alike.setdefault(rate_hz, []).append(trace)
+    return alike
+
+
+def _describe(usable: Mapping[str, Rated], inventory: obspy.Inventory) -> dict[str, list[Described]]:
+    """What StationXML says of each channel; one of which it says nothing of use is left out with a warning.
+
+    Raises ValueError where that is all, or for channels that cannot be told apart by their directions.
+    """
     described: dict[str, list[Described]] = {}
     wrong: dict[str, ValueError] = {}
-    for seed_id, traces in usable.items():
-        span_s = (traces[0].stats.starttime.timestamp, max(t.stats.endtime.timestamp for t in traces))
+    for seed_id, rated in usable.items():
+        start, end = rated[0][1].stats.starttime, max(trace.stats.endtime for _, trace in rated)
         try:
-            described[seed_id] = describe(inventory, seed_id, *span_s)
+            described[seed_id] = describe(inventory, seed_id, start.timestamp, end.timestamp)
         except ValueError as error:
             wrong[seed_id] = error
-    members: dict[str, list[str]] = defaultdict(list)
-    for seed_id in usable:
-        members[instrument(seed_id)].append(seed_id)
-    best = max(members, key=lambda key: rank(key, len(members[key])))
+    if not described:
+        raise next(iter(wrong.values()))
     for seed_id, what in wrong.items():
-        if instrument(seed_id) == best:
-            raise what
         log.warning("%s left out: %s", seed_id, what)
+    members: dict[str, list[str]] = defaultdict(list)
+    for seed_id in described:
+        members[instrument(seed_id)].append(seed_id)
     for seed_ids in members.values():
-        vectors = np.array([described[name][0].direction for name in seed_ids if name in described])
+        vectors = np.array([described[name][0].direction for name in seed_ids])
         if 1 < len(vectors) <= 3 and not spanned(vectors):
             raise ValueError(f"{', '.join(seed_ids)} do not point in different directions: check StationXML")
     return described
 
 
-def _axis(usable: Mapping[str, list[obspy.Trace]], rate_hz: float) -> tuple[int, int]:
-    """Grid index of the first sample and number of samples that hold all traces."""
-    traces = [trace for each in usable.values() for trace in each]
+def _axis(traces: Sequence[obspy.Trace], rate_hz: float) -> tuple[int, int]:
+    """Grid index of the first sample and number of samples that hold all traces; ValueError for none."""
     first = math.ceil(min(trace.stats.starttime.timestamp for trace in traces) * rate_hz - ON_SAMPLE)
     last = math.floor(max(trace.stats.endtime.timestamp for trace in traces) * rate_hz + ON_SAMPLE)
+    if last < first:
+        raise ValueError(f"{traces[0].id}: shorter than a sample at {rate_hz:g} Hz")
     return first, last - first + 1
 
 
 def _channel(
     described: Described,
+    rate_hz: float,
     traces: Sequence[obspy.Trace],
     spec: PreprocessSpec,
     start_sample: int,
     n_samples: int,
 ) -> _Channel:
-    """One channel in one epoch, preprocessed on its own."""
-    rate_hz = float(traces[0].stats.sampling_rate)
+    """One channel in one epoch and at one sampling rate, preprocessed on its own."""
     sensitivity = described.sensitivity
     to_velocity = ToVelocity(spec, rate_hz, sensitivity.measurement, sensitivity.value)
     bands = Bands(spec, 1)
@@ -200,19 +218,27 @@ def _combine(
 ) -> tuple[Float64[np.ndarray, "kind 3 time"], Bool[np.ndarray, "3 time"]]:
     """Velocity, narrow and broad band up, north, east, and where each component is known.
 
-    A component is known where channels that make up at least half its power are.
+    What is known of a direction is what the channels there see of it. A horizontal is known where they see
+    at least half its power, the other half being taken for none; the vertical where they see nine tenths,
+    and a horizontal only where little of the vertical is mixed into it (two of three oblique channels).
     """
-    motion, valid = np.zeros((3, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
+    motion, known = np.zeros((3, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
     for stretch in stretches:
-        span = slice(stretch.first, stretch.last)
         used = [channels[row] for row in stretch.channels]
-        along = np.stack([channel.motion_mps[:, span] for channel in used])
-        there = np.stack([channel.valid[span] for channel in used])
-        motion[:, :, span] = np.einsum("zc,ckt->kzt", stretch.to_zne, along)
-        share = stretch.to_zne**2
-        total = share.sum(axis=1, keepdims=True)
-        valid[:, span] = (share @ there >= (0.5 - 1e-9) * total) & (total > 1e-6)
-    return np.where(valid, motion, 0.0), valid
+        vectors = np.array([channel.described.direction for channel in used])
+        there = np.stack([channel.valid[stretch.first : stretch.last] for channel in used])
+        which = np.left_shift(1, np.arange(len(used))) @ there
+        for pattern in np.unique(which[which > 0]).tolist():
+            rows = [row for row in range(len(used)) if pattern >> row & 1]
+            samples = stretch.first + np.flatnonzero(which == pattern)
+            to_zne = np.linalg.pinv(vectors[rows])
+            to_zne[np.abs(to_zne) < ROUNDING] = 0.0  # a channel's noise is of its own direction alone
+            seen = to_zne @ vectors[rows]
+            part = (np.diag(seen) >= np.subtract(LEAST_SEEN, ROUNDING)) & (np.abs(seen[:, 0]) <= MOST_MIXED)
+            along = np.stack([used[row].motion_mps[:, samples] for row in rows])
+            motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne * part[:, None], along)
+            known[:, samples] = part[:, None]
+    return motion, known
 
 
 def _uses(
@@ -233,11 +259,11 @@ def _say(station_id: str, uses: Sequence[Use]) -> None:
     if 0 < len(most) < 3:
         names = ", ".join(channel.seed_id for channel in most)
         log.warning("%s has only %s: the rest is zero", station_id, names)
-    before = ""
-    for use in uses:
-        now = instrument(use.channels[0].seed_id) if use.channels else before
-        if before and now != before:
-            log.warning(
-                "%s: %s? in place of %s? from %s", station_id, now, before, obspy.UTCDateTime(use.from_s)
-            )
-        before = now
+    using = [(instrument(use.channels[0].seed_id), use.from_s) for use in uses if use.channels]
+    changes = [(old, *new) for (old, _), new in itertools.pairwise(using) if old != new[0]]
+    if changes:
+        old, new, from_s = changes[0]
+        more = f", and {len(changes) - 1} more changes" if len(changes) > 1 else ""
+        log.warning(
+            "%s: %s? in place of %s? from %s%s", station_id, new, old, obspy.UTCDateTime(from_s), more
+        )

@@ -15,7 +15,7 @@ from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
-from fcn.data.sequences import BOX_MARGIN_KM, Sequence
+from fcn.data.sequences import BOX_MARGIN_KM, Sequence, TooLongError
 from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
@@ -229,13 +229,41 @@ def test_clocks_that_agree_on_nothing_are_refused(tmp_path, spec):
     for index, trace in enumerate(stream):
         trace.stats.starttime += 86_400.0 * 30 * (index // 9)
     write_sequence_folder(tmp_path / "halves", stream, inventory)
-    with pytest.raises(ValueError, match=r"with stretches from .*: state one of at most 3 days as span"):
+    with pytest.raises(TooLongError, match=r"with stretches from .*: state a span of at most 21.3 days"):
         Sequence.load(tmp_path / "halves", spec)
-    for index, trace in enumerate(stream):
-        trace.stats.starttime += 86_400.0 * 30 * index
-    write_sequence_folder(tmp_path / "scattered", stream, inventory)
-    with pytest.raises(ValueError, match="at no time do 3 stations deliver together"):
-        Sequence.load(tmp_path / "scattered", spec)
+
+
+def test_of_three_stations_two_agree(tmp_path, spec, caplog):
+    _, stream, inventory = make_network(3)
+    for trace in stream.select(station="S01"):
+        trace.stats.starttime -= 1024 * 7 * 86_400.0
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    assert [station.code for station in Sequence.load(tmp_path / "made", spec).network] == ["S00", "S02"]
+    assert "fewer than 2 stations deliver in that time" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["response", "volts", "slow", "stray"])
+def test_one_station_that_cannot_be_used_leaves_the_others(tmp_path, spec, parts, caplog, how):
+    _, stream, inventory = parts
+    site = inventory[0][1]
+    if how == "response":
+        for channel in site:
+            channel.response = None
+    elif how == "volts":
+        for channel in site:
+            channel.response.instrument_sensitivity.output_units = "V"
+    else:
+        mine = stream.select(station="S01")
+        stream = obspy.Stream([trace for trace in stream if trace.stats.station != "S01"])
+        rate_hz, n, late_s = (1.0, 60, 0.0) if how == "slow" else (100.0, 2, 0.012)
+        stream += obspy.Stream(
+            make_trace(t.id, np.arange(n, dtype=np.int32), rate_hz, START_S + late_s) for t in mine
+        )
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    sequence = Sequence.load(tmp_path / "made", spec)
+    assert [station.code for station in sequence.network] == ["S00", "S02"]
+    assert sequence.valid.all()
+    assert "XX.S01 left out: " in caplog.text
 
 
 @pytest.mark.parametrize(("sensor_m", "depth_m"), [(-1000.0, 1500.0), (500.0, 1500.0)])
@@ -284,7 +312,7 @@ def test_a_station_without_coordinates_is_named(root, spec):
 
 def test_counts_without_a_sensitivity_are_refused(root, spec):
     text = (root / "stations.xml").read_text()
-    stripped = re.sub("<Response>.*?</Response>", "", text, count=1, flags=re.DOTALL)
+    stripped = re.sub("<Response>.*?</Response>", "", text, flags=re.DOTALL)
     (root / "stations.xml").write_text(stripped)
     with pytest.raises(ValueError, match=r"XX\.S00\.\.HHE has no instrument sensitivity"):
         Sequence.load(root, spec)
@@ -441,7 +469,7 @@ def test_home_and_brackets_in_paths(raw, parts, spec, monkeypatch):
 
 
 @pytest.mark.parametrize("lacking", ["response", "value"])
-def test_a_sensitivity_stands_in_where_stationxml_has_none(raw, parts, lacking):
+def test_a_sensitivity_stands_in_where_stationxml_has_none(raw, parts, lacking, caplog):
     """One channel without, the others with their own."""
     channel = parts[2][0][1][0]
     if lacking == "response":
@@ -449,8 +477,9 @@ def test_a_sensitivity_stands_in_where_stationxml_has_none(raw, parts, lacking):
     else:
         channel.response.instrument_sensitivity.value = 0.0
     parts[2].write(str(raw / "stations.xml"), format="STATIONXML")
-    with pytest.raises(ValueError, match=rf"S01\.\.{channel.code} has no instrument sensitivity"):
-        build_sequence(raw_config(raw, stations="stations.xml"))
+    without = build_sequence({**raw_config(raw, stations="stations.xml"), "out": str(raw / "without")})
+    assert channel.code not in {c.seed_id[-3:] for use in without["XX.S01"] for c in use.channels}
+    assert f"S01..{channel.code} left out" in caplog.text
     used = build_sequence(raw_config(raw, "sensitivity_counts_per_mps=5e6", stations="stations.xml"))
     values = {name: {c.sensitivity.value for c in use.channels} for name, (use,) in used.items()}
     assert values["XX.S01"] == {5e6, COUNTS_PER_MPS}
@@ -541,3 +570,19 @@ def test_the_hengill_minutes_load_with_all_stations(shared_dir, tmp_path, spec):
     assert sequence.catalogue is None
     assert sequence.velocity_model.vp_kmps[0] == 3.32
     assert (np.abs(sequence.narrow).max(axis=(1, 2)) > 0).all()
+
+
+def test_an_archive_too_long_for_a_replay_is_made(raw, monkeypatch, caplog):
+    monkeypatch.setattr("fcn.data.sequences.MOST_STATION_DAYS", 1e-3)
+    assert build_sequence(raw_config(raw, "sensitivity_counts_per_mps=4e8")) == {}
+    assert (raw / "out" / "waveforms").is_dir()
+    assert "more than one replay holds: state a span" in caplog.text
+
+
+def test_stations_that_never_meet_make_no_sequence(tmp_path, raw, parts):
+    for trace in parts[1]:
+        trace.stats.starttime += 1200.0 * int(trace.stats.station[1:])
+        trace.write(str(raw / f"{trace.id}.mseed"), format="MSEED")
+    with pytest.raises(ValueError, match="at no time do 3 stations deliver together"):
+        build_sequence(raw_config(raw, "sensitivity_counts_per_mps=4e8"))
+    assert not (raw / "out").exists()

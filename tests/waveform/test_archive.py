@@ -92,6 +92,18 @@ def test_a_broken_file_is_named_and_an_unfinished_one_is_a_gap(tmp_path, caplog)
         read_sds(tmp_path, {"XX.S01"}, START_S + 100.0)
 
 
+def test_a_file_that_goes_on_into_the_next_days_is_read_whole(tmp_path, caplog):
+    data = np.zeros(40 * 3600, dtype=np.int32)
+    trace = make_trace("XX.A.00.HHZ", data, 1.0, MIDNIGHT_S)
+    (path, *others) = write_sds(obspy.Stream([trace]), tmp_path)
+    for other in others:
+        other.unlink()
+    trace.write(str(path), format="MSEED")
+    (found,) = read_sds(tmp_path)
+    assert found.stats.npts == len(data)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize(
     "name", [".DS_Store", "Thumbs.db", "._{}", "{}.gz", "{}.bak", "{}~", "XX.S00..HHZ.D.2016.abc"]
 )

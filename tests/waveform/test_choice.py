@@ -46,6 +46,7 @@ ALWAYS = [(0.0, 200.0)]
         ((".EH2", ".EH1", ".EHZ"), ".EHZ .EH1 .EH2"),
         ((".HGZ", ".HNZ"), ".HNZ"),
         (("10.HHZ", "00.HHZ"), "00.HHZ"),
+        (("00.HHZ", ".HHZ"), ".HHZ"),
         ((".HHZ", ".HHN", ".HHE", ".HH1", ".HH2"), ".HHZ .HHN .HHE"),
     ],
 )

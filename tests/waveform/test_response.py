@@ -189,6 +189,18 @@ def test_an_epoch_that_ends_a_second_early_goes_on(inventory, caplog):
     assert not caplog.text
 
 
+def test_of_epochs_that_overlap_the_last_begun_counts(inventory, caplog):
+    """The old one was never ended."""
+    epochs(inventory, (-500.0, None, 1.0), (-100.0, None, 10.0))
+    assert spans_of(inventory, 0.0, 200.0) == [(-100.0, math.inf, 10.0)]
+    assert "epochs of XX.S00..HHZ that contradict each other" in caplog.text
+
+
+def test_a_location_of_dashes_is_none(inventory):
+    channel(inventory).location_code = "--"
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
+
+
 def test_what_no_epoch_covers_is_warned_of(inventory, caplog):
     epochs(inventory, (20.0, 100.0, 1.0), (150.0, None, 2.0))
     assert spans_of(inventory, 0.0, 200.0) == [(20.0, 100.0, 1.0), (150.0, math.inf, 2.0)]

@@ -153,8 +153,38 @@ def test_channels_beside_the_best_instrument_may_be_undescribed(spec, caplog):
     assert "XX.S00..BDF left out: StationXML does not describe" in caplog.text
     site = inventory[0][0]
     site.channels.remove(next(channel for channel in site if channel.code == "HHN"))
-    with pytest.raises(ValueError, match=r"does not describe XX\.S00\.\.HHN"):
+    two = station_motion(stream, inventory, spec)
+    assert two.valid.all(axis=1).tolist() == [True, False, True]
+    assert "XX.S00..HHN left out: StationXML does not describe" in caplog.text
+    site.channels.clear()
+    with pytest.raises(ValueError, match=r"does not describe XX\.S00\.\.HH"):
         station_motion(stream, inventory, spec)
+
+
+def test_the_other_instrument_serves_where_the_best_is_not_described(spec, caplog):
+    _, stream, inventory = make_network(1)
+    better = obspy.Stream([make_trace(t.id.replace("HH", "HL"), t.data) for t in stream])
+    for channel in inventory[0][0]:
+        channel.code = channel.code.replace("HH", "HL")
+    found = station_motion(stream + better, inventory, spec)
+    assert found.valid.all()
+    assert {c.seed_id[:-1] for use in found.uses for c in use.channels} == {"XX.S00..HL"}
+    assert "XX.S00..HHZ left out" in caplog.text
+
+
+def test_an_epoch_without_a_sensitivity_costs_its_own_time(spec, caplog):
+    _, stream, inventory = make_network(1)
+    site = inventory[0][0]
+    for channel in list(site):
+        other = copy.deepcopy(channel)
+        other.response = None
+        channel.end_date = other.start_date = obspy.UTCDateTime(START_S + 50.0)
+        site.channels.append(other)
+    found = station_motion(stream, inventory, spec)
+    assert found.valid[:, :999].all()
+    assert not found.valid[:, 1000:].any()
+    assert "from 2016-04-14T12:27:20.000000Z" in caplog.text
+    assert "has no instrument sensitivity" in caplog.text
 
 
 def test_slow_channels_do_not_count(spec):
@@ -165,13 +195,68 @@ def test_slow_channels_do_not_count(spec):
         station_motion(slow, inventory, spec)
 
 
+@pytest.mark.parametrize("rates_hz", [(99.9999, 100.0, 100.0001), (19.9999997, 20.0, 20.0)])
+def test_rates_that_headers_state_in_different_ways_are_one(spec, rates_hz):
+    stream, n = obspy.Stream(), round(20 * rates_hz[1])
+    for number, rate_hz in enumerate(rates_hz):
+        for component in "ZNE":
+            counts = np.random.default_rng(number).integers(-1000, 1000, n)
+            stream.append(make_trace(f"XX.A..HH{component}", counts, rate_hz, START_S + 20.0 * number))
+    found = station_motion(stream, described(stream), spec)
+    assert found.valid[:, :-1].all()
+    assert len(found.uses) == 1
+
+
+def test_a_rate_that_changes_is_followed(spec):
+    """Whatever comes later, what came before the change is used, and what comes after it soon."""
+    rng = np.random.default_rng(1)
+    parts = [(100.0, 0.0, 140.0), (200.0, 140.0, 160.0)]
+    stream = obspy.Stream(
+        make_trace(f"XX.A..HH{c}", rng.integers(-1000, 1000, round(rate * length_s)), rate, START_S + start_s)
+        for rate, start_s, length_s in parts
+        for c in "ZNE"
+    )
+    found = station_motion(stream, described(stream[:3]), spec)
+    assert found.valid[:, : 140 * 20 - 1].all()
+    assert found.valid[:, 146 * 20 : 299 * 20].all()
+
+
+def test_a_station_shorter_than_a_sample_is_refused_by_name(spec):
+    trace = make_trace("XX.A..HHZ", np.arange(2), 100.0, START_S + 0.012)
+    with pytest.raises(ValueError, match=r"XX\.A\.\.HHZ: shorter than a sample"):
+        station_motion([trace], described(obspy.Stream([trace])), spec)
+
+
+def test_two_of_three_oblique_channels_are_not_three_components(spec):
+    """Galperin's U, V, W: a strong vertical does not pass for horizontals once one of them is lost."""
+    n, motion = 6000, 1e-6 * np.random.default_rng(1).standard_normal((3, 6000))
+    motion[0] *= 30.0
+    dip_deg = -np.degrees(np.arcsin(1 / np.sqrt(3.0)))
+    azimuths_deg = (90.0, 210.0, 330.0)
+    vectors = np.array([direction(a, dip_deg) for a in azimuths_deg])
+    counts = np.round(COUNTS_PER_MPS * vectors @ motion)
+    stream = obspy.Stream([make_trace(f"XX.A..HH{c}", row) for c, row in zip("UVW", counts, strict=True)])
+    inventory = described(stream)
+    for channel, azimuth_deg in zip(sorted(inventory[0][0], key=lambda c: c.code), azimuths_deg, strict=True):
+        channel.azimuth, channel.dip = azimuth_deg, dip_deg
+    whole = station_motion(stream, inventory, spec)
+    stream[2].trim(None, obspy.UTCDateTime(START_S) + 30.0)
+    found = station_motion(stream, inventory, spec)
+    np.testing.assert_allclose(found.velocity_mps[:, :599], whole.velocity_mps[:, :599], atol=1e-18)
+    assert whole.valid.all()
+    late = slice(602, n // 5)
+    assert not found.valid[0, late].any()
+    for row in (1, 2):
+        assert np.abs(found.velocity_mps[row, late]).max() < 3 * np.abs(whole.velocity_mps[row, late]).max()
+
+
 def test_a_record_of_another_rate_is_left_out_and_said(spec, caplog):
     _, stream, inventory = make_network(1)
     whole = station_motion(stream, inventory, spec)
     odd = obspy.Stream([make_trace("XX.S00..HHZ", np.zeros(50, np.int32), 50.0, START_S + 10.0)])
     found = station_motion(stream + odd, inventory, spec)
     np.testing.assert_array_equal(found.velocity_mps, whole.velocity_mps)
-    assert "XX.S00..HHZ: 1 s at 50 Hz left out, the rest has 100 Hz" in caplog.text
+    assert "XX.S00..HHZ comes at 50 and 100 Hz: one at a time is used" in caplog.text
 
 
 def test_absurd_samples_are_counted_by_channel(spec, caplog):
