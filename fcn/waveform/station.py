@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 SAME_RATE = 1e-5  # relative: an hour of samples goes off by 0.04 s
 LEAST_SEEN = (0.9, 0.5, 0.5)  # of a component's power, up, north, east
-MOST_MIXED = (math.inf, 0.3, 0.3)  # of the vertical in up, north and east
+MOST_MIXED = (math.inf, 0.1, 0.1)  # of the vertical in up, north and east
 ROUNDING = 1e-9
 ON_SAMPLE = 1e-3  # of a sample: so near, a moment is a sample's
 
