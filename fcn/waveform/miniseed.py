@@ -1,25 +1,43 @@
 """miniSEED files as they come off a link or a disk: a damaged record costs itself, not its neighbours."""
 
-import contextlib
 import io
 import math
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import obspy
 from obspy import UTCDateTime
 from obspy.io.mseed import InternalMSEEDWarning
+from obspy.io.mseed.core import _read_mseed
 from obspy.io.mseed.util import get_record_information
 
 # What a record of miniSEED 2 begins with: sequence number, quality, reserved byte (SEED 2.4, fixed header).
 HEADER = re.compile(rb"[0-9 \0]{6}[DRQM][ \0]")
 HEADER_BYTES = 48
-CUT = "the file ends in the record"
-SHORTEST_BYTES = 64  # records lie on multiples of it; SEED allows 128 and more
+SPACING_BYTES = 64  # records lie on multiples of it; SEED allows 128 and more
+SHORTEST_BYTES, LONGEST_BYTES = 2**7, 2**20  # of a record, to libmseed
+NOT_A_RECORD = "not miniSEED"
+CUT_SHORT = "cut short"
+LONGEST_UNSTATED_BYTES = 2**14  # what ObsPy looks at for where the next record begins
+UNREADABLE = "whose header or data cannot be read"
+
+
+class Record(NamedTuple):
+    """Where a header is in a file, and what it states; `length` 0 is of a header that makes no sense."""
+
+    start: int
+    length: int  # bytes
+    n_samples: int
+
+    @property
+    def end(self) -> int:
+        """The byte after it."""
+        return self.start + self.length
 
 
 def read_miniseed(
@@ -27,82 +45,136 @@ def read_miniseed(
 ) -> tuple[obspy.Stream, Counter[str]]:
     """Traces of a file between two POSIX times, and how many records were left out for which reason.
 
-    A record is left out where its header or its data cannot be read, or its samples do not end with the
-    value that it states for the last one. An empty file holds nothing.
+    A record is left out where its header or its data cannot be read, where it ends in another one, or where
+    its samples do not end with the value that it states for the last one. An empty file holds nothing.
     """
-    content = path.read_bytes()
-    if _in_order(content):
-        with contextlib.suppress(Exception):  # ObsPy's reader has exceptions of its own
-            return _decode(content, start_time_s, end_time_s), Counter()
-    return _record_by_record(content)
+    return decode_miniseed(path.read_bytes(), start_time_s, end_time_s)
 
 
-def _in_order(content: bytes) -> bool:
-    """One record after the other, of one length: ObsPy ends at what is none, and does not say so."""
-    try:
-        length = int(_information(io.BytesIO(content), 0)["record_length"])
-    except Exception:  # as above
-        return False
-    if len(content) % length:
-        return False
-    starts = np.frombuffer(content, np.uint8).reshape(-1, length)[:, :8].tobytes()
-    return re.fullmatch(b"(?:%b)*" % HEADER.pattern, starts) is not None
+def decode_miniseed(
+    content: bytes, start_time_s: float = -math.inf, end_time_s: float = math.inf
+) -> tuple[obspy.Stream, Counter[str]]:
+    """As `read_miniseed`, of a file's content."""
+    records, refused, gaps = _records(content)
+    if not records:
+        return obspy.Stream(), refused + Counter({NOT_A_RECORD: len(gaps)})
+    if not refused and not gaps:
+        try:
+            return _decode(content, records, start_time_s, end_time_s), Counter()
+        except Exception:  # ObsPy's reader has exceptions of its own
+            pass  # _damaged says which record raised it
+    damaged = _damaged(content, records)
+    refused.update(damaged.values())
+    # what follows a record that states a wrong length is of that record
+    ends = {record.end for record in damaged}
+    refused[NOT_A_RECORD] += sum(gap not in ends for gap in gaps)
+    # One call for all, whose first record began a call before: ObsPy is stricter with the first.
+    good = [record for record in records if record not in damaged]
+    stream = _decode(content, good, start_time_s, end_time_s) if good else obspy.Stream()
+    return stream.sort(), +refused
 
 
-def _decode(content: bytes, start_time_s: float = -math.inf, end_time_s: float = math.inf) -> obspy.Stream:
-    """As ObsPy reads it, its warnings of damaged data made errors."""
-    start, end = (None if math.isinf(time) else UTCDateTime(time) for time in (start_time_s, end_time_s))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InternalMSEEDWarning)
-        return obspy.read(
-            io.BytesIO(content), format="MSEED", starttime=start, endtime=end, nearest_sample=False
+def _records(content: bytes) -> tuple[list[Record], Counter[str], list[int]]:
+    """Records that lie in the file as they state, the count of others, and where what is none begins."""
+    headers = _headers(content)
+    records, refused, gaps = list[Record](), Counter[str](), list[int]()
+    reached, follows_damage = 0, False
+    # where the next header that makes sense is
+    following, sensible = len(content), list[int]()
+    for header in reversed(headers):
+        sensible.append(following)
+        following = header.start if header.length else following
+    for header, limit in zip(headers, reversed(sensible), strict=True):
+        if header.start < reached:
+            continue  # samples that look like a header
+        if header.start > reached and not follows_damage:
+            gaps.append(reached)
+        follows_damage = not header.length or header.end > limit
+        if follows_damage:
+            refused[CUT_SHORT if header.length else UNREADABLE] += 1
+            reached = header.start + SPACING_BYTES
+        else:
+            records.append(header)
+            reached = header.end
+    if len(content) - reached >= HEADER_BYTES and not follows_damage:
+        gaps.append(reached)
+    return records, refused, gaps
+
+
+def _headers(content: bytes) -> list[Record]:
+    """Everything that looks like a record's header, in order."""
+    n_rows = len(content) // SPACING_BYTES
+    rows = np.frombuffer(content, np.uint8, n_rows * SPACING_BYTES).reshape(n_rows, SPACING_BYTES)
+    places = np.flatnonzero(np.isin(rows[:, 6], np.frombuffer(b"DRQM", np.uint8))) * SPACING_BYTES
+    places = places[[HEADER.match(content, place) is not None for place in places.tolist()]]
+    rows = rows[places // SPACING_BYTES]
+    big, little = (np.ascontiguousarray(rows).view(order + "u2").astype(np.int64) for order in "><")
+    words = np.where(_is_date(big)[:, None], big, little)
+    # Blockette 1000 states the record's length, as a power of two, and nearly always comes first.
+    first = (words[:, 23] == HEADER_BYTES) & (words[:, 24] == 1000)
+    exponents = np.where(first, rows[:, 54], 0)
+    makes_sense = _is_date(words) & (rows[:, 24] < 24) & (rows[:, 25] < 60) & (rows[:, 26] <= 60)
+    return [
+        Record(place, _sensible(2**exponent if exponent else _length(content, place)) if sense else 0, n)
+        for place, exponent, sense, n in zip(
+            places.tolist(), exponents.tolist(), makes_sense.tolist(), words[:, 15].tolist(), strict=True
         )
+    ]
 
 
-def _information(buffer: io.BytesIO, offset: int) -> dict[str, Any]:
-    """What the header of a record says; what is wrong with it is raised, and not printed."""
+def _is_date(words: np.ndarray) -> np.ndarray:
+    """Whether headers state one in this byte order: the range of libmseed."""
+    year, day = words[:, 10], words[:, 11]
+    return (year >= 1900) & (year <= 2100) & (day >= 1) & (day <= 366)
+
+
+def _length(content: bytes, start: int) -> int:
+    """Of a record of which the header does not tell it at once, in bytes; 0 where ObsPy cannot tell it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found: dict[str, Any] = get_record_information(buffer, offset=offset)
-    return found
-
-
-def _record_by_record(content: bytes) -> tuple[obspy.Stream, Counter[str]]:
-    stream, refused = obspy.Stream(), Counter[str]()
-    buffer, offset = io.BytesIO(content), 0
-    while offset + HEADER_BYTES <= len(content):
-        if not HEADER.match(content, offset):
-            refused["not miniSEED"] += 1
-            offset = _next_header(content, offset)
-            continue
-        buffer.seek(0)  # the offset counts from where it is, and an error leaves it elsewhere
         try:
-            length = int(_information(buffer, offset)["record_length"])
-            if offset + length > len(content):
-                raise ValueError(CUT)
-            stream += _decode(content[offset : offset + length])
-        except Exception as error:  # ObsPy's reader has exceptions of its own
-            refused[_reason(error)] += 1
-            offset = _next_header(content, offset)
-        else:
-            offset += length
-    # joins records that follow one another; ObsPy does not where one states another rate
-    alike: dict[float, obspy.Stream] = defaultdict(obspy.Stream)
-    for trace in stream:
-        alike[trace.stats.sampling_rate].append(trace)
-    return sum((each.merge(-1) for each in alike.values()), obspy.Stream()).sort(), refused
+            information = get_record_information(io.BytesIO(content[start : start + LONGEST_UNSTATED_BYTES]))
+        except Exception:  # ObsPy's reader has exceptions of its own
+            return 0
+    return int(information["record_length"])
+
+
+def _sensible(length: int) -> int:
+    return length if SHORTEST_BYTES <= length <= LONGEST_BYTES else 0
+
+
+def _decode(
+    content: bytes, records: Sequence[Record], start_time_s: float = -math.inf, end_time_s: float = math.inf
+) -> obspy.Stream:
+    """Of records, as ObsPy reads them, its warnings of damaged data made errors, and what it leaves out."""
+    start, end = (None if math.isinf(time) else UTCDateTime(time) for time in (start_time_s, end_time_s))
+    if records[-1].end - records[0].start == sum(record.length for record in records):
+        part = content[records[0].start : records[-1].end]
+    else:
+        part = b"".join(content[record.start : record.end] for record in records)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InternalMSEEDWarning)
+        # obspy.read looks for the reader of the format in each call, which takes longer than a record
+        stream = _read_mseed(io.BytesIO(part), starttime=start, endtime=end)
+    if start is not None or end is not None:
+        return stream.trim(start, end, nearest_sample=False)
+    if sum(trace.stats.npts for trace in stream) != sum(record.n_samples for record in records):
+        raise ValueError("not all samples were read")
+    return stream
+
+
+def _damaged(content: bytes, records: Sequence[Record]) -> dict[Record, str]:
+    """Which records cannot be decoded, and why: by halves, as one call for each takes far longer."""
+    try:
+        _decode(content, records)
+    except Exception as error:  # ObsPy's reader has exceptions of its own
+        if len(records) == 1:
+            return {records[0]: _reason(error)}
+        middle = len(records) // 2
+        return _damaged(content, records[:middle]) | _damaged(content, records[middle:])
+    return {}
 
 
 def _reason(error: Exception) -> str:
     """Without the numbers of the record: reasons are counted."""
-    if "integrity check" in str(error):
-        return "whose samples do not end as stated"
-    return "cut short" if str(error) == CUT else "whose header or data cannot be read"
-
-
-def _next_header(content: bytes, offset: int) -> int:
-    """Where the next record may begin; the end where none does."""
-    for place in range(offset + SHORTEST_BYTES, len(content), SHORTEST_BYTES):
-        if HEADER.match(content, place):
-            return place
-    return len(content)
+    return "whose samples do not end as stated" if "integrity check" in str(error) else UNREADABLE

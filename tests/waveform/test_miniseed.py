@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_networks import START_S, make_trace
 
+from fcn.waveform import miniseed
 from fcn.waveform.miniseed import read_miniseed
 
 N = 5000
 
 
 @functools.cache
-def written():
+def written(record_bytes=512):
     """Samples, and the file that holds them."""
     rng = np.random.default_rng(1)
     trace = make_trace("XX.A..HHZ", np.cumsum(rng.integers(-100, 100, N)).astype(np.int32))
     buffer = io.BytesIO()
-    trace.write(buffer, format="MSEED", reclen=512)
+    trace.write(buffer, format="MSEED", reclen=record_bytes)
     return trace.data, buffer.getvalue()
 
 
@@ -62,6 +63,55 @@ def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
     np.testing.assert_array_equal(stream[0].data, data[: stream[0].stats.npts])
     np.testing.assert_array_equal(stream[-1].data, data[-stream[-1].stats.npts :])
     assert sum(trace.stats.npts for trace in stream) > 0.6 * N
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """One item for each time that records are decoded."""
+    made, decode = [], miniseed._decode
+    monkeypatch.setattr(miniseed, "_decode", lambda *args: made.append(None) or decode(*args))
+    return made
+
+
+def test_a_damaged_record_is_found_by_halves(tmp_path, calls):
+    _, good = written(256)
+    bad = bytearray(good)
+    bad[15 * 256 + 120] ^= 0x10
+    stream, refused = read(tmp_path, bytes(bad))
+    assert (len(stream), refused.total()) == (2, 1)
+    assert len(calls) < 15 < len(good) // 256
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(64_000)], ids=["alone", "before zeros"])
+def test_records_of_several_lengths_are_read_at_once(tmp_path, calls, tail):
+    data, good = written(512)
+    longer = make_trace("XX.A..HHE", data)
+    longer.write(str(tmp_path / "longer"), format="MSEED", reclen=1024)
+    stream, refused = read(tmp_path, good + (tmp_path / "longer").read_bytes() + good[:512] + tail)
+    assert [trace.stats.npts for trace in stream.select(channel="HHE")] == [N]
+    assert max(trace.stats.npts for trace in stream.select(channel="HHZ")) == N
+    assert refused.total() == bool(tail)
+    assert len(calls) <= 2
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        (54, 11, "cut short"),  # 2 kB instead of 512 bytes: over the three records behind
+        (54, 8, "whose samples do not end as stated"),  # 256 bytes
+        (54, 40, "whose header or data cannot be read"),
+        (24, 31, "whose header or data cannot be read"),  # o'clock
+    ],
+)
+def test_a_header_that_makes_no_sense_costs_its_record(tmp_path, content, place, value, reason):
+    data, good = content
+    bad = bytearray(good)
+    bad[3 * 512 + place] = value
+    (before, after), refused = read(tmp_path, bytes(bad))
+    assert dict(refused) == {reason: 1}
+    np.testing.assert_array_equal(before.data, data[: before.stats.npts])
+    np.testing.assert_array_equal(after.data, data[-after.stats.npts :])
+    assert N - before.stats.npts - after.stats.npts < 600
 
 
 def test_a_record_of_another_rate_stays_apart(tmp_path, content):
