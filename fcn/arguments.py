@@ -1,7 +1,8 @@
 """What values a configuration may hold: what its classes are annotated with, within what their units allow.
 
-No list of keys is kept: a value under `_target_` is checked against the annotation of that parameter, and any
-number against the unit in its key (`window_s`, `half_width_km`), as every name of the package states it.
+No list of keys is kept: a value under a `_target_` of the package is checked against the annotation of that
+parameter, and any number against the unit in its key (`window_s`, `half_width_km`), as every name of the
+package states it. Names of other packages promise nothing (`n_jobs: -1`): of what is theirs only NaN is refused.
 """
 
 import functools
@@ -18,7 +19,8 @@ from hydra.utils import get_object
 
 from fcn.checked import shown
 
-OURS = "fcn."  # of other packages' classes annotations are no promise
+OURS = "fcn."
+OF_LIGHTNING = "trainer"  # the top-level key of what has no _target_ and is another package's all the same
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 LARGEST = 1e9  # of what has no unit: weights, counts, ratios
 LARGEST_SEED = 2**63
@@ -44,21 +46,27 @@ COUNTS = ("seed", "count", "workers", "n")  # and what begins with n_
 UNBOUNDED = ("q", "limits", "min_snr_db")  # keys that may be infinite: conf/ says what that means
 
 
-def check(node: object, place: str = "") -> None:
+def check(node: object, place: str = "", *, ours: bool = True) -> None:
     """Raise ValueError naming the first key, with its value, that its class or its unit cannot have.
 
-    node: a plain configuration. place: what to call it.
+    node: a plain configuration. place: what to call it. ours: whether its keys are names of the package, as
+    far as no `_target_` in it says otherwise.
     """
     if isinstance(node, Mapping):
         target = node.get("_target_")
         _check_parameters(node, target, place)
+        if isinstance(target, str):
+            ours = target.startswith(OURS)
         for key, value in node.items():
             inner = f"{place}.{key}" if place else str(key)
-            _check_numbers(str(key), value, inner, typed=target is not None)
-            check(value, inner)
+            if ours and inner != OF_LIGHTNING:
+                _check_numbers(str(key), value, inner, typed=target is not None)
+            check(value, inner, ours=ours and inner != OF_LIGHTNING)
     elif isinstance(node, list | tuple):
         for i, value in enumerate(node):
-            check(value, f"{place}[{i}]")
+            check(value, f"{place}[{i}]", ours=ours)
+    elif isinstance(node, float) and math.isnan(node):
+        raise ValueError(f"{place} must be a number, got {shown(node)}")
 
 
 def _check_parameters(node: Mapping[Any, Any], target: object, place: str) -> None:

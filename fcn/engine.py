@@ -56,7 +56,7 @@ class DurableCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, partial)
 
 
-def precision(wanted: str) -> str:
+def precision(wanted: str | int | None) -> Any:
     """`auto` is bfloat16 autocast where it is fast (CUDA, or a CPU with AMX or AVX-512 BF16), else float32.
 
     On other CPUs bfloat16 is emulated, and slower than float32. A training step on one core with AVX-512
@@ -107,11 +107,11 @@ def build_trainer(
     callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]
     if "pictures" in nodes:
         callbacks = [build(nodes.pop("pictures"), folder=folder), *callbacks]
-    if not options["enable_progress_bar"]:
+    if options.get("enable_progress_bar") is False:
         nodes.pop("progress", None)
     configured = [build(node) for node in nodes.values()]
     return lightning.Trainer(
-        **{**options, "precision": precision(options["precision"])},
+        **{**options, "precision": precision(options.get("precision"))},
         default_root_dir=str(folder),
         logger=loggers,
         callbacks=[*callbacks, *configured],  # those that log come after the one that says which step it is

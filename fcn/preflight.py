@@ -1,9 +1,12 @@
 """Checks of configurations that span groups: what would go wrong after minutes is said at once."""
 
+import inspect
 import logging
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
+
+import lightning
 
 from fcn import checked
 from fcn.assemble import velocity_models
@@ -42,24 +45,8 @@ NUMBERS = (
     ("optim.optimiser.weight_decay", 0.0, 10.0),
     ("optim.scheduler.max_lr", 1e-12, 10.0),
     ("optim.scheduler.pct_start", 0.0, 1.0),
-    ("trainer.gradient_clip_val", 0.0, 1e9),
     ("validation.step_s", SHORTEST_STEP_S, 600.0),
     ("windows.step_s", SHORTEST_STEP_S, 600.0),
-)
-PRECISIONS = (
-    "auto",
-    "32-true",
-    "16-mixed",
-    "bf16-mixed",
-    "16-true",
-    "bf16-true",
-    "64-true",
-    "32",
-    "16",
-    "64",
-    32,
-    16,
-    64,
 )
 
 
@@ -69,18 +56,37 @@ def _check_values(config: Mapping[str, Any]) -> None:
         if (whole := _at(config, key)) is not None:
             checked.whole(key, whole, least, most)
     for key, low, high in NUMBERS:
-        if (number := _at(config, key)) is not None:
+        if (number := _at(config, key)) is not None and not _is_of_another(config, key):
             checked.number(key, number, low, high)
-    if (precision := config["trainer"]["precision"]) not in PRECISIONS:
-        raise ValueError(
-            f"trainer.precision must be one of {', '.join(map(str, PRECISIONS))}, got {precision!r}"
-        )
+    _check_trainer(config["trainer"])
     half_width_km = _at(config, "geometry.half_width_km")
     if half_width_km is not None:
         checked.numbers("geometry.half_width_km", half_width_km, 2, 1.0, 1000.0)
     for place in ("data.table", "windows.table"):
         if (table := _at(config, place)) is not None:
             check_table(place, table)
+
+
+def _is_of_another(config: Mapping[str, Any], key: str) -> bool:
+    """Whether a key is an argument of an optimiser or scheduler that is not torch's, and its own affair."""
+    target = _at(config, f"{key.rpartition('.')[0]}._target_")
+    return key.startswith("optim.") and not str(target).startswith("torch.")
+
+
+def _check_trainer(options: Mapping[str, Any]) -> None:
+    """What Lightning would say late, or without the key; what is not there, or null, is as it has it."""
+    if options.get("threads") is None:
+        raise ValueError("trainer.threads is missing: state how many threads torch may use")
+    clip = options.get("gradient_clip_val")
+    if clip is not None and clip != math.inf:
+        checked.number("trainer.gradient_clip_val", clip, 0.0)
+    kinds = get_args(inspect.signature(lightning.Trainer).parameters["precision"].annotation)
+    known = ["auto", *dict.fromkeys(str(each) for kind in kinds for each in get_args(kind))]
+    precision = options.get("precision")
+    if precision is not None and str(precision) not in known:
+        raise ValueError(
+            f"trainer.precision must be one of {', '.join(known)}, got {checked.shown(precision)}"
+        )
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:

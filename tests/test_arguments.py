@@ -40,7 +40,7 @@ from fcn import arguments
             "data.events.hurry=1",
             r"data\.events\.hurry is unknown: .*EventPrior takes depth_km",
         ),
-        ("optim.optimiser.lr=.nan", r"optim\.optimiser\.lr must be within .*got nan"),
+        ("optim.optimiser.lr=.nan", r"optim\.optimiser\.lr must be a number, got nan"),
         ("arch._partial_=null", r"arch\._partial_ must be true or false, got None"),
         ("seed=abc", "seed must be a whole number of at least 0, got 'abc'"),
         ("seed=1.5", "seed must be a whole number of at least 0, got 1.5"),
@@ -87,5 +87,35 @@ def test_every_entry_point_checks(command, override, message):
 def test_classes_of_others_and_names_that_are_not_there_are_left_to_who_builds_them():
     arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": "fast"}})
     arguments.check({"arch": {"_target_": "fcn.arch.nowhere.Net", "width": "wide"}})
-    with pytest.raises(ValueError, match=r"lr must be within .*got -inf"):
-        arguments.check({"optimiser": {"_target_": "torch.optim.AdamW", "lr": -math.inf}})
+
+
+OF_USERS = {
+    "n_jobs": -1,
+    "n_layers": "auto",
+    "n_ratio": 0.5,
+    "max_params": 2e9,
+    "seed": None,
+    "window_s": "short",
+    "digits": 1234567890,
+    "betas": [0.9, math.inf],
+    "inner": {"n": -1, "pairs": [{"half_width_km": 1e9}]},
+}
+
+
+def test_names_of_others_promise_no_unit():
+    arguments.check({"arch": {"_target_": "users.Net", **OF_USERS}})
+    arguments.check({"trainer": {"gradient_clip_val": math.inf, "n_anything": -1}})
+
+
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        ({"lr": math.nan}, r"arch\.lr must be a number, got nan"),
+        ({"betas": [[0.9, math.nan]]}, r"arch\.betas\[0\]\[1\] must be a number, got nan"),
+        ({"inner": {"x": math.nan}}, r"arch\.inner\.x must be a number, got nan"),
+        ({"band": {"_target_": "fcn.nowhere.Band", "low_hz": -1}}, r"arch\.band\.low_hz must be within"),
+    ],
+)
+def test_of_others_nan_is_refused_and_what_is_ours_in_them(inner, message):
+    with pytest.raises(ValueError, match=message):
+        arguments.check({"arch": {"_target_": "users.Net", **inner}})

@@ -1,8 +1,10 @@
 """What is said before minutes are spent."""
 
+import math
+
 import pytest
 import torch
-from toy import changed, composed, small_training
+from toy import changed, composed, resolved, small_training
 
 from fcn.engine import optimiser_steps
 from fcn.preflight import check_test, check_training
@@ -68,7 +70,9 @@ def test_possible_ones_pass(finished):
     ("override", "message"),
     [
         ("trainer.threads=0", "trainer.threads must be a whole number from 1 to 1024, got 0"),
-        ("trainer.precision=half", "trainer.precision must be one of auto, .*got 'half'"),
+        ("trainer.precision=half", "trainer.precision must be one of auto, .*bf16.*got 'half'"),
+        ("trainer.precision=[32]", r"trainer.precision must be one of auto, .*got \[32\]"),
+        ("trainer.gradient_clip_val=-.inf", "trainer.gradient_clip_val must be .*got -inf"),
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val must be .*got -1"),
         ("data.window_s=0", "data.window_s must be a number from 1 to 600, got 0"),
         ("data.workers=1000", "data.workers must be a whole number from 0 to 256, got 1000"),
@@ -91,6 +95,31 @@ def test_possible_ones_pass(finished):
 def test_values_that_no_training_can_have_name_the_key(override, message):
     with pytest.raises(ValueError, match=message):
         check_training(changed(composed("train", "experiment=smoke"), override))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"precision": name} for name in ("bf16", 16, "32", "64-true", "bf16-true", None, "auto")),
+        *({"gradient_clip_val": value} for value in (None, 0, 1e10, math.inf)),
+    ],
+)
+def test_what_lightning_takes_passes(options):
+    config = changed(composed("test", "ckpt=x"))
+    check_test({**config, "trainer": {**config["trainer"], **options}})
+
+
+def test_what_a_command_line_leaves_to_lightning_passes():
+    check_test(resolved("test", "ckpt=x", "~trainer.precision", "trainer.gradient_clip_val=inf"))
+    with pytest.raises(ValueError, match=r"trainer\.threads is missing"):
+        check_test(resolved("test", "ckpt=x", "~trainer.threads"))
+
+
+def test_an_optimiser_of_others_has_bounds_of_its_own(tmp_path):
+    own = ("optim.optimiser._target_=users.Descent", "optim.optimiser.weight_decay=50")
+    check_training(small_training(tmp_path, *own))
+    with pytest.raises(ValueError, match=r"optim\.optimiser\.weight_decay must be .*got 50"):
+        check_training(small_training(tmp_path, own[1]))
 
 
 @pytest.mark.parametrize(

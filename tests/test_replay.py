@@ -6,7 +6,7 @@ from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
 from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
-from fcn.engine import precision
+from fcn.engine import build_trainer, precision
 from fcn.geometry.projection import LocalFrame
 from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.matching import MatchTolerance
@@ -225,3 +225,8 @@ def test_precision_is_taken_at_its_word_or_chosen_for_the_machine(monkeypatch):
         with monkeypatch.context() as one:
             one.setattr(torch.cpu, name, lambda: True)
             assert precision("auto") == "bf16-mixed"
+
+
+def test_what_a_trainer_is_not_told_is_as_lightning_has_it(tmp_path):
+    config = {"trainer": {"threads": 1, "accelerator": "cpu"}, "logger": None}
+    assert build_trainer(config, tmp_path, []).precision == "32-true"
