@@ -183,7 +183,9 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     stream, refused = decode_miniseed(_content(source))
     left_out = "; ".join(f"{n} {reason}" for reason, n in refused.items())
     if not len(stream):
-        why = _without_temporary_names(str(cause)) if cause else left_out or "its records have no samples"
+        why = (
+            _without_temporary_names(str(cause), name) if cause else left_out or "its records have no samples"
+        )
         raise ValueError(f"{name} cannot be read as a waveform file: {why}") from cause
     if refused:
         log.warning("%s: %d record(s) left out: %s", name, refused.total(), left_out)
@@ -194,10 +196,10 @@ def _content(source: Path | io.BytesIO) -> bytes:
     return source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
 
 
-def _without_temporary_names(message: str) -> str:
+def _without_temporary_names(message: str, name: str) -> str:
     """ObsPy writes to a file what it cannot read from memory."""
     folder = re.escape(tempfile.gettempdir())
-    return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", "it", message)
+    return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", lambda _: name, message)
 
 
 def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:
