@@ -48,19 +48,32 @@ def read_all(patterns: str | list[str]) -> obspy.Stream:
     stream, refused = obspy.Stream(), []
     for path in track(paths, description="reading", transient=True):
         try:
-            found = read_waveforms([path])
-            for trace in found:
-                check_codes(trace.stats, f"{path}: {trace.id}")
+            stream += _with_codes(read_waveforms([path]), path)
         except ValueError as error:
             log.warning("left out: %s", error)
             refused.append(str(error))
-        else:
-            stream += found
     if not len(stream):
         why = refused[0] if refused else "what systems and editors leave in folders is passed over"
         raise ValueError(f"none of the {len(matched)} files of waveforms={patterns} can be used: {why}")
     if refused:
         log.warning("%d of %d files are left out", len(refused), len(paths))
+    return stream
+
+
+def _with_codes(found: obspy.Stream, path: Path) -> obspy.Stream:
+    """The traces that can be told apart; ValueError where there are none."""
+    stream, refused = obspy.Stream(), list[str]()
+    for trace in found:
+        try:
+            check_codes(trace.stats, f"{path}: {trace.id}")
+        except ValueError as error:
+            refused.append(str(error))
+        else:
+            stream.append(trace)
+    if not len(stream):
+        raise ValueError(refused[0])
+    for what in dict.fromkeys(refused):
+        log.warning("left out: %s", what)
     return stream
 
 

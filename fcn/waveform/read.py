@@ -2,21 +2,34 @@
 
 import glob
 import io
+import logging
 import re
 import tarfile
+import tempfile
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import obspy
 from obspy.core.util.base import ENTRY_POINTS
+from obspy.io.mseed import InternalMSEEDWarning
+
+from fcn.waveform.miniseed import HEADER, decode_miniseed
+
+log = logging.getLogger(__name__)
 
 # ObsPy asks whether a file is a pickle by unpickling it, which runs whatever code the file brings.
 ENTRY_POINTS["waveform"].pop("PICKLE", None)
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 DEEPEST_ARCHIVE = 3  # NIED packs event archives into one more; an archive may hold itself
+# Members are read whole, and gzip shrinks zeros a thousandfold. A day of a channel at 1000 Hz is 346 MB of
+# 32-bit samples. All that is unpacked of an archive is in memory at once, as traces.
+LARGEST_MEMBER_BYTES = 512 * 2**20
+LARGEST_ARCHIVE_BYTES = 2 * 2**30
 # What Finder, Explorer, editors and browsers leave in folders.
 LEFTOVER = re.compile(r"\..*|Thumbs\.db|desktop\.ini|.*~|.*\.(bak|tmp|part|crdownload)", re.IGNORECASE)
 # NIED's ASCII names directions, not SEED channels: N is an accelerometer, H samples at 80 Hz or more. The
@@ -50,7 +63,8 @@ def read_waveforms(paths: Iterable[str | Path]) -> obspy.Stream:
     """Traces of miniSEED, SAC, K-NET/KiK-net ASCII or whatever else ObsPy knows, also in a (gzipped) tar.
 
     K-NET and KiK-net channels come as HNZ, HNN, HNE in counts, location "" (K-NET), "1" (borehole) or
-    "2" (surface), with `stats.calib` in m/s2 per count.
+    "2" (surface), with `stats.calib` in m/s2 per count. Damaged records of miniSEED, and members of an
+    archive that cannot be read, are left out, and a warning names them.
     Raises FileNotFoundError for a missing file, ValueError naming one that cannot be read or holds no data.
     """
     stream = obspy.Stream()
@@ -68,24 +82,51 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the files in a (gzipped) tar, also of those in archives in it.
 
     Plots and notes that NIED packs with waveforms are left out. Raises ValueError naming the archive where
-    it ends early or is none.
+    it ends early or is none, and naming the member that would fill the memory, before it is read.
     """
     with path.open("rb") as file:
-        yield from _members(file, str(path), DEEPEST_ARCHIVE)
+        yield from _members(file, str(path), DEEPEST_ARCHIVE, _Unpacked(str(path)))
 
 
-def _members(content: io.BufferedIOBase, name: str, depth: int) -> Iterator[tuple[str, bytes]]:
+@dataclass
+class _Unpacked:
+    """How much has been unpacked of the outermost archive, its archives' members with it."""
+
+    archive: str
+    n_bytes: int = 0
+
+    def add(self, member: str, n_bytes: int) -> None:
+        """Raise ValueError where that is too much."""
+        self.n_bytes += n_bytes
+        if n_bytes > LARGEST_MEMBER_BYTES:
+            raise ValueError(
+                f"{member} has {n_bytes / 2**20:.4g} MiB, and {LARGEST_MEMBER_BYTES / 2**20:.4g} MiB are the "
+                "most that is read of an archive's member: unpack it, and cut it"
+            )
+        if self.n_bytes > LARGEST_ARCHIVE_BYTES:
+            raise ValueError(
+                f"{self.archive} unpacks to {self.n_bytes / 2**20:.4g} MiB with {member} "
+                f"({n_bytes / 2**20:.4g} MiB), and {LARGEST_ARCHIVE_BYTES / 2**20:.4g} MiB are the most that "
+                "is read of an archive: unpack it"
+            )
+
+
+def _members(
+    content: io.BufferedIOBase, name: str, depth: int, unpacked: _Unpacked
+) -> Iterator[tuple[str, bytes]]:
     if not depth:
         raise ValueError(f"{name} is an archive in more than {DEEPEST_ARCHIVE - 1} others: unpack it")
     try:
         with tarfile.open(fileobj=content) as archive:
             for member in archive:
+                unpacked.add(f"{name}:{member.name}", member.size)  # to pass over it is to unpack it, too
                 file = archive.extractfile(member)
                 leaf = Path(member.name).name
                 if file is None or LEFTOVER.fullmatch(leaf):
                     continue
                 if leaf.endswith(ARCHIVE_SUFFIXES):
-                    yield from _members(io.BytesIO(file.read()), f"{name}:{member.name}", depth - 1)
+                    inner = io.BytesIO(file.read())
+                    yield from _members(inner, f"{name}:{member.name}", depth - 1, unpacked)
                 elif not leaf.endswith((".gz", ".ps", ".txt")):
                     yield f"{name}:{member.name}", file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
@@ -94,34 +135,76 @@ def _members(content: io.BufferedIOBase, name: str, depth: int) -> Iterator[tupl
 
 def _read_archive(path: Path) -> obspy.Stream:
     """Waveforms among an archive's members."""
-    stream = obspy.Stream()
+    stream, refused = obspy.Stream(), list[str]()
     for name, content in archive_members(path):
-        stream += read_one(io.BytesIO(content), name)
+        try:
+            stream += read_one(io.BytesIO(content), name)
+        except ValueError as error:
+            log.warning("left out: %s", error)
+            refused.append(str(error))
+    if refused and not len(stream):
+        raise ValueError(f"none of the {len(refused)} files in {path} can be used: {refused[0]}")
     return stream
 
 
 def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     """Traces of one file, checked, as `read_waveforms` has them; `name` is what errors call it."""
-    try:
-        # a name with brackets would be a pattern to ObsPy
-        stream = obspy.read(glob.escape(str(source)) if isinstance(source, Path) else source)
-    except Exception as error:
-        # ObsPy's readers raise bare Exceptions and their own, unrelated to the builtin ones
-        raise ValueError(f"{name} cannot be read as a waveform file: {error}") from error
-    for trace in stream:
+    stream = obspy.Stream()
+    without_rate = list[str]()
+    for trace in _traces(source, name):
         if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
-            raise ValueError(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
+            without_rate.append(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
+            continue
         if "knet" in trace.stats:
             _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)
             _name_nied_channel(trace, name)
+        stream.append(trace)
+    if without_rate and not len(stream):
+        raise ValueError(without_rate[0])
+    for what in without_rate:  # a log beside the waveforms, or a damaged header
+        log.warning("left out: %s", what)
     return stream
+
+
+def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
+    """As ObsPy reads them, but for miniSEED: of damaged records it warns, and takes them as they are."""
+    cause: Exception | None = None
+    if not HEADER.match(_content(source)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", InternalMSEEDWarning)  # full SEED holds such records, too
+                # a name with brackets would be a pattern to ObsPy
+                return obspy.read(glob.escape(str(source)) if isinstance(source, Path) else source)
+        except Exception as error:
+            # ObsPy's readers raise bare Exceptions and their own, unrelated to the builtin ones
+            cause = error
+    # here comes also miniSEED of which the first record is damaged
+    stream, refused = decode_miniseed(_content(source))
+    left_out = "; ".join(f"{n} {reason}" for reason, n in refused.items())
+    if not len(stream):
+        why = (
+            _without_temporary_names(str(cause), name) if cause else left_out or "its records have no samples"
+        )
+        raise ValueError(f"{name} cannot be read as a waveform file: {why}") from cause
+    if refused:
+        log.warning("%s: %d record(s) left out: %s", name, refused.total(), left_out)
+    return stream
+
+
+def _content(source: Path | io.BytesIO) -> bytes:
+    return source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
+
+
+def _without_temporary_names(message: str, name: str) -> str:
+    """ObsPy writes to a file what it cannot read from memory."""
+    folder = re.escape(tempfile.gettempdir())
+    return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", lambda _: name, message)
 
 
 def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:
     """ObsPy takes the scale factor for gal per count whatever unit the header states."""
-    content = source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
-    lines = content[:NIED_HEADER_BYTES].decode("ascii", errors="replace").splitlines()
+    lines = _content(source)[:NIED_HEADER_BYTES].decode("ascii", errors="replace").splitlines()
     stated = next((line for line in lines if line.startswith("Scale Factor")), "no scale factor")
     if "(gal)" not in stated or not (np.isfinite(trace.stats.calib) and trace.stats.calib > 0.0):
         raise ValueError(

@@ -1,7 +1,9 @@
 """Files are read as what they are, or refused by name."""
 
 import gzip
+import io
 import pickle
+import re
 import tarfile
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import obspy
 import pytest
 from nied_files import COUNTS_PER_MPS2, START_S, write_nied
 
+from fcn.build_sequence import read_all
+from fcn.waveform import read
 from fcn.waveform.read import matching_files, read_waveforms
 
 COUNTS = np.arange(1000, dtype=np.int64) - 125_303
@@ -58,6 +62,108 @@ def test_an_archive_in_too_many_others_is_not_opened(tmp_path):
         ValueError, match=r"2\.tar:1\.tar:0\.tar:FKOH.* is an archive in more than 2 others: unpack"
     ):
         read_waveforms([inner])
+
+
+def miniseed(channel="HHZ", n=5000):
+    trace = obspy.Trace(np.cumsum(np.random.default_rng(1).integers(-99, 99, n)).astype(np.int32))
+    trace.stats.update({"network": "XX", "station": "ABC", "channel": channel, "sampling_rate": 100.0})
+    buffer = io.BytesIO()
+    trace.write(buffer, format="MSEED", reclen=512)
+    return buffer.getvalue()
+
+
+def flipped(content, *places):
+    changed = bytearray(content)
+    for place in places:
+        changed[place] ^= 0x10
+    return bytes(changed)
+
+
+def packed(path, members):
+    """A tar of contents by name."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+VOLUME = b"000001V 0100067012412" + b" " * 491  # full SEED: a control header before the records
+
+
+@pytest.mark.parametrize("in_archive", [False, True])
+@pytest.mark.parametrize(
+    ("before", "places", "reason"),
+    [
+        (b"", [3 * 512 + 200], "1 whose samples do not end as stated"),
+        (b"", [6], "1 not miniSEED"),  # the first record
+        (VOLUME, [4 * 512 + 200], "1 not miniSEED; 1 whose samples do not end as stated"),
+    ],
+    ids=["samples", "first header", "full SEED"],
+)
+def test_damaged_records_are_left_out_and_said(tmp_path, caplog, in_archive, before, places, reason):
+    good = miniseed()
+    path = tmp_path / "a.mseed"
+    path.write_bytes(flipped(before + good, *places))
+    if in_archive:
+        path = packed(tmp_path / "a.tar", {"a.mseed": path.read_bytes()})
+    stream = read_all(str(path))
+    assert 4300 < sum(trace.stats.npts for trace in stream) < 5000
+    assert re.search(rf"a\.mseed: \d record\(s\) left out: .*{reason.split('; ')[-1]}", caplog.text)
+
+
+def test_what_has_a_header_of_miniseed_alone_is_refused(tmp_path):
+    (tmp_path / "a.mseed").write_bytes(b"000001D " + b"words " * 100)
+    with pytest.raises(
+        ValueError, match=r"a\.mseed cannot be read as a waveform file: 1 whose header or data"
+    ):
+        read_waveforms([tmp_path / "a.mseed"])
+
+
+def test_a_trace_that_cannot_be_used_leaves_the_others_of_its_file(tmp_path, caplog):
+    content = bytearray(miniseed())
+    content[3 * 512 + 8] = ord("?")  # of the station's code
+    content[6 * 512 + 32 : 6 * 512 + 34] = bytes(2)  # the factor of the sampling rate
+    (tmp_path / "a.mseed").write_bytes(content)
+    stream = read_all(str(tmp_path / "a.mseed"))
+    assert {trace.id for trace in stream} == {"XX.ABC..HHZ"}
+    assert sum(trace.stats.npts for trace in stream) > 3800
+    assert "'?BC' is no station code" in caplog.text
+    assert "has a sampling rate of 0.0 Hz" in caplog.text
+
+
+def test_a_stray_member_leaves_the_others_of_its_archive(tmp_path, caplog):
+    strays = {"README": b"notes", "plot.png": b"\x89PNG" + bytes(200), "cut.sac": bytes(100)}
+    path = packed(tmp_path / "a.tar", {**strays, "a.mseed": miniseed(), ".DS_Store": b"x"})
+    assert read_all(str(path))[0].stats.npts == 5000
+    for name in strays:
+        assert f"left out: {path}:{name} cannot be read as a waveform file" in caplog.text
+    assert "DS_Store" not in caplog.text
+    path = packed(tmp_path / "b.tar", strays)
+    with pytest.raises(ValueError, match=r"none of the 3 files in .*b\.tar can be used: .*README") as raised:
+        read_waveforms([path])
+    said = (caplog.text + str(raised.value)).replace(str(tmp_path), "")
+    assert "/tmp" not in said
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"a": 1000, "b.ps": 70_000}, r"b\.ps has 0\.06676 MiB, and 0\.0625 MiB are the most"),
+        ({"a": 60_000, "b": 60_000}, r"unpacks to .* MiB with .*:b \(0\.05722 MiB\)"),
+    ],
+    ids=["member", "archive"],
+)
+def test_archives_that_would_fill_the_memory_are_not_unpacked(tmp_path, monkeypatch, nested, sizes, message):
+    monkeypatch.setattr(read, "LARGEST_MEMBER_BYTES", 2**16)
+    monkeypatch.setattr(read, "LARGEST_ARCHIVE_BYTES", 100_000)
+    path = packed(tmp_path / "bomb.tar.gz", {name: bytes(size) for name, size in sizes.items()})
+    if nested:
+        path = packed(tmp_path / "outer.tar", {path.name: path.read_bytes()})
+    with pytest.raises(ValueError, match=rf"{path.name}.*{message}"):
+        read_waveforms([path])
 
 
 class Attack:
