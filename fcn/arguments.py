@@ -2,7 +2,8 @@
 
 No list of keys is kept: a value under a `_target_` of the package is checked against the annotation of that
 parameter, and any number against the unit in its key (`window_s`, `half_width_km`), as every name of the
-package states it. Names of other packages promise nothing (`n_jobs: -1`): of what is theirs only NaN is refused.
+package states it. Names of other packages promise nothing (`n_jobs: -1`): of what is theirs only NaN is
+refused.
 """
 
 import functools

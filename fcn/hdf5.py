@@ -2,9 +2,13 @@
 
 import mmap
 from pathlib import Path
+from typing import Any
+
+import h5py
 
 HEAP = b"GCOL"  # HDF5 file format specification 3.0, III.E: a collection of the global heap
 HEAP_HEADER_BYTES = OBJECT_HEADER_BYTES = 16
+LENGTH_BYTES, ADDRESS_BYTES = 4, 8  # of a text in a heap, before the address of the heap
 
 
 def check_heaps(path: Path) -> None:
@@ -12,17 +16,41 @@ def check_heaps(path: Path) -> None:
 
     In free space of no size it goes round and round, in C, where nothing can stop it.
     """
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            at = content.find(HEAP)
-            while at >= 0:
-                if _is_endless(content, at):
-                    raise ValueError(
-                        f"{path} is damaged at byte {at} (a heap of no size): fetch or make it again"
-                    )
-                at = content.find(HEAP, at + len(HEAP))
+    if path.stat().st_size == 0:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(HEAP)
+        while at >= 0:
+            _check_heap(content, at, path)
+            at = content.find(HEAP, at + len(HEAP))
+
+
+def scalar(item: h5py.Dataset) -> Any:
+    """What a data set of one value holds; a text is looked for in its own heap only, however long the file.
+
+    Raises ValueError where that heap is damaged (`check_heaps`), or this is no data set.
+    """
+    if not isinstance(item, h5py.Dataset):
+        raise ValueError(f"{item!r} is no data set")
+    text = h5py.check_string_dtype(item.dtype)
+    if text is None or text.length is not None:
+        return item[()]
+    path = Path(item.file.filename)
+    offset = item.id.get_offset()
+    if offset is None or item.size != 1:  # addresses lie in the header, or are many
+        check_heaps(path)
+        return item[()]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        offset += LENGTH_BYTES
+        at = int.from_bytes(content[offset : offset + ADDRESS_BYTES], "little") + item.file.userblock_size
+        if content[at : at + len(HEAP)] == HEAP:
+            _check_heap(content, at, path)
+    return item[()]
+
+
+def _check_heap(content: mmap.mmap, at: int, path: Path) -> None:
+    if _is_endless(content, at):
+        raise ValueError(f"{path} is damaged at byte {at} (a heap of no size): fetch or make it again")
 
 
 def _is_endless(content: mmap.mmap, at: int) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,27 +77,17 @@ class Network:
     def from_inventory(
         cls, inventory: obspy.Inventory, during_s: tuple[float, float] = (-math.inf, math.inf)
     ) -> "Network":
-        """Stations of an ObsPy inventory, epochs of the same site merged (the last one's coordinates).
+        """Stations of an ObsPy inventory, epochs of the same site merged (the coordinates of the latest).
 
-        during_s: POSIX times between which epochs count; all of a station that has none then. Raises
-        ValueError for a station without coordinates, or one that moved in that time.
+        during_s: POSIX times between which epochs count; all of a station that has none then. An epoch that
+        states no begin or end has those of its channels. Raises ValueError for a station without
+        coordinates, or one that moved in that time.
         """
-        found: dict[str, Station] = {}
+        epochs: dict[str, list[tuple[str, Any]]] = {}
         for network in inventory:
-            for site in _then(list(network), during_s):
-                station = _from_obspy(network.code, site)
-                before = found.get(station.id, station)
-                moved_deg = max(
-                    abs(before.latitude_deg - station.latitude_deg),
-                    abs(before.longitude_deg - station.longitude_deg),
-                )
-                if moved_deg > SAME_SITE_DEG:
-                    raise ValueError(
-                        f"station {station.id} moved by {moved_deg:.3f} deg between epochs: state a span of "
-                        "time in which it did not, or select one with Inventory.select(time=...)"
-                    )
-                found[station.id] = station
-        return cls(tuple(found.values()))
+            for site in network:
+                epochs.setdefault(f"{network.code}.{site.code}", []).append((network.code, site))
+        return cls(tuple(_merged(each, during_s) for each in epochs.values()))
 
     @classmethod
     def from_csv(cls, path: str | Path) -> "Network":
@@ -142,16 +133,34 @@ class Network:
         return np.stack([east_km, north_km, depth_km], axis=-1)
 
 
-def _then(sites: list[Any], during_s: tuple[float, float]) -> list[Any]:
-    """Epochs of stations that reach into a time, and those of stations that have none."""
+def _merged(epochs: list[tuple[str, Any]], during_s: tuple[float, float]) -> Station:
+    """The station of its epochs, each with its network's code: of those that reach into a time, if any."""
+    spans_s = [_span_s(site) for _, site in epochs]
+    order = sorted(range(len(epochs)), key=lambda i: spans_s[i])
+    then = [i for i in order if spans_s[i][0] <= during_s[1] and spans_s[i][1] >= during_s[0]]
+    stations = [_from_obspy(*epochs[i]) for i in then or order]
+    for before, after in pairwise(stations):
+        moved_deg = max(
+            abs(before.latitude_deg - after.latitude_deg), abs(before.longitude_deg - after.longitude_deg)
+        )
+        if moved_deg > SAME_SITE_DEG:
+            raise ValueError(
+                f"station {after.id} moved by {moved_deg:.3f} deg between epochs: state a span of time in "
+                "which it did not, or select one with Inventory.select(time=...)"
+            )
+    return stations[-1]
 
-    def reaches(site: Any) -> bool:
-        late = site.start_date is not None and site.start_date.timestamp > during_s[1]
-        over = site.end_date is not None and site.end_date.timestamp < during_s[0]
-        return not late and not over
 
-    there = {site.code for site in sites if reaches(site)}
-    return [site for site in sites if reaches(site) or site.code not in there]
+def _span_s(site: Any) -> tuple[float, float]:
+    """POSIX begin and end of an epoch, or of its channels where it states none; infinite where open."""
+    starts, ends = [site.start_date], [site.end_date]
+    if site.start_date is None:
+        starts = [channel.start_date for channel in site.channels]
+    if site.end_date is None:
+        ends = [channel.end_date for channel in site.channels]
+    start_s = min((-math.inf if each is None else each.timestamp for each in starts), default=-math.inf)
+    end_s = max((math.inf if each is None else each.timestamp for each in ends), default=math.inf)
+    return start_s, end_s
 
 
 def _from_obspy(network_code: str, site: Any) -> Station:

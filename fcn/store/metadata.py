@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,10 +13,8 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from fcn import checked
 from fcn.constants import COMPONENTS_ZRT
-from fcn.store.schema import CATEGORIES, COLUMNS, RANGES, SAMPLING_RATES_HZ, UNIT
+from fcn.store.schema import CATEGORIES, COLUMNS, LONGEST_CELL, RANGES, SAMPLING_RATES_HZ, UNIT
 from fcn.store.split import SPLITS
-
-LONGEST_CELL = 1000  # characters: a column is kept as wide as its widest cell
 
 SOURCE_COLUMNS = (
     "source_magnitude",
@@ -153,8 +152,18 @@ def _rows(path: Path, content: bytes) -> tuple[list[str], list[list[str]]]:
                 "store again"
             )
         if max(map(len, row)) > LONGEST_CELL:
-            raise ValueError(f"{path}, record {number} has a value of over {LONGEST_CELL} characters")
+            _refuse_long(path, header, rows[:number])
     return header, rows
+
+
+def _refuse_long(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> NoReturn:
+    """Raise ValueError about the longest cell of the last row."""
+    longest, column = max((len(cell), name) for cell, name in zip(rows[-1], header, strict=True))
+    line = 1 + len(rows) + sum(cell.count("\n") for row in (header, *rows[:-1]) for cell in row)
+    raise ValueError(
+        f"{path}, line {line}, record {len(rows)}: {column} has {longest} characters, {LONGEST_CELL} at "
+        "most: shorten it, or build the store again"
+    )
 
 
 def _numbers(path: Path, name: str, column: Shaped[np.ndarray, " record"]) -> Float64[np.ndarray, " record"]:

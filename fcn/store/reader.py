@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int64, Shaped
 
 from fcn.constants import COMPONENTS_ZRT
+from fcn.hdf5 import scalar
 from fcn.store.metadata import Metadata, checked_rate_hz
 from fcn.store.schema import CATEGORIES, FASTEST_MPS, METADATA_FILE, SIMULATED, UNIT, WAVEFORM_FILE
 from fcn.store.split import SPLITS
@@ -161,7 +162,7 @@ def _read_layout(path: Path) -> tuple[float, dict[str, int], dict[str, tuple[int
     """Sampling rate, and per bucket the first sample (counted from the start of the file) and the shape."""
     try:
         with h5py.File(path, "r") as file:
-            data_format = {name: item[()] for name, item in file["data_format"].items()}
+            data_format = {name: scalar(item) for name, item in file["data_format"].items()}
             offsets = {name: item.id.get_offset() for name, item in file["data"].items()}
             shapes = {name: item.shape for name, item in file["data"].items()}
             native = all(item.dtype == np.dtype("<f4") for item in file["data"].values())

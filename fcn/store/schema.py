@@ -6,12 +6,15 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
+from fcn import checked
+
 METADATA_FILE = "metadata.csv"
 SIMULATED = "simulated"  # what the origins of simulated records begin with
 WAVEFORM_FILE = "waveforms.hdf5"
 REFUSED_FILE = "refused.csv"
 UNIT = "m/s"
 CATEGORIES = ("earthquake", "noise")
+LONGEST_CELL = 256  # characters: readers keep a column as wide as its widest cell
 
 # What a record can be: outside, its units are others or its file is damaged.
 SAMPLING_RATES_HZ = (1.0, 1000.0)
@@ -92,6 +95,13 @@ class StoreRecord:
         """Raise ValueError, naming the record, the value and the remedy, unless it may enter a store."""
         if not self.source_id or not self.station_code:
             raise ValueError(f"{self.name}: source_id and station_code must not be empty")
+        names = (f"{self.source_id}_{self.station_code}", self.source_magnitude_type, self.origin)
+        longest = max(names, key=len)
+        if len(longest) > LONGEST_CELL:
+            raise ValueError(
+                f"record of {checked.shown(longest)}: a name of {len(longest)} characters, {LONGEST_CELL} at "
+                "most: give it a shorter one"
+            )
         self._check_waveform()
         if self.category == "earthquake":
             self._check_source()

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float64
 
+from fcn.hdf5 import scalar
 from fcn.tables import Row, read_table
 
 NEEDED = ("trace_name",)
@@ -18,7 +19,8 @@ class SeisBenchFolder:
     """metadata.csv and waveforms.hdf5 of one folder, or those of its chunks.
 
     data_format: what the group of that name says, as text. Raises FileNotFoundError where files are missing,
-    OSError naming an HDF5 file that is truncated or none, and ValueError for a chunk in another folder.
+    OSError naming an HDF5 file that is truncated or none, and ValueError for a damaged one and a chunk in
+    another folder.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -37,7 +39,7 @@ class SeisBenchFolder:
             raise FileNotFoundError(f"no SeisBench data set at {self.root}: {', '.join(missing)} missing")
         with _open(self._parts[0][1]) as file:
             stated = file.get("data_format", {})
-            self.data_format = {name: _text(stated[name][()]) for name in stated}
+            self.data_format = {name: _text(scalar(stated[name])) for name in stated}
 
     def __len__(self) -> int:
         """Number of records."""

@@ -18,6 +18,7 @@ from fcn.waveform.response import Sensitivity, overall_sensitivity
 
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
+COORDINATES = ("Latitude", "Longitude", "Elevation")  # elements of StationXML
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 
@@ -35,14 +36,25 @@ def read_stations(path: str | Path) -> Inventory:
     try:
         return obspy.read_inventory(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
-        raise ValueError(f"{path} cannot be read as StationXML: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    remedy = ""
+    if b"<!ENTITY" in path.read_bytes():
+        remedy = "; it declares entities: write in their place what they stand for"
+    return ValueError(f"{path} cannot be read as StationXML: {error}{remedy}")
 
 
 def _check_content(path: Path) -> None:
     try:
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError:
+    except ElementTree.ParseError as error:
+        if path.read_bytes().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            raise _unreadable(path, error) from error  # of XML ObsPy says "Unknown format" only
         return  # not XML: left to ObsPy
+    except (ValueError, LookupError):  # an encoding that only ObsPy may know
+        return
     for network in root.iterfind("{*}Network"):
         for station in network.iterfind("{*}Station"):
             codes = {"network": network.get("code", ""), "station": station.get("code", "")}
@@ -50,18 +62,22 @@ def _check_content(path: Path) -> None:
             check_codes(codes, f"{path}: station {station_id}", {kind: FDSN_LENGTHS[kind] for kind in codes})
             _check_place(station, f"station {station_id}", path)
             for channel in station.iterfind("{*}Channel"):
-                _check_place(channel, f"channel {station_id}..{channel.get('code')}", path)
+                name = f"channel {station_id}.{channel.get('locationCode', '')}.{channel.get('code')}"
+                _check_place(channel, name, path, (*COORDINATES, "Depth"))
 
 
-def _check_place(element: ElementTree.Element, name: str, path: Path) -> None:
-    for coordinate in ("Latitude", "Longitude", "Elevation"):
-        text = element.findtext(f"{{*}}{coordinate}") or ""
+def _check_place(
+    element: ElementTree.Element, name: str, path: Path, needed: Iterable[str] = COORDINATES
+) -> None:
+    for tag in needed:
+        text = element.findtext(f"{{*}}{tag}") or ""
         try:
             known = math.isfinite(float(text))
         except ValueError:
             known = False
         if not known:
-            raise ValueError(f"{path}: {name} has no {coordinate.lower()} ({text.strip()!r}); add it")
+            why = ", 0 on the ground: ObsPy leaves out channels without" if tag == "Depth" else ""
+            raise ValueError(f"{path}: {name} has no {tag.lower()} ({text.strip()!r}); add it{why}")
 
 
 def fill_sensitivities(

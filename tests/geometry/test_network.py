@@ -91,6 +91,47 @@ def test_a_station_is_where_it_was_then():
     assert len(Network.from_inventory(Inventory([ObspyNetwork("XX", [before])]), (1600.0, 2000.0))) == 1
 
 
+def epoch(latitude, start_s, end_s, *, of="station"):
+    """One epoch of a station, dated itself or by its channel; None is open."""
+    site = obspy_station("AAA", latitude, 130.5)
+    dated = site if of == "station" else site.channels[0]
+    dated.start_date = None if start_s is None else obspy.UTCDateTime(start_s)
+    dated.end_date = None if end_s is None else obspy.UTCDateTime(end_s)
+    return site
+
+
+@pytest.mark.parametrize("of", ["station", "channel"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("n_networks", [1, 2])
+@pytest.mark.parametrize("step_deg", [0.005, 0.05])
+def test_the_epoch_of_the_data_counts(of, turned, n_networks, step_deg):
+    """Whatever the order in the file, by whatever it is dated, in one <Network> or two of one code."""
+    sites = [epoch(32.5 + i * step_deg, *span, of=of) for i, span in enumerate([(None, 1000), (1001, None)])]
+    sites = sites[::-1] if turned else sites
+    networks = [ObspyNetwork("XX", sites)] if n_networks == 1 else [ObspyNetwork("XX", [s]) for s in sites]
+    for during_s, latitude_deg in (((0.0, 900.0), 32.5), ((1100.0, 2000.0), 32.5 + step_deg)):
+        (station,) = Network.from_inventory(Inventory(networks), during_s)
+        assert station.latitude_deg == pytest.approx(latitude_deg)
+    if step_deg < 0.01:
+        (station,) = Network.from_inventory(Inventory(networks))
+        assert station.latitude_deg == pytest.approx(32.5 + step_deg)
+    else:
+        with pytest.raises(ValueError, match=r"XX\.AAA moved by 0\.050 deg between epochs"):
+            Network.from_inventory(Inventory(networks))
+
+
+def test_an_epoch_lasts_as_long_as_any_of_its_channels():
+    site = epoch(32.5, 0, 500, of="channel")
+    site.channels += epoch(32.5, 400, 1000, of="channel").channels
+    inventory = Inventory([ObspyNetwork("XX", [site, epoch(32.6, 2000, None)])])
+    (station,) = Network.from_inventory(inventory, (800.0, 900.0))
+    assert station.latitude_deg == 32.5
+    for channels in ([], epoch(32.5, None, None, of="channel").channels):  # open: both are there
+        site.channels = channels
+        with pytest.raises(ValueError, match="moved"):
+            Network.from_inventory(inventory, (2100.0, 2200.0))
+
+
 def test_local_positions_and_depth_sign():
     high, low = Station("XX", "AAA", "", 32.0, 130.0, 800.0), Station("XX", "BBB", "", 32.0, 130.5, 0.0)
     network = Network((high, low))

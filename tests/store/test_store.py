@@ -182,6 +182,7 @@ def test_impossible_fractions(tmp_path, fractions, message):
         ({"source_magnitude": 42.0}, "source_magnitude is 42.0, must be -5 to 10"),
         ({"source_depth_km": 8250.0}, "source_depth_km is 8250.0, must be -10 to 800"),
         ({"waveform_mps": np.full((3, 600), 4e5, np.float32)}, r"moves at 4e\+05 m/s.*unit or sensitivity"),
+        ({"source_id": "x" * 250}, r"record of 'x{100,}\.\.\.: a name of 258 characters, 256 at most"),
         ({"source_id": ""}, "unnamed source at XX.S000: source_id and station_code must not be empty"),
     ],
 )
@@ -333,7 +334,14 @@ def test_a_record_that_is_none_is_named_with_its_value(store_path, row, column, 
             "record 1: trace_p_arrival_sample is 'early', no number",
         ),
         (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 22 values for 21 columns"),
-        (lambda text: text.replace("event0", "x" * 5000, 1), "record 1 has a value of over 1000 characters"),
+        (
+            lambda text: text.replace(",event0,", f",{'x' * 257},", 1),
+            "line 2, record 1: source_id has 257 characters, 256 at most",
+        ),
+        (
+            lambda text: text.replace(",event0,", ',"event\n0",', 1).replace(",S002,", f",{'x' * 5000},", 1),
+            "line 5, record 3: station_code has 5000 characters, 256 at most",
+        ),
         (lambda text: text.replace("\n", ",\n").replace("split,", "split,split"), "columns of the same name"),
         (lambda text: "", "is empty: build the store again"),
     ],

@@ -34,12 +34,47 @@ def test_a_station_without_coordinates_is_named(path, coordinate, how):
     assert tail
 
 
-def test_a_channel_without_coordinates_is_named(path):
-    text = path.read_text()
+@pytest.mark.parametrize("tag", ["Latitude", "Longitude", "Elevation", "Depth"])
+def test_a_channel_without_coordinates_is_named(path, tag):
+    """ObsPy leaves it out, and its data would then seem to be of a channel that is not listed."""
+    text = path.read_text().replace('locationCode=""', 'locationCode="10"')
     first = text.index('Channel code="HHN"')
-    path.write_text(text[:first] + re.sub("<Latitude.*?</Latitude>", "", text[first:], count=1))
-    with pytest.raises(ValueError, match=r"channel XX\.S00\.\.HHN has no latitude"):
+    path.write_text(text[:first] + re.sub(f"<{tag}.*?</{tag}>", "", text[first:], count=1))
+    with pytest.raises(ValueError, match=rf"channel XX\.S00\.10\.HHN has no {tag.lower()} \(''\); add it"):
         read_stations(path)
+
+
+ENTITIES = "<!DOCTYPE x [{}]><FDSNStationXML"
+OUTER = '<!ENTITY secret SYSTEM "file:///etc/hostname">'
+GROWING = '<!ENTITY e0 "eeeeeeeeee">' + "".join(f'<!ENTITY e{i + 1} "{10 * f"&e{i};"}">' for i in range(9))
+
+
+@pytest.mark.parametrize(
+    ("declared", "name", "message"),
+    [
+        (OUTER, "&secret;", r"undefined entity &secret;.*it declares entities: write in their place"),
+        (GROWING, "&e9;", r"amplification.*it declares entities: write in their place"),
+        ("", "&secret;", r"undefined entity"),
+        ("", "<Name>", "mismatched tag"),
+    ],
+)
+def test_xml_that_is_not_read_says_why(path, declared, name, message):
+    text = path.read_text().replace("<FDSNStationXML", ENTITIES.format(declared), 1)
+    path.write_text(text.replace("<Name></Name>", f"<Name>{name}</Name>", 1))
+    with pytest.raises(ValueError, match=rf"stations\.xml cannot be read as StationXML: .*{message}"):
+        read_stations(path)
+
+
+def test_entities_that_stand_for_text_are_read(path):
+    text = path.read_text().replace("<FDSNStationXML", ENTITIES.format('<!ENTITY town "Aso">'), 1)
+    path.write_text(text.replace("<Name></Name>", "<Name>&town;</Name>", 1))
+    assert read_stations(path)[0][0].site.name == "Aso"
+
+
+def test_an_encoding_of_several_bytes_is_left_to_obspy(path):
+    text = path.read_text().replace("UTF-8", "Shift_JIS").replace("<Name></Name>", "<Name>熊本</Name>")
+    path.write_bytes(text.encode("shift_jis"))
+    assert read_stations(path)[0][0].site.name == "熊本"
 
 
 @pytest.mark.parametrize(("kind", "old"), [("network", '"XX"'), ("station", '"S01"')])

@@ -73,17 +73,24 @@ def _read_job(folder: Path) -> Job:
 
 
 def _before(
-    folder: Path, config: Mapping[str, Any], own: Sequence[Mapping[str, float]]
+    folder: Path,
+    config: Mapping[str, Any],
+    own: Sequence[Mapping[str, float]],
+    seen: frozenset[Path] = frozenset(),
 ) -> list[Mapping[str, float]]:
-    """Validation rows of the run that this one went on from, whose best may be the one it keeps."""
+    """Validation rows of the run that this one went on from, whose best may be the one it keeps.
+
+    seen: folders of the runs that went on from this one, each of which counts once.
+    """
     if not own or not config.get("ckpt"):
         return []
     former = Path(config["ckpt"]).expanduser().resolve().parent.parent
-    if former == folder.resolve():  # its log is one
+    seen |= {folder.resolve()}
+    if former in seen:  # its log is one, or folders were renamed since
         return []
     rows: list[Mapping[str, float]] = list(_read_curve(former / "csv" / "metrics.csv"))
     config = _read_json(former / "manifest.json").get("config", {})
-    rows = [*_before(former, config, rows), *rows]
+    rows = [*_before(former, config, rows, seen), *rows]
     return [row for row in rows if row["step"] < own[0]["step"]]
 
 

@@ -65,6 +65,18 @@ def test_a_resumed_job_may_have_kept_what_was_best_before(tmp_path):
     assert job.state == "done"
 
 
+@pytest.mark.parametrize("formers", [("1", "0"), ("1", "2", "1"), ("0",)])
+def test_jobs_that_went_on_from_one_another_end_somewhere(tmp_path, formers):
+    """Manifests keep the names that folders had: after a renaming they may go round in a circle."""
+    for number, former in enumerate(formers):
+        folder = tmp_path / str(number)
+        write_job(folder, ["seed=1"], [2.0 + number, 1.0])
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["config"]["ckpt"] = str(tmp_path / former / "checkpoints" / "last.ckpt")
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert [len(job.curve) for job in read_jobs(tmp_path)] == [2] * len(formers)
+
+
 def test_of_a_figure_that_grows_with_quality_the_largest_was_kept(sweep, tmp_path):
     folder = tmp_path / "sweep" / "0"
     shutil.copytree(sweep / "0", folder)
