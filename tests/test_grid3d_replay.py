@@ -35,7 +35,8 @@ def sequence(root: Path) -> Sequence:
         velocity=silence,
         narrow=silence,
         broad=silence,
-        valid=np.ones((3, 1200), bool),
+        known=np.ones((3, 3, 1200), bool),
+        uses=((),) * 3,
     )
 
 

@@ -10,7 +10,6 @@ from report_example import make_declared, make_sequence
 from rich.console import Console
 
 from fcn.catalogue.event import Catalogue
-from fcn.geometry.network import Network
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import score_sequence
 from fcn.metrics.table import ALL
@@ -85,12 +84,10 @@ HOSTILE = r"[/b] $\frac{1$ [red] <i> :bug:"  # ends rich's markup and matplotlib
 
 
 def test_names_from_data_are_shown_as_they_are(tmp_path):
-    stations = (dataclasses.replace(e, code=f"{HOSTILE} {e.code}") for e in SEQUENCE.network.stations)
     true = (dataclasses.replace(e, event_id=f"{HOSTILE} {e.event_id}") for e in SEQUENCE.catalogue)
     sequence = dataclasses.replace(
         SEQUENCE,
         name=HOSTILE,
-        network=Network(tuple(stations)),
         catalogue=Catalogue(HOSTILE, tuple(true)),
     )
     page, printed = write(tmp_path / "[" / "b]", sequence)
