@@ -35,6 +35,7 @@ WHOLE = (
     ("data.velocity.count", 1, 10_000),
     ("trainer.threads", 1, 1024),
     ("trainer.log_every_n_steps", 1, None),
+    ("trainer.max_steps", -1, 2**53),
 )
 NUMBERS = (
     ("data.window_s", 1.0, 600.0),
