@@ -88,7 +88,7 @@ def rows(root: Path, restored: Restored, config: dict[str, Any], minutes: float)
             score = replayed(folder, restored, config)
             took_s = time.perf_counter() - begun_s
         lines.append(row(root.name, name, score, took_s))
-        Console(stderr=True).print(lines[-1])
+        Console(stderr=True).print(lines[-1], markup=False, soft_wrap=True)
     return lines
 
 
