@@ -358,3 +358,16 @@ def test_impossible_specs_are_refused(spec):
         replace(spec, max_gap_s=-1.0)
     with pytest.raises(ValueError, match="0 < low_hz < high_hz"):
         Band(8.0, 2.0, 4)
+
+
+def test_the_end_of_a_short_gap_is_no_onset(spec):
+    """A slow swell goes on across a lost second; a value held would end in a step."""
+    swell = 1e-5 * np.sin(2 * np.pi * 0.15 * np.arange(6000) / 100.0)[None]
+    lost = swell.copy()
+    lost[:, 3000:3100] = np.nan
+    _, narrow, _ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, lost)
+    held = swell.copy()
+    held[:, 3000:3100] = swell[:, 2999:3000]
+    _, stepped, _ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, held)
+    after = slice(620, 660)
+    assert np.abs(narrow[:, after]).max() < 0.1 * np.abs(stepped[:, after]).max()
