@@ -10,8 +10,7 @@ import torch
 from fcn.assemble import build_replay, build_windows, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
-from fcn.catalogue.event import Catalogue
-from fcn.catalogue.io import write_csv, write_quakeml, write_updates_csv
+from fcn.catalogue.declared import write_declared, write_updates_csv
 from fcn.checkpoint import load
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
@@ -53,9 +52,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
 def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str, Any]:
     """catalogue.csv, catalogue.xml, updates.csv, metrics.json and the report; returns the metrics."""
     score = replay.score()
-    declared = Catalogue(f"{sequence.name} declared", tuple(event.final.event for event in replay.declared))
-    write_csv(declared, folder / "catalogue.csv")
-    write_quakeml(declared, folder / "catalogue.xml")
+    write_declared(f"{sequence.name} declared", replay.declared, folder)
     write_updates_csv(replay.declared, folder / "updates.csv")
     (folder / "metrics.json").write_text(json.dumps(score, indent=2) + "\n")
     write_test_report(

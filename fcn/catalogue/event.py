@@ -3,6 +3,7 @@
 Times are POSIX seconds UTC; `now_s` is the clock time at the end of the window an estimate was made from.
 """
 
+import enum
 import math
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields
@@ -15,7 +16,8 @@ class Event:
     Uncertainties are standard deviations; the horizontal one is the root-mean-square radius of the
     epicentre, sqrt(var east + var north).
     depth_km: positive down from sea level.
-    first_p_time_s: arrival of P at the first station, POSIX seconds.
+    first_p_time_s: arrival of P at the first station, POSIX seconds; with its uncertainty where a pick
+    states one. first_p_is_computed: from a velocity model and the stations, not picked.
     Raises ValueError for a position or time that is not on Earth or not a number.
     """
 
@@ -32,6 +34,8 @@ class Event:
     origin_time_uncertainty_s: float | None = None
     magnitude_uncertainty: float | None = None
     note: str = ""
+    first_p_uncertainty_s: float | None = None
+    first_p_is_computed: bool = False
 
     def __post_init__(self) -> None:
         required = (self.origin_time_s, self.latitude_deg, self.longitude_deg, self.depth_km)
@@ -84,6 +88,13 @@ class WindowEstimate:
     detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
     Uncertainties are those of Event; None where the network gives none.
     follows: id of the declared event that was read again, None for what may be a new one.
+    is_located: whether the place is this window's own; False: the last trusted one, kept, at which only the
+        magnitude was read anew.
+    is_growing: peaks of ground motion still grow at the stations that count, so that the magnitude is a lower
+        bound.
+    falling_s: seconds since a running peak last grew at those stations; None where a network does not say.
+    support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
+        a new event within the coda of a known larger one has to show. None where a network does not say.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 
@@ -100,9 +111,14 @@ class WindowEstimate:
     depth_uncertainty_km: float | None = None
     magnitude_uncertainty: float | None = None
     follows: str | None = None
+    is_located: bool = True
+    is_growing: bool = False
+    falling_s: float | None = None
+    support: float | None = None
 
     def __post_init__(self) -> None:
-        required = {item.name: getattr(self, item.name) for item in fields(self) if item.default is MISSING}
+        named = [item.name for item in fields(self) if item.default is MISSING] + ["falling_s", "support"]
+        required = {name: getattr(self, name) for name in named}
         broken = {k: v for k, v in required.items() if v is not None and not math.isfinite(v)}
         if broken:
             raise ValueError(f"estimate of the window ending at {self.now_s} is not finite: {broken}")
@@ -120,14 +136,29 @@ class Known:
     is_open: bool
 
 
+class Status(enum.StrEnum):
+    """What an update is to its event: its alarm, a better solution, the last word, or its withdrawal."""
+
+    NEW = "new"
+    UPDATE = "update"
+    FINAL = "final"
+    RETRACTED = "retracted"
+
+
 @dataclass(frozen=True)
 class Update:
-    """What is said about a declared event at clock time now_s."""
+    """What is said about a declared event at clock time now_s.
+
+    is_lower_bound: ground motion still grew, the magnitude is at least this. status: after a final or a
+    retracting update none follows; an event whose stream ends, or falls silent, may have neither.
+    """
 
     now_s: float
     event: Event
     detection_score: float
     location_score: float
+    is_lower_bound: bool = False
+    status: Status = Status.UPDATE
 
 
 @dataclass
@@ -146,6 +177,16 @@ class DeclaredEvent:
     def final(self) -> Update:
         """The last word."""
         return self.updates[-1]
+
+    @property
+    def is_retracted(self) -> bool:
+        """Whether it was withdrawn."""
+        return self.final.status is Status.RETRACTED
+
+    @property
+    def stood_s(self) -> float:
+        """From the alarm to the last word."""
+        return self.final.now_s - self.alarm.now_s
 
     def at(self, time_s: float) -> Update | None:
         """The last update with now_s <= time_s; None before the alarm."""

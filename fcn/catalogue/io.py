@@ -16,7 +16,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.phase import PhasePick, p_or_s
 from fcn.tables import Row, number, read_table
 
@@ -36,18 +36,26 @@ RANGES = {
     "depth_uncertainty_km": (0.0, 6371.0),
     "origin_time_uncertainty_s": (0.0, 86_400.0),
     "magnitude_uncertainty": (0.0, 15.0),
+    "first_p_uncertainty_s": (0.0, 86_400.0),
 }
 _REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
 
 
 def write_quakeml(
-    catalogue: Catalogue, path: Path, picks: Mapping[str, Sequence[PhasePick]] | None = None
+    catalogue: Catalogue,
+    path: Path,
+    picks: Mapping[str, Sequence[PhasePick]] | None = None,
+    evaluation: Mapping[str, str] | None = None,
 ) -> None:
     """Write a catalogue as QuakeML 1.2, with the picks of each event_id where given.
 
-    Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST.
+    Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST, unless it is computed.
+    evaluation: by event_id, what is thought of its origin and magnitude, in words of QuakeML (`rejected`).
     """
     events = [_to_quakeml(event, (picks or {}).get(event.event_id, ())) for event in catalogue]
+    for made, event in zip(events, catalogue, strict=True):
+        for part in (*made.origins, *made.magnitudes):
+            part.evaluation_status = (evaluation or {}).get(event.event_id)
     whole = quakeml.Catalog(events, description=catalogue.name, resource_id=_to_resource_id("catalogue"))
     whole.creation_info = None
     whole.write(str(path), format="QUAKEML")
@@ -110,7 +118,11 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
         phases = {str(arrival.pick_id): arrival.phase for arrival in (origin.arrivals if origin else ())}
         found[_event_id(event)] = [
             PhasePick(
-                pick.waveform_id.network_code or "", pick.waveform_id.station_code, phase, _posix_s(pick.time)
+                pick.waveform_id.network_code or "",
+                pick.waveform_id.station_code,
+                phase,
+                _posix_s(pick.time),
+                _uncertainty(pick.time_errors),
             )
             for pick in event.picks
             if (phase := phases.get(str(pick.resource_id)) or pick.phase_hint)
@@ -125,9 +137,9 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
 def write_csv(catalogue: Catalogue, path: Path) -> None:
     """Write a catalogue as CSV, one column per field of Event, empty where unknown."""
     with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [_column(field.name) for field in fields(Event)])
+        writer = csv.DictWriter(file, [csv_column(field.name) for field in fields(Event)])
         writer.writeheader()
-        writer.writerows(_to_row(event) for event in catalogue)
+        writer.writerows(csv_row(event) for event in catalogue)
 
 
 def read_csv(path: Path) -> Catalogue:
@@ -141,29 +153,12 @@ def read_csv(path: Path) -> Catalogue:
     return _catalogue(Path(path).stem, (_from_row(row, place) for place, row in rows), Path(path))
 
 
-def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
-    """Write all that was said, in order of time: when, with what scores, and the event as then known."""
-    said = sorted((update.now_s, i, update) for i, each in enumerate(declared) for update in each.updates)
-    names = [
-        "now_utc",
-        "detection_score",
-        "location_score",
-        *(_column(field.name) for field in fields(Event)),
-    ]
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        for now_s, _, update in said:
-            scores = {"detection_score": update.detection_score, "location_score": update.location_score}
-            writer.writerow({"now_utc": _iso(now_s), **scores, **_to_row(update.event)})
-
-
 # ------------------------------------------------------------------ QuakeML
 
 
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
-    if not picks and event.first_p_time_s is not None:
-        picks = (PhasePick(*FIRST, "P", event.first_p_time_s),)
+    if not picks and event.first_p_time_s is not None and not event.first_p_is_computed:
+        picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s),)
     identity = _to_resource_id(event.event_id)
 
     def part(name: str) -> quakeml.ResourceIdentifier:
@@ -174,6 +169,7 @@ def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
         quakeml.Pick(
             resource_id=part(f"pick/{number}"),
             time=UTCDateTime(pick.time_s),
+            time_errors=_error(pick.uncertainty_s),
             waveform_id=quakeml.WaveformStreamID(pick.network, pick.station),
             phase_hint=pick.phase,
         )
@@ -249,6 +245,7 @@ def _from_quakeml(event: quakeml.Event) -> Event:
             "add it to the QuakeML, or remove the event"
         )
     magnitude = magnitude_of(event)
+    first_p = _first_p(event, origin)
     horizontal = origin.origin_uncertainty.horizontal_uncertainty if origin.origin_uncertainty else None
     return Event(
         event_id=event_id,
@@ -258,7 +255,8 @@ def _from_quakeml(event: quakeml.Event) -> Event:
         depth_km=origin.depth / _METRES_PER_KM,
         magnitude=magnitude.mag if magnitude else None,
         magnitude_type=magnitude.magnitude_type if magnitude else None,
-        first_p_time_s=_first_p_time_s(event, origin),
+        first_p_time_s=None if first_p is None else _posix_s(first_p.time),
+        first_p_uncertainty_s=None if first_p is None else _uncertainty(first_p.time_errors),
         horizontal_uncertainty_km=None if horizontal is None else horizontal / _METRES_PER_KM,
         depth_uncertainty_km=_uncertainty(origin.depth_errors, _METRES_PER_KM),
         origin_time_uncertainty_s=_uncertainty(origin.time_errors),
@@ -271,15 +269,15 @@ def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> fl
     return None if error is None or error.uncertainty is None else error.uncertainty / factor
 
 
-def _first_p_time_s(event: quakeml.Event, origin: quakeml.Origin) -> float | None:
+def _first_p(event: quakeml.Event, origin: quakeml.Origin) -> quakeml.Pick | None:
     picks = {str(pick.resource_id): pick for pick in event.picks if stands(pick) and pick.time is not None}
     arrived = [
-        picks[str(arrival.pick_id)].time
+        picks[str(arrival.pick_id)]
         for arrival in origin.arrivals
         if p_or_s(arrival.phase) == "P" and str(arrival.pick_id) in picks
     ]
-    times = arrived or [pick.time for pick in picks.values() if p_or_s(pick.phase_hint) == "P"]
-    return _posix_s(min(times)) if times else None
+    candidates = arrived or [pick for pick in picks.values() if p_or_s(pick.phase_hint) == "P"]
+    return min(candidates, key=lambda pick: pick.time, default=None)
 
 
 def _posix_s(time: UTCDateTime) -> float:
@@ -291,31 +289,41 @@ def _posix_s(time: UTCDateTime) -> float:
 # ------------------------------------------------------------------ CSV
 
 
-def _column(field_name: str) -> str:
+def csv_column(field_name: str) -> str:
+    """The column of a field: times are written as ISO 8601 UTC."""
     return field_name.replace("_time_s", "_time_utc")
 
 
-def _iso(time_s: float) -> str:
+def iso(time_s: float) -> str:
+    """POSIX seconds as ISO 8601 UTC, to the microsecond."""
     return datetime.datetime.fromtimestamp(time_s, datetime.UTC).isoformat(timespec="microseconds")
 
 
-def _to_row(event: Event) -> dict[str, object]:
+def csv_row(event: Event) -> dict[str, object]:
+    """Cells of an event by column, empty where unknown."""
     row: dict[str, object] = {}
     for field in fields(Event):
         value = getattr(event, field.name)
         is_time = field.name.endswith("_time_s") and value is not None
-        row[_column(field.name)] = "" if value is None else _iso(value) if is_time else value
+        row[csv_column(field.name)] = iso(value) if is_time else csv_cell(value)
     return row
+
+
+def csv_cell(value: object) -> object:
+    """A value as it stands in a cell: empty for None, `true` and `false`."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _from_row(row: Row, place: str) -> Event:
     values: dict[str, object] = {}
     for field in fields(Event):
-        text = row.get(_column(field.name), "")
+        text = row.get(csv_column(field.name), "")
         if field.name in ("event_id", "note"):
             values[field.name] = text
         elif field.name == "magnitude_type":
             values[field.name] = text or None
+        elif field.name == "first_p_is_computed":
+            values[field.name] = text.lower() == "true"
         else:
             values[field.name] = _number(text, field.name, place)
     if not values["event_id"]:
@@ -328,14 +336,14 @@ def _from_row(row: Row, place: str) -> Event:
 
 def _number(text: str, name: str, place: str) -> float | None:
     if not text:
-        if _column(name) in _REQUIRED_COLUMNS:
-            raise ValueError(f"{place}: {_column(name)} is empty")
+        if csv_column(name) in _REQUIRED_COLUMNS:
+            raise ValueError(f"{place}: {csv_column(name)} is empty")
         return None
     if not name.endswith("_time_s"):
-        return number(text, f"{place}: {_column(name)}")
+        return number(text, f"{place}: {csv_column(name)}")
     try:
         read = datetime.datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{place}: {_column(name)} cannot be read: {text!r}") from error
+        raise ValueError(f"{place}: {csv_column(name)} cannot be read: {text!r}") from error
     # A time without a zone is UTC, as the column says; a zone that is given is believed.
     return read.replace(tzinfo=read.tzinfo or datetime.UTC).timestamp()

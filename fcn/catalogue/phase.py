@@ -11,12 +11,16 @@ _HINT = re.compile(r"[IEQ]?([PS])(?:[GNB*]|DIFF?)?1?[UDC+\-?]?[0-4]?", re.IGNORE
 
 @dataclass(frozen=True)
 class PhasePick:
-    """Arrival of a phase at a station, POSIX seconds; `phase` is the analyst's hint, as `p_or_s` reads it."""
+    """Arrival of a phase at a station, POSIX seconds; `phase` is the analyst's hint, as `p_or_s` reads it.
+
+    uncertainty_s: where the analyst gives one.
+    """
 
     network: str
     station: str
     phase: str
     time_s: float
+    uncertainty_s: float | None = None
 
 
 def p_or_s(hint: str | None) -> str | None:

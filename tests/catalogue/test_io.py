@@ -8,7 +8,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core.event import Arrival, Catalog, Magnitude, Origin, Pick, WaveformStreamID
 from obspy.core.event import Event as QuakeMLEvent
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
+from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import (
     PhasePick,
     read_csv,
@@ -16,12 +16,24 @@ from fcn.catalogue.io import (
     read_quakeml,
     write_csv,
     write_quakeml,
-    write_updates_csv,
 )
 
 T0 = 1_460_636_794.25
 FULL = Event(
-    "fcn-1", T0, 32.7417, 130.8087, 11.4, 6.5, "Mj", T0 + 2.125, 1.5, 2.25, 0.75, 0.25, "felt, with a comma"
+    "fcn-1",
+    T0,
+    32.7417,
+    130.8087,
+    11.4,
+    6.5,
+    "Mj",
+    T0 + 2.125,
+    1.5,
+    2.25,
+    0.75,
+    0.25,
+    "felt, with a comma",
+    0.05,
 )
 BARE = Event("smi:other/9", T0 + 60, -10.0, -70.5, -0.8, None, None)
 CATALOGUE = Catalogue("both", (FULL, BARE))
@@ -247,18 +259,6 @@ def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
     assert [event.event_id for event in read_csv(tmp_path / "c.csv")] == ["a"]
 
 
-def test_updates_are_written_in_order_of_time(tmp_path):
-    first = DeclaredEvent("fcn-1", [Update(T0 + t, FULL, 0.9, 0.8) for t in (5.0, 6.0)])
-    second = DeclaredEvent("b", [Update(T0 + 5.5, dataclasses.replace(FULL, event_id="b"), 0.7, 0.6)])
-    write_updates_csv([first, second], tmp_path / "updates.csv")
-    header, *rows = (tmp_path / "updates.csv").read_text().splitlines()
-    assert header.startswith("now_utc,detection_score,location_score,event_id,origin_time_utc")
-    assert [row.split(",")[3] for row in rows] == ["fcn-1", "b", "fcn-1"]
-    assert rows[0].startswith(
-        "2016-04-14T12:26:39.250000+00:00,0.9,0.8,fcn-1,2016-04-14T12:26:34.250000+00:00"
-    )
-
-
 def test_an_id_that_quakeml_cannot_hold_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"event_id 'a b:c' cannot be written to QuakeML"):
         write_quakeml(Catalogue("c", (dataclasses.replace(FULL, event_id="a b:c"),)), tmp_path / "c.xml")
@@ -298,3 +298,11 @@ def test_what_is_no_quakeml_is_named(tmp_path, content):
     (tmp_path / "c.xml").write_bytes(content)
     with pytest.raises(ValueError, match=r"c\.xml cannot be read as QuakeML"):
         read_quakeml(tmp_path / "c.xml")
+
+
+def test_a_computed_first_p_is_kept_in_csv_and_no_pick(tmp_path):
+    computed = dataclasses.replace(FULL, first_p_is_computed=True, first_p_uncertainty_s=None)
+    write_csv(Catalogue("c", (computed,)), tmp_path / "c.csv")
+    assert read_csv(tmp_path / "c.csv")[0].first_p_is_computed
+    write_quakeml(Catalogue("c", (computed,)), tmp_path / "c.xml")
+    assert read_quakeml(tmp_path / "c.xml")[0].first_p_time_s is None

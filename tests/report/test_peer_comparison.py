@@ -10,8 +10,8 @@ import pytest
 from report_example import START_S, make_sequence
 
 from fcn.build_sequence import describe_stations, read_all
+from fcn.catalogue.declared import write_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event, Update
-from fcn.catalogue.io import write_updates_csv
 from fcn.data.sequences import Sequence
 from fcn.earth.velocity_table import read_velocity_model
 from fcn.geometry.network import Network

@@ -1,0 +1,46 @@
+import csv
+import dataclasses
+
+from obspy import read_events
+
+from fcn.catalogue.declared import write_declared, write_updates_csv
+from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
+from fcn.catalogue.io import read_csv, read_quakeml
+
+T0 = 1_460_636_794.25
+FULL = Event("fcn-1", T0, 32.7417, 130.8087, 11.4, 6.5, "M", T0 + 2.125, 1.5, 2.25, 0.75, 0.25, "noted")
+OTHER = dataclasses.replace(FULL, event_id="b", origin_time_s=T0 - 9)
+
+
+def test_updates_are_written_in_order_of_time(tmp_path):
+    first = DeclaredEvent("fcn-1", [Update(T0 + t, FULL, 0.9, 0.8) for t in (5.0, 6.0)])
+    second = DeclaredEvent("b", [Update(T0 + 5.5, OTHER, 0.7, 0.6, is_lower_bound=True, status=Status.NEW)])
+    write_updates_csv([first, second], tmp_path / "updates.csv")
+    header, *rows = (tmp_path / "updates.csv").read_text().splitlines()
+    assert header.startswith("now_utc,detection_score,location_score,event_id,origin_time_utc")
+    assert header.endswith("status,is_lower_bound")
+    assert [row.split(",")[3] for row in rows] == ["fcn-1", "b", "fcn-1"]
+    assert rows[0].startswith(
+        "2016-04-14T12:26:39.250000+00:00,0.9,0.8,fcn-1,2016-04-14T12:26:34.250000+00:00"
+    )
+    assert [row.split(",")[-2:] for row in rows] == [
+        ["update", "false"],
+        ["new", "true"],
+        ["update", "false"],
+    ]
+
+
+def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejected(tmp_path):
+    said = [
+        DeclaredEvent("fcn-1", [Update(T0 + 5, FULL, 0.9, 0.8), Update(T0 + 6, FULL, 0.9, 0.8, True)]),
+        DeclaredEvent("b", [Update(T0 + 5, OTHER, 0.9, 0.8, status=Status.RETRACTED)]),
+    ]
+    write_declared("made", said, tmp_path)
+    with (tmp_path / "catalogue.csv").open(newline="") as file:
+        rows = [(row["event_id"], row["status"], row["is_lower_bound"]) for row in csv.DictReader(file)]
+    assert rows == [("b", "retracted", "false"), ("fcn-1", "update", "true")]
+    assert list(read_csv(tmp_path / "catalogue.csv")) == [OTHER, FULL]  # columns more are no harm
+    quakeml = {event.origins[0].evaluation_status for event in read_events(str(tmp_path / "catalogue.xml"))}
+    assert quakeml == {None, "rejected"}
+    (left,) = read_quakeml(tmp_path / "catalogue.xml")
+    assert (left.event_id, left.note) == ("fcn-1", "noted; magnitude is a lower bound")
