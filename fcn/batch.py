@@ -75,6 +75,37 @@ class Targets:
 
 
 @dataclass(frozen=True)
+class Ruptures:
+    """Large earthquakes as a network of stations has felt them up to now: examples to size.
+
+    peaks:       (rupture, station, 6, past) of blocks, as those of `Batch`.
+    horizontals: (rupture, station) how many horizontal components are known.
+    mask:        (rupture, station) the station exists.
+    since_s:     (rupture, station, 2) seconds since P and S arrived; negative for what is yet to come.
+    offset_km:   (rupture, station, 3) east, north, depth of the station from the hypocentre.
+    depth_km:    (rupture,) of the hypocentre.
+    magnitude:   (rupture,) final. released_magnitude: (rupture,) of the moment released by now.
+    """
+
+    peaks: Float[Tensor, "rupture station 6 past"]
+    horizontals: Float[Tensor, "rupture station"]
+    mask: Bool[Tensor, "rupture station"]
+    since_s: Float[Tensor, "rupture station 2"]
+    offset_km: Float[Tensor, "rupture station 3"]
+    depth_km: Float[Tensor, " rupture"]
+    magnitude: Float[Tensor, " rupture"]
+    released_magnitude: Float[Tensor, " rupture"]
+
+    def to(self, *args: Any, **kwargs: Any) -> "Ruptures":
+        """Copy on another device."""
+        return _apply(self, "to", *args, **kwargs)
+
+    def pin_memory(self) -> "Ruptures":
+        """Copy in page-locked memory."""
+        return _apply(self, "pin_memory")
+
+
+@dataclass(frozen=True)
 class Batch:
     """Windows of networks.
 
@@ -86,6 +117,7 @@ class Batch:
     travel_time:     first arrivals of each window's velocity model.
     now_s:           (batch,) float64 POSIX time at the end of each window; zero for recombined windows.
     targets:         the truth, None where it is unknown.
+    ruptures:        large earthquakes to size, beside the windows; in training alone.
     """
 
     waveforms: Float[Tensor, "batch station 3 time"]
@@ -96,6 +128,7 @@ class Batch:
     travel_time: TravelTimes
     now_s: Float[Tensor, " batch"]
     targets: Targets | None = None
+    ruptures: Ruptures | None = None
 
     def __len__(self) -> int:
         return self.waveforms.shape[0]

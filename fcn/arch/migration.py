@@ -20,8 +20,9 @@ from torch.nn import functional
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
 STEM_KERNEL, BLOCK_KERNEL = 7, 5
 N_CONDITIONS = 5  # see MigrationNet.volume
-N_MAGNITUDE_INPUTS = 12  # see fcn.scheme.migration.amplitudes
-SILENT_MPS = 1e-12  # a smaller median amplitude is a dead trace
+N_MAGNITUDE_INPUTS = 31  # see fcn.scheme.migration.amplitudes
+N_SERIES_INPUTS = 11  # three components against two levels, three flags, two levels
+SILENT_MPS = 1e-12  # a smaller level is a dead trace
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,19 @@ class Features:
 
     station_p: Float[Tensor, "batch station time"]
     table: Float[Tensor, "batch station 2 row channel"]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """What amplitudes say of each event.
+
+    magnitude: of what has been released so far, and its standard deviation.
+    growing: logit that the rupture has more to come.
+    """
+
+    magnitude: Float[Tensor, " event"]
+    deviation: Float[Tensor, " event"]
+    growing: Float[Tensor, " event"]
 
 
 def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -70,7 +84,7 @@ class SeriesNet(nn.Module):
         super().__init__()
         self.n_features = n_features
         self.stem = nn.Sequential(
-            _series(6, width // 2, STEM_KERNEL),
+            _series(N_SERIES_INPUTS, width // 2, STEM_KERNEL),
             nn.ReLU(),
             _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
             nn.ReLU(),
@@ -78,24 +92,36 @@ class SeriesNet(nn.Module):
         self.blocks = nn.Sequential(*(_Block(width, dilation) for dilation in dilations))
         self.p = nn.Conv2d(width, STRIDE, 1)
         self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
-        self.level = nn.Linear(2, 2 * n_features)
 
     def forward(
-        self, waveforms: Float[Tensor, "row 3 time"]
+        self,
+        waveforms: Float[Tensor, "row 3 time"],
+        background_mps: Float[Tensor, "row 2 time"],
+        known: Bool[Tensor, "row 3 time"],
     ) -> tuple[Float[Tensor, "row time"], Float[Tensor, "row 2 time channel"]]:
-        """Stations one by one, m/s; scaled here by their own amplitude, which is given beside them."""
-        deviation = waveforms.std(dim=(1, 2), keepdim=True).clamp_min(SILENT_MPS)
-        # the median is the noise, or the coda, that a small event has to rise above
-        median = waveforms.abs().flatten(1).median(dim=1).values[:, None, None].clamp_min(SILENT_MPS)
-        x = torch.cat([waveforms / deviation, torch.asinh(waveforms / median) / 4], dim=1)[:, :, None]
+        """Stations one by one, m/s, beside the slow and the fast level of what came before."""
+        x = _series_inputs(waveforms, background_mps, known)[:, :, None]
         hidden = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
         n_rows, n_samples = len(waveforms), waveforms.shape[-1]
         p = self.p(hidden).float()[:, :, 0].transpose(1, 2).reshape(n_rows, -1)[:, :n_samples]
         out = self.out(hidden).float()[:, :, 0]
         out = out.reshape(n_rows, STRIDE, 2, self.n_features, -1).permute(0, 2, 4, 1, 3)
-        out = out.reshape(n_rows, 2, -1, self.n_features)[:, :, :n_samples]
-        level = torch.cat([deviation, median], dim=1)[..., 0].log10() / 2 + 3  # of order one near 1 um/s
-        return p, out + self.level(level).view(n_rows, 2, 1, self.n_features)
+        return p, out.reshape(n_rows, 2, -1, self.n_features)[:, :, :n_samples]
+
+
+def _series_inputs(
+    waveforms: Float[Tensor, "row 3 time"],
+    background_mps: Float[Tensor, "row 2 time"],
+    known: Bool[Tensor, "row 3 time"],
+) -> Float[Tensor, "row input time"]:
+    """Motion against both levels, compressed; which components are known; the levels themselves.
+
+    Each sample is scaled by what came before it: later motion changes none of it.
+    """
+    level = background_mps.clamp_min(SILENT_MPS)[:, :, None]  # (row, level, 1, time)
+    ratio = torch.asinh(waveforms[:, None] / level) / 4 * known[:, None]
+    height = (level[:, :, 0].log10() / 2 + 3) * (background_mps > 0)  # of order one near 1 um/s
+    return torch.cat([ratio.flatten(1, 2), known.to(waveforms.dtype), height], dim=1)
 
 
 def _image(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
@@ -142,39 +168,53 @@ class VolumeNet(nn.Module):
 
 
 class MagnitudeNet(nn.Module):
-    """Magnitude from the amplitudes at each station, combined as a product of Gaussian pdfs."""
+    """Magnitude from the amplitudes at each station, combined as a product of Gaussian pdfs.
+
+    What all stations say together corrects what each says: how far strong motion reaches and how long it
+    lasts tell large ruptures apart where amplitudes no longer do.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(N_MAGNITUDE_INPUTS, width),
-            nn.ReLU(),
-            nn.Linear(width, width),
-            nn.ReLU(),
-            nn.Linear(width, 2),
+        self.station = nn.Sequential(
+            nn.Linear(N_MAGNITUDE_INPUTS, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
         )
-        self.common = nn.Parameter(torch.tensor(-1.5))  # log standard deviation of what stations share
+        self.alone = nn.Linear(width, 2)
+        self.together = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU())
+        self.own = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, 2))
+        self.event = nn.Linear(width, 2)
+        with torch.no_grad():
+            self.event.bias.copy_(torch.tensor([-1.5, 0.0]))  # log standard deviation of what stations share
 
     def forward(
         self,
         first_guess: Float[Tensor, "event station"],
         inputs: Float[Tensor, "event station input"],
         use: Bool[Tensor, "event station"],
-    ) -> tuple[Float[Tensor, " event"], Float[Tensor, " event"]]:
-        """(Magnitude, standard deviation); first_guess is corrected station by station.
+    ) -> Sized:
+        """What is said of each event; first_guess is corrected station by station.
 
         Without a station to use: the guess is 0 with a standard deviation that says so.
         """
-        correction, log_precision = self.layers(inputs).float().unbind(dim=-1)
+        hidden = self.station(inputs)
+        first, weight = self.alone(hidden).float().unbind(dim=-1)
+        weight = (weight.clamp(-6, 6).exp() * use)[..., None]
+        mean = (weight * hidden).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)
+        largest = (hidden * use[..., None]).amax(dim=1)  # hidden values are not negative
+        context = self.together(torch.cat([mean, largest], dim=-1).to(hidden.dtype))
+        beside = context[:, None].expand(-1, hidden.shape[1], -1)
+        correction, log_precision = self.own(torch.cat([hidden, beside], dim=-1)).float().unbind(dim=-1)
         precision = log_precision.clamp(-6, 6).exp() * use
         total = precision.sum(dim=1)
-        magnitude = (precision * (first_guess + correction)).sum(dim=1) / total.clamp_min(1e-6)
-        variance = 1 / total.clamp_min(1e-2) + (2 * self.common).exp()
-        return magnitude, variance.sqrt()
+        guess = first_guess + first + correction
+        magnitude = (precision * guess).sum(dim=1) / total.clamp_min(1e-6)
+        common, growing = self.event(context).float().unbind(dim=-1)
+        variance = 1 / total.clamp_min(1e-2) + (2 * common.clamp(-4, 1)).exp()
+        return Sized(magnitude, variance.sqrt(), growing)
 
 
 class _Migrate(torch.autograd.Function):
-    """Sums of the rows that P and S of every station point at, for every cell of a window's volumes.
+    """Sums of the rows that P and S of a volume's stations point at, for every cell of it.
 
     As `embedding_bag`, whose own gradient sorts all indices: adding them up station by station is three times
     as fast, forward and backward together, on one core of a CPU (benchmarks/bench_migration.py).
@@ -186,13 +226,13 @@ class _Migrate(torch.autograd.Function):
         table: Float[Tensor, "station 2 row channel"],
         row: Int[Tensor, "pair 2 cell"],
         station: Int[Tensor, " pair"],
-        count: Int[Tensor, " batch"],
+        count: Int[Tensor, " volume"],
     ) -> Float[Tensor, "sum channel"]:
-        """Cells of the first window, then of the second; pair p reads the table of station[p]."""
+        """Cells of the first volume, then of the second; pair p reads the table of station[p]."""
         n_rows, n_cells = table.shape[2], row.shape[2]
         first = (2 * station[:, None] + torch.arange(2, device=station.device)) * n_rows
         flat = row + first.int()[..., None]
-        # windows differ in their number of stations: bags of different sizes
+        # volumes differ in their number of stations: bags of different sizes
         index = torch.cat([each.flatten(0, 1).T.reshape(-1) for each in flat.split(count.tolist())])
         size = (2 * count).repeat_interleave(n_cells)
         ctx.save_for_backward(row, station, count)
@@ -205,10 +245,10 @@ class _Migrate(torch.autograd.Function):
         row, station, count = ctx.saved_tensors
         own = gradients[0].contiguous().view(len(count), row.shape[2], -1)
         table = own.new_zeros(ctx.table_shape)
-        window = torch.arange(len(count)).repeat_interleave(count.cpu()).tolist()
-        for pair, (place, batch) in enumerate(zip(station.tolist(), window, strict=True)):
+        volume = torch.arange(len(count)).repeat_interleave(count.cpu()).tolist()
+        for pair, (place, number) in enumerate(zip(station.tolist(), volume, strict=True)):
             for phase in range(2):
-                table[place, phase].index_add_(0, row[pair, phase].long(), own[batch])
+                table[place, phase].index_add_(0, row[pair, phase].long(), own[number])
         return table, None, None, None
 
 
@@ -240,16 +280,21 @@ class MigrationNet(nn.Module):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
     def encode(
-        self, waveforms: Float[Tensor, "batch station 3 time"], mask: Bool[Tensor, "batch station"]
+        self,
+        waveforms: Float[Tensor, "batch station 3 time"],
+        background_mps: Float[Tensor, "batch station 2 time"],
+        known: Bool[Tensor, "batch station 3 time"],
+        mask: Bool[Tensor, "batch station"],
     ) -> Features:
         """Features of every station that exists; zeros elsewhere."""
         n_batch, n_stations, _, n_samples = waveforms.shape
         # an all-padding batch still needs one row for the batch normalisation to see
-        p, rows = self.series(waveforms[mask]) if mask.any() else self.series(waveforms[:1, 0])
+        rows = mask if mask.any() else torch.zeros_like(mask).index_fill_(1, mask.new_zeros(1).long(), True)
+        p, features = self.series(waveforms[rows], background_mps[rows], known[rows])
         where = mask.flatten().nonzero()[:, 0]
-        rows = torch.cat([rows, self.after[:, None].expand(len(rows), 2, 1, -1)], dim=2)
-        shape = (n_batch * n_stations, 2, n_samples + 1, rows.shape[-1])
-        table = rows.new_zeros(shape).index_copy(0, where, rows[: len(where)])
+        features = torch.cat([features, self.after[:, None].expand(len(features), 2, 1, -1)], dim=2)
+        shape = (n_batch * n_stations, 2, n_samples + 1, features.shape[-1])
+        table = features.new_zeros(shape).index_copy(0, where, features[: len(where)])
         station_p = p.new_zeros(n_batch * n_stations, n_samples).index_copy(0, where, p[: len(where)])
         return Features(
             station_p.view(n_batch, n_stations, n_samples), table.view(n_batch, n_stations, *shape[1:])
@@ -258,24 +303,25 @@ class MigrationNet(nn.Module):
     def volume(
         self,
         features: Features,
-        pairs: Int[Tensor, "pair 2"],
-        arrival_sample: Float[Tensor, "pair anchor x y depth 2"],
+        pairs: Int[Tensor, "pair 3"],
+        arrival_sample: Float[Tensor, "pair x y depth 2"],
         condition: Float[Tensor, "batch anchor condition"],
     ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
         """Logits over the cells, and evidence logits, of each anchor's volume.
 
-        pairs:          window and row of every station that exists, windows in order.
+        pairs:          window, anchor and station of every station that judges an anchor's volume, in order.
         arrival_sample: predicted P and S arrivals from each cell, samples after the window's first.
         condition:      what the sums do not say (`fcn.scheme.migration.migrate`), `N_CONDITIONS` numbers.
         """
         n_batch, n_anchors = condition.shape[:2]
-        n_x, n_y, n_z = arrival_sample.shape[2:5]
-        count = torch.bincount(pairs[:, 0], minlength=n_batch)
+        n_x, n_y, n_z = arrival_sample.shape[1:4]
+        window, anchor, station = pairs.unbind(dim=1)
+        count = torch.bincount(window * n_anchors + anchor, minlength=n_batch * n_anchors)
         n_rows = features.table.shape[3]
         with torch.no_grad():
-            row = arrival_sample.flatten(1, 4).transpose(1, 2).round().clamp(0, n_rows - 1).int()
-        station = pairs[:, 0] * features.table.shape[1] + pairs[:, 1]
-        migrated: Tensor = _Migrate.apply(features.table.flatten(0, 1), row, station, count)
-        mean = migrated.view(n_batch, -1, n_z * migrated.shape[1]) / count.clamp_min(1)[:, None, None]
-        logits, evidence = self.volumes(mean.view(n_batch * n_anchors, n_x, n_y, -1), condition.flatten(0, 1))
+            row = arrival_sample.flatten(1, 3).transpose(1, 2).round().clamp(0, n_rows - 1).int()
+        place = window * features.table.shape[1] + station
+        migrated: Tensor = _Migrate.apply(features.table.flatten(0, 1), row, place, count)
+        mean = migrated.view(len(count), n_x, n_y, -1) / count.clamp_min(1)[:, None, None, None]
+        logits, evidence = self.volumes(mean, condition.flatten(0, 1))
         return logits.view(n_batch, n_anchors, n_x, n_y, n_z), evidence.view(n_batch, n_anchors)

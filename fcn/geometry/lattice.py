@@ -41,6 +41,11 @@ class Lattice:
         )
         return Lattice(first_km, spacing_km, self.shape)
 
+    def middle_km(self) -> Float[Tensor, "*volume 3"]:
+        """Middle of each volume."""
+        cells = torch.tensor(self.shape, dtype=torch.float32, device=self.first_km.device)
+        return self.first_km + self.spacing_km * (cells - 1) / 2
+
     def flat(self) -> "Lattice":
         """All volumes along one axis."""
         return Lattice(self.first_km.reshape(-1, 3), self.spacing_km.reshape(-1, 3), self.shape)

@@ -1,4 +1,4 @@
-"""What the migration network's magnitude branch sees of a station: amplitudes after P and after S."""
+"""What the migration network's magnitude branch sees of a station: how strongly it has moved since P."""
 
 import math
 from dataclasses import dataclass
@@ -7,18 +7,35 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S
+
 # of a first guess, log10 of the peak velocity in m/s corrected for distance; the network learns the rest
 DISTANCE_SLOPE = 1.66  # of surface-wave magnitudes, and near that of local ones
 FIRST_GUESS = 4.2  # magnitude 5 at 30 km: about 0.02 m/s in 0.5-9 Hz
 P_SHORTFALL = 0.6  # of P below S, log10
 EARLY_S = 0.3  # a window begins so much before a predicted arrival
-P_WINDOW_S, S_WINDOW_S = 4.0, 8.0
 NOISE_WINDOW_S = (8.0, 1.0)  # before P, from and to
 LEAST_S = 0.5  # of P that counts
-FLOOR_MPS = 1e-10
-# log10 by which the largest peak of the components left falls short of that of three, in P and in S, with
-# 0, 1, 2 horizontals unknown: means over the training store (experiments/generalized/horizontals.py)
-UNSEEN = ((0.0, 0.0), (0.04, 0.06), (0.17, 0.43))
+STRONG = 0.3  # of the peak: motion above it lasts
+RISEN = 1.05  # a peak has grown where it is so many times what it was
+FIRST_STATIONS = 8  # to feel an event: they say whether its motion still grows
+FLOOR = 1e-10  # m/s and m
+OFFSET = 3.0  # added to halved log10 of amplitudes, which makes them of order one
+VELOCITY, LONG = AMPLITUDES.index("velocity"), AMPLITUDES.index("long_displacement")
+DURING = (VELOCITY, LONG)  # whose duration and growth are measured
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How much stations have moved, up to now.
+
+    peaks:   of blocks of `BLOCK_S`, channels `AMPLITUDES`; the last block ends now; 0 where nothing is known.
+    horizontals: how many horizontal components are known. mask: the station exists.
+    """
+
+    peaks: Float[Tensor, "batch station 6 past"]
+    horizontals: Float[Tensor, "batch station"]
+    mask: Bool[Tensor, "batch station"]
 
 
 @dataclass(frozen=True)
@@ -26,73 +43,103 @@ class Amplitudes:
     """Input of `fcn.arch.migration.MagnitudeNet`, per event and station.
 
     first_guess: magnitude from the peak velocity alone. inputs: what corrects it. use: P has been seen.
+    falling_s: how long no peak has grown, of velocity and long-period displacement.
+    rise: peak velocity since P over the peak before it.
     """
 
     first_guess: Float[Tensor, "batch event station"]
-    inputs: Float[Tensor, "batch event station 12"]
+    inputs: Float[Tensor, "batch event station 31"]
     use: Bool[Tensor, "batch event station"]
+    falling_s: Float[Tensor, "batch event station"]
+    rise: Float[Tensor, "batch event station"]
+
+    def course(
+        self, p_s: Float[Tensor, "batch event station"]
+    ) -> tuple[Float[Tensor, "batch event"], Float[Tensor, "batch event"]]:
+        """falling_s and rise of each event: medians over the first stations to feel it. p_s: P arrivals."""
+        order = p_s.masked_fill(~self.use, torch.inf).argsort(dim=2, stable=True)[..., :FIRST_STATIONS]
+        counts = torch.gather(self.use, 2, order)
+
+        def median(values: Float[Tensor, "batch event station"]) -> Float[Tensor, "batch event"]:
+            of_first = torch.gather(values, 2, order).masked_fill(~counts, torch.nan)
+            return of_first.nanmedian(dim=2).values.nan_to_num(0.0)
+
+        return median(self.falling_s), median(self.rise)
 
 
 def measure(
-    broad: Float[Tensor, "batch station 3 time"],
-    known: Bool[Tensor, "batch station 3 time"],
-    mask: Bool[Tensor, "batch station"],
-    arrival_s: Float[Tensor, "batch event station 2"],
+    motion: Motion,
+    since_s: Float[Tensor, "batch event station 2"],
     distance_km: Float[Tensor, "batch event station"],
     depth_km: Float[Tensor, "batch event"],
-    *,
-    sampling_rate_hz: float,
 ) -> Amplitudes:
-    """Peaks of velocity and displacement after P and after S, in 0.5-9 Hz, up to now.
+    """Peaks since P and since S, what came before, how long strong motion lasts and whether it still grows.
 
-    arrival_s: P and S, seconds after the window's first sample. distance_km: hypocentral.
+    since_s: seconds since P and S arrived; negative for what is yet to come. distance_km: hypocentral.
     """
-    n_samples = broad.shape[-1]
-    time_s = torch.arange(n_samples, device=broad.device) / sampling_rate_hz
-    velocity = broad.abs().amax(dim=2)
-    displacement = (broad.cumsum(dim=-1) / sampling_rate_hz).abs().amax(dim=2)
-    p_s, s_s = (arrival_s[..., phase, None] for phase in (0, 1))
-    after_p = (time_s >= p_s - EARLY_S) & (time_s < torch.minimum(s_s - EARLY_S, p_s + P_WINDOW_S))
-    after_s = (time_s >= s_s - EARLY_S) & (time_s < s_s + S_WINDOW_S)
-    before = (time_s >= p_s - NOISE_WINDOW_S[0]) & (time_s < p_s - NOISE_WINDOW_S[1])
+    n_past = motion.peaks.shape[-1]
+    # seconds before now at which each block ends
+    ago_s = BLOCK_S * torch.arange(n_past - 1, -1, -1, device=motion.peaks.device)
+    since_p_s, since_s_s = since_s[..., 0, None], since_s[..., 1, None]
+    from_p = ago_s < since_p_s + EARLY_S
+    from_s = ago_s < since_s_s + EARLY_S
+    before = (ago_s + BLOCK_S > since_p_s + NOISE_WINDOW_S[1]) & (
+        ago_s + BLOCK_S <= since_p_s + NOISE_WINDOW_S[0]
+    )
+    peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
 
-    def peak(trace: Tensor, window: Tensor) -> Tensor:
-        """log10 of the largest value in a window, (batch, event, station)."""
-        return (trace[:, None] * window).amax(dim=-1).clamp_min(FLOOR_MPS).log10()
+    def peak(window: Bool[Tensor, "batch event station past"]) -> Float[Tensor, "batch event station 6"]:
+        return (peaks * window[:, :, :, None]).amax(dim=-1).clamp_min(FLOOR).log10()
 
-    unseen = shortfall(known)[:, None]
-    p_velocity, p_displacement = (peak(trace, after_p) + unseen[..., 0] for trace in (velocity, displacement))
-    s_velocity, s_displacement = (peak(trace, after_s) + unseen[..., 1] for trace in (velocity, displacement))
-    noise = peak(velocity, before)
-    window_s = n_samples / sampling_rate_hz
-    since_p_s, since_s_s = window_s - p_s[..., 0], window_s - s_s[..., 0]
-    has_s = since_s_s > LEAST_S
+    p, s, noise = peak(from_p & ~from_s), peak(from_s), peak(before)
+    strongest = torch.maximum(p, s)
+    lasts_s, falling_s = _course(peaks[:, :, :, DURING, :], from_p)
+    has_s = since_s[..., 1] > LEAST_S
     log_km = distance_km.clamp_min(1.0).log10()
-    strongest = torch.where(has_s, torch.maximum(s_velocity, p_velocity), p_velocity + P_SHORTFALL)
-    inputs = torch.stack(
+    velocity = torch.where(has_s, strongest[..., VELOCITY], p[..., VELOCITY] + P_SHORTFALL)
+    shape = log_km.shape
+    other = [
+        log_km,
+        depth_km[..., None].expand(shape) / 20,
+        (1 + since_s[..., 0].clamp(0, 200)).log(),
+        (1 + since_s[..., 1].clamp(0, 200)).log(),
+        since_s[..., 1].clamp(-10, 10) / 10,
+        (since_s[..., 0] - since_s[..., 1]) / 10,
+        has_s.float(),
+        motion.horizontals[:, None].expand(shape) / 2,
+        (1 + falling_s.amin(dim=-1)).log(),
+    ]
+    inputs = torch.cat(
         [
-            p_velocity / 2 + 3,
-            s_velocity / 2 + 3,
-            p_displacement / 2 + 4,
-            s_displacement / 2 + 4,
-            noise / 2 + 3,
-            p_velocity - noise,
-            log_km,
-            depth_km[..., None].expand_as(log_km) / 20,
-            since_p_s.clamp(0, 20) / 10,
-            since_s_s.clamp(-10, 10) / 10,
-            (arrival_s[..., 1] - arrival_s[..., 0]) / 10,
-            has_s.float(),
+            p / 2 + OFFSET,
+            s / 2 + OFFSET,
+            noise / 2 + OFFSET,
+            (1 + lasts_s).log(),
+            (strongest - noise)[..., DURING],
+            torch.stack(other, dim=-1),
         ],
         dim=-1,
     )
     # a station that has recorded nothing at all is dead, whatever its mask says
-    use = mask[:, None] & (since_p_s > LEAST_S)
-    use = use & (torch.maximum(p_velocity, s_velocity) > math.log10(FLOOR_MPS) + 0.1)
-    return Amplitudes(FIRST_GUESS + strongest + DISTANCE_SLOPE * log_km, inputs, use)
+    use = motion.mask[:, None] & (since_s[..., 0] > LEAST_S)
+    use = use & (strongest[..., VELOCITY] > math.log10(FLOOR) + 0.1)
+    return Amplitudes(
+        FIRST_GUESS + velocity + DISTANCE_SLOPE * log_km,
+        inputs,
+        use,
+        falling_s.amin(dim=-1),
+        10 ** (strongest - noise)[..., VELOCITY],
+    )
 
 
-def shortfall(known: Bool[Tensor, "batch station 3 time"]) -> Float[Tensor, "batch station 2"]:
-    """log10 of what peaks in P and in S lack where nothing is known of some horizontals."""
-    n_absent = (~known[:, :, 1:].any(dim=-1)).sum(dim=2)
-    return torch.tensor(UNSEEN, device=known.device)[n_absent]
+def _course(
+    peaks: Float[Tensor, "batch 1 station kind past"], from_p: Bool[Tensor, "batch event station past"]
+) -> tuple[Float[Tensor, "batch event station kind"], Float[Tensor, "batch event station kind"]]:
+    """How long motion has been above `STRONG` of its peak since P, and how long its peak has not grown, s."""
+    seen = peaks * from_p[:, :, :, None]
+    largest = seen.amax(dim=-1, keepdim=True)
+    lasts_s = BLOCK_S * ((seen > STRONG * largest) & (largest > 0)).sum(dim=-1)
+    # the first block that came within a rounding of the peak: later ones did not grow
+    first = (seen * RISEN >= largest).int().argmax(dim=-1)
+    falling_s = BLOCK_S * (peaks.shape[-1] - 1 - first)
+    return lasts_s.float(), falling_s * (largest[..., 0] > 0)

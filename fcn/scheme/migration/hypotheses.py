@@ -52,12 +52,21 @@ def due(
     device = station_km.device
     if not known:
         return torch.zeros(0, station_km.shape[1], 2, device=device)
-    place_km = torch.tensor(
-        [[k.estimate.east_km, k.estimate.north_km, k.estimate.depth_km] for k in known], device=device
-    )
     origin_s = torch.tensor([k.estimate.origin_time_s - start_s for k in known], device=device)
-    travel_s = travel_time.between(place_km[None], station_km)[0].transpose(0, 1)
+    travel_s = travel_time.between(places_km(known, device)[None], station_km)[0].transpose(0, 1)
     return origin_s[:, None, None] + travel_s
+
+
+def places_km(known: Sequence[Known], device: torch.device) -> Float[Tensor, "event 3"]:
+    """Where known events were last."""
+    places = [[k.estimate.east_km, k.estimate.north_km, k.estimate.depth_km] for k in known]
+    return torch.tensor(places, dtype=torch.float32, device=device).view(-1, 3)
+
+
+def due_again(known: Sequence[Known], *, now_s: float, relocate_s: float) -> list[int]:
+    """Rows of the open events to be read again, `relocate_s` after their last. now_s: POSIX, the window's end."""
+    late = ((row, now_s - each.estimate.now_s) for row, each in enumerate(known) if each.is_open)
+    return [row for row, since_s in late if since_s >= relocate_s - 1e-3]
 
 
 def _slack_s(estimate: WindowEstimate) -> float:
@@ -86,30 +95,27 @@ def followed(
     known: Sequence[Known],
     picks: Picks,
     due_s: Float[Tensor, "event station 2"],
-    exists: Bool[Tensor, " station"],
+    near: Bool[Tensor, "event station"],
     *,
-    now_s: float,
     window_s: float,
-    relocate_s: float,
     p_tolerance_s: float,
 ) -> Hypotheses:
-    """The declared events to read again, about their last place: open ones, `relocate_s` after their last.
+    """Volumes about the last places of declared events.
 
-    Their anchor is the most probable pick where P was due, or P at the first station where there is none;
-    events whose anchor has left the window are not read. now_s: POSIX time of the window's end.
+    Their anchor is the most probable pick where P was due at one of the stations that judge the place
+    (`near`), or P at the first of them where there is none; events whose anchor has left the window have no
+    volume.
     """
     rows: list[tuple[str, list[float], int, float]] = []
     for row, each in enumerate(known):
         last = each.estimate
-        if not each.is_open or now_s - last.now_s < relocate_s - 1e-3:
-            continue
         off_s = (picks.time_s - due_s[row, picks.station, 0]).abs()
-        own = (off_s <= p_tolerance_s + _slack_s(last)).nonzero()[:, 0]
+        own = ((off_s <= p_tolerance_s + _slack_s(last)) & near[row, picks.station]).nonzero()[:, 0]
         if len(own) > 0:
             best = int(own[0])  # the most probable
             station, time_s = int(picks.station[best]), float(picks.time_s[best])
         else:
-            p_s = due_s[row, :, 0].masked_fill(~exists, torch.inf)
+            p_s = due_s[row, :, 0].masked_fill(~near[row], torch.inf)
             station = int(p_s.argmin())
             time_s = float(p_s[station])
         if 0 <= time_s <= window_s:
@@ -149,7 +155,7 @@ def distinct(
     *,
     least_evidence: float,
     same_s: float,
-    same_km: float,
+    same_km: Float[Tensor, " anchor"],
 ) -> Int[Tensor, " kept"]:
     """Anchors worth a fine volume, most evidence first, one of those that agree on an origin.
 
@@ -160,7 +166,7 @@ def distinct(
     for i in order[evidence[order] >= least_evidence].tolist():
         if not any(
             abs(float(origin_s[i] - origin_s[j])) <= same_s
-            and float((place_km[i] - place_km[j])[:2].norm()) <= same_km
+            and float((place_km[i] - place_km[j])[:2].norm()) <= float(same_km[i])
             for j in kept
         ):
             kept.append(i)

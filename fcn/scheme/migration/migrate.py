@@ -1,15 +1,16 @@
 """What training and reading share: volumes about anchors, places read from them, amplitudes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
-from fcn.scheme.migration.amplitudes import Amplitudes, measure
+from fcn.scheme.migration.amplitudes import Amplitudes, Motion, measure
+from fcn.scheme.migration.neighbourhood import Neighbourhood, with_own
 from fcn.scheme.migration.volume import VolumeSpec
 from fcn.targets.location import LocationEstimate
 from fcn.targets.volume import decode_volume
@@ -30,16 +31,36 @@ class Anchors:
 class Migration:
     """How windows become volumes, and volumes places.
 
+    neighbourhood:      whose stations judge a volume. sizing: whose stations size an event.
     uncertainty_factor: see `fcn.scheme.migration.reader.Reading`.
     """
 
     sampling_rate_hz: float
     volume: VolumeSpec
+    neighbourhood: Neighbourhood
+    sizing: Neighbourhood
     uncertainty_factor: tuple[float, float]
 
     def window_s(self, batch: Batch) -> float:
         """Length of the windows of a batch."""
         return batch.waveforms.shape[-1] / self.sampling_rate_hz
+
+    def encode(self, network: MigrationNet, batch: Batch) -> Features:
+        """Features of every station of a batch."""
+        return network.encode(batch.waveforms, batch.background_mps, batch.known, batch.mask)
+
+    def about_stations(
+        self, batch: Batch, station: Int[Tensor, "batch anchor"]
+    ) -> Bool[Tensor, "batch anchor station"]:
+        """The stations that judge coarse volumes, about their anchors."""
+        place_km = torch.gather(batch.station_km, 1, station[..., None].expand(-1, -1, 3))
+        return self.neighbourhood.of(place_km, batch.station_km, batch.mask)
+
+    def about_places(
+        self, batch: Batch, place_km: Float[Tensor, "batch anchor 3"], station: Int[Tensor, "batch anchor"]
+    ) -> Bool[Tensor, "batch anchor station"]:
+        """The stations that judge volumes about places, and their anchors."""
+        return with_own(self.neighbourhood.of(place_km, batch.station_km, batch.mask), station)
 
     def volumes(
         self,
@@ -48,25 +69,26 @@ class Migration:
         batch: Batch,
         anchors: Anchors,
         lattice: Lattice,
-        travel_s: Float[Tensor, "pair anchor cell 2"],
+        pairs: Int[Tensor, "pair 3"],
+        travel_s: Float[Tensor, "pair cell 2"],
     ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
         """Logits over the cells of each anchor's volume, and of the evidence for an event in it.
 
-        Every arrival is predicted from the anchor's. travel_s: P and S times from the cells of `lattice`, one
-        row per station that exists, windows in order.
+        Every arrival is predicted from the anchor's. pairs: window, anchor and station of those that judge a
+        volume, its anchor among them. travel_s: P and S times from the cells of `lattice` to each.
         """
-        pairs = batch.mask.nonzero()
-        n_anchors = anchors.station.shape[1]
-        row = torch.zeros_like(batch.mask, dtype=torch.long)
-        row[batch.mask] = torch.arange(len(pairs), device=row.device)
-        own = torch.gather(row, 1, anchors.station)  # the anchor's station among the pairs
-        at_anchor_s = travel_s[own, torch.arange(n_anchors, device=row.device), :, 0]
-        origin_s = anchors.time_s[..., None] - at_anchor_s  # (batch, anchor, cell)
-        sample = (origin_s[pairs[:, 0]][..., None] + travel_s) * self.sampling_rate_hz
+        n_batch, n_anchors = anchors.station.shape
+        number = pairs[:, 0] * n_anchors + pairs[:, 1]  # of the volume
+        own = pairs[:, 2] == anchors.station.flatten()[number]  # each volume's anchor
+        count = torch.bincount(number, minlength=n_batch * n_anchors)
+        at_anchor_s = travel_s.new_zeros(len(count), travel_s.shape[1])
+        at_anchor_s[number[own]] = travel_s[own, :, 0]
+        origin_s = anchors.time_s.flatten()[:, None] - at_anchor_s  # (volume, cell)
+        sample = (origin_s[number][..., None] + travel_s) * self.sampling_rate_hz
         elapsed_s = self.window_s(batch) - anchors.time_s
         condition = torch.stack(
             [
-                batch.mask.sum(dim=1).clamp_min(1).log10()[:, None].expand(-1, n_anchors),
+                count.view(n_batch, n_anchors).clamp_min(1).log10(),
                 lattice.spacing_km[..., 0].log2(),
                 lattice.spacing_km[..., 2].log2(),
                 lattice.first_km[..., 2] / 10,
@@ -74,31 +96,10 @@ class Migration:
             ],
             dim=-1,
         )
-        return network.volume(features, pairs, sample.view(*sample.shape[:2], *lattice.shape, 2), condition)
-
-    def coarse_peaks(
-        self,
-        network: MigrationNet,
-        features: Features,
-        batch: Batch,
-        anchors: Anchors,
-        coarse: Lattice,
-        travel_s: Float[Tensor, "pair 1 cell 2"],
-    ) -> tuple[LocationEstimate, Float[Tensor, "batch anchor"]]:
-        """Peak of each anchor's coarse volume, and the logit of the evidence for an event in it.
-
-        coarse: one volume per window, which all its anchors share. The estimates' rows: all anchors of the
-        first window, then those of the second.
-        """
-        n = anchors.station.shape[1]
-        lattice = coarse.shared(n)
-        logits, evidence = self.volumes(
-            network, features, batch, anchors, lattice, travel_s.expand(-1, n, -1, -1)
-        )
-        return self.decode(logits, lattice), evidence
+        return network.volume(features, pairs, sample.view(len(pairs), *lattice.shape, 2), condition)
 
     def decode(self, logits: Float[Tensor, "batch anchor x y depth"], lattice: Lattice) -> LocationEstimate:
-        """Hypocentres of volumes; rows as those of `coarse_peaks`."""
+        """Hypocentres of volumes; rows: all anchors of the first window, then those of the second."""
         return decode_volume(
             logits.flatten(0, 1),
             lattice.flat(),
@@ -115,12 +116,8 @@ class Migration:
     ) -> Amplitudes:
         """Amplitudes at every station for events at these places, with P and S at these times."""
         distance_km = torch.linalg.vector_norm(hypocentre_km[:, :, None] - batch.station_km[:, None], dim=-1)
-        return measure(
-            batch.waveforms_broad,
-            batch.known,
-            batch.mask,
-            arrival_s,
-            distance_km,
-            hypocentre_km[..., 2],
-            sampling_rate_hz=self.sampling_rate_hz,
-        )
+        horizontals = batch.known[:, :, 1:].any(dim=-1).sum(dim=-1).float()
+        motion = Motion(batch.peaks, horizontals, batch.mask)
+        amplitudes = measure(motion, self.window_s(batch) - arrival_s, distance_km, hypocentre_km[..., 2])
+        near = self.sizing.of(hypocentre_km, batch.station_km, batch.mask)
+        return replace(amplitudes, use=amplitudes.use & near)

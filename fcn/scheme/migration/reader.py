@@ -1,4 +1,8 @@
-"""Reading a stream with the migration network: hypotheses of each window, in a coarse and a fine pass."""
+"""Reading a stream with the migration network: hypotheses of each window, in a coarse and a fine pass.
+
+Finding, placing and sizing are three things. What is new needs picks and evidence; a declared event moves
+where a volume is trusted, and keeps its place where none is; its magnitude is read there in every window.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +19,10 @@ from fcn.scheme.base import View, require_event, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.migrate import Anchors, Migration
+from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks, find_picks
-from fcn.scheme.migration.volume import CoarseTimes, travel_times
+from fcn.scheme.migration.places import Places, merged
+from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times
 from fcn.targets.location import LocationEstimate
 
 
@@ -31,6 +37,8 @@ class Reading:
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.
+    trusted_evidence, trusted_score: of a fine volume that moves a declared event; where there is less, the
+                       event keeps its place, at which it is sized.
     uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
                        (experiments/generalized/rules.py).
     """
@@ -46,6 +54,8 @@ class Reading:
     same_s: float
     same_km: float
     relocate_s: float
+    trusted_evidence: float
+    trusted_score: float
     uncertainty_factor: Sequence[float]
 
     def __post_init__(self) -> None:
@@ -69,7 +79,7 @@ class _Seen:
 
 @dataclass
 class MigrationReader:
-    """Reads windows of one stream one by one; the coarse volume of its network is kept in between.
+    """Reads windows of one stream one by one; the coarse volumes of its stations are kept in between.
 
     visible_snr: P anchors the volume of `look` above it.
     """
@@ -77,10 +87,10 @@ class MigrationReader:
     core: Migration
     reading: Reading
     visible_snr: float
-    coarse: CoarseTimes = field(init=False)
+    coarse: CoarseVolumes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.coarse = CoarseTimes(self.core.volume)
+        self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)
 
     @torch.no_grad()
     def estimates(
@@ -102,26 +112,26 @@ class MigrationReader:
             p_tolerance_s=reading.p_tolerance_s,
             s_tolerance_s=reading.s_tolerance_s,
         )
-        followed = hypotheses.followed(
-            known,
-            seen.picks,
-            due_s,
-            batch.mask[0],
-            now_s=now_s,
-            window_s=window_s,
-            relocate_s=reading.relocate_s,
-            p_tolerance_s=reading.p_tolerance_s,
-        )
+        again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
+        followed = self._followed(seen, [known[row] for row in again], due_s[again])
         fresh = seen.picks.where(~explained & (seen.picks.time_s >= window_s - reading.recent_s))
         places = followed + self._moved(seen, followed) + self._anchored(seen, fresh)
-        return [self._fine_pass(seen, places, explained) if len(places) else []]
+        found = self._fine_pass(seen, places, explained)
+        settled = merged(
+            found,
+            [known[row] for row in again],
+            start_s=seen.start_s,
+            trusted_evidence=reading.trusted_evidence,
+            trusted_score=reading.trusted_score,
+        )
+        return [self._said(seen, settled) if len(settled) else []]
 
     def _see(self, network: MigrationNet, batch: Batch, start_s: float) -> _Seen:
-        features = network.encode(batch.waveforms, batch.mask)
+        features = self.core.encode(network, batch)
         require_finite(batch, station_p=features.station_p, features=features.table)
         picks = find_picks(
             features.station_p[0],
-            (batch.waveforms[0] == 0).all(dim=1) | ~batch.mask[0, :, None],
+            ~batch.known[0].any(dim=1) | ~batch.mask[0, :, None],
             least_probability=self.reading.least_probability,
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
@@ -132,25 +142,42 @@ class MigrationReader:
 
     def _coarse_peaks(
         self, seen: _Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
-    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"]]:
-        """Peak of each anchor's coarse volume, and evidence, 0 to 1, for an event in it."""
-        coarse, travel_s = self.coarse.of(seen.batch)
-        where, evidence = self.core.coarse_peaks(
+    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
+        """Peak of each anchor's coarse volume, evidence, 0 to 1, for an event in it, size of its cells, km."""
+        lattice, near, travel_s = joined([self.coarse.of(seen.batch, row) for row in station.tolist()])
+        logits, evidence = self.core.volumes(
             seen.network,
             seen.features,
             seen.batch,
             Anchors(station[None], time_s[None]),
-            coarse,
-            travel_s[seen.batch.mask[0], None],
+            lattice,
+            pairs_of(near),
+            travel_s,
         )
-        require_finite(seen.batch, coarse_volume=where.hypocentre_km, coarse_evidence=evidence)
-        return where, evidence[0].sigmoid()
+        require_finite(seen.batch, coarse_volume=logits, coarse_evidence=evidence)
+        return self.core.decode(logits, lattice), evidence[0].sigmoid(), lattice.spacing_km[0, :, 0]
+
+    def _followed(
+        self, seen: _Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
+    ) -> Hypotheses:
+        """Declared events to look for again about their last place."""
+        batch = seen.batch
+        place_km = hypotheses.places_km(known, batch.station_km.device)
+        near = self.core.neighbourhood.of(place_km[None], batch.station_km, batch.mask)[0]
+        return hypotheses.followed(
+            known,
+            seen.picks,
+            due_s,
+            near,
+            window_s=self.core.window_s(batch),
+            p_tolerance_s=self.reading.p_tolerance_s,
+        )
 
     def _moved(self, seen: _Seen, followed: Hypotheses) -> Hypotheses:
         """Declared events to look for elsewhere, out of reach of the volume about their last place."""
         if len(followed) == 0:
             return followed
-        where, evidence = self._coarse_peaks(seen, followed.station, followed.time_s)
+        where, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
         volume = self.core.volume
         return hypotheses.moved(
             followed,
@@ -166,10 +193,9 @@ class MigrationReader:
         station, time_s = picks.station[:n], picks.time_s[:n]
         if n == 0:
             return Hypotheses(seen.batch.station_km.new_zeros(0, 3), station, time_s, ())
-        where, evidence = self._coarse_peaks(seen, station, time_s)
-        coarse, _ = self.coarse.of(seen.batch)
+        where, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
-        travel_s = self._travel_times(seen.batch, where.hypocentre_km)[..., 0]
+        travel_s = _travel_times(seen.batch, where.hypocentre_km)[..., 0]
         rows = torch.arange(n, device=station.device)
         kept = hypotheses.distinct(
             where.hypocentre_km,
@@ -177,38 +203,41 @@ class MigrationReader:
             evidence,
             least_evidence=self.reading.least_evidence,
             same_s=self.reading.same_s,
-            same_km=max(self.reading.same_km, 2 * float(coarse.spacing_km[0, 0])),
+            same_km=(2 * cell_km).clamp_min(self.reading.same_km),
         )
         return Hypotheses(where.hypocentre_km[kept], station[kept], time_s[kept], (None,) * len(kept))
 
-    @staticmethod
-    def _travel_times(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
-        return batch.travel_time.between(place_km[None], batch.station_km)[0].transpose(0, 1)
-
     # ---------------------------------------------------------------- fine volumes
 
-    def _fine_pass(
-        self, seen: _Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]
-    ) -> list[WindowEstimate]:
-        """Hypocentres, origin times, magnitudes and evidence of hypotheses; new ones have picks of their own.
+    def _fine_pass(self, seen: _Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]) -> Places:
+        """Hypocentres, origin times and evidence of hypotheses; new ones have picks of their own.
 
         explained: picks that a declared event explains.
         """
         batch, reading = seen.batch, self.reading
-        coarse, _ = self.coarse.of(batch)
-        fine = self.core.volume.fine(places.centre_km, coarse)
+        if len(places) == 0:
+            return Places.none(batch.station_km.device)
+        near = self.core.about_places(batch, places.centre_km[None], places.station[None])
+        coarse = self.core.volume.coarse(batch.station_km, near)
+        fine = self.core.volume.fine(places.centre_km, coarse.flat())
         lattice = Lattice(fine.first_km[None], fine.spacing_km[None], fine.shape)
-        anchors = Anchors(places.station[None], places.time_s[None])
+        anchors, pairs = Anchors(places.station[None], places.time_s[None]), pairs_of(near)
         logits, evidence = self.core.volumes(
-            seen.network, seen.features, batch, anchors, lattice, travel_times(batch, lattice)
+            seen.network,
+            seen.features,
+            batch,
+            anchors,
+            lattice,
+            pairs,
+            travel_times(batch, lattice, pairs),
         )
         require_finite(batch, fine_volume=logits, fine_evidence=evidence)
         where = self.core.decode(logits, lattice)
-        travel_s = self._travel_times(batch, where.hypocentre_km)
+        travel_s = _travel_times(batch, where.hypocentre_km)
         rows = torch.arange(len(places), device=places.station.device)
         origin_s = hypotheses.origin_times(
             places.time_s - travel_s[rows, places.station, 0],
-            travel_s[..., 0],
+            travel_s[..., 0].masked_fill(~near[0], torch.inf),
             seen.picks,
             p_tolerance_s=reading.p_tolerance_s,
         )
@@ -223,63 +252,39 @@ class MigrationReader:
             p_tolerance_s=reading.p_tolerance_s,
             s_tolerance_s=reading.s_tolerance_s,
         )
-        return self._said(seen, places.follows, where, evidence[0].sigmoid(), origin_s, arrival_s, keep)
+        found = Places(
+            follows=places.follows,
+            place_km=where.hypocentre_km,
+            origin_s=origin_s,
+            first_p_s=arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1),
+            evidence=evidence[0].sigmoid(),
+            score=where.score,
+            across_km=where.horizontal_uncertainty_km,
+            down_km=where.depth_uncertainty_km,
+            is_located=torch.ones_like(keep),
+        )
+        return found.rows(keep.nonzero()[:, 0].tolist())
 
-    def _said(
-        self,
-        seen: _Seen,
-        follows: tuple[str | None, ...],
-        where: LocationEstimate,
-        evidence: Float[Tensor, " event"],
-        origin_s: Float[Tensor, " event"],
-        arrival_s: Float[Tensor, "event station 2"],
-        keep: Bool[Tensor, " event"],
-    ) -> list[WindowEstimate]:
-        """The hypotheses to keep, with their magnitudes where a station has seen P."""
+    def _said(self, seen: _Seen, places: Places) -> list[WindowEstimate]:
+        """The hypotheses with their magnitudes, where a station has seen P."""
         batch = seen.batch
-        amplitudes = self.core.measure(batch, where.hypocentre_km[None], arrival_s[None])
-        magnitude, deviation = seen.network.magnitude(
-            amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0]
+        arrival_s = places.origin_s[:, None, None] + _travel_times(batch, places.place_km)
+        amplitudes = self.core.measure(batch, places.place_km[None], arrival_s[None])
+        said = seen.network.magnitude(amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0])
+        require_finite(
+            batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        require_finite(batch, magnitude=magnitude, magnitude_uncertainty=deviation)
-        columns = torch.stack(
-            [
-                evidence,
-                arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1),
-                where.score,
-                *where.hypocentre_km.unbind(dim=1),
-                origin_s,
-                magnitude,
-                where.horizontal_uncertainty_km,
-                where.depth_uncertainty_km,
-                deviation,
-            ],
-            dim=1,
+        falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
+        return places.estimates(
+            now_s=float(batch.now_s[0]),
+            start_s=seen.start_s,
+            magnitude=said.magnitude,
+            deviation=said.deviation,
+            growing=said.growing > 0,
+            falling_s=falling_s[0],
+            rise=rise[0],
+            is_sized=amplitudes.use[0].any(dim=1),
         )
-        found = []
-        has_size = amplitudes.use[0].any(dim=1)
-        kept = (name for name, stands in zip(follows, keep.tolist(), strict=True) if stands)
-        rows = zip(columns[keep].double().cpu().tolist(), has_size[keep].tolist(), kept, strict=True)
-        for row, sized, name in rows:
-            detection, first, score, east, north, depth, origin, size, wide, deep, spread = row
-            found.append(
-                WindowEstimate(
-                    now_s=float(batch.now_s[0]),
-                    detection_score=detection,
-                    first_p_time_s=seen.start_s + first,
-                    location_score=score,
-                    east_km=east,
-                    north_km=north,
-                    depth_km=depth,
-                    origin_time_s=seen.start_s + origin,
-                    magnitude=size if sized else None,
-                    horizontal_uncertainty_km=wide,
-                    depth_uncertainty_km=deep,
-                    magnitude_uncertainty=spread if sized else None,
-                    follows=name,
-                )
-            )
-        return found
 
     # ---------------------------------------------------------------- looking at a training window
 
@@ -293,16 +298,16 @@ class MigrationReader:
         require_event(targets, index)
         window, there = batch.window(index), batch.mask[index]
         station, time_s = self._first_visible_p(window, targets, index)
-        features = network.encode(window.waveforms, window.mask)
-        coarse = self.core.volume.coarse(window.station_km, window.mask)
-        lattice = coarse.shared(1)
+        features = self.core.encode(network, window)
         anchors = Anchors(station[None, None], time_s[None, None])
+        near = self.core.about_stations(window, anchors.station)
+        lattice, pairs = self.core.volume.coarse(window.station_km, near), pairs_of(near)
         logits, _ = self.core.volumes(
-            network, features, window, anchors, lattice, travel_times(window, lattice)
+            network, features, window, anchors, lattice, pairs, travel_times(window, lattice, pairs)
         )
         place_km = self.core.decode(logits, lattice).hypocentre_km
-        travel_s = self._travel_times(window, place_km)[0]
-        east_km, north_km, depth_km = (axis_km[0] for axis_km in coarse.axes_km())
+        travel_s = _travel_times(window, place_km)[0]
+        east_km, north_km, depth_km = (axis_km[0, 0] for axis_km in lattice.axes_km())
         return View.of_logits(
             features.station_p[0, there],
             logits[0, 0],
@@ -324,3 +329,7 @@ class MigrationReader:
             )
         station = p_s.masked_fill(~visible, torch.inf).argmin()
         return station, p_s[station]
+
+
+def _travel_times(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
+    return batch.travel_time.between(place_km[None], batch.station_km)[0].transpose(0, 1)

@@ -7,8 +7,10 @@ from functools import cached_property
 from fcn.scheme.base import JoinedScheme
 from fcn.scheme.migration.anchors import AnchorPrior
 from fcn.scheme.migration.migrate import Migration
+from fcn.scheme.migration.neighbourhood import Neighbourhood
 from fcn.scheme.migration.objective import MigrationObjective
 from fcn.scheme.migration.reader import MigrationReader, Reading
+from fcn.scheme.migration.sizing import Sizing
 from fcn.scheme.migration.training_volumes import ModelError
 from fcn.scheme.migration.volume import VolumeSpec
 from fcn.scheme.station_p import StationP
@@ -19,7 +21,8 @@ class MigrationScheme(JoinedScheme):
     """Several events per window, each in volumes about a P pick.
 
     visible_snr, arrival_sigma_s, positive_weight: see `StationP`.
-    hypocentre_jitter_km, own_share: see `MigrationObjective`.
+    hypocentre_jitter_km, travel_time_error: see `Sizing`. own_share: see `MigrationObjective`.
+    neighbourhood, sizing: see `Migration`.
     """
 
     sampling_rate_hz: float
@@ -29,7 +32,10 @@ class MigrationScheme(JoinedScheme):
     anchors: AnchorPrior
     volume: VolumeSpec
     model_error: ModelError
+    neighbourhood: Neighbourhood
+    sizing: Neighbourhood
     hypocentre_jitter_km: Sequence[float]
+    travel_time_error: float
     own_share: float
     reading: Reading
 
@@ -37,7 +43,8 @@ class MigrationScheme(JoinedScheme):
     def core(self) -> Migration:
         """What both share."""
         across, down = self.reading.uncertainty_factor
-        return Migration(self.sampling_rate_hz, self.volume, (float(across), float(down)))
+        factor = (float(across), float(down))
+        return Migration(self.sampling_rate_hz, self.volume, self.neighbourhood, self.sizing, factor)
 
     @cached_property
     def objective(self) -> MigrationObjective:
@@ -52,7 +59,7 @@ class MigrationScheme(JoinedScheme):
             ),
             anchors=self.anchors,
             model_error=self.model_error,
-            hypocentre_jitter_km=self.hypocentre_jitter_km,
+            sizing=Sizing(self.hypocentre_jitter_km, self.travel_time_error, self.visible_snr),
             own_share=self.own_share,
         )
 

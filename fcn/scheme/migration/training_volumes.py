@@ -27,21 +27,22 @@ class ModelError:
     station: float
     s: float
 
-    def draw(self, mask: Bool[Tensor, "batch station"], generator: Generator) -> Float[Tensor, "pair 1 1 2"]:
-        """Factors on the P and S times of every station that exists, windows in order."""
-        pairs = mask.nonzero()
-        normal = torch.randn((len(mask), mask.shape[1] + 2), generator=generator, device=mask.device)
-        path, s = normal[pairs[:, 0], 0], normal[pairs[:, 0], 1]
-        station = normal[pairs[:, 0], pairs[:, 1] + 2]
+    def draw(
+        self, mask: Bool[Tensor, "batch station"], generator: Generator
+    ) -> Float[Tensor, "batch station 2"]:
+        """Factors on the P and S times of every station."""
+        n_batch, n_stations = mask.shape
+        normal = torch.randn((n_batch, n_stations + 2), generator=generator, device=mask.device)
+        path, s, station = normal[:, :1], normal[:, 1:2], normal[:, 2:]
         p_factor = 1 + self.path * path + self.station * station
-        factor = torch.stack([p_factor, p_factor + self.s * s], dim=-1)
-        return factor[:, None, None]
+        return torch.stack([p_factor, p_factor + self.s * s], dim=-1)
 
 
 def draw_volumes(
     volume: VolumeSpec,
     batch: Batch,
     anchors: DrawnAnchors,
+    coarse: Lattice,
     source_km: Float[Tensor, "batch anchor 3"],
     own_km: Float[Tensor, "batch anchor 3"],
     *,
@@ -50,19 +51,18 @@ def draw_volumes(
 ) -> Lattice:
     """A volume per anchor of a training batch, coarse or fine.
 
-    source_km: hypocentre of the anchor's event. own_km: where the network itself would put the anchor's fine
-    volume, as it does for `own_share` of them.
+    coarse: volumes about the anchors' stations. source_km: hypocentre of the anchor's event. own_km: where
+    the network itself would put the anchor's fine volume, as it does for `own_share` of them.
     """
-    coarse = volume.coarse(batch.station_km, batch.mask)
     n_anchors, device = anchors.station.shape[1], source_km.device
     uniform = torch.rand((*anchors.station.shape, 6), generator=generator, device=device)
-    step_km = coarse.spacing_km[:, None, :1]  # of the coarse cells
+    step_km = coarse.spacing_km[..., :1]
     is_fine = torch.zeros(n_anchors, 1, dtype=torch.bool, device=device)
     is_fine[FINE_SLOTS] = True
     spacing_km = _spacings(volume, step_km, uniform[..., :2], is_fine)
     cells = torch.tensor(volume.cells, dtype=torch.float32, device=device)
-    middle_km = coarse.first_km[:, None] + coarse.spacing_km[:, None] * (cells - 1) / 2
-    half_km = coarse.spacing_km[:, None] * cells / 2
+    middle_km = coarse.first_km + coarse.spacing_km * (cells - 1) / 2
+    half_km = coarse.spacing_km * cells / 2
     station_km = torch.gather(batch.station_km, 1, anchors.station[..., None].expand(-1, -1, 3))
     below_km = torch.cat(
         [station_km[..., :2], torch.full_like(station_km[..., 2:], ABOUT_STATION_DEPTH_KM)], -1
@@ -82,7 +82,7 @@ def draw_volumes(
 
 def _spacings(
     volume: VolumeSpec,
-    step_km: Float[Tensor, "batch 1 1"],
+    step_km: Float[Tensor, "batch anchor 1"],
     uniform: Float[Tensor, "batch anchor 2"],
     is_fine: Bool[Tensor, "anchor 1"],
 ) -> Float[Tensor, "batch anchor 3"]:

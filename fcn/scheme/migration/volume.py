@@ -1,16 +1,20 @@
 """Search volumes of a network, and the travel times from their cells."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
+from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
 from fcn.types import TravelTimes
+
+MOST_KEPT = 64  # coarse volumes of a stream: 0.8 MB each, of 24 stations
 
 
 @dataclass(frozen=True)
@@ -54,27 +58,27 @@ class VolumeSpec:
         return east, north, depth
 
     def coarse(
-        self, station_km: Float[Tensor, "batch station 3"], mask: Bool[Tensor, "batch station"]
+        self, station_km: Float[Tensor, "batch station 3"], near: Bool[Tensor, "batch volume station"]
     ) -> Lattice:
-        """One volume per window over the network and a margin, down from `min_depth_km`."""
-        horizontal_km = station_km[..., :2]
-        gone = ~mask[..., None]
-        low = horizontal_km.masked_fill(gone, torch.inf).amin(dim=1)
-        high = horizontal_km.masked_fill(gone, -torch.inf).amax(dim=1)
-        alive = mask.any(dim=1, keepdim=True)
+        """Volumes over the stations that judge them (`near`) and a margin, down from `min_depth_km`."""
+        horizontal_km = station_km[:, None, :, :2]
+        gone = ~near[..., None]
+        low = horizontal_km.masked_fill(gone, torch.inf).amin(dim=2)
+        high = horizontal_km.masked_fill(gone, -torch.inf).amax(dim=2)
+        alive = near.any(dim=2)[..., None]
         middle = torch.where(alive, (low + high) / 2, 0.0)
-        width_km = torch.where(alive, (high - low) * self.margin, 1.0).amax(dim=1, keepdim=True)
+        width_km = torch.where(alive, (high - low) * self.margin, 1.0).amax(dim=-1, keepdim=True)
         step_km = (width_km / min(self.shape[:2])).clamp_min(self.fine_km[0])
-        spacing_km = torch.cat([step_km, step_km, torch.full_like(step_km, self.coarse_depth_km)], dim=1)
+        spacing_km = torch.cat([step_km, step_km, torch.full_like(step_km, self.coarse_depth_km)], dim=-1)
         return Lattice.about(
-            torch.cat([middle, torch.full_like(step_km, -torch.inf)], dim=1).nan_to_num(neginf=-1e3),
+            torch.cat([middle, torch.full_like(step_km, -1e3)], dim=-1),
             spacing_km,
             self.cells,
             min_depth_km=self.min_depth_km,
         )
 
     def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice) -> Lattice:
-        """Volumes of `fine_km` about points, moved inside the coarse volume `within`, where it is that large.
+        """Volumes of `fine_km` about points, each moved inside its coarse one (`within`), where that is as large.
 
         Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
         window, until no travel time is known.
@@ -92,42 +96,82 @@ class VolumeSpec:
 
 
 @torch.no_grad()
-def travel_times(batch: Batch, lattice: Lattice) -> Float[Tensor, "pair anchor cell 2"]:
-    """P and S times from every cell of a window's volumes to every station that exists, windows in order."""
-    cells_km = lattice.cells_km()  # (batch, anchor, cell, 3)
+def travel_times(
+    batch: Batch, lattice: Lattice, pairs: Int[Tensor, "pair 3"]
+) -> Float[Tensor, "pair cell 2"]:
+    """P and S times from every cell of windows' volumes to the stations that judge them.
+
+    pairs: window, volume and station, as `pairs_of`.
+    """
+    cells_km = lattice.cells_km()  # (batch, volume, cell, 3)
+    window, volume, station = pairs.unbind(dim=1)
     if len(batch) == 1:
-        times_s = batch.travel_time.between(cells_km.flatten(1, 2), batch.station_km)[0][batch.mask[0]]
-    else:
-        if not isinstance(batch.travel_time, TravelTimeTable):
-            raise ValueError(
-                f"a batch of {len(batch)} windows needs travel-time tables, one per window, got "
-                f"{type(batch.travel_time).__name__}"
-            )
-        window, station = batch.mask.nonzero(as_tuple=True)
-        times_s = batch.travel_time[window].between(
-            cells_km.flatten(1, 2)[window], batch.station_km[window, station][:, None]
-        )[:, 0]
-    return times_s.view(-1, *cells_km.shape[1:3], 2)
+        count = torch.bincount(volume, minlength=cells_km.shape[1]).tolist()
+        parts = [
+            batch.travel_time.between(cells_km[:, number], batch.station_km[:, rows])[0]
+            for number, rows in enumerate(station.split(count))
+        ]
+        return torch.cat(parts)
+    if not isinstance(batch.travel_time, TravelTimeTable):
+        raise ValueError(
+            f"a batch of {len(batch)} windows needs travel-time tables, one per window, got "
+            f"{type(batch.travel_time).__name__}"
+        )
+    return batch.travel_time[window].between(
+        cells_km[window, volume], batch.station_km[window, station][:, None]
+    )[:, 0]
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A station's coarse volume: its lattice, the stations that judge it, P and S times to them."""
+
+    lattice: Lattice
+    near: Bool[Tensor, " station"]
+    travel_s: Float[Tensor, "near cell 2"]
 
 
 @dataclass
-class CoarseTimes:
-    """The coarse volume of a stream's network and the travel times from it, kept from window to window.
+class CoarseVolumes:
+    """Coarse volumes about a stream's stations, and the travel times from them, kept from window to window.
 
-    They are made anew where a station moves, joins or leaves, and where the travel times are others. A
-    station that is silent for a while moves no volume.
+    They are made anew where a station moves, joins or leaves, and where the travel times are others.
     """
 
     volume: VolumeSpec
-    _kept: tuple[Tensor, TravelTimes, Lattice, Tensor] | None = field(default=None, init=False, repr=False)
+    neighbourhood: Neighbourhood
+    _of: tuple[Tensor, Tensor, TravelTimes] | None = field(default=None, init=False, repr=False)
+    _kept: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
 
-    def of(self, batch: Batch) -> tuple[Lattice, Float[Tensor, "station cell 2"]]:
-        """The volume of a batch of one window; P and S times to every station, whether it exists or not."""
-        if self._kept is not None:
-            station_km, travel_time, lattice, times_s = self._kept
-            if travel_time == batch.travel_time and torch.equal(station_km, batch.station_km):
-                return lattice, times_s
-        lattice = self.volume.coarse(batch.station_km, torch.ones_like(batch.mask))
-        times_s = batch.travel_time.between(lattice.cells_km(), batch.station_km)[0]
-        self._kept = (batch.station_km.clone(), batch.travel_time, lattice, times_s)
-        return lattice, times_s
+    def of(self, batch: Batch, station: int) -> Coarse:
+        """The volume about one station of a batch of one window."""
+        if self._of is not None:
+            station_km, mask, travel_time = self._of
+            same = torch.equal(station_km, batch.station_km) and torch.equal(mask, batch.mask)
+            if not (same and travel_time == batch.travel_time):
+                self._of = None
+        if self._of is None:
+            self._of = (batch.station_km.clone(), batch.mask.clone(), batch.travel_time)
+            self._kept.clear()
+        if station not in self._kept:
+            self._kept[station] = self._made(batch, station)
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(station)
+        return self._kept[station]
+
+    def _made(self, batch: Batch, station: int) -> Coarse:
+        place_km = batch.station_km[:, station : station + 1]
+        near = self.neighbourhood.of(place_km, batch.station_km, batch.mask)
+        lattice = self.volume.coarse(batch.station_km, near)
+        return Coarse(lattice, near[0, 0], travel_times(batch, lattice, pairs_of(near)))
+
+
+def joined(parts: Sequence[Coarse]) -> tuple[Lattice, Bool[Tensor, "1 volume station"], Tensor]:
+    """Coarse volumes side by side: their lattices, stations and travel times, as one window has them."""
+    lattice = Lattice(
+        torch.cat([each.lattice.first_km for each in parts], dim=1),
+        torch.cat([each.lattice.spacing_km for each in parts], dim=1),
+        parts[0].lattice.shape,
+    )
+    return lattice, torch.stack([each.near for each in parts])[None], torch.cat([p.travel_s for p in parts])
