@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fcn.arch.migration import N_CONDITIONS, MigrationNet, _Migrate
+from fcn.arch.migration import (
+    N_CONDITIONS,
+    N_MAGNITUDE_INPUTS,
+    MigrationNet,
+    _Migrate,
+    _series_inputs,
+)
 
 N_SAMPLES = 200
 
@@ -23,31 +29,46 @@ def network() -> MigrationNet:
     ).eval()
 
 
-def made(n_batch: int, n_stations: int, mask: torch.Tensor, seed: int = 1):
+def made(n_batch: int, n_stations: int, seed: int = 1):
+    """Motion over levels near one, arrivals at every cell of two anchors' volumes, conditions."""
     generator = torch.Generator().manual_seed(seed)
     waveforms = torch.randn(n_batch, n_stations, 3, N_SAMPLES, generator=generator)
+    background = 0.5 + torch.rand(n_batch, n_stations, 2, N_SAMPLES, generator=generator)
     arrival = 220 * torch.rand(n_batch, n_stations, 2, 6, 5, 3, 2, generator=generator) - 10
     condition = torch.randn(n_batch, 2, N_CONDITIONS, generator=generator)
-    return waveforms, arrival, condition
+    return waveforms, background, arrival, condition
 
 
-def volume(network, waveforms, mask, arrival, condition):
+def encode(network, waveforms, background, mask):
     with torch.no_grad():
-        features = network.encode(waveforms, mask)
-        return network.volume(features, mask.nonzero(), arrival[mask], condition)
+        return network.encode(waveforms, background, torch.ones_like(waveforms, dtype=torch.bool), mask)
 
 
-def test_a_cell_gets_the_mean_over_stations_of_the_rows_its_arrivals_point_at(network):
+def volume(network, waveforms, background, mask, arrival, condition, near=None):
+    """near: (batch, anchor, station) that judge each volume, else all that exist."""
+    near = mask[:, None].expand(-1, 2, -1) if near is None else near
+    pairs = near.nonzero()
+    with torch.no_grad():
+        features = encode(network, waveforms, background, mask)
+        at = arrival.transpose(1, 2)[near]
+        return network.volume(features, pairs, at, condition)
+
+
+def test_a_cell_gets_the_mean_over_its_stations_of_the_rows_its_arrivals_point_at(network):
+    """The stations that judge its anchor's volume, which are others for other anchors."""
     mask = torch.tensor([[True, True, False], [True, True, True]])
-    waveforms, arrival, condition = made(2, 3, mask)
+    near = torch.tensor(
+        [[[True, True, False], [False, True, False]], [[True, False, True], [True, True, True]]]
+    )
+    waveforms, background, arrival, condition = made(2, 3)
     seen = {}
     handle = network.volumes.register_forward_pre_hook(lambda _, args: seen.update(migrated=args[0]))
-    volume(network, waveforms, mask, arrival, condition)
+    volume(network, waveforms, background, mask, arrival, condition, near)
     handle.remove()
-    features = network.encode(waveforms, mask)
+    features = encode(network, waveforms, background, mask)
     for b, a, x, y, z in ((0, 0, 0, 0, 0), (0, 1, 5, 4, 2), (1, 0, 3, 2, 1), (1, 1, 1, 0, 2)):
         rows = []
-        for n in mask[b].nonzero()[:, 0].tolist():
+        for n in near[b, a].nonzero()[:, 0].tolist():
             place = arrival[b, n, a, x, y, z].round().clamp(0, N_SAMPLES).long()
             rows.append(features.table[b, n, 0, place[0]] + features.table[b, n, 1, place[1]])
         want = torch.stack(rows).mean(dim=0)
@@ -57,8 +78,8 @@ def test_a_cell_gets_the_mean_over_stations_of_the_rows_its_arrivals_point_at(ne
 
 def test_what_lies_after_the_window_reads_the_learned_row(network):
     mask = torch.ones(1, 2, dtype=torch.bool)
-    waveforms, _, _ = made(1, 2, mask)
-    table = network.encode(waveforms, mask).table
+    waveforms, background, _, _ = made(1, 2)
+    table = encode(network, waveforms, background, mask).table
     assert table.shape[3] == N_SAMPLES + 1
     torch.testing.assert_close(table[0, 1, :, -1], network.after)
 
@@ -80,61 +101,75 @@ def test_gradients_equal_those_of_embedding_bag():
 
 def test_the_order_of_stations_does_not_matter(network):
     mask = torch.tensor([[True, False, True, True, True]])
-    waveforms, arrival, condition = made(1, 5, mask)
+    waveforms, background, arrival, condition = made(1, 5)
     order = torch.tensor([4, 2, 0, 1, 3])
-    one = volume(network, waveforms, mask, arrival, condition)
-    two = volume(network, waveforms[:, order], mask[:, order], arrival[:, order], condition)
-    for a, b in zip(one, two, strict=True):
+    one = volume(network, waveforms, background, mask, arrival, condition)
+    turned = (each[:, order] for each in (waveforms, background, mask, arrival))
+    for a, b in zip(one, volume(network, *turned, condition), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_padding_does_not_matter(network):
     mask = torch.tensor([[True, True, True, False, False]])
-    waveforms, arrival, condition = made(1, 5, mask)
-    one = volume(network, waveforms, mask, arrival, condition)
-    two = volume(network, waveforms[:, :3], mask[:, :3], arrival[:, :3], condition)
-    for a, b in zip(one, two, strict=True):
+    waveforms, background, arrival, condition = made(1, 5)
+    one = volume(network, waveforms, background, mask, arrival, condition)
+    fewer = (each[:, :3] for each in (waveforms, background, mask, arrival))
+    for a, b in zip(one, volume(network, *fewer, condition), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
     wild = waveforms.clone()
     wild[:, 3:] = 1e3
-    for a, b in zip(one, volume(network, wild, mask, arrival, condition), strict=True):
+    for a, b in zip(one, volume(network, wild, background, mask, arrival, condition), strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_units_of_amplitude_enter_only_as_a_level(network):
-    """Series are scaled by their own amplitude: 1e3 times louder stays in the range of the network."""
-    mask = torch.ones(1, 3, dtype=torch.bool)
-    waveforms, _, _ = made(1, 3, mask)
-    quiet = network.encode(1e-7 * waveforms, mask)
-    loud = network.encode(1e-4 * waveforms, mask)
-    torch.testing.assert_close(quiet.station_p, loud.station_p, rtol=1e-3, atol=1e-4)
-    shift = (loud.table - quiet.table)[0, :, :, :-1]
-    torch.testing.assert_close(shift, shift[:1, :, :1].expand_as(shift), rtol=1e-2, atol=1e-3)
+def test_units_of_amplitude_enter_only_as_a_level():
+    """Motion is read against what came before it: 1e3 times louder changes the levels' own inputs alone."""
+    waveforms, background, _, _ = made(1, 3)
+    known = torch.ones(3, 3, N_SAMPLES, dtype=torch.bool)
+    quiet, loud = (_series_inputs(gain * waveforms[0], gain * background[0], known) for gain in (1e-7, 1e-4))
+    torch.testing.assert_close(quiet[:, :9], loud[:, :9])
+    torch.testing.assert_close(loud[:, 9:] - quiet[:, 9:], torch.full_like(loud[:, 9:], 1.5))
+
+
+def test_what_is_not_known_is_not_read():
+    waveforms, background, _, _ = made(1, 3)
+    known = torch.ones(3, 3, N_SAMPLES, dtype=torch.bool)
+    known[1, 2, 50:100] = False
+    one, two = (_series_inputs(w[0], background[0], known) for w in (waveforms, waveforms.clone()))
+    waveforms[0, 1, 2, 50:100] = 1e6
+    torch.testing.assert_close(one, _series_inputs(waveforms[0], background[0], known))
+    torch.testing.assert_close(one, two)
+    assert not one[1, [2, 5, 8], 50:100].any()
 
 
 def test_a_dead_network_stays_finite(network):
     mask = torch.ones(1, 3, dtype=torch.bool)
-    waveforms, arrival, condition = made(1, 3, mask)
-    logits, evidence = volume(network, torch.zeros_like(waveforms), mask, arrival, condition)
+    waveforms, background, arrival, condition = made(1, 3)
+    nothing = torch.zeros_like(waveforms), torch.zeros_like(background)
+    logits, evidence = volume(network, *nothing, mask, arrival, condition)
     assert torch.isfinite(logits).all()
     assert torch.isfinite(evidence).all()
     nobody = torch.zeros_like(mask)
-    logits, evidence = volume(network, waveforms, nobody, arrival, condition)
+    logits, evidence = volume(network, waveforms, background, nobody, arrival, condition)
     assert torch.isfinite(logits).all()
 
 
-def test_magnitudes_are_a_product_of_gaussians(network):
-    guess = torch.tensor([[3.0, 4.0, 5.0]])
-    inputs = torch.randn(1, 3, 12, generator=torch.Generator().manual_seed(0))
-    use = torch.tensor([[True, True, False]])
+def sized(network, n_stations: int, use: list[bool]):
+    generator = torch.Generator().manual_seed(0)
+    guess = torch.tensor([[3.0, 4.0, 5.0]])[:, :n_stations]
+    inputs = torch.randn(1, 3, N_MAGNITUDE_INPUTS, generator=generator)[:, :n_stations]
     with torch.no_grad():
-        magnitude, deviation = network.magnitude(guess, inputs, use)
-        single = [network.magnitude(guess[:, i : i + 1], inputs[:, i : i + 1], use[:, :1]) for i in (0, 1)]
-        common = (2 * network.magnitude.common).exp()
-    precision = [1 / (s**2 - common) for _, s in single]
-    want = sum(p * m for p, (m, _) in zip(precision, single, strict=True)) / sum(precision)
-    torch.testing.assert_close(magnitude, want, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(deviation**2, 1 / sum(precision) + common, rtol=1e-4, atol=1e-4)
-    with torch.no_grad():
-        none = network.magnitude(guess, inputs, torch.zeros_like(use))
-    assert none[1].item() > 5
+        return network.magnitude(guess, inputs, torch.tensor([use]))
+
+
+def test_stations_not_used_say_nothing_of_the_magnitude(network):
+    """Neither by themselves nor through what all say together."""
+    one, two = sized(network, 3, [True, True, False]), sized(network, 2, [True, True])
+    for name in ("magnitude", "deviation", "growing"):
+        torch.testing.assert_close(getattr(one, name), getattr(two, name))
+    three = sized(network, 3, [True, True, True])
+    assert abs(three.magnitude - one.magnitude).item() > 1e-3
+
+
+def test_without_stations_a_magnitude_owns_up_to_it(network):
+    assert sized(network, 3, [False, False, False]).deviation.item() > 5

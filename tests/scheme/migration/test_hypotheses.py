@@ -10,6 +10,7 @@ from fcn.scheme.migration.hypotheses import (
     Hypotheses,
     distinct,
     due,
+    due_again,
     explained,
     followed,
     have_picks,
@@ -91,17 +92,15 @@ def test_a_pick_is_explained_where_p_or_s_was_due(station, time_s, uncertainty_k
     assert not explained(pick, due_s[:0], [], **tolerance).any()
 
 
-def again(event: Known, picks: Picks, p_s: list[float], exists: list[bool] | None = None) -> Hypotheses:
-    """Whether and where the event is read again; its P is due at these times."""
+def again(event: Known, picks: Picks, p_s: list[float], near: list[bool] | None = None) -> Hypotheses:
+    """Where the event is looked for again; its P is due at these times."""
     p = torch.tensor([p_s])
     return followed(
         [event],
         picks,
         torch.stack([p, p + 3], dim=-1),
-        torch.tensor(exists or [True] * len(p_s)),
-        now_s=NOW_S,
+        torch.tensor([near or [True] * len(p_s)]),
         window_s=WINDOW_S,
-        relocate_s=1.0,
         p_tolerance_s=P_TOLERANCE_S,
     )
 
@@ -111,27 +110,27 @@ def again(event: Known, picks: Picks, p_s: list[float], exists: list[bool] | Non
     [(known(), True), (known(is_open=False), False), (known(now_s=999.6), False)],
 )
 def test_open_events_are_read_again_a_second_later(event, is_read):
-    found = again(event, picks_at(), [10.0])
-    assert found.follows == ("one",) * is_read
-    assert found.centre_km.shape == (is_read, 3)
+    rows = due_again([known(is_open=False), event], now_s=NOW_S, relocate_s=1.0)
+    assert rows == [1] * is_read
 
 
 @pytest.mark.parametrize(
-    ("picks", "exists", "anchor"),
+    ("picks", "near", "anchor"),
     [
         (picks_at((2, 14.4), (1, 12.1), (0, 9.0)), None, (2, 14.4)),  # the most probable of those that agree
         (picks_at((0, 9.0)), None, (0, 10.0)),  # none agrees: P at the first station
         (picks_at(), [False, True, True], (1, 12.0)),
+        (picks_at((2, 14.4), (1, 12.1)), [True, True, False], (1, 12.1)),  # of stations that judge the place
     ],
 )
-def test_a_followed_event_is_anchored_by_its_best_pick(picks, exists, anchor):
-    found = again(known(east_km=3.0, depth_km=8.0), picks, [10.0, 12.0, 14.0], exists)
+def test_a_followed_event_is_anchored_by_its_best_pick(picks, near, anchor):
+    found = again(known(east_km=3.0, depth_km=8.0), picks, [10.0, 12.0, 14.0], near)
     assert (found.station.item(), found.time_s.item()) == pytest.approx(anchor)
     assert found.centre_km.tolist() == [[3.0, 0.0, 8.0]]
 
 
 @pytest.mark.parametrize("p_s", [-0.1, 30.1])
-def test_an_event_whose_p_is_not_in_the_window_is_not_read(p_s):
+def test_an_event_whose_p_is_not_in_the_window_has_no_volume(p_s):
     assert len(again(known(), picks_at(), [p_s])) == 0
 
 
@@ -164,7 +163,7 @@ def test_anchors_that_agree_on_an_origin_are_one_hypothesis(anchors, least_evide
         torch.tensor([0.5, 0.9, 0.7, 0.6, 0.1])[anchors],
         least_evidence=least_evidence,
         same_s=1.5,
-        same_km=10.0,
+        same_km=torch.full((len(anchors),), 10.0),
     )
     assert [anchors[row] for row in found.tolist()] == kept
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 import torch
@@ -63,20 +63,17 @@ def middle_km(lattice: Lattice) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Watching(Migration):
-    """Keeps what it is asked: the volumes, in which mode the network was, and places of amplitudes."""
+    """Keeps what it is asked: the volumes, and in which mode the network was."""
 
     seen: dict[str, list] = field(default_factory=lambda: defaultdict(list))
 
-    def volumes(self, network, features, batch, anchors, lattice, travel_s):
-        logits, evidence = super().volumes(network, features, batch, anchors, lattice, travel_s)
-        given = {"lattice": lattice, "anchors": anchors, "travel_s": travel_s, "logits": logits}
+    def volumes(self, network, features, batch, anchors, lattice, pairs, travel_s):
+        logits, evidence = super().volumes(network, features, batch, anchors, lattice, pairs, travel_s)
+        given = {"lattice": lattice, "anchors": anchors, "pairs": pairs, "travel_s": travel_s}
+        given["logits"] = logits
         for name, value in (given | {"mode": network.training}).items():
             self.seen[name].append(value)
         return logits, evidence
-
-    def measure(self, batch, hypocentre_km, arrival_s):
-        self.seen["hypocentre_km"].append(hypocentre_km)
-        return super().measure(batch, hypocentre_km, arrival_s)
 
     def peaks_km(self, index: int) -> torch.Tensor:
         """Places read from the logits of one call."""
@@ -87,7 +84,7 @@ class Watching(Migration):
 def watched(objective, **changes) -> tuple[MigrationObjective, Watching]:
     """A copy of the objective, otherwise, and its core, which keeps what it is asked."""
     core = objective.core
-    core = Watching(core.sampling_rate_hz, core.volume, core.uncertainty_factor)
+    core = Watching(*(getattr(core, each.name) for each in fields(Migration)))
     return replace(objective, core=core, **changes), core
 
 
@@ -103,8 +100,8 @@ def step(module, batch: Batch, own_share: float, *, training: bool):
 def test_fine_volumes_lie_about_the_networks_own_coarse_peaks(module, batch, training):
     _, core, _ = step(module, batch, 1.0, training=training)
     (coarse, trained), (first, every) = core.seen["lattice"], core.seen["anchors"]
-    want = core.volume.coarse(batch.station_km, batch.mask)
-    torch.testing.assert_close(coarse.first_km, want.first_km[:, None].expand_as(coarse.first_km))
+    want = core.volume.coarse(batch.station_km, core.about_stations(batch, first.station))
+    torch.testing.assert_close(coarse.first_km, want.first_km)
     for name in ("station", "time_s"):
         assert torch.equal(getattr(first, name), getattr(every, name)[:, 1::2])
     own_km = core.peaks_km(0)
@@ -132,10 +129,13 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
     objective, core, network = step(module, batch, 1.0, training=training)
     assert core.seen["mode"] == [False, training]
     assert all(each.training == training for each in network.modules())
-    features = network.encode(batch.waveforms, batch.mask)
+    features = core.encode(network, batch)
     before = copy.deepcopy(network.state_dict())
-    factor = torch.ones(int(batch.mask.sum()), 1, 1, 2)
-    own_km = objective._own_peaks(network, features, batch, core.seen["anchors"][1], factor)
+    anchors = core.seen["anchors"][1]
+    near = core.about_stations(batch, anchors.station)
+    coarse = core.volume.coarse(batch.station_km, near)
+    factor = torch.ones(*batch.mask.shape, 2)
+    own_km = objective._own_peaks(network, features, batch, anchors, near, coarse, factor)
     assert not own_km.requires_grad
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -145,15 +145,19 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
 def test_volumes_are_trained_with_travel_times_that_are_wrong(module, batch):
     """Both passes of a step with the same errors."""
     _, core, _ = step(module, batch, 1.0, training=False)
-    ratios = []
-    for lattice, given_s in zip(core.seen["lattice"], core.seen["travel_s"], strict=True):
-        true_s = travel_times(batch, lattice)
-        ratio = given_s / true_s
-        mean = ratio.mean(dim=(1, 2), keepdim=True)
+    errors: dict[tuple[int, int], list[torch.Tensor]] = defaultdict(list)
+    for lattice, pairs, given_s in zip(
+        *(core.seen[name] for name in ("lattice", "pairs", "travel_s")), strict=True
+    ):
+        ratio = given_s / travel_times(batch, lattice, pairs)
+        mean = ratio.mean(dim=1, keepdim=True)
         torch.testing.assert_close(ratio, mean.expand_as(ratio), rtol=1e-3, atol=0)
-        ratios.append(mean)
-    torch.testing.assert_close(ratios[0], ratios[1], rtol=1e-3, atol=0)
-    assert float(ratios[0].std()) > 0.005
+        for (window, _, station), each in zip(pairs.tolist(), mean[:, 0], strict=True):
+            errors[window, station].append(each)
+    of_station = [torch.stack(each) for each in errors.values()]
+    for each in of_station:
+        torch.testing.assert_close(each, each[:1].expand_as(each), rtol=1e-3, atol=0)
+    assert float(torch.stack([each[0] for each in of_station]).std()) > 0.005
 
 
 class Sure(Watching):
@@ -172,11 +176,11 @@ def test_there_is_evidence_only_where_the_event_lies_in_the_volume(
 ):
     """Eight cells across, moved so that the event of every true anchor is just inside or just outside."""
     given = module.scheme.objective
-    core = Sure(given.core.sampling_rate_hz, given.core.volume, given.core.uncertainty_factor)
+    core = Sure(*(getattr(given.core, each.name) for each in fields(Migration)))
     anchors = replace(given.anchors, true_share=[1.0] * 2)
     objective = replace(given, core=core, own_share=0.0, anchors=anchors)
 
-    def about_the_source(volume, batch, anchors, source_km, own_km, **_):
+    def about_the_source(volume, batch, anchors, coarse, source_km, own_km, **_):
         spacing_km = torch.full_like(source_km, 0.5)
         half = (torch.tensor(volume.cells) - 1) / 2
         first_km = source_km - spacing_km * half
@@ -193,18 +197,3 @@ def test_there_is_evidence_only_where_the_event_lies_in_the_volume(
     wrong = 1 - true if inside else torch.tensor(1.0)
     assert float(terms["evidence"]) == pytest.approx(core.EVIDENCE * float(wrong), rel=1e-4, abs=1e-4)
     assert (float(terms["location"]) > 0) == inside
-
-
-@pytest.mark.parametrize("jitter_km", [(0.0, 0.0), (1.5, 4.0)])
-def test_amplitudes_are_trained_about_the_hypocentre(module, batch, jitter_km):
-    """As far from it as `hypocentre_jitter_km` says: a stream's are never the true ones."""
-    objective, core = watched(module.scheme.objective, hypocentre_jitter_km=jitter_km)
-    generator = seeded(0)
-    with torch.no_grad():
-        for _ in range(40):
-            objective._magnitudes(module.network, batch, batch.targets, generator)
-    off_km = torch.stack(core.seen["hypocentre_km"]) - batch.targets.event_km
-    off_km = off_km[:, batch.targets.event_exists].flatten(0, 1)
-    want = torch.tensor([jitter_km[0], jitter_km[0], jitter_km[1]])
-    torch.testing.assert_close(off_km.std(dim=0), want, rtol=0.15, atol=1e-6)
-    assert (off_km.mean(dim=0).abs() <= 0.2 * want + 1e-6).all()

@@ -13,6 +13,7 @@ from fcn.catalogue.event import WindowEstimate
 from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
+from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.volume import travel_times
 from fcn.seeding import Purpose
@@ -32,6 +33,8 @@ def reordered(window: Batch, order: torch.Tensor) -> Batch:
         station_km=window.station_km[:, order],
         mask=window.mask[:, order],
         known=window.known[:, order],
+        background_mps=window.background_mps[:, order],
+        peaks=window.peaks[:, order],
     )
 
 
@@ -62,15 +65,18 @@ def windows(toy_store) -> dict[int, list[Batch]]:
 def coarse_volume(module, window: Batch, station: int) -> tuple[torch.Tensor, ...]:
     """First cell, logits and evidence of the coarse volume of an anchor 20 s into the window."""
     scheme = module.scheme
-    lattice = scheme.volume.coarse(window.station_km, window.mask).shared(1)
+    anchors = Anchors(torch.tensor([[station]]), torch.tensor([[20.0]]))
+    near = scheme.core.about_stations(window, anchors.station)
+    lattice, pairs = scheme.volume.coarse(window.station_km, near), pairs_of(near)
     with torch.no_grad():
         logits, evidence = scheme.core.volumes(
             module.network,
-            module.network.encode(window.waveforms, window.mask),
+            scheme.core.encode(module.network, window),
             window,
-            Anchors(torch.tensor([[station]]), torch.tensor([[20.0]])),
+            anchors,
             lattice,
-            travel_times(window, lattice),
+            pairs,
+            travel_times(window, lattice, pairs),
         )
     return lattice.first_km, logits, evidence
 
@@ -94,10 +100,10 @@ def numbers(found: list[WindowEstimate]) -> torch.Tensor:
     ("spoilt", "output"),
     [
         ("series.p.bias", "station_p"),
-        ("series.level.bias", "features"),
+        ("series.out.bias", "features"),
         ("volumes.out.bias", "coarse_volume"),
         ("volumes.evidence.0.bias", "coarse_evidence"),
-        ("magnitude.common", "magnitude_uncertainty"),
+        ("magnitude.event.bias", "magnitude_uncertainty"),
     ],
 )
 def test_the_first_output_that_is_no_number_stops_the_reading(module, windows, spoilt, output):

@@ -13,7 +13,7 @@ def drawn_factors(**deviations: float) -> torch.Tensor:
     there[:, [0, 2]] = True  # not one after another: an absent station draws as well
     generator = torch.Generator().manual_seed(0)
     factors = [error.draw(there, generator) for _ in range(400)]
-    return torch.stack(factors).view(400, 6, 2, 2)
+    return torch.stack(factors)[:, there].view(400, 6, 2, 2)
 
 
 def correlation(a: torch.Tensor, b: torch.Tensor) -> float:

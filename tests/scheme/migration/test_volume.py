@@ -8,7 +8,8 @@ from small_migration import single
 
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
-from fcn.scheme.migration.volume import CoarseTimes, VolumeSpec, travel_times
+from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
+from fcn.scheme.migration.volume import Coarse, CoarseVolumes, VolumeSpec, travel_times
 
 
 @pytest.fixture
@@ -16,26 +17,43 @@ def volume(module) -> VolumeSpec:
     return module.scheme.volume
 
 
+@pytest.fixture
+def neighbourhood(module) -> Neighbourhood:
+    return module.scheme.neighbourhood
+
+
+def all_stations(batch: Batch) -> torch.Tensor:
+    """Two volumes a window, the second judged by all stations but its first."""
+    near = batch.mask[:, None].repeat(1, 2, 1)
+    near[:, 1, 0] = False
+    return near
+
+
 def test_travel_times_of_a_batch_are_those_of_its_windows(volume, batch):
-    lattice = volume.coarse(batch.station_km, batch.mask).shared(1)
-    together = travel_times(batch, lattice)
+    near = all_stations(batch)
+    lattice = volume.coarse(batch.station_km, near)
+    together = travel_times(batch, lattice, pairs_of(near))
     row = 0
     for b in range(len(batch)):
         one = replace(lattice, first_km=lattice.first_km[b : b + 1], spacing_km=lattice.spacing_km[b : b + 1])
-        alone = travel_times(single(batch, b), one)
+        window = single(batch, b)
+        alone = travel_times(window, one, pairs_of(all_stations(window)))
         torch.testing.assert_close(together[row : row + len(alone)], alone)
         row += len(alone)
     assert row == len(together)
 
 
-def test_coarse_volumes_hold_the_network(volume, batch):
-    lattice = volume.coarse(batch.station_km, batch.mask)
+def test_coarse_volumes_hold_the_stations_that_judge_them(volume, batch):
+    near = all_stations(batch)
+    lattice = volume.coarse(batch.station_km, near)
+    half_km = lattice.spacing_km[..., :2] / 2
     for b in range(len(batch)):
-        cells_km = lattice.cells_km()[b]
-        stations_km = batch.station_km[b, batch.mask[b]]
-        assert (cells_km[:, :2].amin(dim=0) - lattice.spacing_km[b, :2] / 2 <= stations_km[:, :2]).all()
-        assert (cells_km[:, :2].amax(dim=0) + lattice.spacing_km[b, :2] / 2 >= stations_km[:, :2]).all()
-    assert (lattice.first_km[:, 2] == volume.min_depth_km).all()
+        for a in (0, 1):
+            cells_km = lattice.cells_km()[b, a]
+            stations_km = batch.station_km[b, near[b, a]]
+            assert (cells_km[:, :2].amin(dim=0) - half_km[b, a] <= stations_km[:, :2]).all()
+            assert (cells_km[:, :2].amax(dim=0) + half_km[b, a] >= stations_km[:, :2]).all()
+    assert (lattice.first_km[..., 2] == volume.min_depth_km).all()
 
 
 def test_fine_volumes_stay_inside_the_coarse_one(volume):
@@ -70,27 +88,31 @@ class Counted:
         return self
 
 
-def test_coarse_travel_times_are_kept_until_the_network_or_the_model_changes(volume, batch):
+def test_coarse_volumes_are_kept_until_the_network_or_the_model_changes(volume, neighbourhood, batch):
     window = single(batch, 0)
-    times, coarse = Counted(window.travel_time), CoarseTimes(volume)
+    times, coarse = Counted(window.travel_time), CoarseVolumes(volume, neighbourhood)
 
-    def asked(window: Batch) -> bool:
+    def asked(window: Batch, station: int = 0) -> bool:
         """Whether travel times were asked for; what is told must be this window's."""
         before = times.n
-        lattice, times_s = coarse.of(window)
-        torch.testing.assert_close(
-            times_s, window.travel_time.between(lattice.cells_km(), window.station_km)[0]
-        )
-        want = volume.coarse(window.station_km, torch.ones_like(window.mask))
-        assert torch.equal(lattice.first_km, want.first_km)
-        return times.n - before == 2
+        told = coarse.of(window, station)
+        near = neighbourhood.of(window.station_km[:, [station]], window.station_km, window.mask)
+        want = volume.coarse(window.station_km, near)
+        assert torch.equal(told.near, near[0, 0])
+        assert torch.equal(told.lattice.first_km, want.first_km)
+        asked = times.n - before == 1
+        torch.testing.assert_close(told.travel_s, travel_times(window, want, pairs_of(near)))
+        return asked
 
     window = replace(window, travel_time=times)
     silent = window.mask.clone()
     silent[0, window.station_km[0, :, 0].argmax()] = False  # the easternmost
     moved = window.station_km + torch.tensor([5.0, 0.0, 0.0])
-    assert asked(replace(window, mask=silent))
+    assert asked(window)
     assert not asked(replace(window, station_km=window.station_km.clone()))
+    assert asked(window, station=1)
+    assert not asked(window)
+    assert asked(replace(window, mask=silent))
     assert asked(replace(window, station_km=moved))
     assert asked(replace(single(batch, 1), travel_time=times))
     assert asked(window)
@@ -98,11 +120,11 @@ def test_coarse_travel_times_are_kept_until_the_network_or_the_model_changes(vol
     assert asked(replace(window, travel_time=times))
 
 
-def test_coarse_travel_times_are_kept_for_tables_of_the_same_content(volume, batch):
+def test_coarse_volumes_are_kept_for_tables_of_the_same_content(volume, neighbourhood, batch):
     """A table that was moved to the device with its batch is another object every time."""
-    window, coarse = single(batch, 0), CoarseTimes(volume)
+    window, coarse = single(batch, 0), CoarseVolumes(volume, neighbourhood)
     table = window.travel_time
-    _, times_s = coarse.of(window)
-    assert coarse.of(replace(window, travel_time=replace(table)))[1] is times_s
+    kept: Coarse = coarse.of(window, 0)
+    assert coarse.of(replace(window, travel_time=replace(table)), 0) is kept
     slower = replace(table, values=1.1 * table.values, digest="")
-    assert (coarse.of(replace(window, travel_time=slower))[1] > times_s).all()
+    assert (coarse.of(replace(window, travel_time=slower), 0).travel_s > kept.travel_s).all()

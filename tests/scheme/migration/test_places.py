@@ -1,0 +1,125 @@
+"""Places of declared events: what moves them, and what they keep."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fcn.catalogue.event import Known, WindowEstimate
+from fcn.scheme.migration.places import Places, merged
+
+START_S = 970.0
+LAST = WindowEstimate(
+    now_s=999.0,
+    detection_score=0.9,
+    first_p_time_s=988.5,
+    location_score=0.6,
+    east_km=1.0,
+    north_km=2.0,
+    depth_km=3.0,
+    origin_time_s=985.0,
+    magnitude=6.0,
+    horizontal_uncertainty_km=1.5,
+    depth_uncertainty_km=2.5,
+)
+
+
+def found(*rows: tuple[str | None, float, float, float]) -> Places:
+    """(follows, east, evidence, score) of each."""
+    n = len(rows)
+    east, evidence, score = (torch.tensor([row[i] for row in rows]) for i in (1, 2, 3))
+    place_km = torch.stack([east, torch.zeros(n), torch.full((n,), 8.0)], dim=1)
+    ones = torch.ones(n)
+    return Places(
+        tuple(row[0] for row in rows), place_km, 20 * ones, 22 * ones, evidence, score, ones, ones, ones > 0
+    )
+
+
+def settled(places: Places, *known: str) -> Places:
+    events = [Known(name, replace(LAST), is_open=True) for name in known]
+    return merged(places, events, start_s=START_S, trusted_evidence=0.7, trusted_score=0.2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "east_km", "is_located"),
+    [
+        ([("one", 5.0, 0.8, 0.5)], 5.0, True),
+        ([("one", 5.0, 0.8, 0.5), ("one", 6.0, 0.9, 0.5)], 6.0, True),  # most evidence
+        ([("one", 5.0, 0.8, 0.5), ("one", 6.0, 0.99, 0.1)], 5.0, True),  # of those that are trusted
+        ([("one", 5.0, 0.6, 0.9)], 1.0, False),
+        ([("one", 5.0, 0.9, 0.1)], 1.0, False),
+        ([], 1.0, False),
+        ([("two", 5.0, 0.9, 0.9)], 1.0, False),
+    ],
+)
+def test_a_declared_event_moves_where_a_volume_is_trusted(rows, east_km, is_located):
+    one = settled(found(*rows), "one")
+    assert one.follows == ("one",)
+    assert one.place_km[0, 0].item() == east_km
+    assert one.is_located.tolist() == [is_located]
+    if not is_located:
+        assert one.place_km.tolist() == [[1.0, 2.0, 3.0]]
+        assert one.origin_s.item() == 15.0
+        assert one.first_p_s.item() == 18.5
+
+
+def test_an_event_that_stays_says_what_was_found_for_it():
+    """Evidence that is gone is a reason to retract."""
+    assert settled(
+        found(("one", 5.0, 0.1, 0.9), ("one", 6.0, 0.3, 0.9)), "one"
+    ).evidence.item() == pytest.approx(0.3)
+    assert settled(found(), "one").evidence.item() == pytest.approx(0.9)
+
+
+def test_new_ones_stay_beside_declared_ones():
+    all_of = settled(
+        found((None, 9.0, 0.1, 0.1), ("one", 5.0, 0.9, 0.9), (None, 7.0, 0.5, 0.5)), "one", "two"
+    )
+    assert all_of.follows == ("two", "one", None, None)
+    assert all_of.place_km[:, 0].tolist() == [1.0, 5.0, 9.0, 7.0]
+
+
+def test_estimates_say_what_the_places_are():
+    (said,) = settled(found(), "one").estimates(
+        now_s=1000.0,
+        start_s=START_S,
+        magnitude=torch.tensor([6.5]),
+        deviation=torch.tensor([0.2]),
+        growing=torch.tensor([True]),
+        falling_s=torch.tensor([0.5]),
+        rise=torch.tensor([40.0]),
+        is_sized=torch.tensor([True]),
+    )
+    want = replace(
+        LAST,
+        now_s=1000.0,
+        magnitude=6.5,
+        magnitude_uncertainty=said.magnitude_uncertainty,
+        follows="one",
+        is_located=False,
+        is_growing=True,
+        falling_s=0.5,
+        support=40.0,
+        detection_score=said.detection_score,
+        location_score=said.location_score,
+    )
+    assert said == want
+    assert said.magnitude_uncertainty == pytest.approx(0.2)
+    assert said.detection_score == pytest.approx(0.9)
+
+
+def test_without_a_station_that_has_felt_it_an_event_has_no_size():
+    nothing = torch.zeros(1)
+    (said,) = settled(found(), "one").estimates(
+        now_s=1000.0,
+        start_s=START_S,
+        magnitude=nothing,
+        deviation=nothing,
+        growing=nothing > 0,
+        falling_s=nothing,
+        rise=nothing,
+        is_sized=nothing > 0,
+    )
+    assert said.magnitude is None
+    assert said.falling_s is None
+    assert not said.is_growing
