@@ -85,8 +85,13 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
     return {**kept, "settle": settle, "evidence": dict(evidence)}
 
 
-# former dotted path of what is built with other arguments today: those arguments, from its former ones
+def _preprocess(**kept: Any) -> dict[str, Any]:
+    return {"long": None, **kept}  # before there was a long-period band
+
+
+# dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,

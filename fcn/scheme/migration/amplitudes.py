@@ -21,7 +21,8 @@ RISEN = 1.05  # a peak has grown where it is so many times what it was
 FIRST_STATIONS = 8  # to feel an event: they say whether its motion still grows
 FLOOR = 1e-10  # m/s and m
 OFFSET = 3.0  # added to halved log10 of amplitudes, which makes them of order one
-VELOCITY, LONG = AMPLITUDES.index("velocity"), AMPLITUDES.index("long_displacement")
+VELOCITY = AMPLITUDES.index("broad velocity m/s")
+LONG = AMPLITUDES.index("long-period displacement m")
 DURING = (VELOCITY, LONG)  # whose duration and growth are measured
 
 

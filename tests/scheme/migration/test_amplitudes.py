@@ -11,7 +11,8 @@ from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S
 PAST = 400  # blocks: 100 s
 P_S, S_S = 20.0, 13.0  # ago
 NOISE_MPS = 1e-7
-VELOCITY, LONG = AMPLITUDES.index("velocity"), AMPLITUDES.index("long_displacement")
+VELOCITY = AMPLITUDES.index("broad velocity m/s")
+LONG = AMPLITUDES.index("long-period displacement m")
 N = len(AMPLITUDES)
 LASTS, ABOVE_NOISE, OTHER = 3 * N, 3 * N + 2, 3 * N + 4
 LOG_KM, DEPTH, SINCE_P, SINCE_S, TO_S, S_MINUS_P, HAS_S, HORIZONTALS, FALLING = range(OTHER, OTHER + 9)

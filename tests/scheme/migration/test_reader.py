@@ -47,6 +47,7 @@ def padded(window: Batch) -> Batch:
     more = reordered(window, order)
     for waveforms in (more.waveforms, more.waveforms_broad):
         waveforms[:, absent] = 1e3 * waveforms[:, absent].flip(-1) + 1.0
+    more.peaks[:, absent] = 1e3 * more.peaks[:, absent].flip(-1) + 1.0
     return replace(more, mask=~absent[None])
 
 
