@@ -82,11 +82,17 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
     settle = dict(settle)
     stable_s = (settle.pop("n_stable") - 1) * (MIGRATION_STEP_S if summed else WINDOW_STEP_S)
     settle["stable_s"] = min(stable_s, settle["max_s"])  # beyond it updates end in any case
-    return {**kept, "settle": settle, "evidence": dict(evidence)}
+    return _settling({**kept, "settle": settle, "evidence": dict(evidence)})
+
+
+def _settling(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Rules that had but one way of ending updates have no others."""
+    return {"follow": None, "coda": None, "retract": None, **rule}
 
 
 # former dotted path of what is built with other arguments today: those arguments, from its former ones
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,
