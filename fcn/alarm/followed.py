@@ -73,8 +73,7 @@ class Followed:
         if not self.is_open(estimate.now_s):
             return None
         if self._is_withdrawn(estimate):
-            scores = {name: getattr(estimate, name) for name in ("detection_score", "location_score")}
-            return self._repeat(estimate.now_s, Status.RETRACTED, **scores)
+            return self._repeat(estimate.now_s, Status.RETRACTED, estimate)
         if not self.rules.prefer.replaces(self.estimates[-1], estimate):
             return None
         return self._append(estimate, Status.UPDATE)
@@ -125,8 +124,19 @@ class Followed:
         scores = (estimate.detection_score, estimate.location_score)
         return self._say(Update(estimate.now_s, event, *scores, estimate.is_growing, status))
 
-    def _repeat(self, now_s: float, status: Status, **scores: float) -> Update:
-        return self._say(dataclasses.replace(self.declared.final, now_s=now_s, status=status, **scores))
+    def _repeat(self, now_s: float, status: Status, scored: WindowEstimate | None = None) -> Update:
+        """The last solution once more, with the scores of an estimate where it is given."""
+        last = self.declared.final
+        scores = scored or last
+        return self._say(
+            dataclasses.replace(
+                last,
+                now_s=now_s,
+                status=status,
+                detection_score=scores.detection_score,
+                location_score=scores.location_score,
+            )
+        )
 
     def _say(self, update: Update) -> Update:
         self.declared.updates.append(update)

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_quakeml
+from fcn.catalogue.released import RELEASED, read_released
 from fcn.constants import ENOUGH_STATIONS
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
@@ -99,7 +100,7 @@ class Sequence:
             network=network,
             frame=frame,
             box=_box(stated, network, frame),
-            catalogue=read_quakeml(root / CATALOGUE) if (root / CATALOGUE).is_file() else None,
+            catalogue=_catalogue(root),
             velocity_model=LayeredModel(**stated.velocity_model) if stated.velocity_model else None,
             start_time_s=first / spec.sampling_rate_hz,
             sampling_rate_hz=spec.sampling_rate_hz,
@@ -153,6 +154,15 @@ class Sequence:
             raise ValueError(f"step_s is {step_s}, less than a sample at {self.sampling_rate_hz} Hz")
         ends = np.arange(n_samples, self.n_samples + 1, step)
         return self.start_time_s + ends / self.sampling_rate_hz
+
+
+def _catalogue(root: Path) -> Catalogue | None:
+    """The folder's catalogue, and how moment was released where it says so."""
+    if not (root / CATALOGUE).is_file():
+        return None
+    catalogue = read_quakeml(root / CATALOGUE)
+    has_released = (root / RELEASED).is_file()
+    return replace(catalogue, released=read_released(root / RELEASED)) if has_released else catalogue
 
 
 def _described(

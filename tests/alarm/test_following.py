@@ -10,7 +10,7 @@ from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Status
 
 FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
-CODA = Coda(CodaReach(5.0, 180.0, 50.0), least_support=2.0, magnitude_within=0.0)
+CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, magnitude_within=0.0)
 RETRACT = Retraction(max_detection_score=0.3, for_s=3.0, within_s=20.0, max_magnitude=5.0)
 WEAK = {"detection": 0.05, "location": 0.01}
 START_S = T0 + 5
@@ -139,7 +139,7 @@ def after(since_s=44.0, east_km=40.0, magnitude=4.9, support=1.2):
         (after(east_km=76.0), 2),
         (after(since_s=179.0), 1),
         (after(since_s=181.0), 2),
-        (after(since_s=-4.0), 2),  # its P came before
+        (after(since_s=-4.5), 2),  # its P came before
     ],
 )
 def test_within_the_coda_of_a_large_event_a_second_must_be_supported(second, n_events):
