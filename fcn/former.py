@@ -82,7 +82,12 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
     settle = dict(settle)
     stable_s = (settle.pop("n_stable") - 1) * (MIGRATION_STEP_S if summed else WINDOW_STEP_S)
     settle["stable_s"] = min(stable_s, settle["max_s"])  # beyond it updates end in any case
-    return {**kept, "settle": settle, "evidence": dict(evidence)}
+    return _settling({**kept, "settle": settle, "evidence": dict(evidence)})
+
+
+def _settling(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Rules that had but one way of ending updates have no others."""
+    return {"follow": None, "coda": None, "retract": None, **rule}
 
 
 def _preprocess(**kept: Any) -> dict[str, Any]:
@@ -92,6 +97,7 @@ def _preprocess(**kept: Any) -> dict[str, Any]:
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
+    "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,

@@ -24,16 +24,18 @@ class CodaReach:
     """When and where another origin may be an earthquake's own coda, a late phase or a part of its rupture.
 
     least_magnitude: smaller earthquakes are not asked. longest_s: an end to the law of durations, which for
-    larger earthquakes than it was made for says hours. margin_km: beyond the length of the rupture.
+    larger earthquakes than it was made for says hours. before_s: how much too early an origin may come out.
+    margin_km: beyond the length of the rupture.
     """
 
     least_magnitude: float
     longest_s: float
+    before_s: float
     margin_km: float
 
     def __post_init__(self) -> None:
-        if not (self.longest_s > 0 and self.margin_km >= 0):
-            raise ValueError(f"longest_s > 0 and margin_km >= 0 are required: {self}")
+        if not (self.longest_s > 0 and self.before_s >= 0 and self.margin_km >= 0):
+            raise ValueError(f"longest_s > 0, before_s >= 0 and margin_km >= 0 are required: {self}")
 
     def holds(self, magnitude: float | None, after_s: float, apart_km: float) -> bool:
         """Whether an origin after_s later and apart_km from the epicentre lies within.
@@ -43,4 +45,6 @@ class CodaReach:
         if magnitude is None or magnitude < self.least_magnitude:
             return False
         lasts_s = min(coda_duration_s(magnitude), self.longest_s)
-        return 0 <= after_s <= lasts_s and apart_km <= rupture_length_km(magnitude) + self.margin_km
+        return (
+            -self.before_s <= after_s <= lasts_s and apart_km <= rupture_length_km(magnitude) + self.margin_km
+        )

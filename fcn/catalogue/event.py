@@ -5,8 +5,10 @@ Times are POSIX seconds UTC; `now_s` is the clock time at the end of the window 
 
 import enum
 import math
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+
+from fcn.catalogue.released import Released
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Events of one area and span, in order of origin time."""
+    """Events of one area and span, in order of origin time.
+
+    released: of the events it is known of, by event_id, how their moment was released.
+    """
 
     name: str
     events: tuple[Event, ...]
+    released: Mapping[str, Released] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.events, key=lambda event: event.origin_time_s))
@@ -77,8 +83,11 @@ class Catalogue:
 
     def between(self, start_time_s: float, end_time_s: float) -> "Catalogue":
         """The events with start <= origin time < end."""
-        kept = tuple(event for event in self.events if start_time_s <= event.origin_time_s < end_time_s)
-        return Catalogue(self.name, kept)
+        return self.of(event for event in self.events if start_time_s <= event.origin_time_s < end_time_s)
+
+    def of(self, events: Iterable[Event]) -> "Catalogue":
+        """The same, of other events."""
+        return replace(self, events=tuple(events))
 
 
 @dataclass(frozen=True)

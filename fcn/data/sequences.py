@@ -15,6 +15,7 @@ from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_quakeml
+from fcn.catalogue.released import RELEASED, read_released
 from fcn.constants import ENOUGH_STATIONS
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
@@ -107,7 +108,7 @@ class Sequence:
             network=network,
             frame=frame,
             box=_box(stated, network, frame),
-            catalogue=read_quakeml(root / CATALOGUE) if (root / CATALOGUE).is_file() else None,
+            catalogue=_catalogue(root),
             velocity_model=LayeredModel(**stated.velocity_model) if stated.velocity_model else None,
             start_time_s=first / spec.sampling_rate_hz,
             sampling_rate_hz=spec.sampling_rate_hz,
@@ -185,6 +186,15 @@ def _before(array: Shaped[np.ndarray, "*rows time"], end: int, n: int) -> Shaped
     window = np.zeros((*array.shape[:-1], n), array.dtype)
     window[..., first - (end - n) : last - (end - n)] = array[..., first:last]
     return window
+
+
+def _catalogue(root: Path) -> Catalogue | None:
+    """The folder's catalogue, and how moment was released where it says so."""
+    if not (root / CATALOGUE).is_file():
+        return None
+    catalogue = read_quakeml(root / CATALOGUE)
+    has_released = (root / RELEASED).is_file()
+    return replace(catalogue, released=read_released(root / RELEASED)) if has_released else catalogue
 
 
 def _described(

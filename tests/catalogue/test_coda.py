@@ -15,7 +15,8 @@ def test_published_values():
         (7.0, 60.0, 90.0, True),
         (7.0, 60.0, 100.0, False),  # 49 + 50 km
         (7.0, 0.0, 0.0, True),
-        (7.0, -0.1, 0.0, False),  # before it
+        (7.0, -4.1, 0.0, False),  # before it
+        (7.0, -3.9, 0.0, True),
         (7.0, 180.0, 0.0, True),
         (7.0, 180.1, 0.0, False),
         (3.13, 99.0, 0.0, True),
@@ -25,9 +26,9 @@ def test_published_values():
     ],
 )
 def test_what_may_be_an_earthquakes_own(magnitude, after_s, apart_km, holds):
-    assert CodaReach(3.0, 180.0, 50.0).holds(magnitude, after_s, apart_km) == holds
+    assert CodaReach(3.0, 180.0, 4.0, 50.0).holds(magnitude, after_s, apart_km) == holds
 
 
 def test_a_reach_that_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="longest_s > 0 and margin_km >= 0"):
-        CodaReach(3.0, 0.0, 50.0)
+    with pytest.raises(ValueError, match="longest_s > 0, before_s >= 0 and margin_km >= 0"):
+        CodaReach(3.0, 0.0, 4.0, 50.0)

@@ -1,0 +1,161 @@
+"""One declared event, with the estimates behind its updates and the rules by which they become such."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fcn.alarm.following import Following, Retraction
+from fcn.alarm.rules import CLOCK_S, Preference, Sameness, Settlement
+from fcn.catalogue.event import DeclaredEvent, Event, Status, Update, WindowEstimate
+from fcn.geometry.projection import LocalFrame
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is common to the events of one stream; the arguments of a Declarer."""
+
+    frame: LocalFrame
+    same: Sameness
+    settle: Settlement
+    follow: Following | None
+    retract: Retraction | None
+    prefer: Preference
+    magnitude_type: str
+
+
+@dataclass(eq=False)
+class Followed:
+    """A declared event; estimates: those that became updates, the alarm's first."""
+
+    rules: Rules
+    declared: DeclaredEvent
+    estimates: list[WindowEstimate] = field(default_factory=list)
+    _is_watched: bool = False  # the network says how ground motion goes
+    _weak_since_s: float | None = None
+
+    @classmethod
+    def declare(cls, rules: Rules, estimate: WindowEstimate, others: Sequence[DeclaredEvent]) -> "Followed":
+        """A new event with its alarm; others: declared before, whose ids are taken."""
+        origin = datetime.datetime.fromtimestamp(estimate.origin_time_s, datetime.UTC)
+        event_id = f"fcn{origin:%Y%m%dT%H%M%S}"
+        repeats = sum(each.event_id.startswith(event_id) for each in others)
+        made = cls(rules, DeclaredEvent(event_id if repeats == 0 else f"{event_id}-{repeats + 1}"))
+        made._append(estimate, Status.NEW)
+        return made
+
+    @property
+    def last_now_s(self) -> float:
+        """When it was last updated."""
+        return self.declared.final.now_s
+
+    def explains(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate is of this event: near anything ever said of it, so that it may wander."""
+        return any(self.rules.same.holds(each, estimate) for each in self.estimates)
+
+    def is_open(self, now_s: float) -> bool:
+        """Whether an estimate made at now_s still updates this event."""
+        is_closed = self.declared.final.status in (Status.FINAL, Status.RETRACTED)
+        return not is_closed and now_s - self.estimates[0].now_s <= self._max_s
+
+    def takes_any(self, now_s: float) -> bool:
+        """Whether what is read again for this event at now_s updates it, however weak its evidence."""
+        return self.rules.follow is not None and self.is_open(now_s)
+
+    def listens_to(self, estimate: WindowEstimate) -> bool:
+        """Whether an estimate of this event may update it: once it is watched, what was read again alone."""
+        return not self._is_watched or estimate.follows == self.declared.event_id
+
+    def update(self, estimate: WindowEstimate) -> Update | None:
+        """What an estimate of this event adds to it; None where it is closed or has been told better."""
+        if not self.is_open(estimate.now_s):
+            return None
+        if self._is_withdrawn(estimate):
+            return self._repeat(estimate.now_s, Status.RETRACTED, estimate)
+        if not self.rules.prefer.replaces(self.estimates[-1], estimate):
+            return None
+        return self._append(estimate, Status.UPDATE)
+
+    def closed_by_time(self, now_s: float) -> Update | None:
+        """The last word on a watched event of which nothing more may come; None on others, and once said."""
+        if not self._is_watched or self.declared.final.status in (Status.FINAL, Status.RETRACTED):
+            return None
+        is_late = now_s - self.estimates[0].now_s > self._max_s
+        is_silent = now_s - self.last_now_s > self.rules.same.forget_s
+        return self._repeat(now_s, Status.FINAL) if is_late or is_silent else None
+
+    @property
+    def _max_s(self) -> float:
+        follow = self.rules.follow if self._is_watched else None
+        return (follow or self.rules.settle).max_s
+
+    def _is_last(self) -> bool:
+        """Whether what has been said so far is enough."""
+        last = self.estimates[-1]
+        since_alarm_s = last.now_s - self.estimates[0].now_s
+        if self._is_watched and self.rules.follow is not None:
+            return self.rules.follow.is_over(since_alarm_s, last.falling_s)
+        settle = self.rules.settle
+        return settle.is_stable(self.estimates) or since_alarm_s >= settle.max_s - CLOCK_S
+
+    def _is_withdrawn(self, estimate: WindowEstimate) -> bool:
+        retract = self.rules.retract
+        if retract is None or estimate.follows != self.declared.event_id:
+            return False
+        if estimate.detection_score >= retract.max_detection_score:
+            self._weak_since_s = None
+            return False
+        self._weak_since_s = estimate.now_s if self._weak_since_s is None else self._weak_since_s
+        sizes = [each.magnitude for each in self.estimates if each.magnitude is not None]
+        return retract.withdraws(
+            estimate.now_s - self._weak_since_s,
+            estimate.now_s - self.estimates[0].now_s,
+            max(sizes, default=None),
+        )
+
+    def _append(self, estimate: WindowEstimate, status: Status) -> Update:
+        self.estimates.append(estimate)
+        self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
+        if status is Status.UPDATE and self._is_last():
+            status = Status.FINAL
+        event = self._event(estimate)
+        scores = (estimate.detection_score, estimate.location_score)
+        return self._say(Update(estimate.now_s, event, *scores, estimate.is_growing, status))
+
+    def _repeat(self, now_s: float, status: Status, scored: WindowEstimate | None = None) -> Update:
+        """The last solution once more, with the scores of an estimate where it is given."""
+        last = self.declared.final
+        scores = scored or last
+        return self._say(
+            dataclasses.replace(
+                last,
+                now_s=now_s,
+                status=status,
+                detection_score=scores.detection_score,
+                location_score=scores.location_score,
+            )
+        )
+
+    def _say(self, update: Update) -> Update:
+        self.declared.updates.append(update)
+        return update
+
+    def _event(self, estimate: WindowEstimate) -> Event:
+        latitude_deg, longitude_deg = self.rules.frame.to_geographic(
+            np.array([estimate.east_km]), np.array([estimate.north_km])
+        )
+        return Event(
+            event_id=self.declared.event_id,
+            origin_time_s=estimate.origin_time_s,
+            latitude_deg=float(latitude_deg[0]),
+            longitude_deg=float(longitude_deg[0]),
+            depth_km=estimate.depth_km,
+            magnitude=estimate.magnitude,
+            magnitude_type=None if estimate.magnitude is None else self.rules.magnitude_type,
+            first_p_time_s=estimate.first_p_time_s,
+            horizontal_uncertainty_km=estimate.horizontal_uncertainty_km,
+            depth_uncertainty_km=estimate.depth_uncertainty_km,
+            magnitude_uncertainty=estimate.magnitude_uncertainty,
+        )

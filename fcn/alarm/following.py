@@ -1,0 +1,86 @@
+"""Until when a declared event is followed, what its coda accounts for, and when it is withdrawn.
+
+For networks whose estimates say how ground motion goes (`WindowEstimate.falling_s`, `support`).
+"""
+
+import math
+from dataclasses import dataclass
+
+from fcn.alarm.rules import CLOCK_S
+from fcn.catalogue.coda import CodaReach
+from fcn.catalogue.event import WindowEstimate
+
+
+@dataclass(frozen=True)
+class Following:
+    """Until when a declared event is read again: each such reading updates it, however weak its evidence.
+
+    It is final once ground motion has been falling for falling_s, min_s after the alarm at the earliest and
+    max_s at the latest.
+    """
+
+    falling_s: float
+    min_s: float
+    max_s: float
+
+    def __post_init__(self) -> None:
+        if not self.falling_s > 0 or not 0 <= self.min_s <= self.max_s:
+            raise ValueError(f"falling_s > 0 and 0 <= min_s <= max_s are required: {self}")
+
+    def is_over(self, since_alarm_s: float, falling_s: float | None) -> bool:
+        """Whether what is said so long after the alarm, motion falling for so long, is the last word."""
+        has_fallen = falling_s is not None and falling_s >= self.falling_s - CLOCK_S
+        return since_alarm_s >= (self.min_s if has_fallen else self.max_s) - CLOCK_S
+
+
+@dataclass(frozen=True)
+class Coda:
+    """What a new event within reach of a declared one's coda has to show, lest it be that one's own.
+
+    least_support: motion has to rise by this factor after its P; or
+    magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it).
+    """
+
+    reach: CodaReach
+    least_support: float
+    magnitude_within: float
+
+    def __post_init__(self) -> None:
+        if not self.least_support > 1:
+            raise ValueError(f"least_support > 1 is required, 1 is no rise at all: {self}")
+
+    def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
+        """Whether a new estimate is taken for coda; never where its network gives no support."""
+        if new.support is None or new.support >= self.least_support:
+            return False
+        large = declared.magnitude
+        if large is not None and new.magnitude is not None and new.magnitude >= large - self.magnitude_within:
+            return False
+        apart_km = math.hypot(new.east_km - declared.east_km, new.north_km - declared.north_km)
+        return self.reach.holds(large, new.origin_time_s - declared.origin_time_s, apart_km)
+
+
+@dataclass(frozen=True)
+class Retraction:
+    """When a declared event is withdrawn.
+
+    Its evidence, read again, has stayed below max_detection_score for for_s, all within within_s after the
+    alarm, and no update gave it a magnitude above max_magnitude.
+    """
+
+    max_detection_score: float
+    for_s: float
+    within_s: float
+    max_magnitude: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.max_detection_score <= 1 and 0 < self.for_s <= self.within_s):
+            raise ValueError(f"0 < max_detection_score <= 1 and 0 < for_s <= within_s are required: {self}")
+
+    def withdraws(self, weak_s: float, since_alarm_s: float, magnitude: float | None) -> bool:
+        """Whether evidence has been weak for long enough; magnitude: the largest given so far."""
+        return (
+            weak_s >= self.for_s - CLOCK_S
+            and since_alarm_s <= self.within_s + CLOCK_S
+            and (magnitude is None or magnitude <= self.max_magnitude)
+        )

@@ -1,0 +1,262 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_alarms import STEP_S, T0, declarer, estimate
+
+from fcn.alarm.following import Coda, Following, Retraction
+from fcn.catalogue.coda import CodaReach
+from fcn.catalogue.event import Status
+
+FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
+CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, magnitude_within=0.0)
+RETRACT = Retraction(max_detection_score=0.3, for_s=3.0, within_s=20.0, max_magnitude=5.0)
+WEAK = {"detection": 0.05, "location": 0.01}
+START_S = T0 + 5
+
+
+def declared(**rules):
+    """A rule that has declared one event at START_S + STEP_S, and its id."""
+    rule = declarer(rules={"follow": FOLLOW, **rules})
+    for now_s in (START_S, START_S + STEP_S):
+        rule.process(now_s, [estimate(now_s, magnitude=6.5)])
+    return rule, rule.events[0].event_id
+
+
+def read_again(rule, name, says, until_s, since_s=STEP_S, every_s=1.0):
+    """says(seconds after START_S): of each later window, keyword arguments of an estimate or None."""
+    updates = []
+    for step in range(round(since_s / STEP_S) + 1, round(until_s / STEP_S) + 1):
+        now_s, values = START_S + step * STEP_S, says(step * STEP_S)
+        due = (step * STEP_S) % every_s == 0 and values is not None
+        updates += rule.process(now_s, [estimate(now_s, follows=name, **values)] if due else [])
+    return updates
+
+
+def test_an_event_is_followed_without_evidence_until_motion_has_fallen_for_long_enough():
+    rule, name = declared()
+    # peaks grow for 70 s; long after, evidence is nil and the place is kept
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {
+            **WEAK,
+            "is_located": False,
+            "magnitude": 6.5 + 0.01 * min(s, 70),
+            "is_growing": s < 70,
+            "falling_s": max(s - 70.0, 0.0),
+        },
+        until_s=120,
+    )
+    assert len(rule.events) == 1
+    assert rule.events[0].alarm.status is Status.NEW
+    assert [each.status for each in updates] == [Status.UPDATE] * 79 + [Status.FINAL]
+    assert updates[-1].now_s == START_S + 80.0  # nothing more in the 40 s that follow
+    assert updates[-1].event.magnitude == pytest.approx(7.2)
+    assert [each.is_lower_bound for each in updates] == [True] * 69 + [False] * 11
+    assert not rule.known(START_S + 81)[0].is_open
+
+
+def test_without_a_rule_of_following_weak_evidence_updates_nothing():
+    rule, name = declared(follow=None)
+    assert read_again(rule, name, lambda s: {**WEAK, "falling_s": 0.0}, until_s=30) == []
+
+
+def test_a_network_that_says_nothing_of_motion_settles_as_before():
+    rule, name = declared()
+    updates = read_again(rule, name, lambda s: {}, until_s=60)
+    assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 9.0)
+
+
+def test_motion_that_falls_at_once_is_followed_for_the_least_time():
+    rule, name = declared()
+    updates = read_again(rule, name, lambda s: {"falling_s": s + 10}, until_s=60)
+    assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 9.0)  # 8 s after 0.5 s
+
+
+def test_motion_that_never_falls_is_followed_to_the_end():
+    rule, name = declared()
+    updates = read_again(rule, name, lambda s: {"falling_s": 0.0, "is_growing": True}, until_s=220)
+    assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 181.0)
+    assert [each.status for each in updates].count(Status.FINAL) == 1
+    assert updates[-1].is_lower_bound
+
+
+def test_an_event_of_which_nothing_more_comes_is_closed_when_it_is_forgotten():
+    rule, name = declared()
+    says = {"falling_s": 1.0, "magnitude": 7.0}
+    updates = read_again(rule, name, lambda s: says if s <= 3 else None, until_s=70)
+    assert [each.status for each in updates] == [Status.UPDATE] * 3 + [Status.FINAL]
+    assert updates[-1].now_s == START_S + 63.5  # more than 60 s after the last
+    assert updates[-1].event == updates[-2].event
+
+
+def test_once_motion_is_watched_what_was_not_read_again_updates_nothing():
+    rule, name = declared()
+    read_again(rule, name, lambda s: {**WEAK, "falling_s": 0.0, "magnitude": 7.0}, until_s=1)
+    now_s = START_S + 2
+    other, own = estimate(now_s), estimate(now_s, follows=name, falling_s=0.0, magnitude=7.1, **WEAK)
+    (update,) = rule.process(now_s, [other, own])
+    assert update.event.magnitude == 7.1
+    assert rule.process(now_s + 0.5, [estimate(now_s + 0.5)]) == []
+
+
+def test_a_place_of_its_own_goes_before_one_that_was_kept():
+    rule, name = declared()
+    now_s = START_S + 1
+    kept = estimate(now_s, follows=name, falling_s=0.0, is_located=False)
+    own = estimate(now_s, follows=name, falling_s=0.0, east_km=3.0, **WEAK)
+    for pair in ([kept, own], [own, kept]):
+        rule, _ = declared()
+        rule.process(now_s, pair)
+        assert rule.known(now_s)[0].estimate == own
+
+
+# ------------------------------------------------------------------ coda
+
+
+def after(since_s=44.0, east_km=40.0, magnitude=4.9, support=1.2):
+    """What is said of an event after the first; two windows declare it, were it no coda."""
+    return {
+        "origin_time_s": T0 + since_s,
+        "first_p_time_s": T0 + since_s + 3,
+        "east_km": east_km,
+        "magnitude": magnitude,
+        "support": support,
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "n_events"),
+    [
+        (after(), 1),
+        (after(support=2.0), 2),  # a real aftershock
+        (after(support=None), 2),  # a network that does not say
+        (after(magnitude=6.5), 2),  # no smaller than the first
+        (after(magnitude=None), 1),
+        (after(east_km=74.0), 1),  # 24.8 + 50 km
+        (after(east_km=76.0), 2),
+        (after(since_s=179.0), 1),
+        (after(since_s=181.0), 2),
+        (after(since_s=-4.5), 2),  # its P came before
+    ],
+)
+def test_within_the_coda_of_a_large_event_a_second_must_be_supported(second, n_events):
+    rule, name = declared(coda=CODA)
+    read_again(rule, name, lambda s: {"falling_s": s, "magnitude": 6.5}, until_s=12)
+    begin_s = max(second["origin_time_s"] + 6, START_S + 13)
+    for step in range(4):
+        now_s = begin_s + step * STEP_S
+        rule.process(now_s, [estimate(now_s, **second)])
+    assert len(rule.events) == n_events
+
+
+def test_the_coda_of_a_small_event_accounts_for_nothing():
+    rule, name = declared(coda=CODA)
+    read_again(rule, name, lambda s: {"falling_s": s, "magnitude": 4.9}, until_s=12)
+    for now_s in (T0 + 50, T0 + 50.5):
+        rule.process(now_s, [estimate(now_s, **after(magnitude=3.0))])
+    assert len(rule.events) == 2
+
+
+def test_of_one_window_the_larger_is_declared_and_its_coda_is_not():
+    rule = declarer(rules={"follow": FOLLOW, "coda": CODA})
+    for now_s in (START_S, START_S + STEP_S):
+        late = estimate(now_s, origin_time_s=T0 + 2, east_km=30.0, detection=0.8, magnitude=4.0, support=1.1,
+                        first_p_time_s=T0 + 4)  # fmt: skip
+        rule.process(now_s, [late, estimate(now_s, magnitude=6.5)])
+    assert len(rule.events) == 1
+    assert rule.events[0].alarm.event.magnitude == 6.5
+
+
+# ------------------------------------------------------------------ retraction
+
+
+@pytest.mark.parametrize(
+    ("detection", "magnitude", "retracted_s"),
+    [
+        (lambda s: 0.1, 4.0, 4.0),  # weak from 1 s on
+        (lambda s: 0.1 if s != 3 else 0.5, 4.0, 7.0),  # anew from 4 s on
+        (lambda s: 0.1, 5.1, None),
+        (lambda s: 0.4, 4.0, None),
+        (lambda s: 0.9 if s < 18.5 else 0.1, 4.0, None),  # too late
+    ],
+)
+def test_an_event_whose_evidence_goes_is_withdrawn(detection, magnitude, retracted_s):
+    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
+    for now_s in (START_S, START_S + STEP_S):
+        rule.process(now_s, [estimate(now_s, magnitude=magnitude)])
+    name = rule.events[0].event_id
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"detection": detection(s), "falling_s": 0.0, "magnitude": magnitude},
+        until_s=30,
+    )
+    assert rule.events[0].is_retracted == (retracted_s is not None)
+    if retracted_s is not None:
+        last = updates[-1]
+        assert (last.status, last.now_s, last.detection_score) == (
+            Status.RETRACTED,
+            START_S + retracted_s,
+            0.1,
+        )
+        assert rule.known(START_S + 30.5) == []  # it explains nothing any more
+
+
+# ------------------------------------------------------------------ properties and refusals
+
+said = st.tuples(
+    st.sampled_from([None, "own", "own", "other"]),
+    st.sampled_from([0.0, 5.0, 40.0]),
+    st.integers(-8, 8),
+    st.sampled_from([0.05, 0.75, 0.95]),
+    st.sampled_from([None, 0.0, 6.0, 12.0]),
+    st.sampled_from([None, 1.0, 3.0]),
+    st.sampled_from([None, 3.5, 6.0]),
+)
+streams = st.lists(st.lists(said, max_size=3, unique_by=lambda each: each[1:4]), max_size=40)
+
+
+def replay(windows, order):
+    rule = declarer(rules={"follow": FOLLOW, "coda": CODA, "retract": RETRACT})
+    updates = []
+    for step, window in enumerate(windows):
+        now_s = START_S + step * STEP_S
+        known = [each.event_id for each in rule.known(now_s)]
+        names = {None: None, "own": known[0] if known else None, "other": known[-1] if known else None}
+        estimates = [
+            estimate(now_s, T0 + dt, east, 0.0, detection, 0.9, follows=names[who], falling_s=falling,
+                     support=support, magnitude=size)
+            for who, east, dt, detection, falling, support, size in window
+        ]  # fmt: skip
+        updates.append(rule.process(now_s, order(estimates)))
+    return rule, updates
+
+
+@given(windows=streams, seed=st.integers(0, 99), n=st.integers(0, 40))
+def test_following_is_causal_and_needs_no_order(windows, seed, n):
+    rule, updates = replay(windows, list)
+    assert replay(windows, lambda each: random.Random(seed).sample(each, len(each)))[1] == updates
+    assert replay(windows[:n], list)[1] == updates[:n]
+    for event in rule.events:
+        statuses = [each.status for each in event.updates]
+        assert statuses[0] is Status.NEW
+        assert not {Status.FINAL, Status.RETRACTED} & set(statuses[:-1])
+        times_s = [each.now_s for each in event.updates]
+        assert times_s == sorted(set(times_s))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Following(0.0, 8.0, 180.0), "falling_s > 0"),
+        (lambda: Following(10.0, 200.0, 180.0), "min_s <= max_s"),
+        (lambda: Coda(CODA.reach, 1.0, 0.0), "least_support > 1"),
+        (lambda: Retraction(0.3, 30.0, 20.0, 5.0), "for_s <= within_s"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,37 @@
+import math
+
+import pytest
+
+from fcn.catalogue.released import Released, read_released
+
+
+def test_moment_is_linear_in_time():
+    released = Released((0.0, 10.0, 20.0), (5.0, 7.0, 7.0))
+    assert released.at(-0.1) is None
+    assert released.share_at(-0.1) == 0.0
+    assert released.at(0.0) == pytest.approx(5.0)
+    half = (10 ** (1.5 * 5) + 10 ** (1.5 * 7)) / 2
+    assert released.at(5.0) == pytest.approx(math.log10(half) / 1.5)
+    assert released.share_at(5.0) == pytest.approx(half / 10**10.5)
+    assert (released.at(15.0), released.at(99.0)) == (pytest.approx(7.0), 7.0)
+
+
+def test_the_table_is_read_by_event_in_any_order_of_rows(tmp_path):
+    path = tmp_path / "released.csv"
+    path.write_text("event_id,after_origin_s,magnitude\na,10,6.5\nb,1,4\na,2,5\n")
+    assert read_released(path) == {"a": Released((2.0, 10.0), (5.0, 6.5)), "b": Released((1.0,), (4.0,))}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,1,5\na,2,4.9\n", r"released\.csv: event 'a': .* magnitudes that do not fall"),
+        ("a,1,5\na,1,5.5\n", r"released\.csv: event 'a': .* times that grow"),
+        ("a,1,nan\n", r"event 'a'"),
+        ("a,soon,5\n", r"released\.csv, line 2: after_origin_s is 'soon', not a number"),
+    ],
+)
+def test_what_makes_no_sense_is_named(tmp_path, rows, message):
+    (tmp_path / "released.csv").write_text("event_id,after_origin_s,magnitude\n" + rows)
+    with pytest.raises(ValueError, match=message):
+        read_released(tmp_path / "released.csv")
