@@ -8,6 +8,7 @@ stations are filtered again after their damage.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Complex64, Float, Int, Shaped
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.faults import Faults, damage, silence
+from fcn.recombine.damage import begins, bridged, damage, from_rest, known, restarts
+from fcn.recombine.faults import Faults
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene
 from fcn.recombine.synthesise import (
@@ -148,26 +150,25 @@ class Composition:
         narrow_events = self._window(events * narrow_response)
         narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
         narrow = narrow_noise + narrow_signal
-        self._damage(ground, narrow, broad)
-        n_total = recipe.n_lead + recipe.n_samples
+        self._damage(ground, narrow, broad, noise_mps=narrow_noise.square().mean(dim=(2, 3)).sqrt())
         rate = recipe.sampling_rate_hz
-        silent = silence(self.faults, n_total, sampling_rate_hz=rate)[..., recipe.n_lead :]
+        there = self._known()
         snr = p_snr(
             at,
             narrow_events,
             narrow_signal,
             narrow_noise,
-            silent=silent,
+            known=there,
             p_arrival_s=self.arrivals.arrival_s[..., 0],
             sampling_rate_hz=rate,
         )
         widened = self._share(records.widened)
         return Batch(
-            waveforms=narrow.masked_fill(silent[:, :, None], 0.0),
-            waveforms_broad=broad.masked_fill(silent[:, :, None], 0.0),
+            waveforms=narrow.masked_fill(~there, 0.0),
+            waveforms_broad=broad.masked_fill(~there, 0.0),
             station_km=self.scene.station_km,
             mask=self.scene.mask,
-            known=(~silent & self.scene.mask[..., None])[:, :, None].expand(-1, -1, 3, -1),
+            known=there,
             travel_time=self.tables,
             now_s=torch.zeros(len(noise), dtype=torch.float64),
             targets=make_targets(recipe, self.scene, self.arrivals, snr=snr, widened=widened),
@@ -235,16 +236,56 @@ class Composition:
         ground: Complex64[Tensor, "b n 3 f"],
         narrow: Float[Tensor, "b n 3 t"],
         broad: Float[Tensor, "b n 3 t"],
+        *,
+        noise_mps: Float[Tensor, "b n"],
     ) -> None:
         """Put what faulty stations record in the place of the ground's motion, in both bands."""
+        recipe, faults, mask = self.recipe, self.faults, self.scene.mask
+        rate, max_gap_s = recipe.sampling_rate_hz, recipe.preprocess.max_gap_s
+        n_lead, n_total = recipe.n_lead, recipe.n_lead + recipe.n_samples
+        first = restarts(faults, self._begin_s(), **self._time(), max_gap_s=max_gap_s)
+        anew = ((first > 0) & (first < n_total)).any(dim=2)
+        spoiled = (faults.damaging | bridged(faults, max_gap_s)) & mask
+        bad = spoiled | (anew & mask)
+        if not bad.any():
+            return
+        recorded = damage(
+            torch.fft.irfft(ground[bad], recipe.n_fft)[None, ..., :n_total],
+            faults.at(bad),
+            noise_mps=noise_mps[bad][None],
+            sampling_rate_hz=rate,
+            max_gap_s=max_gap_s,
+        )[0]
+        if spoiled.any():
+            filtered = filter_windows(recipe.preprocess, recorded[spoiled[bad]])
+            narrow[spoiled], broad[spoiled] = (band[..., n_lead:] for band in filtered)
+        anew &= mask
+        if anew.any():
+            started = filter_windows(recipe.preprocess, from_rest(recorded[anew[bad]], first[anew]))
+            time = torch.arange(n_lead, n_total, device=first.device)
+            after = (first[anew][..., None] > 0) & (time >= first[anew][..., None])
+            for band, since in zip((narrow, broad), started, strict=True):
+                band[anew] = torch.where(after, since[..., n_lead:], band[anew])
+
+    def _known(self) -> Bool[Tensor, "b n 3 t"]:
+        """Which samples of the window there are."""
+        return known(self.faults, self._begin_s(), **self._time()) & self.scene.mask[..., None, None]
+
+    def _begin_s(self) -> Float[Tensor, "b n"]:
+        """When each station begins to deliver; -inf: before the lead."""
+        recipe, mask = self.recipe, self.scene.mask
+        p_arrival_s = self.arrivals.arrival_s[..., 0, 0].masked_fill(~mask, torch.inf)
+        latest_s = recipe.faults.start_latest_s
+        return begins(self.faults, p_arrival_s, window_s=recipe.window_s, start_latest_s=latest_s)
+
+    def _time(self) -> dict[str, Any]:
+        """Samples of lead and window, and their rate."""
         recipe = self.recipe
-        bad = self.faults.damaging & self.scene.mask
-        if bad.any():
-            moved = torch.fft.irfft(ground[bad], recipe.n_fft)[None, ..., : recipe.n_lead + recipe.n_samples]
-            recorded = damage(moved, self.faults.at(bad))[0]
-            narrow[bad], broad[bad] = (
-                band[..., recipe.n_lead :] for band in filter_windows(recipe.preprocess, recorded)
-            )
+        return {
+            "n_lead": recipe.n_lead,
+            "n_samples": recipe.n_samples,
+            "sampling_rate_hz": recipe.sampling_rate_hz,
+        }
 
     def _window(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
         """Time series of the window, without the lead."""
