@@ -17,6 +17,7 @@ from fcn.batch import Batch
 from fcn.cache import cached_store
 from fcn.catalogue.event import WindowEstimate
 from fcn.checkpoint import WEIGHTS_DIR, Restored, load
+from fcn.recombine.faults import SHARES
 from fcn.seeding import Purpose
 
 LARGEST_BYTES = 8e6
@@ -56,8 +57,7 @@ def made_windows(count: int, cache_dir: Path) -> list[Batch]:
         "data.events.overlap_share=0",
         "data.events.elapsed_s=[8,10]",
         "data.events.magnitude=[4,5]",
-        *(f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "swap", "reverse")),
-        "data.faults.clock=0",
+        *(f"data.faults.{name}=0" for name in SHARES),
     )
     store = cached_store(config["store"], cache_dir)
     data = build_datamodule(config, store).recombined(Purpose.TRAIN, "train")

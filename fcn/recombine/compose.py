@@ -16,7 +16,8 @@ from torch import Tensor
 
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.faults import Faults, damage, silence
+from fcn.recombine.damage import begins, bridged, damage, from_rest, known, restarts
+from fcn.recombine.faults import Faults
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene
 from fcn.recombine.synthesise import (
@@ -145,21 +146,22 @@ class Composition:
         narrow_noise = self._series(noise * narrow_response)
         narrow_events = self._series(events * narrow_response)
         narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
-        bands = self._bands(_add(noise.clone(), at, events), narrow_noise + narrow_signal)
+        deviation = narrow_noise.square().mean(dim=(2, 3)).sqrt()
+        bands = self._bands(_add(noise.clone(), at, events), narrow_noise + narrow_signal, deviation)
         rate, window = recipe.sampling_rate_hz, slice(recipe.n_lead, None)
-        silent = silence(self.faults, recipe.n_lead + recipe.n_samples, sampling_rate_hz=rate)
+        there = self._known()
         snr = p_snr(
             at,
             narrow_events[..., window],
             narrow_signal[..., window],
             narrow_noise[..., window],
-            silent=silent[..., window],
+            known=there[..., window],
             p_arrival_s=self.arrivals.arrival_s[..., 0],
             sampling_rate_hz=rate,
         )
         widened = self._share(records.widened)
         return Batch(
-            **given(bands, ~silent & self.scene.mask[..., None], recipe.n_samples, sampling_rate_hz=rate),
+            **given(bands, there, recipe.n_samples, sampling_rate_hz=rate),
             station_km=self.scene.station_km,
             mask=self.scene.mask,
             travel_time=self.tables,
@@ -224,20 +226,76 @@ class Composition:
             records.magnitude, self.places.magnitude, frequency_hz, sampling_rate_hz=rate
         )
 
-    def _bands(self, ground: Complex64[Tensor, "b n 3 f"], narrow: Float[Tensor, "b n 3 t"]) -> Banded:
-        """What stations record of the ground's motion, lead included; its narrow band is known already."""
-        preprocess, bad = self.recipe.preprocess, self.faults.damaging & self.scene.mask
+    def _bands(
+        self,
+        ground: Complex64[Tensor, "b n 3 f"],
+        narrow: Float[Tensor, "b n 3 t"],
+        noise_mps: Float[Tensor, "b n"],
+    ) -> Banded:
+        """What stations record of the ground's motion, lead included; its narrow band is known already.
+
+        noise_mps: deviation of each station's noise in that band.
+        """
+        preprocess = self.recipe.preprocess
         _, *broad_filters, long = preprocess.filters
         broad, displacement = (
             self._series(ground * self.recipe.response(band).to(ground.device)) for band in broad_filters
         )
         moved = self._series(ground)
         bands = Banded(narrow, broad, displacement, long_period(long, moved))
-        if bad.any():
-            recorded = damage(moved[bad][None], self.faults.at(bad))[0]
-            for band, faulty in zip(bands, filter_windows(preprocess, recorded), strict=True):
-                band[bad] = faulty
+        self._damage(bands, moved, noise_mps)
         return bands
+
+    def _damage(
+        self, bands: Banded, moved: Float[Tensor, "b n 3 t"], noise_mps: Float[Tensor, "b n"]
+    ) -> None:
+        """Put what faulty stations record in the place of the ground's motion, in all bands."""
+        recipe, faults, mask = self.recipe, self.faults, self.scene.mask
+        max_gap_s = recipe.preprocess.max_gap_s
+        n_total = recipe.n_lead + recipe.n_samples
+        first = restarts(faults, self._begin_s(), **self._time(), max_gap_s=max_gap_s)
+        anew = ((first > 0) & (first < n_total)).any(dim=2) & mask
+        spoiled = (faults.damaging | bridged(faults, max_gap_s)) & mask
+        bad = spoiled | anew
+        if not bad.any():
+            return
+        recorded = damage(
+            moved[bad][None],
+            faults.at(bad),
+            noise_mps=noise_mps[bad][None],
+            sampling_rate_hz=recipe.sampling_rate_hz,
+            max_gap_s=max_gap_s,
+        )[0]
+        if spoiled.any():
+            filtered = filter_windows(recipe.preprocess, recorded[spoiled[bad]])
+            for band, faulty in zip(bands, filtered, strict=True):
+                band[spoiled] = faulty
+        if anew.any():
+            started = filter_windows(recipe.preprocess, from_rest(recorded[anew[bad]], first[anew]))
+            time = torch.arange(n_total, device=first.device)
+            after = (first[anew][..., None] > 0) & (time >= first[anew][..., None])
+            for band, since in zip(bands, started, strict=True):
+                band[anew] = torch.where(after, since, band[anew])
+
+    def _known(self) -> Bool[Tensor, "b n 3 t"]:
+        """Which samples of lead and window there are."""
+        return known(self.faults, self._begin_s(), **self._time()) & self.scene.mask[..., None, None]
+
+    def _begin_s(self) -> Float[Tensor, "b n"]:
+        """When each station begins to deliver; -inf: before the lead."""
+        recipe, mask = self.recipe, self.scene.mask
+        p_arrival_s = self.arrivals.arrival_s[..., 0, 0].masked_fill(~mask, torch.inf)
+        latest_s = recipe.faults.start_latest_s
+        return begins(self.faults, p_arrival_s, window_s=recipe.window_s, start_latest_s=latest_s)
+
+    def _time(self) -> dict[str, Any]:
+        """Samples of lead and window, and their rate."""
+        recipe = self.recipe
+        return {
+            "n_lead": recipe.n_lead,
+            "n_samples": recipe.n_samples,
+            "sampling_rate_hz": recipe.sampling_rate_hz,
+        }
 
     def _series(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
         """Time series of lead and window."""
@@ -255,22 +313,21 @@ class Composition:
 
 def given(
     bands: Banded,
-    there: Bool[Tensor, "b n t"],
+    there: Bool[Tensor, "b n 3 t"],
     n_samples: int,
     *,
     sampling_rate_hz: float,
 ) -> dict[str, Any]:
     """What a `Batch` holds of the last `n_samples` of (b, n, 3, t) bands; from all, what came before.
 
-    there: the station exists and has data.
+    there: which samples are known.
     """
-    known = there[:, :, None].expand_as(bands.narrow)
-    narrow, *others = (band.masked_fill(~known, 0.0) for band in bands)
+    narrow, *others = (band.masked_fill(~there, 0.0) for band in bands)
     window = slice(narrow.shape[-1] - n_samples, None)
-    levels = window_levels(narrow, known, sampling_rate_hz=sampling_rate_hz)
+    levels = window_levels(narrow, there, sampling_rate_hz=sampling_rate_hz)
     background = levels.repeat_interleave(samples_in(LEVEL_BLOCK_S, sampling_rate_hz), dim=-1)[..., window]
     broad, displacement, long = (band[..., window] for band in others)
-    known = known[..., window]
+    known = there[..., window]
     return {
         "waveforms": narrow[..., window],
         "waveforms_broad": broad,

@@ -57,14 +57,14 @@ def p_snr(
     signal: Float[Tensor, "b n 3 t"],
     noise: Float[Tensor, "b n 3 t"],
     *,
-    silent: Bool[Tensor, "b n t"],
+    known: Bool[Tensor, "b n 3 t"],
     p_arrival_s: Float[Tensor, "b n e"],
     sampling_rate_hz: float,
 ) -> Float[Tensor, "b n e"]:
     """Peak of each event's 2-8 Hz signal within `SNR_WINDOW_S` of its P over the deviation around it.
 
     That of the noise and of what other events add to it within `OTHERS_S` of P. at: (window, station, event)
-    of each of `events`; signal: their sum at each station; silent: no data, nothing is seen.
+    of each of `events`; signal: their sum at each station; known: where there are data.
     """
     rate, n_samples = sampling_rate_hz, events.shape[-1]
     b, n, _ = at
@@ -75,8 +75,10 @@ def p_snr(
     sample = sample.clamp(0, n_samples - 1)
     everywhere = sample[:, None].expand(-1, 3, -1)
     own = torch.gather(events, 2, everywhere)
-    seen = inside & (lag >= 0) & ~silent[b[:, None], n[:, None], sample]
-    peak = (own.abs() * seen[:, None]).amax(dim=(1, 2))
+    component = torch.arange(3, device=b.device)[:, None]
+    there = known[b[:, None, None], n[:, None, None], component, sample[:, None]]
+    seen = (inside & (lag >= 0))[:, None] & there
+    peak = (own.abs() * seen).amax(dim=(1, 2))
     near = (inside & (lag <= OTHERS_S[1] * rate))[:, None]
     others = (torch.gather(signal[b, n], 2, everywhere) - own) * near
     variance = others.square().sum(dim=(1, 2)) / (3 * near.sum(dim=(1, 2))).clamp_min(1)

@@ -15,9 +15,10 @@ from recombined import composition, dataset, rngs
 from toy import RATE_HZ, toy_noise, toy_record, write_toy_store
 
 from fcn.recombine.dataset import RecombinedDataset
+from fcn.recombine.faults import draw_faults
 from fcn.recombine.synthesise import p_radiation
 from fcn.store.writer import StoreWriter
-from fcn.waveform.preprocess import filter_windows
+from fcn.waveform.preprocess import Bands, Chunk, filter_windows
 
 OFF = {
     "magnitude": False,
@@ -277,7 +278,117 @@ def test_faults_change_the_waveforms_and_nothing_else(toy_store):
     )
     assert torch.equal(good.targets.p_arrival_s, bad.targets.p_arrival_s)
     silent = (bad.waveforms == 0).all(dim=2) & good.mask[..., None]
-    assert silent.any(dim=-1)[good.mask].float().mean() > 0.9
-    kept = ~silent[:, :, None].expand_as(bad.waveforms) & good.mask[..., None, None]
+    assert silent.any(dim=-1)[good.mask].float().mean() > 0.8  # else in the lead
+    before = ((silent.cumsum(dim=-1) == 0) & silent.any(dim=-1, keepdim=True))[:, :, None]
+    kept = before.expand_as(bad.waveforms) & good.mask[..., None, None]
     torch.testing.assert_close(bad.waveforms[kept], good.waveforms[kept])
     assert (bad.targets.p_snr <= good.targets.p_snr + 1e-6).all()
+
+
+def test_filters_that_start_in_the_window_give_what_the_stream_gives(toy_store):
+    """Bands from rest on what a station records since it started; nothing is known before."""
+    made = dataset(toy_store, "data.faults.start=1", "data.events.overlap_share=0")
+    scene = made.draw(rngs(6))
+    batch, composed = made.synthesise(scene, rngs(6, seed=1)), composition(made, scene)
+    again, n_stations = rngs(6, seed=1), scene.mask.sum(dim=1).tolist()
+    draw_faults(again, made.recipe.faults, n_stations)  # whose numbers come before those of noise
+    spectra = made.open().noise.draw_spectra(again, n_stations, made.recipe.n_fft)
+    motion = composed.ground_motion(made.open().records(composed.places))
+    spectra.index_put_(composed.places.at[:2], motion, accumulate=True)
+    ground = torch.fft.irfft(spectra, made.recipe.n_fft)[..., 100:700].double().numpy()
+    late = 0
+    for b, n in batch.mask.nonzero().tolist():
+        start = int((~batch.known[b, n, 0]).sum())
+        if not 0 < start < 580:
+            continue
+        late += 1
+        since = ground[b, n, :, start:]
+        chunk = Chunk(0, since - since[:, :1], np.ones(since.shape[1], bool))
+        bands = Bands(made.recipe.preprocess, 3).process(chunk)
+        for found, wanted in zip((batch.waveforms, batch.waveforms_broad), bands, strict=True):
+            np.testing.assert_allclose(
+                found[b, n, :, start:].numpy(), wanted, rtol=0, atol=1e-5 * np.abs(since).max()
+            )
+            assert not found[b, n, :, :start].any()
+    assert late > 20
+
+
+@pytest.mark.parametrize(("gap_s", "anew"), [(0.5, False), (3.0, True)])
+def test_a_short_gap_is_bridged_and_a_long_one_starts_filters_anew(toy_store, gap_s, anew):
+    good, bad = (
+        dataset(
+            toy_store,
+            *(f"data.faults.gap={share}", f"data.faults.gap_s=[{gap_s},{gap_s}]"),
+        ).__getitems__([(0, i) for i in range(8)])
+        for share in (0, 1)
+    )
+    gap = ~bad.known[:, :, 0] & bad.mask[..., None]
+    assert int(gap.sum(dim=-1).max()) == round(gap_s * RATE_HZ)
+    whole = (gap.sum(dim=-1) == round(gap_s * RATE_HZ)) & ~gap[..., 0] & ~gap[..., -1]
+    after = (gap.cumsum(dim=-1) == gap.sum(dim=-1, keepdim=True)) & ~gap & whole[..., None]
+    first = after & ~torch.nn.functional.pad(after, (1, 0))[..., :-1]
+    peak = good.waveforms_broad.abs().amax(dim=(2, 3))[..., None] + 1e-20
+    value = (bad.waveforms_broad.abs().amax(dim=2) / peak)[first]
+    # the first sample since a start is the offset: zero
+    assert bool(value.max() < 1e-5) is anew
+    changed = (bad.waveforms - good.waveforms).abs().amax(dim=2) / peak
+    assert (changed[after] > 1e-3).any()
+    assert changed[(gap.cumsum(dim=-1) == 0) & whole[..., None]].max() < 1e-5
+
+
+def test_missing_components_are_neither_known_nor_seen(toy_store):
+    made = dataset(toy_store, "data.faults.vertical_only=1", "data.events.elapsed_s=[10,20]")
+    batch = made.__getitems__([(0, i) for i in range(12)])
+    assert not batch.known[:, :, 1:].any()
+    assert torch.equal(batch.known[:, :, 0].all(dim=-1), batch.mask)
+    assert not batch.waveforms[:, :, 1:].any()
+    assert not batch.waveforms_broad[:, :, 1:].any()
+    assert batch.targets.is_event.float().mean() > 0.8
+
+
+def test_stations_back_on_the_air_keep_their_other_components(toy_store):
+    """One component absent until a moment: the others are as they were, it starts from rest."""
+    good, bad = (
+        dataset(
+            toy_store,
+            *(
+                f"data.faults.absent={share}",
+                "data.faults.absent_whole=0",
+                "data.faults.absent_horizontals=0",
+            ),
+        ).__getitems__([(0, i) for i in range(8)])
+        for share in (0, 1)
+    )
+    lacking = ~bad.known.all(dim=-1) & bad.mask[..., None]
+    assert torch.equal(lacking.sum(dim=2), bad.mask.long())
+    torch.testing.assert_close(bad.waveforms_broad[~lacking], good.waveforms_broad[~lacking])
+    back = lacking & ~bad.known[..., 0] & bad.known[..., -1]
+    left = lacking & bad.known[..., 0] & ~bad.known[..., -1]
+    assert back.sum() > 10
+    assert left.sum() > 10
+    assert (bad.waveforms_broad[back] != good.waveforms_broad[back])[..., -1].any()
+    kept = bad.known[left]
+    torch.testing.assert_close(bad.waveforms_broad[left][kept], good.waveforms_broad[left][kept])
+
+
+def test_a_common_pulse_comes_at_once_and_is_no_event(toy_store):
+    good, bad = (
+        dataset(
+            toy_store,
+            *(f"data.faults.common={share}", "data.faults.common_ratio=[400,500]"),
+            *("data.faults.common_stations=[1,1]", "data.events.elapsed_s=[-4,-2]"),
+            "data.events.overlap_share=0",
+        ).__getitems__([(0, i) for i in range(8)])
+        for share in (0, 1)
+    )
+    assert not bad.targets.is_event.any()
+    pulse = (bad.waveforms - good.waveforms).abs().amax(dim=2)
+    noise = good.waveforms.square().mean(dim=(2, 3)).sqrt()
+    ratio = pulse.amax(dim=-1)[bad.mask] / noise[bad.mask]
+    in_window = ratio > 1  # else in the lead
+    assert in_window.float().mean() > 0.6
+    assert 40 < ratio[in_window].median() < 600
+    at = (pulse > 0.01 * pulse.amax(dim=-1, keepdim=True)).float().argmax(dim=-1)
+    for window in range(8):
+        here = at[window][bad.mask[window]]
+        assert int(here.max() - here.min()) <= 1

@@ -35,7 +35,9 @@ def test_clock_errors_move_what_is_recorded_and_the_targets_alike(toy_store):
     """Without noise, toy records are silent before P."""
     alone = ("data.noise_gain=0", "data.events.overlap_share=0", "data.events.elapsed_s=[15,15]")
     good, bad = (
-        dataset(toy_store, f"data.faults.clock={share}", *alone).__getitems__([(0, i) for i in range(8)])
+        dataset(toy_store, f"data.faults.clock={share}", "data.faults.clock_off=0", *alone).__getitems__(
+            [(0, i) for i in range(8)]
+        )
         for share in (0, 1)
     )
     moved_s = (bad.targets.p_arrival_s - good.targets.p_arrival_s)[..., 0]
