@@ -120,6 +120,7 @@ def make_targets(
         event_km=event_km,
         event_magnitude=magnitude,
         event_origin_time_s=origin_s,
+        event_released_magnitude=magnitude,
         event_exists=scene.exists[at],
         p_arrival_s=arrival_s[..., 0],
         s_arrival_s=arrival_s[..., 1],

@@ -17,6 +17,7 @@ EARLY_S = 0.3  # a window begins so much before a predicted arrival
 NOISE_WINDOW_S = (8.0, 1.0)  # before P, from and to
 LEAST_S = 0.5  # of P that counts
 STRONG = 0.3  # of the peak: motion above it lasts
+VISIBLE = 2.0  # a peak above that of noise
 RISEN = 1.05  # a peak has grown where it is so many times what it was
 FIRST_STATIONS = 8  # to feel an event: they say whether its motion still grows
 FLOOR = 1e-10  # m/s and m
@@ -94,7 +95,10 @@ def measure(
 
     p, s, noise = peak(from_p & ~from_s), peak(from_s), peak(before)
     strongest = torch.maximum(p, s)
-    lasts_s, falling_s = _course(peaks[:, :, :, DURING, :], from_p)
+    above_noise = (strongest - noise)[..., DURING]
+    lasts_s, quiet_s = _course(peaks[:, :, :, DURING, :], from_p)
+    # where noise is all there is it grows for ever
+    falling_s = quiet_s.masked_fill(above_noise < math.log10(VISIBLE), BLOCK_S * n_past).amin(dim=-1)
     has_s = since_s[..., 1] > LEAST_S
     log_km = distance_km.clamp_min(1.0).log10()
     velocity = torch.where(has_s, strongest[..., VELOCITY], p[..., VELOCITY] + P_SHORTFALL)
@@ -108,7 +112,7 @@ def measure(
         (since_s[..., 0] - since_s[..., 1]) / 10,
         has_s.float(),
         motion.horizontals[:, None].expand(shape) / 2,
-        (1 + falling_s.amin(dim=-1)).log(),
+        (1 + falling_s).log(),
     ]
     inputs = torch.cat(
         [
@@ -116,7 +120,7 @@ def measure(
             s / 2 + OFFSET,
             noise / 2 + OFFSET,
             (1 + lasts_s).log(),
-            (strongest - noise)[..., DURING],
+            above_noise,
             torch.stack(other, dim=-1),
         ],
         dim=-1,
@@ -128,7 +132,7 @@ def measure(
         FIRST_GUESS + velocity + DISTANCE_SLOPE * log_km,
         inputs,
         use,
-        falling_s.amin(dim=-1),
+        falling_s,
         10 ** (strongest - noise)[..., VELOCITY],
     )
 
@@ -142,5 +146,4 @@ def _course(
     lasts_s = BLOCK_S * ((seen > STRONG * largest) & (largest > 0)).sum(dim=-1)
     # the first block that came within a rounding of the peak: later ones did not grow
     first = (seen * RISEN >= largest).int().argmax(dim=-1)
-    falling_s = BLOCK_S * (peaks.shape[-1] - 1 - first)
-    return lasts_s.float(), falling_s * (largest[..., 0] > 0)
+    return lasts_s.float(), BLOCK_S * (peaks.shape[-1] - 1 - first).float()

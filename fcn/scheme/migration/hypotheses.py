@@ -64,7 +64,10 @@ def places_km(known: Sequence[Known], device: torch.device) -> Float[Tensor, "ev
 
 
 def due_again(known: Sequence[Known], *, now_s: float, relocate_s: float) -> list[int]:
-    """Rows of the open events to be read again, `relocate_s` after their last. now_s: POSIX, the window's end."""
+    """Rows of the open events to be read again, `relocate_s` after their last.
+
+    now_s: POSIX time of the window's end.
+    """
     late = ((row, now_s - each.estimate.now_s) for row, each in enumerate(known) if each.is_open)
     return [row for row, since_s in late if since_s >= relocate_s - 1e-3]
 
@@ -182,13 +185,14 @@ def origin_times(
 ) -> Float[Tensor, " event"]:
     """Origin times from all picks that agree with the anchor's: means weighted by their probability.
 
-    travel_s: of P. The first guess, the anchor's, where no pick agrees.
+    travel_s: of P, infinite where a station's picks do not count. The first guess, the anchor's, where no
+    pick agrees.
     """
     origin_s = picks.time_s[None] - travel_s[:, picks.station]
     near = (origin_s - first_guess_s[:, None]).abs() <= p_tolerance_s
     weight = near * picks.probability
     total = weight.sum(dim=1)
-    mean_s = (weight * origin_s).sum(dim=1) / total.clamp_min(1e-6)
+    mean_s = (weight * origin_s.masked_fill(~near, 0.0)).sum(dim=1) / total.clamp_min(1e-6)
     return torch.where(total > 0, mean_s, first_guess_s)
 
 

@@ -32,8 +32,8 @@ class Places:
     @classmethod
     def none(cls, device: torch.device) -> "Places":
         """No rows."""
-        empty = torch.zeros(0, device=device)
-        return cls((), empty.view(0, 3), *[empty] * 6, torch.zeros(0, dtype=torch.bool, device=device))
+        none = torch.zeros(0, device=device)
+        return cls((), none.view(0, 3), none, none, none, none, none, none, none > 0)
 
     @classmethod
     def kept(cls, known: Known, evidence: float, *, start_s: float, device: torch.device) -> "Places":

@@ -145,7 +145,7 @@ class MigrationReader:
     def _coarse_peaks(
         self, seen: _Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
     ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
-        """Peak of each anchor's coarse volume, evidence, 0 to 1, for an event in it, size of its cells, km."""
+        """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
         lattice, near, travel_s = joined([self.coarse.of(seen.batch, row) for row in station.tolist()])
         logits, evidence = self.core.volumes(
             seen.network,

@@ -78,7 +78,7 @@ class VolumeSpec:
         )
 
     def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice) -> Lattice:
-        """Volumes of `fine_km` about points, each moved inside its coarse one (`within`), where that is as large.
+        """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
         Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
         window, until no travel time is known.

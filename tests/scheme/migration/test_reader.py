@@ -87,7 +87,8 @@ def numbers(found: list[WindowEstimate]) -> torch.Tensor:
     return torch.tensor(
         [
             [
-                *(each.east_km, each.north_km, each.depth_km, each.magnitude, each.magnitude_uncertainty),
+                *(each.east_km, each.north_km, each.depth_km),
+                *(each.magnitude or 0.0, each.magnitude_uncertainty or 0.0),
                 *(each.origin_time_s - 1000, each.first_p_time_s - 1000),
                 *(each.detection_score, each.location_score),
                 *(each.horizontal_uncertainty_km, each.depth_uncertainty_km),
