@@ -43,6 +43,8 @@ class Targets:
     is_event:        (batch,) its P stands above the noise at a station by now.
     event_km:        (batch, event, 3) hypocentres of all events, also of those outside the box.
     event_magnitude, event_origin_time_s: (batch, event).
+    event_released_magnitude: (batch, event) magnitude of the moment released at the source by the end of the
+                     window: at most `event_magnitude`, and no more than 4 below it.
     event_exists:    (batch, event) False: the slot is empty, its other numbers mean nothing.
     p_arrival_s, s_arrival_s: (batch, station, event); also outside the window; inf without an event.
     p_snr:           (batch, station, event) peak of the 2-8 Hz signal in the first seconds after P, as far as
@@ -59,6 +61,7 @@ class Targets:
     event_km: Float[Tensor, "batch event 3"]
     event_magnitude: Float[Tensor, "batch event"]
     event_origin_time_s: Float[Tensor, "batch event"]
+    event_released_magnitude: Float[Tensor, "batch event"]
     event_exists: Bool[Tensor, "batch event"]
     p_arrival_s: Float[Tensor, "batch station event"]
     s_arrival_s: Float[Tensor, "batch station event"]

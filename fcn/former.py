@@ -85,8 +85,20 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
     return {**kept, "settle": settle, "evidence": dict(evidence)}
 
 
+def _events(**kept: Any) -> dict[str, Any]:
+    """Event priors of before 2.1 drew none that are large."""
+    off = {"large_share": 0.0, "large_magnitude": [6.0, 8.0], "large_coda_before_s": [0.0, 90.0]}
+    return {**off, **kept}
+
+
+def _recombination(**kept: Any) -> dict[str, Any]:
+    return {"one_rupture_from": 10.0, **kept}
+
+
 # former dotted path of what is built with other arguments today: those arguments, from its former ones
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.recombine.priors.EventPrior": _events,
+    "fcn.recombine.recipe.Recipe": _recombination,
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,
