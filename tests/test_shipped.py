@@ -47,6 +47,7 @@ def made_windows(count: int, cache_dir: Path) -> list[Batch]:
         "experiment=generalized",
         "store=smoke",
         "store.recipe.n_records=600",
+        "store.recipe.n_ruptures=0",
         "store.recipe.n_noise=60",
         "seed=77",
         f"stations.count=[{count},{count}]",

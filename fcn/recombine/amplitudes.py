@@ -44,9 +44,9 @@ def _about(law: Float[np.ndarray, "n term"], values: Float[np.ndarray, " n"]) ->
 
 def _log_peaks(store: BaseStore, records: Int64[np.ndarray, " n"], band: Band) -> Float[np.ndarray, "2 n"]:
     rate = store.sampling_rate_hz
-    waveforms = sosfilt(
-        Butterworth(band.low_hz, band.high_hz, band.order, rate).sos(), store.waveforms(records)
-    )
+    needed = np.ceil(store.s_sample[records] + AFTER_S_S * rate).astype(np.int64) + 1
+    filtered = Butterworth(band.low_hz, band.high_hz, band.order, rate).sos()
+    waveforms = sosfilt(filtered, store.waveforms(records, last=needed))
     sample = np.arange(waveforms.shape[-1])
     p, s = store.p_sample[records, None], store.s_sample[records, None]
     early = (sample >= p) & (sample < np.minimum(s, p + P_WINDOW_S * rate))

@@ -47,6 +47,7 @@ class Places:
     arrival_s:   P and S, seconds after the window's first sample.
     p_pattern:   P amplitude that the event's double couple radiates there, -1 to 1, along a straight line.
     pick, origin_pick: uniform draws that choose among candidates, and the origin of the event's records.
+    rupture, turn_rad: that all records of the event come from, -1 for none, and by how much it is turned.
     """
 
     at: tuple[Int[Tensor, " k"], ...]
@@ -57,6 +58,8 @@ class Places:
     p_pattern: Float[Tensor, " k"]
     pick: Float[Tensor, " k"]
     origin_pick: Float[Tensor, " k"]
+    rupture: Int[Tensor, " k"]
+    turn_rad: Float[Tensor, " k"]
 
     @classmethod
     def begun(cls, scene: Scene, arrivals: Arrivals, *, before_s: float) -> "Places":
@@ -74,6 +77,8 @@ class Places:
             p_pattern=p_radiation(scene.mechanism_rad[b, e], _azimuth_rad(offset_km), takeoff_rad),
             pick=scene.pick[b, n, e],
             origin_pick=scene.origin_pick[b, e],
+            rupture=scene.rupture[b, e],
+            turn_rad=scene.turn_rad[b, e],
         )
 
     def __len__(self) -> int:
@@ -99,10 +104,12 @@ class Places:
 class Records:
     """Records of single stations, as they are: row k stands in for place k.
 
-    velocity_mps: Z, R, T, zero after `npts` samples. picks: P and S, samples.
+    velocity_mps: Z, R, T, a stretch that holds all the place needs of `npts` samples, zero after them.
+    picks: P and S, samples of the stretch; P may lie before it where `common`.
     hypocentral_km: of the record's own path. source_term: of the record's own earthquake, log10.
     term_deviation: standard deviation of source terms where the record is from; zeros in both leave it alone.
     widened:      the record lies outside the selection's tolerances.
+    common:       it and the others of its event are of one rupture: P moves the ground as it did there.
     """
 
     velocity_mps: Float[Tensor, "k 3 time"]
@@ -113,6 +120,7 @@ class Records:
     source_term: Float[Tensor, " k"]
     term_deviation: Float[Tensor, " k"]
     widened: Bool[Tensor, " k"]
+    common: Bool[Tensor, " k"]
 
 
 @dataclass(frozen=True)
@@ -203,9 +211,10 @@ class Composition:
         )
         gain = gain * 10 ** (records.term_deviation * self.scene.source_term[b, e] - records.source_term)
         if fix.polarity:
-            gain = gain * torch.where(places.p_pattern < 0, -1.0, 1.0)
-            rate = self.recipe.sampling_rate_hz
-            gain = gain * first_motion(records.velocity_mps, records.picks[:, 0], sampling_rate_hz=rate)
+            sign = torch.where(places.p_pattern < 0, -1.0, 1.0)
+            picks, rate = records.picks[:, 0].clamp_min(0.0), self.recipe.sampling_rate_hz
+            sign = sign * first_motion(records.velocity_mps, picks, sampling_rate_hz=rate)
+            gain = gain * torch.where(records.common, 1.0, sign)
         return gain
 
     def _response(self, records: Records) -> Complex64[Tensor, "k f"]:

@@ -68,6 +68,7 @@ class RecombinedDataset(Dataset[Batch]):
     def synthesise(self, scene: Scene, rngs: Sequence[np.random.Generator]) -> Batch:
         """Waveforms and targets of a drawn scene, on its device, which must be that of `tables`."""
         library, recipe, device = self.open(), self.recipe, scene.mask.device
+        scene = library.with_ruptures(scene)
         n_stations = scene.mask.sum(dim=1).tolist()
         faults = draw_faults(rngs, recipe.faults, n_stations).to(device)
         noise = library.noise.draw_spectra(rngs, n_stations, recipe.n_fft).to(device) * recipe.noise_gain

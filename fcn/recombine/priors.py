@@ -105,6 +105,8 @@ class EventPrior:
     coda_before_s:        first P of the event whose coda covers the window, before the window's start.
     coda_magnitude:       its magnitude, if that is larger than the first event's, else the first event's.
     distant_km, distant_magnitude: how far beyond the edge of the box, and how large.
+    large_share:          share of first events, and of those whose coda covers the window, that are large:
+                          large_magnitude, and with a coda that began large_coda_before_s before the window.
     arrival_residual_s:   standard deviation of what a velocity model cannot predict at one station.
     """
 
@@ -124,12 +126,16 @@ class EventPrior:
     coda_magnitude: Sequence[float]
     distant_km: Sequence[float]
     distant_magnitude: Sequence[float]
+    large_share: float
+    large_magnitude: Sequence[float]
+    large_coda_before_s: Sequence[float]
     arrival_residual_s: float
 
     def __post_init__(self) -> None:
         for name in (
             *("depth_km", "magnitude", "fault_dip_deg", "elapsed_s", "overlap_delay_s"),
             *("coda_before_s", "coda_magnitude", "distant_km", "distant_magnitude"),
+            *("large_magnitude", "large_coda_before_s"),
         ):
             object.__setattr__(self, name, interval(f"events.{name}", getattr(self, name)))
         if not self.reach > 0 or not 0 <= self.overlap_share <= 1 or self.arrival_residual_s < 0:
@@ -152,6 +158,8 @@ class EventPrior:
                 "events.fault_dip_deg must lie in 0-90, above 0, and distant_km be >= 0, got "
                 f"{list(self.fault_dip_deg)}, {list(self.distant_km)}"
             )
+        if not 0 <= self.large_share <= 1:
+            raise ValueError(f"events.large_share must be in 0-1, got {self.large_share}")
         shares("events.kinds", self.kinds, KINDS)
 
     def draw_magnitude(self, uniform: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

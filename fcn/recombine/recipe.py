@@ -27,6 +27,7 @@ class Recipe:
     n_candidates, tolerances, limits: see `RecordIndex`.
     min_snr_db:     of the records used, S over noise.
     one_origin:     all records of an event come from one origin of the store; False mixes them.
+    one_rupture_from: magnitude from which they come from one rupture that an array recorded, if there is any.
     noise_gain:     factor on the stations' noise; 0 switches it off.
     visible_snr:    P counts as visible above this peak signal over noise standard deviation.
     """
@@ -42,6 +43,7 @@ class Recipe:
     limits: Mapping[str, float]
     min_snr_db: float
     one_origin: bool
+    one_rupture_from: float
     corrections: Corrections
     noise_gain: float
     visible_snr: float

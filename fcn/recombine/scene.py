@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fcn.constants import RELEASED
 from fcn.recombine.priors import KINDS, EventPrior, StationPrior, padded, shares
 
 N_TRIES = 16  # points of a fault plane, of which the first inside the box is taken
@@ -26,6 +28,10 @@ class Scene:
     mechanism_rad: (batch, event, 3) strike, dip and rake of the event's double couple.
     source_term: (batch, event) standard-normal draws behind the events' source terms.
     origin_pick: (batch, event) uniform draws that choose the origin of the events' records.
+    turn_rad:  (batch, event) by which the array about a common rupture is turned, clockwise.
+    rupture:   (batch, event) number of the rupture that all records of the event come from, -1 for none: a
+               scene is drawn without any (`Library.with_ruptures`).
+    release_s: (batch, event, share) its `fcn.constants.RELEASED`, NaN without.
     """
 
     station_km: Float[Tensor, "batch station 3"]
@@ -41,6 +47,9 @@ class Scene:
     mechanism_rad: Float[Tensor, "batch event 3"]
     source_term: Float[Tensor, "batch event"]
     origin_pick: Float[Tensor, "batch event"]
+    turn_rad: Float[Tensor, "batch event"]
+    rupture: Int[Tensor, "batch event"]
+    release_s: Float[Tensor, "batch event share"]
 
     def to(self, device: torch.device | str) -> "Scene":
         """The same on another device."""
@@ -59,21 +68,55 @@ def draw_scene(
     """One scene per generator; an example's numbers depend on its own generator alone."""
     n_events = events.max_events  # one call per example and law, then arithmetic on the whole batch
     of_scene = np.stack([rng.random(8) for rng in rngs])
-    of_event = np.stack([rng.random((11, n_events)) for rng in rngs])
+    of_event = np.stack([rng.random((13, n_events)) for rng in rngs])
     on_fault = np.stack([rng.random((2, n_events, N_TRIES)) for rng in rngs])
     about_first = np.stack([rng.standard_normal((n_events, 3)) for rng in rngs])
     source_term = np.stack([rng.standard_normal(n_events) for rng in rngs])
-    u_elapsed, u_number, u_extra, u_model, u_scale, u_fault, u_strike, u_dip = of_scene.T
-    u_east, u_north, u_depth, u_magnitude, u_time, u_kind, u_distance, u_origin, *u_mechanism = (
-        of_event.swapaxes(0, 1)
-    )
+    u_elapsed, u_number, u_extra, u_model, u_scale, *u_plane = of_scene.T
+    u_magnitude, u_time, u_kind, u_large, u_origin, u_turn = of_event.swapaxes(0, 1)[:6]
 
     half_km = stations.draw_scale(u_scale)[:, None] * np.asarray(half_width_km, float)
-    reach_km = half_km * events.reach
-    burst, coda, distant = _kinds(events, u_kind)
+    kinds = _kinds(events, u_kind, u_large)
     n_further = np.where(u_number < events.overlap_share, 1 + np.floor(u_extra * (n_events - 1)), 0)
     exists = np.arange(n_events) <= n_further[:, None]
+    source_km = _hypocentres(
+        events, kinds, half_km, of_event[:, 6:10], np.stack(u_plane, axis=1), on_fault, about_first
+    )
+    first_p_s = _first_p_s(events, u_elapsed, u_time, window_s=window_s, kinds=kinds)
+    networks = [stations.draw(rng, (float(h[0]), float(h[1]))) for rng, h in zip(rngs, half_km, strict=True)]
+    drawn = list(zip(rngs, map(len, networks), strict=True))
+    return Scene(
+        station_km=padded(networks),
+        mask=padded([np.ones(n) for _, n in drawn]) > 0,
+        source_km=torch.from_numpy(source_km).float(),
+        magnitude=torch.from_numpy(_magnitudes(events, u_magnitude, kinds)).float(),
+        first_p_s=torch.from_numpy(first_p_s).float(),
+        exists=torch.from_numpy(exists),
+        locatable=torch.from_numpy(exists & ~kinds.coda & ~kinds.distant & (first_p_s >= 0)),
+        model_index=torch.from_numpy((u_model * n_models).astype(np.int64)),
+        residual=padded([rng.standard_normal((n, n_events, 2)) for rng, n in drawn]),
+        pick=padded([rng.random((n, n_events)) for rng, n in drawn]),
+        mechanism_rad=_mechanisms(of_event[:, 10:].swapaxes(1, 2)),
+        source_term=torch.from_numpy(source_term).float(),
+        origin_pick=torch.from_numpy(u_origin.copy()).float(),
+        turn_rad=torch.from_numpy(2 * math.pi * u_turn).float(),
+        rupture=torch.full(exists.shape, -1),
+        release_s=torch.full((*exists.shape, len(RELEASED)), torch.nan),
+    )
 
+
+def _hypocentres(
+    events: EventPrior,
+    kinds: "_Kinds",
+    half_km: Float[np.ndarray, "batch 2"],
+    of_event: Float[np.ndarray, "batch 4 event"],
+    of_plane: Float[np.ndarray, "batch 3"],
+    on_fault: Float[np.ndarray, "batch 2 event tries"],
+    about_first: Float[np.ndarray, "batch event 3"],
+) -> Float[np.ndarray, "batch event 3"]:
+    """Of all events, from uniform draws (`about_first`: normal), each kind where it belongs."""
+    reach_km = half_km * events.reach
+    (u_east, u_north, u_depth, u_distance), (u_fault, u_strike, u_dip) = of_event.swapaxes(0, 1), of_plane.T
     box_km = (2 * u_east - 1) * reach_km[:, :1], (2 * u_north - 1) * reach_km[:, 1:]
     source_km = np.stack([*box_km, _between(events.depth_km, u_depth)], axis=-1)
     plane_km = _on_planes(
@@ -85,28 +128,11 @@ def draw_scene(
         depth_km=events.depth_km,
     )
     source_km = np.where((u_fault < events.fault_share)[:, None, None], plane_km, source_km)
-    source_km = np.where(burst[..., None], _about(source_km[:, :1], events, reach_km, about_first), source_km)
+    near_km = _about(source_km[:, :1], events, reach_km, about_first)
+    source_km = np.where(kinds.burst[..., None], near_km, source_km)
     beyond_km = _beyond(half_km, 2 * math.pi * u_east, _between(events.distant_km, u_distance))
-    source_km[..., :2] = np.where(distant[..., None], beyond_km, source_km[..., :2])
-
-    first_p_s = _first_p_s(events, u_elapsed, u_time, window_s=window_s, coda=coda)
-    networks = [stations.draw(rng, (float(h[0]), float(h[1]))) for rng, h in zip(rngs, half_km, strict=True)]
-    drawn = list(zip(rngs, map(len, networks), strict=True))
-    return Scene(
-        station_km=padded(networks),
-        mask=padded([np.ones(n) for _, n in drawn]) > 0,
-        source_km=torch.from_numpy(source_km).float(),
-        magnitude=torch.from_numpy(_magnitudes(events, u_magnitude, coda, distant)).float(),
-        first_p_s=torch.from_numpy(first_p_s).float(),
-        exists=torch.from_numpy(exists),
-        locatable=torch.from_numpy(exists & ~coda & ~distant & (first_p_s >= 0)),
-        model_index=torch.from_numpy((u_model * n_models).astype(np.int64)),
-        residual=padded([rng.standard_normal((n, n_events, 2)) for rng, n in drawn]),
-        pick=padded([rng.random((n, n_events)) for rng, n in drawn]),
-        mechanism_rad=_mechanisms(np.stack(u_mechanism, axis=-1)),
-        source_term=torch.from_numpy(source_term).float(),
-        origin_pick=torch.from_numpy(u_origin.copy()).float(),
-    )
+    source_km[..., :2] = np.where(kinds.distant[..., None], beyond_km, source_km[..., :2])
+    return source_km
 
 
 def _about(
@@ -133,14 +159,27 @@ def _beyond(
     return heading * (edge_km + distance_km)[..., None]
 
 
+class _Kinds(NamedTuple):
+    """Which events are of a burst, covering by their coda, distant (event 0 is none of them); and large."""
+
+    burst: Bool[np.ndarray, "batch event"]
+    coda: Bool[np.ndarray, "batch event"]
+    distant: Bool[np.ndarray, "batch event"]
+    large: Bool[np.ndarray, "batch event"]
+
+
 def _kinds(
-    events: EventPrior, uniform: Float[np.ndarray, "batch event"]
-) -> tuple[Bool[np.ndarray, "batch event"], ...]:
-    """Which events are of a burst, covering by their coda, distant; event 0 is none of them."""
+    events: EventPrior,
+    uniform: Float[np.ndarray, "batch event"],
+    u_large: Float[np.ndarray, "batch event"],
+) -> _Kinds:
+    """From uniform draws."""
     edges = np.cumsum(shares("events.kinds", events.kinds, KINDS))
     kind = np.minimum(np.searchsorted(edges, uniform, side="right"), len(KINDS) - 1)
     kind[:, 0] = -1
-    return tuple(kind == KINDS.index(name) for name in ("burst", "coda", "distant"))
+    burst, coda, distant = (kind == KINDS.index(name) for name in ("burst", "coda", "distant"))
+    first = np.arange(uniform.shape[1]) == 0
+    return _Kinds(burst, coda, distant, (u_large < events.large_share) & (coda | first))
 
 
 def _first_p_s(
@@ -149,25 +188,29 @@ def _first_p_s(
     u_time: Float[np.ndarray, "batch event"],
     *,
     window_s: float,
-    coda: Bool[np.ndarray, "batch event"],
+    kinds: _Kinds,
 ) -> Float[np.ndarray, "batch event"]:
     """First P of every event on the network, seconds after the window's first sample."""
     first_p_s = window_s - _between(events.elapsed_s, u_elapsed)[:, None] + np.zeros_like(u_time)
     first_p_s[:, 1:] += _between(events.overlap_delay_s, u_time[:, 1:])
-    return np.where(coda, -_between(events.coda_before_s, u_time), first_p_s)
+    before_s = np.where(
+        kinds.large, _between(events.large_coda_before_s, u_time), _between(events.coda_before_s, u_time)
+    )
+    return np.where(kinds.coda, -before_s, first_p_s)
 
 
 def _magnitudes(
     events: EventPrior,
     uniform: Float[np.ndarray, "batch event"],
-    coda: Bool[np.ndarray, "batch event"],
-    distant: Bool[np.ndarray, "batch event"],
+    kinds: _Kinds,
 ) -> Float[np.ndarray, "batch event"]:
     """By kind; the event whose coda covers a window is no smaller than its first event."""
-    magnitude = events.draw_magnitude(uniform)
-    larger = np.maximum(_between(events.coda_magnitude, uniform), magnitude[:, :1])
-    magnitude = np.where(coda, larger, magnitude)
-    return np.where(distant, _between(events.distant_magnitude, uniform), magnitude)
+    largest = _between(events.large_magnitude, uniform)
+    magnitude = np.where(kinds.large, largest, events.draw_magnitude(uniform))
+    of_coda = np.where(kinds.large, largest, _between(events.coda_magnitude, uniform))
+    larger = np.maximum(of_coda, magnitude[:, :1])
+    magnitude = np.where(kinds.coda, larger, magnitude)
+    return np.where(kinds.distant, _between(events.distant_magnitude, uniform), magnitude)
 
 
 def _between(bounds: Sequence[float], uniform: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from fcn.batch import Targets
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.recipe import Recipe
+from fcn.recombine.released import released_magnitude
 from fcn.recombine.scene import Scene
 
 SNR_WINDOW_S = 3.0  # of signal after P in which its peak counts
@@ -120,7 +121,9 @@ def make_targets(
         event_km=event_km,
         event_magnitude=magnitude,
         event_origin_time_s=origin_s,
-        event_released_magnitude=magnitude,
+        event_released_magnitude=released_magnitude(
+            magnitude, scene.release_s[at], recipe.window_s - origin_s
+        ),
         event_exists=scene.exists[at],
         p_arrival_s=arrival_s[..., 0],
         s_arrival_s=arrival_s[..., 1],

@@ -12,8 +12,16 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
 from fcn import checked
-from fcn.constants import COMPONENTS_ZRT
-from fcn.store.schema import CATEGORIES, COLUMNS, LONGEST_CELL, RANGES, SAMPLING_RATES_HZ, UNIT
+from fcn.constants import COMPONENTS_ZRT, RELEASED
+from fcn.store.schema import (
+    CATEGORIES,
+    COLUMNS,
+    LATER_COLUMNS,
+    LONGEST_CELL,
+    RANGES,
+    SAMPLING_RATES_HZ,
+    UNIT,
+)
 from fcn.store.split import SPLITS
 
 SOURCE_COLUMNS = (
@@ -31,12 +39,14 @@ NUMBER_COLUMNS = (*SOURCE_COLUMNS, "trace_snr_db", "trace_npts", "trace_sampling
 class Metadata:
     """Columns of metadata.csv, a row per record, checked; numbers are NaN where the cell is empty.
 
+    release_s: when the shares `RELEASED` of a source's moment are out, after its origin.
     digest: SHA-256 of the file.
     """
 
     path: Path
     text: dict[str, Shaped[np.ndarray, " record"]]
     numbers: dict[str, Float64[np.ndarray, " record"]]
+    release_s: Float64[np.ndarray, "record share"]
     digest: str
 
     @classmethod
@@ -45,9 +55,11 @@ class Metadata:
         content = path.read_bytes()
         header, rows = _rows(path, content)
         columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-        text = {name: np.array(columns[name]) for name in COLUMNS}
+        absent = ("",) * len(rows)
+        text = {name: np.array(columns.get(name, absent)) for name in COLUMNS}
         numbers = {name: _numbers(path, name, text[name]) for name in NUMBER_COLUMNS}
-        table = cls(path, text, numbers, hashlib.sha256(content).hexdigest())
+        release_s = _releases(text["source_release_s"])
+        table = cls(path, text, numbers, release_s, hashlib.sha256(content).hexdigest())
         table._check()
         return table
 
@@ -115,6 +127,10 @@ class Metadata:
         """What an earthquake must have, and noise must not."""
         for column in SOURCE_COLUMNS:
             self._refuse(~quake & ~np.isnan(self.numbers[column]), column, "noise has no source")
+        why = f"it must be {len(RELEASED)} times after origin in order, or nothing"
+        self._refuse(self.release_s[:, 0] < 0, "source_release_s", why)
+        given = self.text["source_release_s"] != ""
+        self._refuse(~quake & given, "source_release_s", "noise has no source")
         for column, (low, high) in RANGES.items():
             values = self.numbers[column]
             self._refuse(
@@ -135,7 +151,7 @@ def _rows(path: Path, content: bytes) -> tuple[list[str], list[list[str]]]:
     if not rows:
         raise ValueError(f"{path} is empty: build the store again")
     header, *rows = rows
-    missing = [name for name in COLUMNS if name not in header]
+    missing = [name for name in COLUMNS if name not in header and name not in LATER_COLUMNS]
     if missing:
         raise ValueError(
             f"{path} lacks the columns {', '.join(missing)}: a SeisBench data set that is not a base store; "
@@ -179,6 +195,25 @@ def _numbers(path: Path, name: str, column: Shaped[np.ndarray, " record"]) -> Fl
                     f"{path}, record {row + 1}: {name} is {cell!r}, no number; build the store again"
                 ) from None
         raise
+
+
+def _releases(column: Shaped[np.ndarray, " record"]) -> Float64[np.ndarray, "record share"]:
+    """Times of `RELEASED`, empty as NaN, negative where the text is none of that.
+
+    Each text is read once: all records of a source have the same.
+    """
+    texts, which = np.unique(column, return_inverse=True)
+    times_s = np.full((len(texts), len(RELEASED)), np.nan)
+    for row, text in enumerate(texts.tolist()):
+        if not text:
+            continue
+        try:
+            times_s[row] = [float(part) for part in text.split()]
+        except ValueError:
+            times_s[row] = np.nan
+        if not (np.diff(times_s[row], prepend=0.0) >= 0.0).all():  # NaN is not
+            times_s[row] = -1.0
+    return times_s[which]
 
 
 def checked_rate_hz(path: Path, value: object) -> float:

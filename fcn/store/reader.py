@@ -27,6 +27,8 @@ class BaseStore:
     Opens its waveforms on first use and again in every process it is sent to.
     p_sample, s_sample: fractional, from the record's first sample; NaN for noise, like magnitude, depth_km,
     distance_km (epicentral), azimuth_deg (source to station) and, where it has no meaning, snr_db.
+    release_s: when the shares `RELEASED` of the source's moment are out, seconds after origin; NaN where that
+        is not known.
     digest: SHA-256 of metadata.csv, which holds names, geometry and signal-to-noise of every record.
     """
 
@@ -40,6 +42,7 @@ class BaseStore:
     p_sample: Float64[np.ndarray, " record"]
     s_sample: Float64[np.ndarray, " record"]
     snr_db: Float64[np.ndarray, " record"]
+    release_s: Float64[np.ndarray, "record share"]
     npts: Int64[np.ndarray, " record"]
     split: Shaped[np.ndarray, " record"]
     category: Shaped[np.ndarray, " record"]
@@ -85,6 +88,7 @@ class BaseStore:
             p_sample=table.numbers["trace_p_arrival_sample"],
             s_sample=table.numbers["trace_s_arrival_sample"],
             snr_db=table.numbers["trace_snr_db"],
+            release_s=table.release_s,
             npts=table.npts,
             split=table.text["split"],
             category=table.text["trace_category"],
@@ -102,7 +106,7 @@ class BaseStore:
 
     @property
     def n_samples(self) -> int:
-        """Length of the longest record: the last axis of `waveforms`."""
+        """Length of the longest record: the last axis of `waveforms` that are not cut."""
         return int(self.npts.max())
 
     @property
@@ -121,18 +125,28 @@ class BaseStore:
             chosen &= column == wanted
         return np.flatnonzero(chosen)
 
-    def waveforms(self, indices: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 3 time"]:
+    def waveforms(
+        self,
+        indices: Int[np.ndarray, " n"],
+        first: Int[np.ndarray, " n"] | None = None,
+        last: Int[np.ndarray, " n"] | None = None,
+    ) -> Float32[np.ndarray, "n 3 time"]:
         """Velocity in m/s, Z, R, T, of the records at `indices`, zero after the end of the shorter ones.
 
+        first, last: of each record, only the samples from the one to before the other, counted from its
+            first and clipped to it; None: whole records, on an axis as long as the longest of the store.
         Raises ValueError, naming the record, where it holds what no ground does.
         """
-        samples = self._samples()
-        first, npts = self._first_sample[indices], self.npts[indices]
-        n_samples = self.n_samples
-        shorter = (npts < n_samples).any()
+        samples, npts = self._samples(), self.npts[indices]
+        begin = np.zeros_like(npts) if first is None else np.clip(first, 0, npts)
+        end = npts if last is None else np.clip(last, begin, npts)
+        n_samples = self.n_samples if last is None else int((end - begin).max(initial=0))
+        shorter = ((end - begin) < n_samples).any()
         out = (np.zeros if shorter else np.empty)((len(indices), 3, n_samples), dtype=np.float32)
-        for row, (start, length) in enumerate(zip(first.tolist(), npts.tolist(), strict=True)):
-            out[row, :, :length] = samples[start : start + 3 * length].reshape(3, length)
+        rows = zip(*(each.tolist() for each in (self._first_sample[indices], npts, begin, end)), strict=True)
+        for row, (start, length, here, there) in enumerate(rows):
+            whole = samples[start : start + 3 * length].reshape(3, length)
+            out[row, :, : there - here] = whole[:, here:there]
         if out.size and not (out.max() <= FASTEST_MPS and out.min() >= -FASTEST_MPS):  # catches NaN too
             self._refuse_waveform(indices, np.abs(out).max(axis=(1, 2)))
         return out

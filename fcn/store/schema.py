@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from fcn import checked
+from fcn.constants import RELEASED
 
 METADATA_FILE = "metadata.csv"
 SIMULATED = "simulated"  # what the origins of simulated records begin with
@@ -15,6 +16,7 @@ REFUSED_FILE = "refused.csv"
 UNIT = "m/s"
 CATEGORIES = ("earthquake", "noise")
 LONGEST_CELL = 256  # characters: readers keep a column as wide as its widest cell
+RUPTURES = f"{SIMULATED}_rupture"  # origin of large ruptures, each recorded by a dense array
 
 # What a record can be: outside, its units are others or its file is damaged.
 SAMPLING_RATES_HZ = (1.0, 1000.0)
@@ -48,8 +50,10 @@ COLUMNS = (
     "source_depth_km",
     "path_ep_distance_km",
     "path_azimuth_deg",
+    "source_release_s",
     "split",
 )
+LATER_COLUMNS = ("source_release_s",)  # stores written before these existed do without them
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class StoreRecord:
     source_magnitude, source_depth_km, path_ep_distance_km, path_azimuth_deg (source to station, clockwise
         from north), p_arrival_sample, s_arrival_sample (fractional, from the first sample): NaN for noise.
     origin: which source of records it came from, e.g. "simulated" or "knet".
+    source_release_s: when the shares `RELEASED` of the moment are out, seconds after origin; empty where that
+        is not known.
     """
 
     waveform_mps: Float32[np.ndarray, "..."]
@@ -77,6 +83,7 @@ class StoreRecord:
     p_arrival_sample: float
     s_arrival_sample: float
     origin: str
+    source_release_s: tuple[float, ...] = ()
 
     @classmethod
     def noise(
@@ -133,6 +140,13 @@ class StoreRecord:
             value = getattr(self, column)
             if not low <= value <= high:
                 raise ValueError(f"{self.name}: {column} is {value}, must be {low:g} to {high:g}")
+        release_s = np.array(self.source_release_s)
+        known = len(release_s) in (0, len(RELEASED)) and np.isfinite(release_s).all()
+        if not known or (np.diff(release_s, prepend=0.0) < 0.0).any():
+            raise ValueError(
+                f"{self.name}: source_release_s is {list(self.source_release_s)}, must be {len(RELEASED)} "
+                "times after origin, none before the one in front of it, or none at all"
+            )
         n_samples = self.waveform_mps.shape[1]
         if not 0.0 <= self.p_arrival_sample < self.s_arrival_sample < n_samples:
             raise ValueError(

@@ -14,7 +14,13 @@ from fcn.seeding import Purpose
 from fcn.waveform.pick import Picker
 
 CLEAR = (  # one event a window, loud, seen until after S
-    *("store=smoke", "store.recipe.n_records=384", "store.recipe.n_noise=60", "data.velocity.count=2"),
+    *(
+        "store=smoke",
+        "store.recipe.n_records=384",
+        "store.recipe.n_ruptures=0",
+        "store.recipe.n_noise=60",
+        "data.velocity.count=2",
+    ),
     *("data.events.magnitude=[4.5,6.0]", "data.events.elapsed_s=[22,25]", "data.events.overlap_share=0"),
 )
 SOUND = tuple(

@@ -141,6 +141,25 @@ def test_small_events_outnumber_large_ones_by_the_b_value(stations, events):
     assert np.log10(np.e) / (magnitude.mean() - 2.0) == pytest.approx(1.0, rel=0.05)
 
 
+def test_a_share_of_first_events_and_codas_is_large(stations, events):
+    large = replace(
+        events, large_share=0.2, large_magnitude=[6.6, 8.0], large_coda_before_s=[40, 90], overlap_share=1.0
+    )
+    scene = draw(stations, large)
+    magnitude, first_p_s = scene.magnitude.numpy(), scene.first_p_s.numpy()
+    first = magnitude[:, 0] >= 6.6
+    assert first.mean() == pytest.approx(0.2, abs=0.03)
+    counts = np.histogram(magnitude[first, 0], bins=4, range=(6.6, 8.0))[0]
+    assert counts.min() > 0.7 * counts.mean()
+    coda = (first_p_s[:, 1:] < -40) & scene.exists[:, 1:].numpy()
+    assert coda.any()
+    assert magnitude[:, 1:][coda].min() >= 6.6
+    small = ~first[:, None] & (first_p_s[:, 1:] >= -events.coda_before_s[1])
+    assert (magnitude[:, 1:][small] < 6.6).mean() > 0.9  # distant ones reach 7
+    with pytest.raises(ValueError, match="large_share"):
+        replace(events, large_share=1.2)
+
+
 def test_networks_of_any_scale_keep_stations_and_sources_together(events):
     stations = build(resolved("train", "stations=anywhere")["stations"])
     scene = draw(stations, replace(events, kinds=ONLY["anywhere"]))

@@ -145,7 +145,13 @@ def test_a_recipe_is_built_once(tmp_path):
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         prior = "store.recipe.recipe.prior"
         few = [f"{prior}.sources_per_earth=2", f"{prior}.stations_per_source=8"]
-        overrides = ["store=smoke", "store.recipe.n_records=16", "store.recipe.n_noise=4", *few]
+        overrides = [
+            "store=smoke",
+            "store.recipe.n_records=16",
+            "store.recipe.n_ruptures=0",
+            "store.recipe.n_noise=4",
+            *few,
+        ]
         config = configuration.plain(compose("train", overrides))["store"]
     path = cached_store(config, tmp_path)
     before = (path / "waveforms.hdf5").stat().st_mtime_ns

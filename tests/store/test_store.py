@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from store_records import make_noise, make_record
 
+from fcn.constants import RELEASED
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter, snr_db
 
@@ -53,6 +54,43 @@ def test_what_was_written_is_read_back(store_path, records):
     assert store.source_id[4] == "event1"
     assert store.station_code[4] == "S004"
     assert set(store.origin.tolist()) == {"made"}
+
+
+def test_stretches_are_those_of_the_whole(store_path, records):
+    store = BaseStore.open(store_path)
+    indices, first, last = np.array([2, 5, 12]), np.array([100, -7, 590]), np.array([180, 40, 900])
+    stretches = store.waveforms(indices, first, last)
+    assert stretches.shape == (3, 3, 80)
+    np.testing.assert_array_equal(stretches[0], records[2].waveform_mps[:, 100:180])
+    np.testing.assert_array_equal(stretches[1, :, :40], records[5].waveform_mps[:, :40])
+    end = records[12].waveform_mps[:, 590:]
+    np.testing.assert_array_equal(stretches[2, :, : end.shape[1]], end)
+    assert not stretches[1, :, 40:].any()
+    assert not stretches[2, :, end.shape[1] :].any()
+
+
+def test_releases_are_read_back_and_absent_where_they_are_not_known(tmp_path):
+    release_s = tuple(0.25 * i for i in range(len(RELEASED)))
+    with StoreWriter(tmp_path / "store", 20.0, FRACTIONS, seed=3) as writer:
+        writer.add(make_record(0))
+        writer.add(make_record(1, source_release_s=release_s))
+    store = BaseStore.open(tmp_path / "store")
+    assert np.isnan(store.release_s[0]).all()
+    np.testing.assert_allclose(store.release_s[1], release_s)
+    table = tmp_path / "store" / "metadata.csv"
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with table.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [name for name in rows[0] if name != "source_release_s"])
+        writer.writeheader()
+        writer.writerows([{k: v for k, v in row.items() if k != "source_release_s"} for row in rows])
+    assert np.isnan(BaseStore.open(tmp_path / "store").release_s).all()
+
+
+@pytest.mark.parametrize("times", [(1.0,), (-1.0,) * len(RELEASED), tuple(range(len(RELEASED), 0, -1))])
+def test_releases_out_of_order_are_refused(times):
+    with pytest.raises(ValueError, match="source_release_s"):
+        make_record(source_release_s=times).check()
 
 
 def test_many_buckets_are_read_like_one(tmp_path, records, monkeypatch):
@@ -290,6 +328,9 @@ def with_cell(row, column, value):
 @pytest.mark.parametrize(
     ("row", "column", "value", "why"),
     [
+        (3, "source_release_s", "1 2 3", "it must be 14 times after origin in order"),
+        (3, "source_release_s", "9 1 1 1 1 1 1 1 1 1 1 1 1 1", "it must be 14 times after origin in order"),
+        (12, "source_release_s", "1 1 1 1 1 1 1 1 1 1 1 1 1 1", "noise has no source"),
         (3, "split", "banana", "it must be train or dev or test"),
         (3, "trace_category", "quake", "it must be earthquake or noise"),
         (3, "trace_unit", "counts", "it must be m/s"),
@@ -333,7 +374,7 @@ def test_a_record_that_is_none_is_named_with_its_value(store_path, row, column, 
             lambda text: text.replace("200.5000", "early", 1),
             "record 1: trace_p_arrival_sample is 'early', no number",
         ),
-        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 22 values for 21 columns"),
+        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 23 values for 22 columns"),
         (
             lambda text: text.replace(",event0,", f",{'x' * 257},", 1),
             "line 2, record 1: source_id has 257 characters, 256 at most",

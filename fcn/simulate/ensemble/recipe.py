@@ -56,7 +56,7 @@ class ModelFamily:
         return model if vs_kmps >= model.vs_kmps[0] else weathered(model, top_km, vs_kmps)
 
 
-def _limits(law: "ModelFamily | EarthquakePrior", name: str) -> tuple[float, float]:
+def _limits(law: "ModelFamily | EarthquakePrior | ArrayLaw", name: str) -> tuple[float, float]:
     """The two ends of a range."""
     values = tuple(map(float, getattr(law, name)))
     if len(values) != 2:
@@ -107,11 +107,40 @@ class EarthquakePrior:
 
 
 @dataclass(frozen=True)
+class ArrayLaw:
+    """Large ruptures, each recorded by an array of its own, all round it.
+
+    magnitude, depth_km: uniform; distance_km: epicentral, log-uniform. ruptures_per_earth: of each of their
+    Earths. duration_s: of a record, which starts `lead_s` before P.
+    """
+
+    magnitude: Sequence[float]
+    depth_km: Sequence[float]
+    distance_km: Sequence[float]
+    stations_per_rupture: int
+    ruptures_per_earth: int
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        for name in ("magnitude", "depth_km", "distance_km"):
+            low, high = _limits(self, name)
+            if not low <= high or (name != "magnitude" and low <= 0.0):
+                raise ValueError(
+                    f"ruptures.{name} is a range low to high, of positive kilometres, got {low} to {high}"
+                )
+            object.__setattr__(self, name, (low, high))
+        if min(self.stations_per_rupture, self.ruptures_per_earth) < 1:
+            raise ValueError(
+                f"ruptures.stations_per_rupture and ruptures_per_earth must be at least 1: {self}"
+            )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How simulated base records are made.
 
     crust_fraction: standard deviation of the log factors by which each Earth's Q and scattering differ from
-        `crust`. lead_s: from the first sample to P; duration_s: of a record.
+        `crust`. lead_s: from the first sample to P; duration_s: of a record, but of `ruptures`.
     """
 
     family: ModelFamily
@@ -119,6 +148,7 @@ class Recipe:
     crust_fraction: float
     full_wave: FullWaveLaw
     prior: EarthquakePrior
+    ruptures: ArrayLaw
     noise: NoiseLaw
     preprocess: PreprocessSpec
     lead_s: float
@@ -127,6 +157,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0.0 <= self.lead_s < self.duration_s:
             raise ValueError(f"lead_s must lie in 0..duration_s, got {self.lead_s} and {self.duration_s}")
+        if not self.lead_s < self.ruptures.duration_s:
+            raise ValueError(f"ruptures.duration_s must exceed lead_s {self.lead_s}: {self.ruptures}")
         if not self.crust_fraction >= 0.0:
             raise ValueError(f"crust_fraction must not be negative, got {self.crust_fraction}")
         stations, distances = self.prior.stations_per_source, self.full_wave.n_distances

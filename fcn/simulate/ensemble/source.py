@@ -7,6 +7,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import torch
 
+from fcn.simulate.ensemble.arrays import rupture_records
 from fcn.simulate.ensemble.earth import earthquake_records, noise_records
 from fcn.simulate.ensemble.recipe import Recipe
 from fcn.simulate.threads import single_thread
@@ -21,17 +22,21 @@ Task = tuple[Callable[..., list[StoreRecord]], tuple[object, ...]]
 class SimulatedSource:
     """Records of ground velocity that never happened; a source for `fcn.build_store`.
 
-    n_records of earthquakes and n_noise of noise alone, made by `n_workers` processes (0: this one), which
-    does not change them. Raises ValueError for negative counts, or none at all.
+    n_records of earthquakes, those of n_ruptures large ones (an array's each) and n_noise of noise alone,
+    made by `n_workers` processes (0: this one), which does not change them. Raises ValueError for negative
+    counts, or none at all.
     """
 
-    def __init__(self, *, n_records: int, n_noise: int, seed: int, n_workers: int, recipe: Recipe) -> None:
-        if min(n_records, n_noise, n_workers) < 0 or n_records + n_noise == 0:
+    def __init__(
+        self, *, n_records: int, n_ruptures: int, n_noise: int, seed: int, n_workers: int, recipe: Recipe
+    ) -> None:
+        if min(n_records, n_ruptures, n_noise, n_workers) < 0 or n_records + n_ruptures + n_noise == 0:
             raise ValueError(
-                f"n_records {n_records}, n_noise {n_noise} and n_workers {n_workers} must not be negative, "
-                "and some records are needed"
+                f"n_records {n_records}, n_ruptures {n_ruptures}, n_noise {n_noise} and n_workers "
+                f"{n_workers} must not be negative, and some records are needed"
             )
         self.n_records = n_records
+        self.n_ruptures = n_ruptures
         self.n_noise = n_noise
         self.seed = seed
         self.n_workers = n_workers
@@ -40,10 +45,10 @@ class SimulatedSource:
     @property
     def n_expected(self) -> int:
         """How many records will come."""
-        return self.n_records + self.n_noise
+        return self.n_records + self.n_ruptures * self.recipe.ruptures.stations_per_rupture + self.n_noise
 
     def records(self, report: Callable[[str, str, str], None]) -> Iterator[StoreRecord]:
-        """Earthquake records, Earth by Earth, then noise; nothing is refused."""
+        """Earthquake records, Earth by Earth, then ruptures, then noise; nothing is refused."""
         del report  # every simulated record is complete
         for batch in _run(self._tasks(), self.n_workers):
             yield from batch
@@ -54,6 +59,10 @@ class SimulatedSource:
         for earth, first in enumerate(range(0, self.n_records, per_earth)):
             wanted = min(per_earth, self.n_records - first)
             yield (earthquake_records, (self.recipe, self.seed, earth)), wanted
+        law = self.recipe.ruptures
+        for earth, first in enumerate(range(0, self.n_ruptures, law.ruptures_per_earth)):
+            wanted = law.stations_per_rupture * min(law.ruptures_per_earth, self.n_ruptures - first)
+            yield (rupture_records, (self.recipe, self.seed, earth)), wanted
         for site, first in enumerate(range(0, self.n_noise, NOISE_BATCH)):
             yield (
                 (noise_records, (self.recipe, self.seed, site, NOISE_BATCH)),

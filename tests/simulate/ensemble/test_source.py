@@ -16,9 +16,8 @@ def small(recipe):
 
 
 def source(recipe, **changes):
-    return SimulatedSource(
-        **{"n_records": 14, "n_noise": 3, "seed": 1, "n_workers": 0, "recipe": recipe, **changes}
-    )
+    counts = {"n_records": 14, "n_ruptures": 0, "n_noise": 3}
+    return SimulatedSource(**{**counts, "seed": 1, "n_workers": 0, "recipe": recipe, **changes})
 
 
 def refuse(*_):
@@ -91,6 +90,10 @@ def test_priors_are_filled_to_their_edges(small):
     [
         ("source", {"n_records": -1}, "n_records -1"),
         ("source", {"n_workers": -1}, "n_workers -1"),
+        ("source", {"n_ruptures": -1}, "n_ruptures -1"),
+        ("ruptures", {"distance_km": (0.0, 5.0)}, "ruptures.distance_km"),
+        ("ruptures", {"magnitude": (8.0, 6.0)}, "ruptures.magnitude"),
+        ("ruptures", {"stations_per_rupture": 0}, "at least 1"),
         ("source", {"n_records": 0, "n_noise": 0}, "some records are needed"),
         ("prior", {"magnitude": (5.0, 2.0)}, "low to high"),
         ("prior", {"magnitude": (5.0,)}, r"magnitude is a range low to high, got \[5.0\]"),
@@ -105,9 +108,14 @@ def test_priors_are_filled_to_their_edges(small):
     ],
 )
 def test_nonsense_is_refused(small, part, changes, message):
-    parts = {"recipe": small, "prior": small.prior, "family": small.family}
+    parts = {"recipe": small, "prior": small.prior, "family": small.family, "ruptures": small.ruptures}
     with pytest.raises(ValueError, match=message):
         source(small, **changes) if part == "source" else replace(parts[part], **changes)
+
+
+def test_records_of_ruptures_must_reach_beyond_p(small):
+    with pytest.raises(ValueError, match=r"ruptures\.duration_s must exceed lead_s"):
+        replace(small, ruptures=replace(small.ruptures, duration_s=4.0))
 
 
 def test_more_stations_than_distances_are_refused_where_there_is_a_bank(small):
