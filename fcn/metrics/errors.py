@@ -48,6 +48,21 @@ def compute_ms(per_window_ms: Float[Tensor, " window"]) -> Float[Tensor, " windo
     return per_window_ms
 
 
+def right_s(since_first_p_s: Events) -> Events:
+    """Seconds from the first P until a magnitude is right for good, of the events of which it ever is."""
+    return since_first_p_s
+
+
+def stood_s(alarm_to_last_s: Events) -> Events:
+    """Seconds from the alarm to the last word on events that match nothing."""
+    return alarm_to_last_s
+
+
+def is_right(flags: Events) -> Events:
+    """1 where a flag is right, 0 where it is not."""
+    return flags
+
+
 @dataclass(frozen=True)
 class EpicentreInside:
     """1 for an epicentre within the circle that holds `level` of a circular Gaussian, 0 for one outside.

@@ -7,19 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
 from fcn.constants import SECONDS_PER_HOUR
 from fcn.metrics.errors import Tally
 from fcn.metrics.matching import Matching, MatchTolerance, epicentre_offset_km, match_events
+from fcn.metrics.moments import FINAL, MOMENTS, Pair, update_at
 from fcn.metrics.row import figures
-from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, MAGNITUDE
+from fcn.metrics.sizing import LARGE, growth_figures, magnitude_figures, split_ids
+from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, STOOD
 from fcn.metrics.watched import Watched
 
 Score = dict[str, float | int | bool | None]
-Pair = tuple[DeclaredEvent, Event]  # matched, declared and catalogued
-
-ELAPSED_S = (2, 4, 6, 10, 20)  # after the true first P: when a warning is of use, and when it should be right
-MOMENTS = ("", "_at_alarm", *(f"_at_{elapsed_s}s" for elapsed_s in ELAPSED_S))  # "" is final
 
 
 def score_sequence(
@@ -34,17 +32,18 @@ def score_sequence(
     """Every figure of a replayed sequence, None where undefined.
 
     compute_ms: computing time of each window. Without a catalogue, what needs one is None. What counts is
-    said by `compare`; n_false are declared events that match nothing.
+    said by `compare`; n_false are declared events that match nothing, those that were retracted among them,
+    n_lost catalogued ones of magnitude LARGE or more that none matches, n_split those declared twice.
     """
-    score: Score = {"simulated": simulated, "n_declared": len(declared)}
+    retracted = sum(each.is_retracted for each in declared)
+    score: Score = {"simulated": simulated, "n_declared": len(declared), "n_retracted": retracted}
     score |= figures(COMPUTE, torch.as_tensor(compute_ms, dtype=torch.float64))
     score["watched_hours"] = watched.length_s / SECONDS_PER_HOUR
     if catalogue is None:
-        return score | dict.fromkeys(_compared([], Tally(0, 0, 0, watched.length_s)))
+        nothing = Catalogue("none", ())
+        return score | dict.fromkeys(_compared([], nothing, Matching((), (), ()), watched))
     counted, matching = compare(declared, catalogue, watched, tolerance)
-    pairs = [(declared[i], counted[j]) for i, j in matching.pairs]
-    tally = Tally(len(counted), len(pairs), len(matching.unmatched_declared), watched.length_s)
-    return score | _compared(pairs, tally)
+    return score | _compared(declared, counted, matching, watched)
 
 
 def compare(
@@ -53,28 +52,19 @@ def compare(
     """The catalogued events that count, and how the final solutions match them.
 
     An event counts where its origin is watched. A declared event that matches one that does not count is
-    neither a match nor a false alarm: it is nowhere in the matching.
+    neither a match nor a false alarm: it is nowhere in the matching. One that was retracted matches nothing.
     """
-    whole = match_events([each.final.event for each in declared], catalogue.events, tolerance)
+    standing = [i for i, each in enumerate(declared) if not each.is_retracted]
+    retracted = {i for i, each in enumerate(declared) if each.is_retracted}
+    whole = match_events([declared[i].final.event for i in standing], catalogue.events, tolerance)
     counted = [j for j, event in enumerate(catalogue) if event.origin_time_s in watched]
     row = {j: new for new, j in enumerate(counted)}
     matching = Matching(
-        tuple((i, row[j]) for i, j in whole.pairs if j in row),
-        whole.unmatched_declared,
+        tuple((standing[i], row[j]) for i, j in whole.pairs if j in row),
+        tuple(sorted({standing[i] for i in whole.unmatched_declared} | retracted)),
         tuple(row[j] for j in whole.unmatched_catalogued if j in row),
     )
-    return Catalogue(catalogue.name, tuple(catalogue[j] for j in counted)), matching
-
-
-def update_at(moment: str, declared: DeclaredEvent, true: Event) -> Update | None:
-    """What was said of a true event at a moment of MOMENTS; None if nothing yet or its first P is unknown."""
-    if moment == "":
-        return declared.final
-    if moment == "_at_alarm":
-        return declared.alarm
-    if true.first_p_time_s is None:
-        return None
-    return declared.at(true.first_p_time_s + float(moment.removeprefix("_at_").removesuffix("s")))
+    return catalogue.of(catalogue[j] for j in counted), matching
 
 
 def latency_figures(pairs: Iterable[Pair]) -> Score:
@@ -88,25 +78,33 @@ def latency_figures(pairs: Iterable[Pair]) -> Score:
 
 def source_figures(said: Sequence[tuple[Event, Event]]) -> Score:
     """Of place and magnitude, said and true."""
-    magnitudes = torch.tensor(_magnitudes(said), dtype=torch.float64).reshape(-1, 2)
-    return figures(LOCATION, *_positions_km(said)) | figures(MAGNITUDE, magnitudes[:, 0], magnitudes[:, 1])
+    return figures(LOCATION, *_positions_km(said)) | magnitude_figures(said, FINAL)
 
 
-def _compared(pairs: Sequence[Pair], tally: Tally) -> Score:
-    """What needs a catalogue."""
+def _compared(
+    declared: Sequence[DeclaredEvent], counted: Catalogue, matching: Matching, watched: Watched
+) -> Score:
+    """What needs a catalogue; counted: the events of it that count."""
+    pairs = [(declared[i], counted[j]) for i, j in matching.pairs]
+    false = [declared[i] for i in matching.unmatched_declared]
+    tally = Tally(len(counted), len(pairs), len(false), watched.length_s)
+    lost = [counted[j] for j in matching.unmatched_catalogued]
     score: Score = {
         "n_catalogued": tally.n_catalogued,
         "n_matched": tally.n_matched,
         "n_false": tally.n_false,
+        "n_lost": sum(event.magnitude is not None and event.magnitude >= LARGE for event in lost),
+        "n_split": len(split_ids(declared, counted, matching)),
+        "n_first_p_computed": sum(event.first_p_is_computed for event in counted),
     }
     score |= figures(DETECTION, tally) | latency_figures(pairs)
+    score |= figures(STOOD, torch.tensor([each.stood_s for each in false], dtype=torch.float64))
     for moment in MOMENTS:
         said = [(update.event, true) for each, true in pairs if (update := update_at(moment, each, true))]
-        score[f"n_magnitude{moment}"] = len(_magnitudes(said))
         if moment:
             score[f"n{moment}"] = len(said)
         score |= {f"{name}{moment}": value for name, value in source_figures(said).items()}
-    return score | _coverage_figures(pairs)
+    return score | growth_figures(pairs, counted.released) | _coverage_figures(pairs)
 
 
 def _coverage_figures(pairs: Iterable[Pair]) -> Score:
@@ -119,15 +117,6 @@ def _coverage_figures(pairs: Iterable[Pair]) -> Score:
     ]
     uncertainty_km = torch.tensor([sigma for _, sigma in stated], dtype=torch.float64).reshape(-1, 2)
     return figures(COVERAGE, *_positions_km([pair for pair, _ in stated]), uncertainty_km)
-
-
-def _magnitudes(said: Iterable[tuple[Event, Event]]) -> list[tuple[float, float]]:
-    """Both magnitudes, where both are known."""
-    return [
-        (event.magnitude, true.magnitude)
-        for event, true in said
-        if event.magnitude is not None and true.magnitude is not None
-    ]
 
 
 def _positions_km(

@@ -10,7 +10,10 @@ from fcn.metrics.errors import (
     false_alarms,
     found,
     found_and_true,
+    is_right,
     magnitude_error,
+    right_s,
+    stood_s,
 )
 from fcn.metrics.row import Row
 from fcn.metrics.statistic import Quantile, ShareOver, mean, mean_absolute, ratio, root_mean_square
@@ -55,6 +58,27 @@ LATENCY = (
     Row("alarm_latency_s_max", alarm_latency_s, Quantile(1.0)),
 )
 
+# errors of (since_first_p_s)
+SETTLING = (
+    Row("magnitude_right_s_p50", right_s, Quantile(0.5), "magnitude right after P (s), median", 1),
+    Row("magnitude_right_s_p90", right_s, Quantile(0.9)),
+)
+
+# errors of (predicted, released so far)
+RELEASED = (
+    Row("magnitude_released_mae", magnitude_error, mean_absolute),
+    Row("magnitude_released_bias", magnitude_error, mean),
+)
+
+# errors of (flags)
+BOUND = (Row("lower_bound_right_share", is_right, mean),)
+
+# errors of (alarm_to_last_s)
+STOOD = (
+    Row("false_alarm_stood_s_p50", stood_s, Quantile(0.5), "false alarms stood (s), median", 1),
+    Row("false_alarm_stood_s_max", stood_s, Quantile(1.0)),
+)
+
 # errors of (per_window_ms)
 COMPUTE = (
     Row("compute_ms_per_window_p50", compute_ms, Quantile(0.5), "window (ms), median", 1),
@@ -71,5 +95,8 @@ DETECTION = (
 F1 = Row("f1", found_and_true, ratio, training="F1")
 
 # in the order in which people are told of them
-ALL = (F1, *DETECTION, *LOCATION, *MAGNITUDE, *COVERAGE, *LATENCY, *COMPUTE)
+ALL = (
+    F1, *DETECTION, *STOOD, *LOCATION, *MAGNITUDE, *SETTLING, *RELEASED, *BOUND, *COVERAGE, *LATENCY,
+    *COMPUTE,
+)
 # fmt: on

@@ -26,7 +26,7 @@ KEYS_OF_ISSUE = {
             "depth_rmse_km",
             "depth_bias_km",
         )
-        for moment in ("", "_at_alarm", "_at_2s", "_at_4s", "_at_6s", "_at_10s", "_at_20s")
+        for moment in ("", "_at_alarm", "_at_2s", "_at_4s", "_at_6s", "_at_10s", "_at_20s", "_at_30s")
     ),
 }
 
@@ -77,6 +77,7 @@ def test_without_a_catalogue_figures_are_absent_not_zero():
     assert known == {
         "simulated": True,
         "n_declared": 1,
+        "n_retracted": 0,
         "watched_hours": 0.5,
         "compute_ms_per_window_p50": 2.0,
         "compute_ms_per_window_p99": pytest.approx(2.98),

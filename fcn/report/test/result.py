@@ -9,8 +9,9 @@ import numpy as np
 from fcn.catalogue.event import Event
 from fcn.metrics.breakdown import Class, by_magnitude, by_overlap, by_snr
 from fcn.metrics.matching import epicentre_offset_km
+from fcn.metrics.moments import MOMENTS
 from fcn.metrics.row import Row
-from fcn.metrics.score import MOMENTS, Score
+from fcn.metrics.score import Score
 from fcn.metrics.table import COMPUTE, DETECTION, LATENCY, LOCATION, MAGNITUDE
 from fcn.report.kit.table import ABSENT, Table, number
 from fcn.report.test.outcome import Outcome
