@@ -18,7 +18,7 @@ from fcn.waveform.amplitude import in_blocks, samples_in
 LEVEL_BLOCK_S = 0.5
 TAU_S = (30.0, 4.0)  # slow, fast
 LEAST_LEVEL_MPS = 1e-12
-# Of a full block's: less left of the fast mean's weight, and the station is as one never heard of (55 s)
+# Of a full block's: less left of the fast mean's weight, and the station is as one never heard of (a minute)
 LEAST_WEIGHT = 1e-6
 
 
@@ -77,6 +77,8 @@ class RunningLevels:
         known: Bool[np.ndarray, "station 3 time"],
     ) -> Float64[np.ndarray, "station 2 block"]:
         """Slow and fast level of every block, m/s, from the blocks before it; 0 where unknown."""
+        if not narrow_mps.shape[-1]:  # lfilter forgets its memory
+            return np.zeros((len(narrow_mps), len(TAU_S), 0))
         logs, share, half = (
             each.numpy()
             for each in block_logs(
