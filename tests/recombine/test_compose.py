@@ -18,7 +18,9 @@ from fcn.recombine.dataset import RecombinedDataset
 from fcn.recombine.faults import draw_faults
 from fcn.recombine.synthesise import p_radiation
 from fcn.store.writer import StoreWriter
-from fcn.waveform.preprocess import Bands, Chunk, filter_windows
+from fcn.waveform.amplitude import block_peaks
+from fcn.waveform.level import window_levels
+from fcn.waveform.preprocess import Banded, Bands, Chunk, filter_windows
 
 OFF = {
     "magnitude": False,
@@ -184,13 +186,33 @@ def test_windows_are_what_the_streams_filters_make_of_the_ground(toy_store):
     ground = torch.zeros(*batch.mask.shape, 3, 700)
     moved = torch.fft.irfft(spectra, made.recipe.n_fft)[..., :700]
     ground.index_put_((b, n), moved, accumulate=True)
-    for band, made_band in zip(
-        filter_windows(made.recipe.preprocess, ground)[:2],
-        (batch.waveforms, batch.waveforms_broad),
-        strict=True,
-    ):
-        peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
-        torch.testing.assert_close(band[..., 100:] / peak, made_band / peak, atol=2e-5, rtol=0)
+    bands = filter_windows(made.recipe.preprocess, ground)
+    window = Banded(*(band[..., 100:] for band in bands))
+    peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
+    for band, made_band in zip(window[:2], (batch.waveforms, batch.waveforms_broad), strict=True):
+        torch.testing.assert_close(band / peak, made_band / peak, atol=2e-5, rtol=0)
+    known = batch.mask[..., None, None].expand_as(ground)
+    peaks = block_peaks(
+        window.broad, window.displacement, window.long, known[..., 100:], sampling_rate_hz=20.0
+    )
+    torch.testing.assert_close(batch.peaks / peak, peaks / peak, atol=2e-5, rtol=0)
+    # of blocks of half a second, from the lead's on
+    levels = window_levels(bands.narrow, known, sampling_rate_hz=20.0)[..., 10:].repeat_interleave(10, -1)
+    torch.testing.assert_close(batch.background_mps / peak, levels / peak, atol=2e-5, rtol=1e-3)
+    assert torch.equal(batch.known, known[..., 100:])
+
+
+def test_a_gap_is_known_of_nothing(toy_store):
+    gappy = dataset(toy_store, "data.faults.gap=1", "data.faults.gap_s=[4,4]")
+    batch = gappy.__getitems__([(0, i) for i in range(8)])
+    lost = ~batch.known.any(dim=2)
+    silent = lost & batch.mask[..., None]
+    assert silent.any()
+    assert not batch.waveforms.masked_select(silent[:, :, None]).any()
+    blocks = lost.unflatten(-1, (-1, 5)).all(dim=-1)
+    assert not batch.peaks.masked_select(blocks[:, :, None]).any()
+    assert (batch.background_mps[batch.mask] > 0).float().mean() > 0.95
+    assert not batch.background_mps[~batch.mask].any()
 
 
 def test_nothing_a_record_holds_after_now_is_used(toy_store, tmp_path):
