@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ from fcn.assemble import build_replay, build_windows, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
 from fcn.catalogue.declared import write_declared, write_updates_csv
+from fcn.catalogue.first_p import read_first_p, with_first_p
 from fcn.checkpoint import load
 from fcn.data.datamodule import FcnDataModule
+from fcn.data.first_p import with_computed_first_p
 from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
 from fcn.engine import build_trainer
+from fcn.metrics.score import compare
+from fcn.metrics.size_classes import by_size, write_sizes
 from fcn.preflight import check_test
 from fcn.provenance import manifest
 from fcn.replay import Replay
@@ -42,6 +48,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         window_s=restored.window_s,
         partial=restored.module.scheme.partial,
     )
+    windows = with_computed_first_p(_with_picked_first_p(windows, config["dataset"].get("first_p")))
     replay = build_replay(windows, config["declare"] or restored.declare, config["matching"])
     module = restored.module
     module.test_replay = replay
@@ -53,14 +60,28 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])
     trainer.test(module, FcnDataModule(test_sequence=windows), verbose=False)
-    return write_results(folder, sequence, replay)
+    return write_results(folder, windows.sequence, replay)
+
+
+def _with_picked_first_p(windows: WindowDataset, table: str | None) -> WindowDataset:
+    """The windows with the first P of a table, `dataset.first_p`; ValueError where there is no catalogue."""
+    if table is None:
+        return windows
+    sequence, path = windows.sequence, Path(table).expanduser()
+    if sequence.catalogue is None:
+        raise ValueError(f"dataset.first_p={table}: sequence {sequence.name!r} has no catalogue to take it")
+    catalogue = with_first_p(sequence.catalogue, read_first_p(path), path)
+    return replace(windows, sequence=replace(sequence, catalogue=catalogue))
 
 
 def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str, Any]:
-    """catalogue.csv, catalogue.xml, updates.csv, metrics.json and the report; returns the metrics."""
+    """catalogue.csv and .xml, updates.csv, metrics.json, magnitude_by_class.csv, the report; the metrics."""
     score = replay.score()
     write_declared(f"{sequence.name} declared", replay.declared, folder)
     write_updates_csv(replay.declared, folder / "updates.csv")
+    if replay.catalogue is not None:
+        counted, matching = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
+        write_sizes(by_size(replay.declared, counted, matching), folder / "magnitude_by_class.csv")
     (folder / "metrics.json").write_text(json.dumps(score, indent=2) + "\n")
     write_test_report(
         folder, sequence, replay.declared, score, tolerance=replay.tolerance, estimates=replay.estimates

@@ -1,6 +1,7 @@
 """CSV tables as people and spreadsheets write them."""
 
 import csv
+import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def number(text: str, place: str) -> float:
     except ValueError:
         remedy = ": write a decimal point, not a comma" if "," in text else ""
         raise ValueError(f"{place} is {text!r}, not a number{remedy}") from None
+
+
+def time_s(text: str, place: str) -> float:
+    """POSIX seconds of an ISO 8601 time, UTC unless it states a zone; ValueError naming `place` otherwise."""
+    try:
+        read = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{place} cannot be read: {text!r}") from error
+    return read.replace(tzinfo=read.tzinfo or datetime.UTC).timestamp()
 
 
 def _next_row(reader: Iterator[list[str]], path: Path) -> list[str] | None:

@@ -18,7 +18,7 @@ from obspy.core import event as quakeml
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.phase import PhasePick, p_or_s
-from fcn.tables import Row, number, read_table
+from fcn.tables import Row, number, read_table, time_s
 
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
 _OWN_ID = "smi:local/"  # QuakeML ids are URIs; ours are bare names within this authority
@@ -339,11 +339,4 @@ def _number(text: str, name: str, place: str) -> float | None:
         if csv_column(name) in _REQUIRED_COLUMNS:
             raise ValueError(f"{place}: {csv_column(name)} is empty")
         return None
-    if not name.endswith("_time_s"):
-        return number(text, f"{place}: {csv_column(name)}")
-    try:
-        read = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{place}: {csv_column(name)} cannot be read: {text!r}") from error
-    # A time without a zone is UTC, as the column says; a zone that is given is believed.
-    return read.replace(tzinfo=read.tzinfo or datetime.UTC).timestamp()
+    return (time_s if name.endswith("_time_s") else number)(text, f"{place}: {csv_column(name)}")

@@ -10,6 +10,7 @@ from fcn.catalogue.event import DeclaredEvent, WindowEstimate
 from fcn.data.sequences import Sequence
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score
+from fcn.metrics.sizing import RIGHT_WITHIN
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
 from fcn.report.test.errors import error_figure
@@ -23,8 +24,10 @@ from fcn.report.test.result import (
     miss_table,
     moment_table,
     result_table,
+    size_table,
     utc,
 )
+from fcn.report.test.story import choose_subject, story
 from fcn.report.test.timeline import timeline
 from fcn.terminal import say
 
@@ -74,6 +77,13 @@ def _introduce(page: Page, outcome: Outcome, tolerance: MatchTolerance) -> None:
     if not outcome.has_catalogue:
         page.text("There is no catalogue of this sequence: figures that need one are absent, not zero.")
         return
+    n_computed = outcome.score["n_first_p_computed"]
+    if n_computed:
+        page.text(
+            f"The catalogue has no picks of {n_computed} of {len(outcome.catalogue)} events: their first P "
+            "is computed from the velocity model at the stations that delivered, and what is counted from it "
+            "may be off by the error of origin time and model."
+        )
     page.text(
         "A declared and a catalogued event are one when their origin times are within "
         f"{tolerance.origin_time_s:g} s and their epicentres within {tolerance.epicentre_km:g} km; one to "
@@ -99,6 +109,14 @@ def _figures(outcome: Outcome) -> dict[str, tuple[Figure, str]]:
             "What lies right of the dashed line had not happened when the alarm came. P and S are predicted "
             "by the sequence's velocity model, where it names one.",
         )
+    subject = choose_subject(outcome)
+    if subject is not None:
+        figures["story"] = (
+            story(outcome, subject),
+            "Each magnitude stands until the next; dashed while ground motion still grew, so that it was a "
+            "lower bound. Released so far, where the sequence knows it: the moment that had left the source "
+            "when what is P at the first station left it.",
+        )
     figures["timeline"] = (timeline(outcome), "Dashed: the windows that declared an event.")
     if outcome.pairs:
         figures["errors"] = (
@@ -112,6 +130,7 @@ def _fill(page: Page, outcome: Outcome, pictures: dict[str, tuple[Picture, str]]
     titles = {
         "map": "Where",
         "record_section": "What had been recorded when the alarm came",
+        "story": "How the largest event was sized",
         "timeline": "The whole sequence",
         "errors": "How right, and when",
     }
@@ -134,6 +153,15 @@ def _fill(page: Page, outcome: Outcome, pictures: dict[str, tuple[Picture, str]]
             "band, at the third station that P reaches."
         )
         page.table(class_table(outcome))
+        page.heading("Magnitude by class")
+        page.text(
+            "Bias and, in brackets, mean absolute error of what was said so many seconds after the first P, "
+            "of the events declared by then, and finally. Lost: nothing matches. Split: a second one, which "
+            "matches nothing, was declared within its coda. Right: the median time after the first P from "
+            f"which the magnitude stays within {RIGHT_WITHIN:g}, of the events of which it ever does. In "
+            "full: magnitude_by_class.csv."
+        )
+        page.table(size_table(outcome))
     page.heading(f"Declared events ({len(outcome.declared)})")
     if outcome.declared:
         page.table(event_table(outcome))

@@ -12,7 +12,8 @@ from fcn.metrics.matching import epicentre_offset_km
 from fcn.metrics.moments import MOMENTS
 from fcn.metrics.row import Row
 from fcn.metrics.score import Score
-from fcn.metrics.table import COMPUTE, DETECTION, LATENCY, LOCATION, MAGNITUDE
+from fcn.metrics.size_classes import SIZE_MOMENTS, by_size
+from fcn.metrics.table import COMPUTE, DETECTION, LATENCY, LOCATION, MAGNITUDE, SETTLING, STOOD
 from fcn.report.kit.table import ABSENT, Table, number
 from fcn.report.test.outcome import Outcome
 
@@ -41,7 +42,7 @@ class Published:
 
 WEI_2026 = Published()
 _MOMENT_NAMES = {"": "final", "_at_alarm": "at alarm"}
-_N_OWN_COLUMNS = 8  # of the table of events; the rest compares with the catalogue
+_N_OWN_COLUMNS = 9  # of the table of events; the rest compares with the catalogue
 _COLUMN_DIGITS = 2
 _LATENCY_DIGITS = 1  # a window ends every half second
 
@@ -70,12 +71,15 @@ def result_table(outcome: Outcome) -> Table:
         ("declared", number(score["n_declared"]), ABSENT),
         ("found of catalogued", _recall(score), published.recall),
         *lines(DETECTION),
+        ("lost, split, retracted", _mishaps(score), ABSENT),
+        *lines(STOOD),
         ("alarm after P (s), range", _range(score), published.alarm_latency_s),
         *lines(LATENCY),
         *lines(LOCATION),
         ("epicentre in its 50 %, 90 % area", _coverage(score, "epicentre"), ABSENT),
         ("depth in its 50 %, 90 % range", _coverage(score, "depth"), ABSENT),
         *lines(MAGNITUDE),
+        *lines(SETTLING),
         *lines(COMPUTE),
     )
     header = ("", f"this run ({kind_of_data(outcome)})", f"{published.citation} (real)")
@@ -87,7 +91,7 @@ def moment_table(outcome: Outcome) -> Table:
     columns = [row for row in (*LOCATION, *MAGNITUDE) if row.moments]
     rows = []
     for moment in (*MOMENTS[1:], ""):
-        name = _MOMENT_NAMES.get(moment, "P + " + moment.removeprefix("_at_").removesuffix("s") + " s")
+        name = _moment_name(moment)
         n_known = outcome.score[f"n{moment}" if moment else "n_matched"]
         values = [number(outcome.score[f"{row.name}{moment}"], _COLUMN_DIGITS) for row in columns]
         rows.append((name, number(n_known), *values))
@@ -116,6 +120,22 @@ def class_table(outcome: Outcome) -> Table:
     return Table(f"{outcome.name}: by class of event", header, rows)
 
 
+def size_table(outcome: Outcome) -> Table:
+    """How magnitudes grew, by class of magnitude."""
+    rows = tuple(
+        (
+            each.label,
+            *(number(count) for count in (each.n_catalogued, each.n_lost, each.n_split)),
+            *(_bias_and_mae(each.figures, moment) for moment in SIZE_MOMENTS),
+            number(each.figures["magnitude_right_s_p50"], _LATENCY_DIGITS),
+        )
+        for each in by_size(outcome.declared, outcome.catalogue, outcome.matching)
+    )
+    moments = (_moment_name(moment) for moment in SIZE_MOMENTS)
+    header = ("class", "catalogued", "lost", "split", *moments, "right (s)")
+    return Table(f"{outcome.name}: magnitude by class", header, rows)
+
+
 def event_table(outcome: Outcome) -> Table:
     """Every declared event, in order of its alarm."""
     true_of = {each.event_id: true for each, true in outcome.pairs}
@@ -132,12 +152,21 @@ def event_table(outcome: Outcome) -> Table:
                 _with_uncertainty(event.magnitude, event.magnitude_uncertainty),
                 utc(each.alarm.now_s)[11:],
                 str(len(each.updates)),
+                str(each.final.status),
                 *_beside_truth(each.alarm.now_s, event, true),
             )
         )
     header: tuple[str, ...] = (
         *("declared", "origin time (UTC)", "latitude (°)", "longitude (°)", "depth (km)", "magnitude"),
-        *("alarm (UTC)", "updates", "catalogued", "M cat.", "alarm after P (s)", "epicentre off (km)"),
+        *(
+            "alarm (UTC)",
+            "updates",
+            "last is",
+            "catalogued",
+            "M cat.",
+            "alarm after P (s)",
+            "epicentre off (km)",
+        ),
     )
     if not outcome.has_catalogue:
         header, rows = header[:_N_OWN_COLUMNS], [row[:_N_OWN_COLUMNS] for row in rows]
@@ -173,6 +202,10 @@ def _recall(score: Score) -> str:
     return f"{score['n_matched']} of {score['n_catalogued']} = {score['recall']:.1%}"
 
 
+def _mishaps(score: Score) -> str:
+    return ", ".join(number(score[name]) for name in ("n_lost", "n_split", "n_retracted"))
+
+
 def _coverage(score: Score, name: str) -> str:
     half, most = score[f"{name}_coverage_50"], score[f"{name}_coverage_90"]
     return ABSENT if half is None or most is None else f"{half:.0%}, {most:.0%}"
@@ -181,6 +214,15 @@ def _coverage(score: Score, name: str) -> str:
 def _range(score: Score) -> str:
     low, high = score["alarm_latency_s_min"], score["alarm_latency_s_max"]
     return ABSENT if low is None or high is None else f"{low:.1f} to {high:.1f}"
+
+
+def _moment_name(moment: str) -> str:
+    return _MOMENT_NAMES.get(moment, "P + " + moment.removeprefix("_at_").removesuffix("s") + " s")
+
+
+def _bias_and_mae(figures: Score, moment: str) -> str:
+    bias, mae = figures[f"magnitude_bias{moment}"], figures[f"magnitude_mae{moment}"]
+    return ABSENT if bias is None else f"{bias:+.2f} ({mae:.2f})"
 
 
 def _with_uncertainty(value: float | None, uncertainty: float | None) -> str:
@@ -192,5 +234,6 @@ def _beside_truth(alarm_now_s: float, event: Event, true: Event | None) -> Items
     if true is None:
         return ("none", ABSENT, ABSENT, ABSENT)
     latency_s = None if true.first_p_time_s is None else alarm_now_s - true.first_p_time_s
+    after = number(latency_s, 1) + (" (computed P)" if true.first_p_is_computed else "")
     off_km = float(np.hypot(*epicentre_offset_km([event], [true])[0]))
-    return (true.event_id, number(true.magnitude, 1), number(latency_s, 1), number(off_km, 1))
+    return (true.event_id, number(true.magnitude, 1), after, number(off_km, 1))

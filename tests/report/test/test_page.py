@@ -65,7 +65,7 @@ def test_the_page_needs_no_other_file(written):
     _, page, _ = written
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
     sources = re.findall(r'src="([^"]{0,30})', page)
-    assert len(sources) == 4
+    assert len(sources) == 5
     assert all(source.startswith("data:image/png;base64,") for source in sources)
 
 
@@ -123,7 +123,7 @@ def test_every_miss_is_listed_with_its_reason(written):
 def test_figures_are_files_too(written):
     folder, _, _ = written
     names = {path.stem for path in (folder / "figures").iterdir()}
-    assert names == {"map", "record_section", "timeline", "errors"}
+    assert names == {"map", "record_section", "story", "timeline", "errors"}
     for name in names:
         image = imread(folder / "figures" / f"{name}.png")
         assert image.shape[0] > 600
@@ -186,8 +186,9 @@ def test_tables_hold_what_the_score_says():
     assert moments["P + 6 s"][1] == number(outcome.score["epicentre_rmse_km_at_6s"])
     assert moments["final"][0] == "8"
     events = {row[0]: row for row in event_table(outcome).rows}
-    assert events["fcn000"][8:10] == ("jma000", "6.2")
-    assert events["fcn999"][8:] == ("none", "–", "–", "–")
+    assert events["fcn000"][8:11] == ("update", "jma000", "6.2")
+    assert events["fcn999"][8:] == ("update", "none", "–", "–", "–")
+    assert result["lost, split, retracted"][0] == "0, 1, 0"
 
 
 def test_published_recall():
