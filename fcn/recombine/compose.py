@@ -7,6 +7,7 @@ All is linear but the faults: events, noise and filters meet in the frequency do
 stations are filtered again after their damage.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.damage import begins, bridged, damage, from_rest, known, restarts
+from fcn.recombine.damage import begins, known, restarts, spoil
 from fcn.recombine.faults import Faults
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene
@@ -33,7 +34,6 @@ from fcn.recombine.synthesise import (
     spreading_gain,
 )
 from fcn.recombine.truth import Arrivals, make_targets, p_snr, true_arrivals
-from fcn.waveform.preprocess import filter_windows
 
 
 @dataclass(frozen=True)
@@ -138,34 +138,32 @@ class Composition:
 
     def batch(self, records: Records, noise: Complex64[Tensor, "b n 3 f"]) -> Batch:
         """Waveforms and targets, of a record per place and of the stations' noise, as spectra."""
-        recipe, at = self.recipe, self.places.at
+        recipe, at, device = self.recipe, self.places.at, noise.device
         events = self.ground_motion(records)
-        ground = _add(noise.clone(), at, events)
         narrow_response, broad_response = (
-            recipe.response(band).to(noise.device)
-            for band in (recipe.preprocess.narrow, recipe.preprocess.broad)
+            recipe.response(band).to(device) for band in (recipe.preprocess.narrow, recipe.preprocess.broad)
         )
-        broad = self._window(ground * broad_response)
-        narrow_noise = self._window(noise * narrow_response)
-        narrow_events = self._window(events * narrow_response)
+        narrow_noise = self._series(noise * narrow_response)
+        narrow_events = self._series(events * narrow_response)
         narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
-        narrow = narrow_noise + narrow_signal
-        self._damage(ground, narrow, broad, noise_mps=narrow_noise.square().mean(dim=(2, 3)).sqrt())
-        rate = recipe.sampling_rate_hz
-        there = self._known()
+        ground = _add(noise.clone(), at, events)
+        narrow, broad = narrow_noise + narrow_signal, self._series(ground * broad_response)
+        self._damage((narrow, broad), ground, narrow_noise)
+        rate, window = recipe.sampling_rate_hz, slice(recipe.n_lead, None)
+        there = self._known()[..., window]
         snr = p_snr(
             at,
-            narrow_events,
-            narrow_signal,
-            narrow_noise,
+            narrow_events[..., window],
+            narrow_signal[..., window],
+            narrow_noise[..., window],
             known=there,
             p_arrival_s=self.arrivals.arrival_s[..., 0],
             sampling_rate_hz=rate,
         )
         widened = self._share(records.widened)
         return Batch(
-            waveforms=narrow.masked_fill(~there, 0.0),
-            waveforms_broad=broad.masked_fill(~there, 0.0),
+            waveforms=narrow[..., window].masked_fill(~there, 0.0),
+            waveforms_broad=broad[..., window].masked_fill(~there, 0.0),
             station_km=self.scene.station_km,
             mask=self.scene.mask,
             known=there,
@@ -233,42 +231,26 @@ class Composition:
 
     def _damage(
         self,
+        bands: Sequence[Float[Tensor, "b n 3 t"]],
         ground: Complex64[Tensor, "b n 3 f"],
-        narrow: Float[Tensor, "b n 3 t"],
-        broad: Float[Tensor, "b n 3 t"],
-        *,
-        noise_mps: Float[Tensor, "b n"],
+        narrow_noise: Float[Tensor, "b n 3 t"],
     ) -> None:
-        """Put what faulty stations record in the place of the ground's motion, in both bands."""
-        recipe, faults, mask = self.recipe, self.faults, self.scene.mask
-        rate, max_gap_s = recipe.sampling_rate_hz, recipe.preprocess.max_gap_s
-        n_lead, n_total = recipe.n_lead, recipe.n_lead + recipe.n_samples
-        first = restarts(faults, self._begin_s(), **self._time(), max_gap_s=max_gap_s)
-        anew = ((first > 0) & (first < n_total)).any(dim=2)
-        spoiled = (faults.damaging | bridged(faults, max_gap_s)) & mask
-        bad = spoiled | (anew & mask)
-        if not bad.any():
-            return
-        recorded = damage(
-            torch.fft.irfft(ground[bad], recipe.n_fft)[None, ..., :n_total],
-            faults.at(bad),
-            noise_mps=noise_mps[bad][None],
-            sampling_rate_hz=rate,
-            max_gap_s=max_gap_s,
-        )[0]
-        if spoiled.any():
-            filtered = filter_windows(recipe.preprocess, recorded[spoiled[bad]])
-            narrow[spoiled], broad[spoiled] = (band[..., n_lead:] for band in filtered)
-        anew &= mask
-        if anew.any():
-            started = filter_windows(recipe.preprocess, from_rest(recorded[anew[bad]], first[anew]))
-            time = torch.arange(n_lead, n_total, device=first.device)
-            after = (first[anew][..., None] > 0) & (time >= first[anew][..., None])
-            for band, since in zip((narrow, broad), started, strict=True):
-                band[anew] = torch.where(after, since[..., n_lead:], band[anew])
+        """Put what faulty stations record in the place of the ground's motion, in all bands."""
+        first = restarts(
+            self.faults, self._begin_s(), **self._time(), max_gap_s=self.recipe.preprocess.max_gap_s
+        )
+        spoil(
+            bands,
+            self._series(ground),
+            self.faults,
+            first,
+            mask=self.scene.mask,
+            noise_mps=narrow_noise.square().mean(dim=(2, 3)).sqrt(),
+            preprocess=self.recipe.preprocess,
+        )
 
     def _known(self) -> Bool[Tensor, "b n 3 t"]:
-        """Which samples of the window there are."""
+        """Which samples of lead and window there are."""
         return known(self.faults, self._begin_s(), **self._time()) & self.scene.mask[..., None, None]
 
     def _begin_s(self) -> Float[Tensor, "b n"]:
@@ -287,12 +269,12 @@ class Composition:
             "sampling_rate_hz": recipe.sampling_rate_hz,
         }
 
-    def _window(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
-        """Time series of the window, without the lead."""
-        first, last = self.recipe.n_lead, self.recipe.n_lead + self.recipe.n_samples
+    def _series(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
+        """Time series of lead and window."""
+        n_total = self.recipe.n_lead + self.recipe.n_samples
         if spectra.numel() == 0:  # MKL refuses empty batches
-            return torch.zeros(*spectra.shape[:-1], self.recipe.n_samples, device=spectra.device)
-        return torch.fft.irfft(spectra, self.recipe.n_fft)[..., first:last]
+            return torch.zeros(*spectra.shape[:-1], n_total, device=spectra.device)
+        return torch.fft.irfft(spectra, self.recipe.n_fft)[..., :n_total]
 
     def _share(self, true: Bool[Tensor, " k"]) -> Float[Tensor, " b"]:
         """Of each window's places."""
