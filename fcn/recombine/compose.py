@@ -7,6 +7,7 @@ All is linear but the faults: events, noise and filters meet in the frequency do
 stations are filtered again after their damage.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.recombine.damage import begins, bridged, damage, from_rest, known, restarts
+from fcn.recombine.damage import begins, known, restarts, spoil
 from fcn.recombine.faults import Faults
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene
@@ -35,7 +36,7 @@ from fcn.recombine.synthesise import (
 from fcn.recombine.truth import Arrivals, make_targets, p_snr, true_arrivals
 from fcn.waveform.amplitude import block_peaks, samples_in
 from fcn.waveform.level import LEVEL_BLOCK_S, window_levels
-from fcn.waveform.preprocess import Banded, filter_windows, long_period
+from fcn.waveform.preprocess import Banded, long_period
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ class Composition:
         narrow_noise = self._series(noise * narrow_response)
         narrow_events = self._series(events * narrow_response)
         narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
-        deviation = narrow_noise.square().mean(dim=(2, 3)).sqrt()
-        bands = self._bands(_add(noise.clone(), at, events), narrow_noise + narrow_signal, deviation)
+        ground = _add(noise.clone(), at, events)
+        bands = self._bands(ground, narrow_noise + narrow_signal)
+        self._damage(bands, ground, narrow_noise)
         rate, window = recipe.sampling_rate_hz, slice(recipe.n_lead, None)
         there = self._known()
         snr = p_snr(
@@ -235,56 +237,34 @@ class Composition:
             records.magnitude, self.places.magnitude, frequency_hz, sampling_rate_hz=rate
         )
 
-    def _bands(
-        self,
-        ground: Complex64[Tensor, "b n 3 f"],
-        narrow: Float[Tensor, "b n 3 t"],
-        noise_mps: Float[Tensor, "b n"],
-    ) -> Banded:
-        """What stations record of the ground's motion, lead included; its narrow band is known already.
-
-        noise_mps: deviation of each station's noise in that band.
-        """
+    def _bands(self, ground: Complex64[Tensor, "b n 3 f"], narrow: Float[Tensor, "b n 3 t"]) -> Banded:
+        """The ground's motion in all bands, lead included; the narrow one is known already."""
         preprocess = self.recipe.preprocess
         _, *broad_filters, long = preprocess.filters
         broad, displacement = (
             self._series(ground * self.recipe.response(band).to(ground.device)) for band in broad_filters
         )
-        moved = self._series(ground)
-        bands = Banded(narrow, broad, displacement, long_period(long, moved))
-        self._damage(bands, moved, noise_mps)
-        return bands
+        return Banded(narrow, broad, displacement, long_period(long, self._series(ground)))
 
     def _damage(
-        self, bands: Banded, moved: Float[Tensor, "b n 3 t"], noise_mps: Float[Tensor, "b n"]
+        self,
+        bands: Banded,
+        ground: Complex64[Tensor, "b n 3 f"],
+        narrow_noise: Float[Tensor, "b n 3 t"],
     ) -> None:
         """Put what faulty stations record in the place of the ground's motion, in all bands."""
-        recipe, faults, mask = self.recipe, self.faults, self.scene.mask
-        max_gap_s = recipe.preprocess.max_gap_s
-        n_total = recipe.n_lead + recipe.n_samples
-        first = restarts(faults, self._begin_s(), **self._time(), max_gap_s=max_gap_s)
-        anew = ((first > 0) & (first < n_total)).any(dim=2) & mask
-        spoiled = (faults.damaging | bridged(faults, max_gap_s)) & mask
-        bad = spoiled | anew
-        if not bad.any():
-            return
-        recorded = damage(
-            moved[bad][None],
-            faults.at(bad),
-            noise_mps=noise_mps[bad][None],
-            sampling_rate_hz=recipe.sampling_rate_hz,
-            max_gap_s=max_gap_s,
-        )[0]
-        if spoiled.any():
-            filtered = filter_windows(recipe.preprocess, recorded[spoiled[bad]])
-            for band, faulty in zip(bands, filtered, strict=True):
-                band[spoiled] = faulty
-        if anew.any():
-            started = filter_windows(recipe.preprocess, from_rest(recorded[anew[bad]], first[anew]))
-            time = torch.arange(n_total, device=first.device)
-            after = (first[anew][..., None] > 0) & (time >= first[anew][..., None])
-            for band, since in zip(bands, started, strict=True):
-                band[anew] = torch.where(after, since, band[anew])
+        first = restarts(
+            self.faults, self._begin_s(), **self._time(), max_gap_s=self.recipe.preprocess.max_gap_s
+        )
+        spoil(
+            bands,
+            self._series(ground),
+            self.faults,
+            first,
+            mask=self.scene.mask,
+            noise_mps=narrow_noise.square().mean(dim=(2, 3)).sqrt(),
+            preprocess=self.recipe.preprocess,
+        )
 
     def _known(self) -> Bool[Tensor, "b n 3 t"]:
         """Which samples of lead and window there are."""

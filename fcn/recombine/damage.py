@@ -1,12 +1,14 @@
 """What faults leave of good waveforms: what a station records, when it is known, where its filters start."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.recombine.faults import Faults
+from fcn.waveform.preprocess import PreprocessSpec, filter_windows
 
 EAST, NORTH = 2, 1  # of the components Z, N, E
 
@@ -160,3 +162,42 @@ def from_rest(recorded: Float[Tensor, "*n t"], first: Int[Tensor, "*n"]) -> Floa
     at = first.clamp_max(recorded.shape[-1] - 1)[..., None]
     time = torch.arange(recorded.shape[-1], device=recorded.device)
     return torch.where(time >= first[..., None], recorded - recorded.gather(-1, at), 0.0)
+
+
+def spoil(
+    bands: Sequence[Float[Tensor, "b n 3 t"]],
+    ground_mps: Float[Tensor, "b n 3 t"],
+    faults: Faults,
+    first: Int[Tensor, "b n 3"],
+    *,
+    mask: Bool[Tensor, "b n"],
+    noise_mps: Float[Tensor, "b n"],
+    preprocess: PreprocessSpec,
+) -> None:
+    """Put what faulty stations record in the place of the ground's motion, in all bands, lead included.
+
+    bands: what the preprocessing makes of `ground_mps`, changed in place. first: see `restarts`; noise_mps:
+    see `damage`. Only the stations that need it are filtered again.
+    """
+    rate, max_gap_s, n_total = preprocess.sampling_rate_hz, preprocess.max_gap_s, ground_mps.shape[-1]
+    anew = ((first > 0) & (first < n_total)).any(dim=2) & mask
+    spoiled = (faults.damaging | bridged(faults, max_gap_s)) & mask
+    bad = spoiled | anew
+    if not bad.any():
+        return
+    recorded = damage(
+        ground_mps[bad][None],
+        faults.at(bad),
+        noise_mps=noise_mps[bad][None],
+        sampling_rate_hz=rate,
+        max_gap_s=max_gap_s,
+    )[0]
+    if spoiled.any():
+        for band, filtered in zip(bands, filter_windows(preprocess, recorded[spoiled[bad]]), strict=True):
+            band[spoiled] = filtered
+    if anew.any():
+        since = first[anew]
+        started = filter_windows(preprocess, from_rest(recorded[anew[bad]], since))
+        after = (since[..., None] > 0) & (torch.arange(n_total, device=since.device) >= since[..., None])
+        for band, filtered in zip(bands, started, strict=True):
+            band[anew] = torch.where(after, filtered, band[anew])
