@@ -145,15 +145,19 @@ def build_windows(
     *,
     step_s: float,
     window_s: float,
+    partial: bool,
 ) -> WindowDataset:
-    """Windows of a sequence, with the travel times of its velocity model, layered or in three dimensions."""
+    """Windows of a sequence, with the travel times of its velocity model, layered or in three dimensions.
+
+    partial: of the scheme that reads them.
+    """
     times: TravelTimes
     if isinstance(model, GridModel):
         times = model.travel_times(sequence.frame, torch.as_tensor(sequence.station_km, dtype=torch.float32))
     else:
         times = TravelTimeTable.stack([travel_times(model, table)])
     n_samples = round(window_s * sequence.sampling_rate_hz)
-    return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples)
+    return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples, partial=partial)
 
 
 def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:

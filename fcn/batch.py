@@ -85,7 +85,13 @@ class Batch:
     waveforms_broad: (batch, station, 3, time) the same, 0.5-9 Hz.
     station_km:      (batch, station, 3) east, north, depth.
     mask:            (batch, station) the station exists and sends data.
-    known:           (batch, station, 3, time) a component is known; its waveforms are zero where it is not.
+    known:           (batch, station, 3, time) a component is known, and so is some of what came before it
+                     (`background_mps`). Waveforms are zero where nothing is known of the component.
+    background_mps:  (batch, station, 2, time) slow and fast level of the 2-8 Hz velocity, m/s, from what came
+                     before (`fcn.waveform.level`); 0 where unknown.
+    peaks:           (batch, station, 6, past) `fcn.waveform.amplitude.AMPLITUDES`, m/s and m, in blocks of
+                     `BLOCK_S`, the last of which ends at the window's end; 0 where nothing is known. They
+                     may reach farther back than the window.
     travel_time:     first arrivals of each window's velocity model.
     now_s:           (batch,) float64 POSIX time at the end of each window; zero for recombined windows.
     targets:         the truth, None where it is unknown.
@@ -96,6 +102,8 @@ class Batch:
     station_km: Float[Tensor, "batch station 3"]
     mask: Bool[Tensor, "batch station"]
     known: Bool[Tensor, "batch station 3 time"]
+    background_mps: Float[Tensor, "batch station 2 time"]
+    peaks: Float[Tensor, "batch station 6 past"]
     travel_time: TravelTimes
     now_s: Float[Tensor, " batch"]
     targets: Targets | None = None
@@ -136,4 +144,5 @@ class Batch:
 
     def all_finite(self) -> bool:
         """No NaN or infinity in what the network is given."""
-        return bool(torch.isfinite(self.waveforms).all() and torch.isfinite(self.waveforms_broad).all())
+        given = (self.waveforms, self.waveforms_broad, self.background_mps, self.peaks)
+        return all(bool(torch.isfinite(values).all()) for values in given)

@@ -86,19 +86,23 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
 
 
 def _events(**kept: Any) -> dict[str, Any]:
-    """Event priors of before 2.1 drew none that are large."""
     off = {"large_share": 0.0, "large_magnitude": [6.0, 8.0], "large_coda_before_s": [0.0, 90.0]}
-    return {**off, **kept}
+    return {**off, **kept}  # before some were drawn large
 
 
 def _recombination(**kept: Any) -> dict[str, Any]:
-    return {"one_rupture_from": 10.0, **kept}
+    return {"one_rupture_from": 10.0, **kept}  # before stores had ruptures
 
 
-# former dotted path of what is built with other arguments today: those arguments, from its former ones
+def _preprocess(**kept: Any) -> dict[str, Any]:
+    return {"long": None, **kept}  # before there was a long-period band
+
+
+# dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,

@@ -35,7 +35,14 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     trained = restored.config
     table = {**trained["data"]["table"], **config["windows"]["table"]}
     step_s = config["windows"]["step_s"]
-    windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
+    windows = build_windows(
+        sequence,
+        model,
+        table,
+        step_s=step_s,
+        window_s=restored.window_s,
+        partial=restored.module.scheme.partial,
+    )
     replay = build_replay(windows, config["declare"] or restored.declare, config["matching"])
     module = restored.module
     module.test_replay = replay

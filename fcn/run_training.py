@@ -31,8 +31,8 @@ from fcn.store.reader import BaseStore
 log = logging.getLogger(__name__)
 
 
-def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
-    """The sequences of `validation.sequences`, simulated on first use."""
+def validation_windows(config: dict[str, Any], *, partial: bool) -> list[WindowDataset]:
+    """The sequences of `validation.sequences`, simulated on first use; partial: see `WindowDataset`."""
     validation, data = config["validation"], config["data"]
     windows = []
     for dataset in validation["sequences"].values():
@@ -41,7 +41,12 @@ def validation_windows(config: dict[str, Any]) -> list[WindowDataset]:
         model = choose_velocity_model(None, sequence, velocity_models(config))
         windows.append(
             build_windows(
-                sequence, model, data["table"], step_s=validation["step_s"], window_s=data["window_s"]
+                sequence,
+                model,
+                data["table"],
+                step_s=validation["step_s"],
+                window_s=data["window_s"],
+                partial=partial,
             )
         )
     return windows
@@ -58,7 +63,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
     module = build_module(config, record=record)
-    windows = validation_windows(config)
+    windows = validation_windows(config, partial=module.scheme.partial)
     module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
     datamodule = build_datamodule(config, store_path, windows)
     callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]

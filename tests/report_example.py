@@ -70,8 +70,10 @@ def make_sequence(seed=3, n_events=10, duration_s=240.0, catalogue=True):
     return Sequence(
         name="example", root=Path("example"), simulated=True, network=network, frame=FRAME, box=(41.0, 50.0),
         catalogue=Catalogue("example", tuple(true)) if catalogue else None, velocity_model=MODEL,
-        start_time_s=START_S, sampling_rate_hz=RATE_HZ, velocity=velocity, narrow=velocity, broad=velocity,
-        known=np.ones((len(network), 3, n_samples), dtype=bool), uses=((),) * len(network),
+        start_time_s=START_S, sampling_rate_hz=RATE_HZ, narrow=velocity, broad=velocity,
+        known=np.ones((len(network), 3, n_samples), dtype=bool),
+        peaks=np.zeros((len(network), 6, -(-n_samples // 5)), np.float32),
+        levels=np.zeros((len(network), 2, -(-n_samples // 10)), np.float32), uses=((),) * len(network),
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def single(batch: Batch, row: int) -> Batch:
         station_km=batch.station_km[row : row + 1, exists],
         mask=batch.mask[row : row + 1, exists],
         known=batch.known[row : row + 1, exists],
+        background_mps=batch.background_mps[row : row + 1, exists],
+        peaks=batch.peaks[row : row + 1, exists],
         travel_time=batch.travel_time[torch.tensor([row])],
         now_s=torch.tensor([1000.0], dtype=torch.float64),
     )

@@ -32,10 +32,11 @@ def sequence(root: Path) -> Sequence:
         velocity_model=None,
         start_time_s=1.7e9,
         sampling_rate_hz=20.0,
-        velocity=silence,
         narrow=silence,
         broad=silence,
         known=np.ones((3, 3, 1200), bool),
+        peaks=np.zeros((3, 6, 240), np.float32),
+        levels=np.zeros((3, 2, 120), np.float32),
         uses=((),) * 3,
     )
 
@@ -51,7 +52,7 @@ def test_a_grid_of_layers_gives_the_times_of_the_layers(tmp_path):
     model = choose_velocity_model(node["velocity_model"], silent, {})
     table = {**config["data"]["table"], "earth_flattening": False}
     in_3d, in_layers = (
-        build_windows(silent, m, table, step_s=0.5, window_s=30.0)[0] for m in (model, layers)
+        build_windows(silent, m, table, step_s=0.5, window_s=30.0, partial=False)[0] for m in (model, layers)
     )
     source_km = torch.tensor([[[3.0, -4.0, 8.0]]])
     times = [b.travel_time.between(source_km, b.station_km) for b in (in_3d, in_layers)]

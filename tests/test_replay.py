@@ -69,6 +69,7 @@ class Saying:
     """A scheme that says the same of every window, and keeps what it was told of declared events."""
 
     terms = ("said",)
+    partial = False
 
     def __init__(self) -> None:
         self.told: list[list[Known]] = []
@@ -103,6 +104,8 @@ def ending_at(now_s: float) -> Batch:
         station_km=torch.zeros(1, 2, 3),
         mask=torch.ones(1, 2, dtype=torch.bool),
         known=torch.ones(1, 2, 3, 4, dtype=torch.bool),
+        background_mps=torch.ones(1, 2, 2, 4),
+        peaks=torch.zeros(1, 2, 6, 1),
         travel_time=NoTimes(),
         now_s=torch.tensor([now_s], dtype=torch.float64),
     )

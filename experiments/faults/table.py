@@ -45,7 +45,14 @@ def replayed(root: Path, restored: Restored, config: dict[str, Any]) -> dict[str
     trained = restored.config
     table = {**trained["data"]["table"], **config["windows"]["table"]}
     step_s = config["windows"]["step_s"]
-    windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
+    windows = build_windows(
+        sequence,
+        model,
+        table,
+        step_s=step_s,
+        window_s=restored.window_s,
+        partial=restored.module.scheme.partial,
+    )
     replay = build_replay(windows, restored.declare, config["matching"])
     module = restored.module
     console = Console(stderr=True)

@@ -135,7 +135,14 @@ def windows_of(dataset: str, index: int, restored: Restored) -> tuple[WindowData
     sequence = Sequence.load(root, restored.preprocess)
     model = choose_velocity_model(None, sequence, restored.velocity_models)
     table, step_s = restored.config["data"]["table"], config["windows"]["step_s"]
-    windows = build_windows(sequence, model, table, step_s=step_s, window_s=restored.window_s)
+    windows = build_windows(
+        sequence,
+        model,
+        table,
+        step_s=step_s,
+        window_s=restored.window_s,
+        partial=restored.module.scheme.partial,
+    )
     return windows, config["matching"]
 
 

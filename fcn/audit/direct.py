@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fcn.batch import Batch, Targets
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.recombine.compose import given
 from fcn.recombine.noise import NoiseBank
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.simulate.ensemble.earth import TABLE_MARGIN_KM, TABLE_STEP_KM, greens_bank, make_plan, to_store_rate
@@ -77,12 +78,13 @@ class DirectSimulation:
                 signal[b, n, :, place] = torch.from_numpy(piece)
         rngs = [derive_rng(self.seed, Purpose.SEQUENCE, NOISE, first_number + b) for b in range(size)]
         noise = self.noise.draw(rngs, batch.mask.sum(dim=1).tolist(), n_total)
-        narrow, broad = (
-            band[..., n_lead:].contiguous() for band in filter_windows(self.recipe.preprocess, noise + signal)
+        bands = filter_windows(self.recipe.preprocess, noise + signal)
+        there = batch.mask[..., None].expand(-1, -1, n_total)
+        return replace(
+            batch,
+            **given(bands, there, n_total - n_lead, sampling_rate_hz=rate_hz),
+            targets=self._targets(batch.targets, arrival_s),
         )
-        targets = self._targets(batch.targets, arrival_s)
-        known = batch.mask[..., None, None].expand_as(narrow)
-        return replace(batch, waveforms=narrow, waveforms_broad=broad, known=known, targets=targets)
 
     @staticmethod
     def _targets(targets: Targets, arrival_s: Float[Tensor, "batch station 2"]) -> Targets:

@@ -1,6 +1,7 @@
 """Continuous recordings of a network, preprocessed once, and read window by window."""
 
 import logging
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import obspy
-from jaxtyping import Bool, Float32, Float64
+import torch
+from jaxtyping import Bool, Float32, Float64, Shaped
 from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
@@ -18,9 +20,11 @@ from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.watched import Watched
+from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, block_peaks, samples_in
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
+from fcn.waveform.level import LEVEL_BLOCK_S, RunningLevels
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.station import StationMotion, Use, station_motion
 
@@ -31,6 +35,7 @@ BOX_MARGIN_KM = 10.0
 SECONDS_PER_DAY = 86_400
 PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
 MOST_STATION_DAYS = 128  # 8 GB
+ON_BLOCK = 1e-3  # of a block or sample: POSIX times are no exact multiples
 
 Waveforms = Float32[np.ndarray, "station 3 time"]
 
@@ -43,8 +48,10 @@ class TooLongError(ValueError):
 class Sequence:
     """A network's recording: sample j of every array is at start_time_s + j / sampling_rate_hz.
 
-    velocity, narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where
-    a component is. uses: which channels a station's motion is from, in order of time.
+    Blocks are counted from POSIX time 0; the first sample is a block's first.
+    narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where one is.
+    peaks: `AMPLITUDES` in blocks of `BLOCK_S`. levels: slow and fast level of the narrow band in blocks
+    of `LEVEL_BLOCK_S`, m/s, 0 where unknown. uses: which channels a station's motion is from, in order of time.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """
@@ -59,10 +66,11 @@ class Sequence:
     velocity_model: LayeredModel | None
     start_time_s: float
     sampling_rate_hz: float
-    velocity: Waveforms
     narrow: Waveforms
     broad: Waveforms
     known: Bool[np.ndarray, "station 3 time"]
+    peaks: Float32[np.ndarray, "station 6 block"]
+    levels: Float32[np.ndarray, "station 2 level_block"]
     uses: tuple[tuple[Use, ...], ...]
 
     @classmethod
@@ -89,7 +97,7 @@ class Sequence:
         motions = _motions(described, inventory, stream, spec)
         network = Network(tuple(_placed(described[motion.station_id], motion) for motion in motions))
         stated.check_against(network, str(root))
-        first, arrays = _arrays(motions)
+        first, arrays = _arrays(motions, spec.sampling_rate_hz)
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
         return cls(
@@ -137,22 +145,46 @@ class Sequence:
     ) -> tuple[Waveforms, Waveforms, Bool[np.ndarray, "station 3 time"]]:
         """Narrow and broad band and validity of the samples before `now_s`; zero outside the sequence."""
         end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
-        begin = end - n_samples
-        first, last = (min(max(edge, 0), self.n_samples) for edge in (begin, end))
-        cut = []
-        for array in (self.narrow, self.broad, self.known):
-            window = np.zeros((*array.shape[:-1], n_samples), array.dtype)
-            window[..., first - begin : last - begin] = array[..., first:last]
-            cut.append(window)
-        return cut[0], cut[1], cut[2]
+        narrow, broad, known = (
+            _before(array, end, n_samples) for array in (self.narrow, self.broad, self.known)
+        )
+        return narrow, broad, known
+
+    def peaks_until(self, now_s: float, n_blocks: int) -> Float32[np.ndarray, "station 6 {n_blocks}"]:
+        """The last blocks that end by `now_s`; zero outside the sequence."""
+        end = math.floor((now_s - self.start_time_s) / BLOCK_S + ON_BLOCK)
+        return _before(self.peaks, end, n_blocks)
+
+    def background(self, now_s: float, n_samples: int) -> Float32[np.ndarray, "station 2 {n_samples}"]:
+        """Slow and fast level at the samples before `now_s`; zero outside the sequence."""
+        n = samples_in(LEVEL_BLOCK_S, self.sampling_rate_hz)
+        end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
+        n_blocks = n_samples // n + 2
+        last = -(-end // n)
+        blocks = _before(self.levels, last, n_blocks).repeat(n, axis=-1)
+        return blocks[..., blocks.shape[-1] - n_samples - (last * n - end) :][..., :n_samples]
 
     def window_times(self, step_s: float, n_samples: int) -> Float64[np.ndarray, " window"]:
-        """POSIX ends of the windows that lie wholly inside, `step_s` apart; on the grid of samples."""
-        step = round(step_s * self.sampling_rate_hz)
-        if step < 1:
-            raise ValueError(f"step_s is {step_s}, less than a sample at {self.sampling_rate_hz} Hz")
-        ends = np.arange(n_samples, self.n_samples + 1, step)
+        """POSIX ends of the windows, `step_s` apart; from the first block's end after `n_samples` samples on.
+
+        Raises ValueError where `step_s` is no multiple of `BLOCK_S`.
+        """
+        n = samples_in(BLOCK_S, self.sampling_rate_hz)
+        step = round(step_s / BLOCK_S) * n
+        if step < 1 or abs(step - step_s * self.sampling_rate_hz) > ON_BLOCK:
+            raise ValueError(
+                f"a window ends every {step_s} s (step_s), which is no multiple of {BLOCK_S:g} s: choose one"
+            )
+        ends = np.arange(-(-n_samples // n) * n, self.n_samples + 1, step)
         return self.start_time_s + ends / self.sampling_rate_hz
+
+
+def _before(array: Shaped[np.ndarray, "*rows time"], end: int, n: int) -> Shaped[np.ndarray, "*rows {n}"]:
+    """The n values before index `end`, zero outside the array."""
+    first, last = (min(max(edge, 0), array.shape[-1]) for edge in (end - n, end))
+    window = np.zeros((*array.shape[:-1], n), array.dtype)
+    window[..., first - (end - n) : last - (end - n)] = array[..., first:last]
+    return window
 
 
 def _described(
@@ -259,17 +291,28 @@ def _placed(station: Station, motion: StationMotion) -> Station:
     return station
 
 
-def _arrays(motions: Items[StationMotion]) -> tuple[int, dict[str, np.ndarray]]:
+def _arrays(motions: Items[StationMotion], rate_hz: float) -> tuple[int, dict[str, np.ndarray]]:
     """Grid index of the first sample, and the arrays of a Sequence."""
-    first = min(motion.start_sample for motion in motions)
+    n_block, n_level = samples_in(BLOCK_S, rate_hz), samples_in(LEVEL_BLOCK_S, rate_hz)
+    first = min(motion.start_sample for motion in motions) // n_level * n_level
     n_samples = max(motion.start_sample + motion.valid.shape[1] for motion in motions) - first
-    shape = (len(motions), 3, n_samples)
-    arrays = {name: np.zeros(shape, np.float32) for name in ("velocity", "narrow", "broad")}
-    arrays["known"] = np.zeros(shape, dtype=bool)
+    n_levels = -(-n_samples // n_level)
+    n_stations, n_padded = len(motions), n_levels * n_level
+    arrays: dict[str, np.ndarray] = {
+        name: np.zeros((n_stations, 3, n_samples), np.float32) for name in ("narrow", "broad")
+    }
+    arrays["known"] = np.zeros((n_stations, 3, n_samples), dtype=bool)
+    arrays["peaks"] = np.zeros((n_stations, len(AMPLITUDES), n_padded // n_block), np.float32)
+    arrays["levels"] = np.zeros((n_stations, 2, n_levels), np.float32)
     for row, motion in enumerate(motions):
         place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
-        arrays["velocity"][row, :, place] = motion.velocity_mps
-        arrays["narrow"][row, :, place] = motion.narrow_mps
-        arrays["broad"][row, :, place] = motion.broad_mps
-        arrays["known"][row, :, place] = motion.valid
+        padded = np.zeros((4, 3, n_padded))
+        padded[..., place] = motion.narrow_mps, motion.broad_mps, motion.displacement_m, motion.long_m
+        known = np.zeros((3, n_padded), dtype=bool)
+        known[:, place] = motion.valid
+        arrays["narrow"][row], arrays["broad"][row] = padded[:2, :, :n_samples]
+        arrays["known"][row] = known[:, :n_samples]
+        seen = (torch.from_numpy(each) for each in (*padded[1:], known))
+        arrays["peaks"][row] = block_peaks(*seen, sampling_rate_hz=rate_hz).numpy()
+        arrays["levels"][row] = RunningLevels(1, rate_hz).process(padded[:1], known[None])[0]
     return first, arrays

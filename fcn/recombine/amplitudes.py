@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from scipy.signal import sosfilt
 
 from fcn.store.reader import BaseStore
-from fcn.waveform.filters import bandpass_sos
+from fcn.waveform.filters import Butterworth
 from fcn.waveform.preprocess import Band
 
 AFTER_S_S = 6.0  # of signal after S in which the peak counts
@@ -46,7 +46,7 @@ def _log_peaks(store: BaseStore, records: Int64[np.ndarray, " n"], band: Band) -
     rate = store.sampling_rate_hz
     needed = np.ceil(store.s_sample[records] + AFTER_S_S * rate).astype(np.int64) + 1
     waveforms = store.waveforms(records, last=needed)
-    waveforms = sosfilt(bandpass_sos(band.low_hz, band.high_hz, band.order, rate), waveforms)
+    waveforms = sosfilt(Butterworth(band.low_hz, band.high_hz, band.order, rate).sos(), waveforms)
     sample = np.arange(waveforms.shape[-1])
     p, s = store.p_sample[records, None], store.s_sample[records, None]
     early = (sample >= p) & (sample < np.minimum(s, p + P_WINDOW_S * rate))

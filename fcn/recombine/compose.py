@@ -8,6 +8,7 @@ stations are filtered again after their damage.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Complex64, Float, Int, Shaped
@@ -31,7 +32,9 @@ from fcn.recombine.synthesise import (
     spreading_gain,
 )
 from fcn.recombine.truth import Arrivals, make_targets, p_snr, true_arrivals
-from fcn.waveform.preprocess import filter_windows
+from fcn.waveform.amplitude import block_peaks, samples_in
+from fcn.waveform.level import LEVEL_BLOCK_S, window_levels
+from fcn.waveform.preprocess import Banded, filter_windows, long_period
 
 
 @dataclass(frozen=True)
@@ -144,38 +147,29 @@ class Composition:
 
     def batch(self, records: Records, noise: Complex64[Tensor, "b n 3 f"]) -> Batch:
         """Waveforms and targets, of a record per place and of the stations' noise, as spectra."""
-        recipe, at = self.recipe, self.places.at
+        recipe, at, device = self.recipe, self.places.at, noise.device
         events = self.ground_motion(records)
-        ground = _add(noise.clone(), at, events)
-        narrow_response, broad_response = (
-            recipe.response(band).to(noise.device)
-            for band in (recipe.preprocess.narrow, recipe.preprocess.broad)
-        )
-        broad = self._window(ground * broad_response)
-        narrow_noise = self._window(noise * narrow_response)
-        narrow_events = self._window(events * narrow_response)
+        narrow_response = recipe.response(recipe.preprocess.filters[0]).to(device)
+        narrow_noise = self._series(noise * narrow_response)
+        narrow_events = self._series(events * narrow_response)
         narrow_signal = _add(torch.zeros_like(narrow_noise), at, narrow_events)
-        narrow = narrow_noise + narrow_signal
-        self._damage(ground, narrow, broad)
-        n_total = recipe.n_lead + recipe.n_samples
-        rate = recipe.sampling_rate_hz
-        silent = silence(self.faults, n_total, sampling_rate_hz=rate)[..., recipe.n_lead :]
+        bands = self._bands(_add(noise.clone(), at, events), narrow_noise + narrow_signal)
+        rate, window = recipe.sampling_rate_hz, slice(recipe.n_lead, None)
+        silent = silence(self.faults, recipe.n_lead + recipe.n_samples, sampling_rate_hz=rate)
         snr = p_snr(
             at,
-            narrow_events,
-            narrow_signal,
-            narrow_noise,
-            silent=silent,
+            narrow_events[..., window],
+            narrow_signal[..., window],
+            narrow_noise[..., window],
+            silent=silent[..., window],
             p_arrival_s=self.arrivals.arrival_s[..., 0],
             sampling_rate_hz=rate,
         )
         widened = self._share(records.widened)
         return Batch(
-            waveforms=narrow.masked_fill(silent[:, :, None], 0.0),
-            waveforms_broad=broad.masked_fill(silent[:, :, None], 0.0),
+            **given(bands, ~silent & self.scene.mask[..., None], recipe.n_samples, sampling_rate_hz=rate),
             station_km=self.scene.station_km,
             mask=self.scene.mask,
-            known=(~silent & self.scene.mask[..., None])[:, :, None].expand(-1, -1, 3, -1),
             travel_time=self.tables,
             now_s=torch.zeros(len(noise), dtype=torch.float64),
             targets=make_targets(recipe, self.scene, self.arrivals, snr=snr, widened=widened),
@@ -239,34 +233,60 @@ class Composition:
             records.magnitude, self.places.magnitude, frequency_hz, sampling_rate_hz=rate
         )
 
-    def _damage(
-        self,
-        ground: Complex64[Tensor, "b n 3 f"],
-        narrow: Float[Tensor, "b n 3 t"],
-        broad: Float[Tensor, "b n 3 t"],
-    ) -> None:
-        """Put what faulty stations record in the place of the ground's motion, in both bands."""
-        recipe = self.recipe
-        bad = self.faults.damaging & self.scene.mask
+    def _bands(self, ground: Complex64[Tensor, "b n 3 f"], narrow: Float[Tensor, "b n 3 t"]) -> Banded:
+        """What stations record of the ground's motion, lead included; its narrow band is known already."""
+        preprocess, bad = self.recipe.preprocess, self.faults.damaging & self.scene.mask
+        _, *broad_filters, long = preprocess.filters
+        broad, displacement = (
+            self._series(ground * self.recipe.response(band).to(ground.device)) for band in broad_filters
+        )
+        moved = self._series(ground)
+        bands = Banded(narrow, broad, displacement, long_period(long, moved))
         if bad.any():
-            moved = torch.fft.irfft(ground[bad], recipe.n_fft)[None, ..., : recipe.n_lead + recipe.n_samples]
-            recorded = damage(moved, self.faults.at(bad))[0]
-            narrow[bad], broad[bad] = (
-                band[..., recipe.n_lead :] for band in filter_windows(recipe.preprocess, recorded)
-            )
+            recorded = damage(moved[bad][None], self.faults.at(bad))[0]
+            for band, faulty in zip(bands, filter_windows(preprocess, recorded), strict=True):
+                band[bad] = faulty
+        return bands
 
-    def _window(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
-        """Time series of the window, without the lead."""
-        first, last = self.recipe.n_lead, self.recipe.n_lead + self.recipe.n_samples
+    def _series(self, spectra: Complex64[Tensor, "*n f"]) -> Float[Tensor, "*n t"]:
+        """Time series of lead and window."""
+        n_total = self.recipe.n_lead + self.recipe.n_samples
         if spectra.numel() == 0:  # MKL refuses empty batches
-            return torch.zeros(*spectra.shape[:-1], self.recipe.n_samples, device=spectra.device)
-        return torch.fft.irfft(spectra, self.recipe.n_fft)[..., first:last]
+            return torch.zeros(*spectra.shape[:-1], n_total, device=spectra.device)
+        return torch.fft.irfft(spectra, self.recipe.n_fft)[..., :n_total]
 
     def _share(self, true: Bool[Tensor, " k"]) -> Float[Tensor, " b"]:
         """Of each window's places."""
         b, n_windows = self.places.at[0], len(self.scene.mask)
         count = torch.bincount(b, minlength=n_windows).clamp_min(1)
         return torch.bincount(b, weights=true.float(), minlength=n_windows).float() / count
+
+
+def given(
+    bands: Banded,
+    there: Bool[Tensor, "b n t"],
+    n_samples: int,
+    *,
+    sampling_rate_hz: float,
+) -> dict[str, Any]:
+    """What a `Batch` holds of the last `n_samples` of (b, n, 3, t) bands; from all, what came before.
+
+    there: the station exists and has data.
+    """
+    known = there[:, :, None].expand_as(bands.narrow)
+    narrow, *others = (band.masked_fill(~known, 0.0) for band in bands)
+    window = slice(narrow.shape[-1] - n_samples, None)
+    levels = window_levels(narrow, known, sampling_rate_hz=sampling_rate_hz)
+    background = levels.repeat_interleave(samples_in(LEVEL_BLOCK_S, sampling_rate_hz), dim=-1)[..., window]
+    broad, displacement, long = (band[..., window] for band in others)
+    known = known[..., window]
+    return {
+        "waveforms": narrow[..., window],
+        "waveforms_broad": broad,
+        "known": known & (background[:, :, :1] > 0),
+        "background_mps": background,
+        "peaks": block_peaks(broad, displacement, long, known, sampling_rate_hz=sampling_rate_hz),
+    }
 
 
 def _azimuth_rad(offset_km: Float[Tensor, "k 3"]) -> Float[Tensor, " k"]:

@@ -12,8 +12,10 @@ from torch import Tensor
 from fcn.recombine.faults import FaultPrior
 from fcn.recombine.priors import EventPrior, StationPrior
 from fcn.recombine.synthesise import SOURCE_TAIL_S, Corrections
-from fcn.waveform.filters import bandpass_response, transform_length
-from fcn.waveform.preprocess import Band, PreprocessSpec
+from fcn.waveform.amplitude import samples_in
+from fcn.waveform.filters import Butterworth
+from fcn.waveform.level import LEVEL_BLOCK_S
+from fcn.waveform.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class Recipe:
                 f"the recipe needs two positive half-widths, a positive window and a lead >= 0, got "
                 f"{list(half)} km, {self.window_s} s, {self.lead_s} s"
             )
+        n_block = samples_in(LEVEL_BLOCK_S, self.sampling_rate_hz)
+        if self.n_lead % n_block or self.n_samples % n_block:
+            raise ValueError(
+                f"data.lead_s and data.window_s must be multiples of {LEVEL_BLOCK_S:g} s, got "
+                f"{self.lead_s:g} s and {self.window_s:g} s"
+            )
         if self.noise_gain < 0:
             raise ValueError(f"data.noise_gain must be >= 0, got {self.noise_gain}")
 
@@ -79,14 +87,14 @@ class Recipe:
 
     @property
     def n_fft(self) -> int:
-        """Points of the transforms: lead, window, and the tail of whatever filter rings longest."""
+        """Points of the transforms: lead, window, and the tail of whatever filter rings longest.
+
+        Not the long-period one, which would double them: it has transforms of its own.
+        """
         n, rate = self.n_lead + self.n_samples, self.sampling_rate_hz
-        bands = (self.preprocess.narrow, self.preprocess.broad)
-        ringing = [transform_length(b.low_hz, b.high_hz, b.order, rate, n) for b in bands]
+        ringing = [each.transform_length(n) for each in self.preprocess.filters[:3]]
         return int(next_fast_len(max(*ringing, n + round(SOURCE_TAIL_S * rate)), real=True))
 
-    def response(self, band: Band) -> Complex64[Tensor, " f"]:
-        """Of the preprocessing's filter, at the frequencies of the transforms."""
-        rate = self.sampling_rate_hz
-        values = bandpass_response(band.low_hz, band.high_hz, band.order, rate, self.n_fft)
-        return torch.from_numpy(values.astype(np.complex64))
+    def response(self, filtering: Butterworth) -> Complex64[Tensor, " f"]:
+        """Of one of the preprocessing's filters, at the frequencies of the transforms."""
+        return torch.from_numpy(filtering.response(self.n_fft).astype(np.complex64))

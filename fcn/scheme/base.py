@@ -81,7 +81,15 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Reader(Protocol):
-    """Estimates from windows of a stream."""
+    """Estimates from windows of a stream.
+
+    partial: windows of which only the end is known are read, as a stream's first are.
+    """
+
+    @property
+    def partial(self) -> bool:
+        """See above."""
+        ...
 
     def estimates(
         self, network: nn.Module, batch: Batch, known: Sequence[Known]
@@ -138,6 +146,11 @@ class JoinedScheme(ABC):
     ) -> tuple[dict[str, Tensor], Located]:
         """See `Objective`."""
         return self.objective.validate(network, batch, targets)
+
+    @property
+    def partial(self) -> bool:
+        """See `Reader`."""
+        return self.reader.partial
 
     def estimates(
         self, network: nn.Module, batch: Batch, known: Sequence[Known]

@@ -1,7 +1,9 @@
 """Designs of the causal filters, as second-order sections, and their frequency responses."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex128, Float64
@@ -12,11 +14,48 @@ from scipy.fft import next_fast_len
 RINGING = 1e-7
 
 
-def bandpass_sos(
-    low_hz: float, high_hz: float, order: int, sampling_rate_hz: float
-) -> Float64[np.ndarray, "section 6"]:
-    """Butterworth band-pass: minimum phase, so the onset comes as early as the amplitude response allows."""
-    return signal.butter(order, (low_hz, high_hz), "bandpass", fs=sampling_rate_hz, output="sos")
+@dataclass(frozen=True)
+class Butterworth:
+    """Causal Butterworth filter, `order` poles at each edge; high-pass where `high_hz` is infinite.
+
+    Minimum phase, so the onset comes as early as the amplitude response allows. integrated: of the input's
+    integral over time. The integral (trapezoidal rule) takes one of the zeros at zero frequency, so that
+    neither an offset nor rounding adds up; needs order >= 2 to have no response to a constant.
+    """
+
+    low_hz: float
+    high_hz: float
+    order: int
+    sampling_rate_hz: float
+    integrated: bool = False
+
+    def zpk(self) -> tuple[Any, Any, float]:
+        """Zeros, poles and gain."""
+        band = not math.isinf(self.high_hz)
+        edges_hz = (self.low_hz, self.high_hz) if band else self.low_hz
+        kind = "bandpass" if band else "highpass"
+        zeros, poles, gain = signal.butter(self.order, edges_hz, kind, fs=self.sampling_rate_hz, output="zpk")
+        if self.integrated:  # T/2 (z + 1) / (z - 1)
+            zeros = zeros.copy()
+            zeros[np.argmin(np.abs(zeros - 1.0))] = -1.0
+            gain = gain / (2.0 * self.sampling_rate_hz)
+        return zeros, poles, gain
+
+    def sos(self) -> Float64[np.ndarray, "section 6"]:
+        """Second-order sections."""
+        return signal.zpk2sos(*self.zpk())
+
+    @lru_cache(maxsize=64)  # noqa: B019 frozen, and few
+    def response(self, n_fft: int) -> Complex128[np.ndarray, " frequency"]:
+        """At the frequencies of an n_fft-point real transform."""
+        frequency_hz = np.fft.rfftfreq(n_fft, 1.0 / self.sampling_rate_hz)
+        return signal.sosfreqz(self.sos(), frequency_hz, fs=self.sampling_rate_hz)[1]
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def transform_length(self, n_samples: int) -> int:
+        """Points of a transform long enough that ringing after the last sample cannot wrap to the first."""
+        ringing_samples = math.log(RINGING) / math.log(np.abs(self.zpk()[1]).max())
+        return int(next_fast_len(n_samples + math.ceil(ringing_samples), real=True))
 
 
 def to_velocity_sos(
@@ -42,22 +81,3 @@ def anti_alias_sos(
     if stop_hz >= 0.98 * sampling_rate_hz / 2.0:
         return np.empty((0, 6))
     return signal.cheby2(order, attenuation_db, stop_hz, "lowpass", fs=sampling_rate_hz, output="sos")
-
-
-@lru_cache(maxsize=64)
-def bandpass_response(
-    low_hz: float, high_hz: float, order: int, sampling_rate_hz: float, n_fft: int
-) -> Complex128[np.ndarray, " frequency"]:
-    """Response of `bandpass_sos` at the frequencies of an n_fft-point real transform."""
-    sos = bandpass_sos(low_hz, high_hz, order, sampling_rate_hz)
-    return signal.sosfreqz(sos, np.fft.rfftfreq(n_fft, 1.0 / sampling_rate_hz), fs=sampling_rate_hz)[1]
-
-
-@lru_cache(maxsize=64)
-def transform_length(
-    low_hz: float, high_hz: float, order: int, sampling_rate_hz: float, n_samples: int
-) -> int:
-    """Points of a transform long enough that ringing after the last sample cannot wrap to the first."""
-    _, poles, _ = signal.butter(order, (low_hz, high_hz), "bandpass", fs=sampling_rate_hz, output="zpk")
-    ringing_samples = math.log(RINGING) / math.log(np.abs(poles).max())
-    return int(next_fast_len(n_samples + math.ceil(ringing_samples), real=True))

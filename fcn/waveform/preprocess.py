@@ -1,8 +1,9 @@
-"""The one preprocessing: counts to ground velocity at 20 Hz, then two bands; causal, in chunks or whole."""
+"""The one preprocessing: counts to ground velocity at 20 Hz, then bands of it; causal, in chunks or whole."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,13 +11,7 @@ from jaxtyping import Bool, Float, Float64
 from scipy import signal
 from torch import Tensor
 
-from fcn.waveform.filters import (
-    anti_alias_sos,
-    bandpass_response,
-    bandpass_sos,
-    to_velocity_sos,
-    transform_length,
-)
+from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
 from fcn.waveform.resample import GridResampler
 
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
@@ -47,12 +42,28 @@ class AntiAlias:
 
 
 @dataclass(frozen=True)
+class LongPeriod:
+    """Causal Butterworth high-pass of displacement."""
+
+    highpass_hz: float
+    order: int
+
+    def __post_init__(self) -> None:
+        if self.highpass_hz <= 0.0 or self.order < 2:
+            raise ValueError(f"long-period displacement needs highpass_hz > 0 and order >= 2: {self}")
+
+
+@dataclass(frozen=True)
 class PreprocessSpec:
-    """What is done to every waveform; conf/preprocess/default.yaml says why these values."""
+    """What is done to every waveform; conf/preprocess/default.yaml says why these values.
+
+    long: None in checkpoints of before there was a long-period band: it is zero.
+    """
 
     sampling_rate_hz: float
     narrow: Band
     broad: Band
+    long: LongPeriod | None
     highpass_hz: float
     anti_alias: AntiAlias
     max_gap_s: float
@@ -63,6 +74,19 @@ class PreprocessSpec:
             raise ValueError(f"bands must end below {nyquist_hz} Hz, half of sampling_rate_hz: {self}")
         if self.highpass_hz <= 0.0 or self.max_gap_s < 0.0:
             raise ValueError(f"highpass_hz must be > 0 and max_gap_s >= 0: {self}")
+
+    @property
+    def filters(self) -> tuple[Butterworth, Butterworth, Butterworth, Butterworth | None]:
+        """From velocity to narrow, broad, broad displacement and long-period displacement, see `Banded`."""
+        narrow, broad, displacement = (
+            Butterworth(band.low_hz, band.high_hz, band.order, self.sampling_rate_hz, integrated)
+            for band, integrated in ((self.narrow, False), (self.broad, False), (self.broad, True))
+        )
+        if self.long is None:
+            return narrow, broad, displacement, None
+        high = self.long
+        long = Butterworth(high.highpass_hz, math.inf, high.order, self.sampling_rate_hz, integrated=True)
+        return narrow, broad, displacement, long
 
 
 @dataclass(frozen=True)
@@ -214,40 +238,59 @@ def true_runs(flags: Bool[np.ndarray, " n"]) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+class Banded(NamedTuple):
+    """Ground motion in bands, arrays or tensors of one shape, time last.
+
+    narrow, broad: velocity m/s. displacement: of the broad band, m. long: long-period displacement, m.
+    """
+
+    narrow: Any
+    broad: Any
+    displacement: Any
+    long: Any
+
+
 class Bands:
-    """The two bands of a velocity stream, chunk by chunk; started from rest wherever its filters are."""
+    """The bands of a velocity stream, chunk by chunk; started from rest wherever its filters are."""
 
     def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
-        self._sos = [
-            bandpass_sos(band.low_hz, band.high_hz, band.order, spec.sampling_rate_hz)
-            for band in (spec.narrow, spec.broad)
-        ]
-        self._rest = [np.zeros((len(sos), n_components, 2)) for sos in self._sos]
+        self._sos = [None if each is None else each.sos() for each in spec.filters]
+        self._rest = [np.zeros((0 if sos is None else len(sos), n_components, 2)) for sos in self._sos]
         self._memory = self._rest
 
-    def process(
-        self, chunk: Chunk
-    ) -> tuple[Float64[np.ndarray, "component time"], Float64[np.ndarray, "component time"]]:
-        """Narrow and broad band in m/s, zero where not valid."""
+    def process(self, chunk: Chunk) -> Banded:
+        """All bands, zero where not valid."""
         memory = self._rest if chunk.fresh else self._memory
-        filtered = [
-            signal.sosfilt(sos, chunk.velocity_mps, zi=zi) for sos, zi in zip(self._sos, memory, strict=True)
-        ]
-        self._memory = [after for _, after in filtered]
-        narrow, broad = (np.where(chunk.valid, band, 0.0) for band, _ in filtered)
-        return narrow, broad
+        filtered, self._memory = [], []
+        for sos, before in zip(self._sos, memory, strict=True):
+            if sos is None:
+                band, after = np.zeros_like(chunk.velocity_mps), before
+            else:
+                band, after = signal.sosfilt(sos, chunk.velocity_mps, zi=before)
+            filtered.append(np.where(chunk.valid, band, 0.0))
+            self._memory.append(after)
+        return Banded(*filtered)
 
 
-def filter_windows(
-    spec: PreprocessSpec, waveforms: Float[Tensor, "*batch time"]
-) -> tuple[Float[Tensor, "*batch time"], Float[Tensor, "*batch time"]]:
-    """`Bands` from rest on whole windows at once, by transform, on any device: narrow and broad."""
+def filter_windows(spec: PreprocessSpec, waveforms: Float[Tensor, "*batch time"]) -> Banded:
+    """`Bands` from rest on whole windows at once, by transform, on any device."""
+    *bands, long = spec.filters
+    narrow, broad, displacement = _filtered(bands, waveforms)
+    return Banded(narrow, broad, displacement, long_period(long, waveforms))
+
+
+def long_period(
+    high: Butterworth | None, waveforms: Float[Tensor, "*batch time"]
+) -> Float[Tensor, "*batch time"]:
+    """The long-period band alone, of ground velocity from rest; zero where the spec has none."""
+    return torch.zeros_like(waveforms) if high is None else _filtered([high], waveforms)[0]
+
+
+def _filtered(
+    filters: Sequence[Butterworth], waveforms: Float[Tensor, "*batch time"]
+) -> list[Float[Tensor, "*batch time"]]:
     n_samples = waveforms.shape[-1]
-    bands = [(b.low_hz, b.high_hz, b.order, spec.sampling_rate_hz) for b in (spec.narrow, spec.broad)]
-    n_fft = max(transform_length(*band, n_samples) for band in bands)
+    n_fft = max(each.transform_length(n_samples) for each in filters)
     spectrum = torch.fft.rfft(waveforms, n_fft)
-    filtered = []
-    for band in bands:
-        response = torch.as_tensor(bandpass_response(*band, n_fft)).to(spectrum)
-        filtered.append(torch.fft.irfft(spectrum * response, n_fft)[..., :n_samples])
-    return filtered[0], filtered[1]
+    responses = [torch.as_tensor(each.response(n_fft)).to(spectrum) for each in filters]
+    return [torch.fft.irfft(spectrum * response, n_fft)[..., :n_samples] for response in responses]

@@ -36,7 +36,8 @@ class Use:
 class StationMotion:
     """Ground velocity up, north, east: sample j is at (start_sample + j) / sampling_rate_hz, POSIX s.
 
-    velocity_mps, narrow_mps, broad_mps: zero where not valid. valid: per component, where it is known.
+    narrow_mps, broad_mps, displacement_m, long_m: its bands, see `Banded`. All are zero where not valid.
+    valid: per component, where it is known.
     uses: which channels it is from, in order of time.
     """
 
@@ -45,6 +46,8 @@ class StationMotion:
     velocity_mps: Float64[np.ndarray, "3 time"]
     narrow_mps: Float64[np.ndarray, "3 time"]
     broad_mps: Float64[np.ndarray, "3 time"]
+    displacement_m: Float64[np.ndarray, "3 time"]
+    long_m: Float64[np.ndarray, "3 time"]
     valid: Bool[np.ndarray, "3 time"]
     uses: tuple[Use, ...]
 
@@ -54,7 +57,7 @@ class _Channel:
     """Motion along a channel for as long as StationXML says the same of it, on the station's axis."""
 
     described: Described
-    motion_mps: Float64[np.ndarray, "3 time"]  # velocity, narrow, broad
+    motion: Float64[np.ndarray, "5 time"]  # velocity, and what `Banded` holds
     valid: Bool[np.ndarray, " time"]
 
 
@@ -95,8 +98,10 @@ def station_motion(
     motion, valid = _combine(channels, stretches, n_samples)
     uses = tuple(_uses(channels, stretches, start_sample, rate_hz))
     _say(station_id, uses)
-    velocity, narrow, broad = motion
-    return StationMotion(station_id, start_sample, velocity, narrow, broad, valid, uses)
+    velocity, narrow, broad, displacement, long = motion
+    return StationMotion(
+        station_id, start_sample, velocity, narrow, broad, displacement, long, valid=valid, uses=uses
+    )
 
 
 Rated = list[tuple[float, obspy.Trace]]  # each trace with its sampling rate, Hz
@@ -178,7 +183,7 @@ def _channel(
     sensitivity = described.sensitivity
     to_velocity = ToVelocity(spec, rate_hz, sensitivity.measurement, sensitivity.value)
     bands = Bands(spec, 1)
-    motion, valid = np.zeros((3, n_samples)), np.zeros(n_samples, dtype=bool)
+    motion, valid = np.zeros((5, n_samples)), np.zeros(n_samples, dtype=bool)
     chunks = []
     for trace in traces:
         start_s = trace.stats.starttime.timestamp
@@ -216,13 +221,13 @@ def _over(described: Described, start_sample: int, n_samples: int, rate_hz: floa
 def _combine(
     channels: Sequence[_Channel], stretches: Sequence[Stretch], n_samples: int
 ) -> tuple[Float64[np.ndarray, "kind 3 time"], Bool[np.ndarray, "3 time"]]:
-    """Velocity, narrow and broad band up, north, east, and where each component is known.
+    """Velocity and its bands up, north, east, and where each component is known.
 
     What is known of a direction is what the channels there see of it. A horizontal is known where they see
     at least half its power, the other half being taken for none; the vertical where they see nine tenths,
     and a horizontal only where little of the vertical is mixed into it (two of three oblique channels).
     """
-    motion, known = np.zeros((3, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
+    motion, known = np.zeros((5, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
     for stretch in stretches:
         used = [channels[row] for row in stretch.channels]
         vectors = np.array([channel.described.direction for channel in used])
@@ -235,7 +240,7 @@ def _combine(
             to_zne[np.abs(to_zne) < ROUNDING] = 0.0  # a channel's noise is of its own direction alone
             seen = to_zne @ vectors[rows]
             part = (np.diag(seen) >= np.subtract(LEAST_SEEN, ROUNDING)) & (np.abs(seen[:, 0]) <= MOST_MIXED)
-            along = np.stack([used[row].motion_mps[:, samples] for row in rows])
+            along = np.stack([used[row].motion[:, samples] for row in rows])
             motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne * part[:, None], along)
             known[:, samples] = part[:, None]
     return motion, known

@@ -58,7 +58,16 @@ def test_direct_events_begin_at_their_p(direct):
 
 def test_a_direct_event_depends_on_its_number_alone(batch, direct, toy_store):
     rows = slice(4, 6)
-    fields = ("waveforms", "waveforms_broad", "station_km", "mask", "known", "now_s")
+    fields = (
+        "waveforms",
+        "waveforms_broad",
+        "station_km",
+        "mask",
+        "known",
+        "background_mps",
+        "peaks",
+        "now_s",
+    )
     cut = {name: value[rows] for name, value in vars(batch.targets).items()}
     part = replace(
         batch,

@@ -56,6 +56,8 @@ def pulse_table(scale: float = 1.0) -> StationTable:
         station_km=station_km,
         mask=mask,
         known=torch.ones_like(waveforms, dtype=torch.bool),
+        background_mps=torch.ones_like(waveforms[:, :, :2]),
+        peaks=torch.zeros(1, 1, 6, 1),
         travel_time=_NoTimes(),
         now_s=zero.double(),
         targets=targets,

@@ -92,9 +92,9 @@ def test_the_files_become_a_sequence(raw, tmp_path, write):
     assert sequence.velocity_model.name == "jma2001"
     up = counts_of(0).ravel() / COUNTS_PER_MPS
     expected = up[::5] - up[0]
-    found = sequence.velocity[1, 0, : expected.size]
-    # white noise loses what lies above 9 Hz of 50
-    assert found.std() == pytest.approx(up.std() * np.sqrt(9.0 / 50.0), rel=0.1)
+    found = sequence.broad[1, 0, : expected.size]
+    # white noise keeps what lies in 0.5-9 Hz of 50
+    assert found.std() == pytest.approx(up.std() * np.sqrt(8.5 / 50.0), rel=0.1)
 
 
 def test_all_that_is_missing_is_said_and_how_to_get_it(tmp_path):

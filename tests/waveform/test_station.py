@@ -50,7 +50,9 @@ def test_any_orientation_gives_the_same_motion(spec, azimuths_deg):
     np.testing.assert_allclose(found.velocity_mps, whole.velocity_mps, atol=1e-12)
     (first, *_) = ToVelocity(spec, 100.0, "velocity", 1.0, 3).process(START_S, motion)
     for band, expected in zip(
-        (found.narrow_mps, found.broad_mps), Bands(spec, 3).process(first), strict=True
+        (found.narrow_mps, found.broad_mps, found.displacement_m, found.long_m),
+        Bands(spec, 3).process(first),
+        strict=True,
     ):
         np.testing.assert_allclose(band[:, : expected.shape[1]], expected, atol=1e-12)
 
@@ -285,5 +287,5 @@ def test_the_future_changes_nothing(spec):
     found = [station_motion(each, inventory, spec) for each in (both, part, changed)]
     known = slice(0, 599)
     for other in found[1:]:
-        for name in ("velocity_mps", "narrow_mps", "broad_mps", "valid"):
+        for name in ("velocity_mps", "narrow_mps", "broad_mps", "displacement_m", "long_m", "valid"):
             np.testing.assert_array_equal(getattr(other, name)[:, known], getattr(found[0], name)[:, known])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ class ImageReader:
     """Reads every window alike, whatever is known of others."""
 
     decoder: WindowDecoder
+    partial: ClassVar[bool] = False
 
     @torch.no_grad()
     def estimates(

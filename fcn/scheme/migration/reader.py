@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -78,6 +79,7 @@ class MigrationReader:
     reading: Reading
     visible_snr: float
     coarse: CoarseTimes = field(init=False)
+    partial: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.coarse = CoarseTimes(self.core.volume)

@@ -32,6 +32,8 @@ def reordered(window: Batch, order: torch.Tensor) -> Batch:
         station_km=window.station_km[:, order],
         mask=window.mask[:, order],
         known=window.known[:, order],
+        background_mps=window.background_mps[:, order],
+        peaks=window.peaks[:, order],
     )
 
 
@@ -44,6 +46,7 @@ def padded(window: Batch) -> Batch:
     more = reordered(window, order)
     for waveforms in (more.waveforms, more.waveforms_broad):
         waveforms[:, absent] = 1e3 * waveforms[:, absent].flip(-1) + 1.0
+    more.peaks[:, absent] = 1e3 * more.peaks[:, absent].flip(-1) + 1.0
     return replace(more, mask=~absent[None])
 
 
