@@ -90,18 +90,17 @@ def _settling(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {"follow": None, "coda": None, "retract": None, **rule}
 
 
-def _preprocess(**kept: Any) -> dict[str, Any]:
-    return {"long": None, **kept}  # before there was a long-period band
-
-
 def _events(**kept: Any) -> dict[str, Any]:
-    """Event priors of before 2.1 drew none that are large."""
     off = {"large_share": 0.0, "large_magnitude": [6.0, 8.0], "large_coda_before_s": [0.0, 90.0]}
-    return {**off, **kept}
+    return {**off, **kept}  # before some were drawn large
 
 
 def _recombination(**kept: Any) -> dict[str, Any]:
-    return {"one_rupture_from": 10.0, **kept}
+    return {"one_rupture_from": 10.0, **kept}  # before stores had ruptures
+
+
+def _preprocess(**kept: Any) -> dict[str, Any]:
+    return {"long": None, **kept}  # before there was a long-period band
 
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had

@@ -7,7 +7,6 @@ All is linear but the faults: events, noise and filters meet in the frequency do
 stations are filtered again after their damage.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 

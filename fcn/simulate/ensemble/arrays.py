@@ -92,7 +92,7 @@ def release_times_s(sources: Sources) -> Float[Tensor, "event share"]:
 
 
 def released_share(sources: Sources, time_s: Float[Tensor, " time"]) -> Float[Tensor, "event time"]:
-    """Share of each moment released by a time after origin: sub-events at once, when half of a pulse is out."""
+    """Share of each moment released by a time after origin; sub-events release theirs at once."""
     half_s = sources.start_s + 0.3 / sources.sub_corner_hz
     return ((time_s >= half_s[..., None]) * sources.share[..., None]).sum(1)
 
