@@ -1,6 +1,7 @@
 """How much of an earthquake's moment had been released when: known of simulated ruptures."""
 
 import bisect
+import csv
 import itertools
 import math
 from collections.abc import Mapping
@@ -53,6 +54,17 @@ class Released:
 def _moment(magnitude: float) -> float:
     """Seismic moment up to a factor (Hanks & Kanamori 1979): of shares and differences it is no part."""
     return 10 ** (1.5 * magnitude)
+
+
+def write_released(released: Mapping[str, Released], path: Path) -> None:
+    """Write the table that `read_released` reads."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for event_id, each in released.items():
+            writer.writerows(
+                (event_id, *pair) for pair in zip(each.after_origin_s, each.magnitude, strict=True)
+            )
 
 
 def read_released(path: Path) -> Mapping[str, Released]:

@@ -13,6 +13,7 @@ import yaml
 from fcn import checked
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import PhasePick, write_quakeml
+from fcn.catalogue.released import RELEASED, write_released
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -226,5 +227,7 @@ def fill_sequence_folder(
     inventory.write(str(folder / STATIONS), format="STATIONXML")
     if catalogue is not None:
         write_quakeml(catalogue, folder / CATALOGUE, picks)
+        if catalogue.released:
+            write_released(catalogue.released, folder / RELEASED)
     kept = {key: value for key, value in stated.items() if value is not None}
     (folder / DESCRIPTION).write_text(yaml.safe_dump(kept, sort_keys=False))

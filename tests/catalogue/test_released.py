@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from fcn.catalogue.released import Released, read_released
+from fcn.catalogue.released import Released, read_released, write_released
 
 
 def test_moment_is_linear_in_time():
@@ -19,7 +19,10 @@ def test_moment_is_linear_in_time():
 def test_the_table_is_read_by_event_in_any_order_of_rows(tmp_path):
     path = tmp_path / "released.csv"
     path.write_text("event_id,after_origin_s,magnitude\na,10,6.5\nb,1,4\na,2,5\n")
-    assert read_released(path) == {"a": Released((2.0, 10.0), (5.0, 6.5)), "b": Released((1.0,), (4.0,))}
+    expected = {"a": Released((2.0, 10.0), (5.0, 6.5)), "b": Released((1.0,), (4.0,))}
+    assert read_released(path) == expected
+    write_released(expected, tmp_path / "again.csv")
+    assert read_released(tmp_path / "again.csv") == expected
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
+from fcn.catalogue.released import Released
 from fcn.data.sequences import BOX_MARGIN_KM, Sequence, TooLongError
 from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
@@ -24,6 +25,7 @@ from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 
 MODEL = LayeredModel.from_velocities("two", "made", (0.0, 10.0), (5.5, 6.5), (3.2, 3.8))
+GROWS = Released((0.0, 4.0), (2.0, 3.0))
 EVENT = Event("e1", START_S + 20.0, 32.8, 130.7, 10.0, 3.0, "Mw")
 
 
@@ -86,7 +88,7 @@ def test_what_is_stated_counts(tmp_path, spec, parts):
         tmp_path / "made",
         parts[1],
         parts[2],
-        Catalogue("c", (EVENT,)),
+        Catalogue("c", (EVENT,), {"e1": GROWS}),
         name="stated",
         simulated=True,
         centre={"latitude_deg": 32.0, "longitude_deg": 131.0},
@@ -104,6 +106,7 @@ def test_what_is_stated_counts(tmp_path, spec, parts):
     assert sequence.start_time_s == START_S + 10.0
     assert sequence.n_samples == 601
     assert [event.event_id for event in sequence.catalogue] == ["e1"]
+    assert sequence.catalogue.released == {"e1": GROWS}
 
 
 def test_windows_end_before_now(root, spec):

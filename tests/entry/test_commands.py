@@ -78,7 +78,8 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["simulated"] is True
     assert metrics["n_catalogued"] == 1
-    for name in ("catalogue.csv", "catalogue.xml", "updates.csv", "report.html", "manifest.json"):
+    tables = ("catalogue.csv", "updates.csv", "magnitude_by_class.csv")
+    for name in (*tables, "catalogue.xml", "report.html", "manifest.json"):
         assert (folder / name).is_file()
     assert re.search(r"found of catalogued +\d of 1 = ", output)
     assert "Wei et al. 2026" in output

@@ -20,7 +20,9 @@ from fcn.report.kit.style import (
     new_figure,
     styled,
 )
+from fcn.report.kit.table import number
 from fcn.report.test.outcome import Outcome
+from fcn.report.test.result import utc
 
 _AFTER_S = 10.0  # shown beyond the last word
 _MARKS = {Status.FINAL: ("D", "final"), Status.RETRACTED: ("X", "retracted")}
@@ -76,8 +78,8 @@ def story(outcome: Outcome, subject: Subject) -> Figure:
     axes.margins(y=0.1)
     axes.grid(visible=True, axis="y")
     legend_above(axes)
-    name = subject.declared.event_id if subject.true is None else subject.true.event_id
-    axes.set_title(f"{outcome.name}: {name}")
+    shown = subject.declared.final.event if subject.true is None else subject.true
+    axes.set_title(f"{outcome.name}: {utc(shown.origin_time_s)} UTC, M {number(shown.magnitude, 1)}")
     return figure
 
 
