@@ -32,7 +32,7 @@ SOURCE_COLUMNS = (
     "trace_p_arrival_sample",
     "trace_s_arrival_sample",
 )
-NUMBER_COLUMNS = (*SOURCE_COLUMNS, "trace_snr_db", "trace_npts", "trace_sampling_rate_hz")
+NUMBER_COLUMNS = (*SOURCE_COLUMNS, "path_p_travel_s", "trace_snr_db", "trace_npts", "trace_sampling_rate_hz")
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,9 @@ class Metadata:
         """What an earthquake must have, and noise must not."""
         for column in SOURCE_COLUMNS:
             self._refuse(~quake & ~np.isnan(self.numbers[column]), column, "noise has no source")
+        travel_s = self.numbers["path_p_travel_s"]
+        self._refuse(~quake & ~np.isnan(travel_s), "path_p_travel_s", "noise has no source")
+        self._refuse((travel_s < 0) | np.isinf(travel_s), "path_p_travel_s", "it must not be negative")
         why = f"it must be {len(RELEASED)} times after origin in order, or nothing"
         self._refuse(self.release_s[:, 0] < 0, "source_release_s", why)
         given = self.text["source_release_s"] != ""

@@ -27,6 +27,7 @@ class BaseStore:
     Opens its waveforms on first use and again in every process it is sent to.
     p_sample, s_sample: fractional, from the record's first sample; NaN for noise, like magnitude, depth_km,
     distance_km (epicentral), azimuth_deg (source to station) and, where it has no meaning, snr_db.
+    p_travel_s: from origin to P; NaN where that is not known.
     release_s: when the shares `RELEASED` of the source's moment are out, seconds after origin; NaN where that
         is not known.
     digest: SHA-256 of metadata.csv, which holds names, geometry and signal-to-noise of every record.
@@ -42,6 +43,7 @@ class BaseStore:
     p_sample: Float64[np.ndarray, " record"]
     s_sample: Float64[np.ndarray, " record"]
     snr_db: Float64[np.ndarray, " record"]
+    p_travel_s: Float64[np.ndarray, " record"]
     release_s: Float64[np.ndarray, "record share"]
     npts: Int64[np.ndarray, " record"]
     split: Shaped[np.ndarray, " record"]
@@ -88,6 +90,7 @@ class BaseStore:
             p_sample=table.numbers["trace_p_arrival_sample"],
             s_sample=table.numbers["trace_s_arrival_sample"],
             snr_db=table.numbers["trace_snr_db"],
+            p_travel_s=table.numbers["path_p_travel_s"],
             release_s=table.release_s,
             npts=table.npts,
             split=table.text["split"],

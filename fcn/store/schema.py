@@ -50,10 +50,11 @@ COLUMNS = (
     "source_depth_km",
     "path_ep_distance_km",
     "path_azimuth_deg",
+    "path_p_travel_s",
     "source_release_s",
     "split",
 )
-LATER_COLUMNS = ("source_release_s",)  # stores written before these existed do without them
+LATER_COLUMNS = ("path_p_travel_s", "source_release_s")  # stores written before these existed do without them
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class StoreRecord:
     source_magnitude, source_depth_km, path_ep_distance_km, path_azimuth_deg (source to station, clockwise
         from north), p_arrival_sample, s_arrival_sample (fractional, from the first sample): NaN for noise.
     origin: which source of records it came from, e.g. "simulated" or "knet".
+    path_p_travel_s: from origin to P; NaN where that is not known.
     source_release_s: when the shares `RELEASED` of the moment are out, seconds after origin; empty where that
         is not known.
     """
@@ -83,6 +85,7 @@ class StoreRecord:
     p_arrival_sample: float
     s_arrival_sample: float
     origin: str
+    path_p_travel_s: float = float("nan")
     source_release_s: tuple[float, ...] = ()
 
     @classmethod
@@ -140,6 +143,8 @@ class StoreRecord:
             value = getattr(self, column)
             if not low <= value <= high:
                 raise ValueError(f"{self.name}: {column} is {value}, must be {low:g} to {high:g}")
+        if self.path_p_travel_s < 0.0 or np.isinf(self.path_p_travel_s):
+            raise ValueError(f"{self.name}: path_p_travel_s is {self.path_p_travel_s}, must not be negative")
         release_s = np.array(self.source_release_s)
         known = len(release_s) in (0, len(RELEASED)) and np.isfinite(release_s).all()
         if not known or (np.diff(release_s, prepend=0.0) < 0.0).any():

@@ -113,6 +113,7 @@ class StoreWriter:
             "source_depth_km": _text(record.source_depth_km, 4),
             "path_ep_distance_km": _text(record.path_ep_distance_km, 4),
             "path_azimuth_deg": _text(record.path_azimuth_deg, 4),
+            "path_p_travel_s": _text(record.path_p_travel_s, 3),
             "source_release_s": " ".join(f"{time_s:.3f}" for time_s in record.source_release_s),
         }
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_ruptures import write_store
 from recombined import composition, dataset, rngs
-from toy import RATE_HZ, toy_noise, toy_record
+from toy import RATE_HZ
 
 from fcn.constants import RELEASED
 from fcn.recombine.dataset import RecombinedDataset
@@ -16,46 +17,13 @@ from fcn.recombine.ruptures import RuptureIndex
 from fcn.recombine.scene import Scene
 from fcn.store.reader import BaseStore
 from fcn.store.schema import RUPTURES
-from fcn.store.writer import StoreWriter
 
-N_STATIONS, N_RUPTURES, LONG_S = 32, 24, 150
 ONLY_LARGE = (
     "data.events.large_share=1",
     "data.events.overlap_share=0",
     "data.events.elapsed_s=[5,25]",
     "data.noise_gain=0",
 )
-
-
-def write_store(path: Path) -> Path:
-    """Ordinary records, and ruptures whose records ring from P to their end, in noise."""
-    rng = np.random.default_rng(0)
-    time_s = np.arange(LONG_S * RATE_HZ) / RATE_HZ
-    with StoreWriter(path, RATE_HZ, {"train": 0.7, "dev": 0.2, "test": 0.1}, seed=0) as writer:
-        for index in range(120):
-            writer.add(toy_record(rng, index, float(rng.uniform(1, 110)), float(rng.uniform(1, 25))))
-        for rupture in range(N_RUPTURES):
-            magnitude, depth_km = 5.8 + 2.4 * rupture / N_RUPTURES, float(rng.uniform(3, 25))
-            release_s = tuple((rupture + 1.0) * share for share in RELEASED)
-            for station in range(N_STATIONS):
-                template = toy_record(rng, station, 2.0 * 1.15**station, depth_km)
-                azimuth_deg = (11.25 * station * 7) % 360.0
-                waveform = 1e-4 * rng.standard_normal((3, len(time_s))) * (time_s >= 5.0)
-                writer.add(
-                    replace(
-                        template,
-                        waveform_mps=waveform.astype(np.float32),
-                        source_id=f"rupture-{rupture}",
-                        station_code=f"XX.R{rupture:02d}{station:02d}",
-                        source_magnitude=magnitude,
-                        path_azimuth_deg=azimuth_deg,
-                        origin=RUPTURES,
-                        source_release_s=release_s,
-                    )
-                )
-        for index in range(20):
-            writer.add(toy_noise(rng, index))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from store_records import make_noise, make_record
 
 from fcn.constants import RELEASED
 from fcn.store.reader import BaseStore
+from fcn.store.schema import LATER_COLUMNS
 from fcn.store.writer import StoreWriter, snr_db
 
 FRACTIONS = {"train": 0.6, "dev": 0.2, "test": 0.2}
@@ -73,17 +74,19 @@ def test_releases_are_read_back_and_absent_where_they_are_not_known(tmp_path):
     release_s = tuple(0.25 * i for i in range(len(RELEASED)))
     with StoreWriter(tmp_path / "store", 20.0, FRACTIONS, seed=3) as writer:
         writer.add(make_record(0))
-        writer.add(make_record(1, source_release_s=release_s))
+        writer.add(make_record(1, source_release_s=release_s, path_p_travel_s=12.3456))
     store = BaseStore.open(tmp_path / "store")
     assert np.isnan(store.release_s[0]).all()
     np.testing.assert_allclose(store.release_s[1], release_s)
+    assert np.isnan(store.p_travel_s[0])
+    assert store.p_travel_s[1] == 12.346
     table = tmp_path / "store" / "metadata.csv"
     with table.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     with table.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [name for name in rows[0] if name != "source_release_s"])
+        writer = csv.DictWriter(stream, [name for name in rows[0] if name not in LATER_COLUMNS])
         writer.writeheader()
-        writer.writerows([{k: v for k, v in row.items() if k != "source_release_s"} for row in rows])
+        writer.writerows([{k: v for k, v in row.items() if k not in LATER_COLUMNS} for row in rows])
     assert np.isnan(BaseStore.open(tmp_path / "store").release_s).all()
 
 
@@ -328,6 +331,8 @@ def with_cell(row, column, value):
 @pytest.mark.parametrize(
     ("row", "column", "value", "why"),
     [
+        (3, "path_p_travel_s", "-1", "it must not be negative"),
+        (12, "path_p_travel_s", "3", "noise has no source"),
         (3, "source_release_s", "1 2 3", "it must be 14 times after origin in order"),
         (3, "source_release_s", "9 1 1 1 1 1 1 1 1 1 1 1 1 1", "it must be 14 times after origin in order"),
         (12, "source_release_s", "1 1 1 1 1 1 1 1 1 1 1 1 1 1", "noise has no source"),
@@ -374,7 +379,7 @@ def test_a_record_that_is_none_is_named_with_its_value(store_path, row, column, 
             lambda text: text.replace("200.5000", "early", 1),
             "record 1: trace_p_arrival_sample is 'early', no number",
         ),
-        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 23 values for 22 columns"),
+        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 24 values for 23 columns"),
         (
             lambda text: text.replace(",event0,", f",{'x' * 257},", 1),
             "line 2, record 1: source_id has 257 characters, 256 at most",

@@ -119,5 +119,6 @@ def _record(
         path_azimuth_deg=math.degrees(float(rays.azimuth_rad[row])),
         p_arrival_sample=p_at_s * rate_hz,
         s_arrival_sample=s_at_s * rate_hz,
+        path_p_travel_s=float(rays.time_s[row, 0]),
         origin=RUPTURES,
     )
