@@ -106,6 +106,7 @@ def build_datamodule(
     return FcnDataModule(
         store_path=store_path,
         recipe=build(data["recipe"]),
+        histories=build(data["histories"]) if data["histories"] is not None else None,
         tables=tables,
         n_models=len(models),
         seed=config["seed"],

@@ -79,23 +79,24 @@ class Targets:
 
 @dataclass(frozen=True)
 class Ruptures:
-    """Large earthquakes as a network of stations has felt them up to now: examples to size.
+    """Earthquakes as a network has felt them by now, whole or in the making: examples to size.
 
-    peaks:       (rupture, station, 6, past) of blocks, as those of `Batch`.
-    horizontals: (rupture, station) how many horizontal components are known.
-    mask:        (rupture, station) the station exists.
-    since_s:     (rupture, station, 2) seconds since P and S arrived; negative for what is yet to come.
-    offset_km:   (rupture, station, 3) east, north, depth of the station from the hypocentre.
-    depth_km:    (rupture,) of the hypocentre.
-    magnitude:   (rupture,) final. released_magnitude: (rupture,) of the moment released by now.
+    peaks:       (rupture, station, 6, block) as those of `Batch`, the last block ends now; zero before there
+                 are data, and at stations that are not there (`mask`).
+    vertical:    (rupture, station) the vertical alone is known: peaks of all components are the vertical's.
+    station_km:  (rupture, station, 3) east, north, down from the hypocentre; the first one exists.
+    arrival_s:   (rupture, station, 2) P and S after now; negative: they have come.
+    elapsed_s:   (rupture,) since the first P at one of the stations; since_origin_s: since the origin.
+    magnitude, released_magnitude: (rupture,) when all is over, and of the moment released by now.
     """
 
-    peaks: Float[Tensor, "rupture station 6 past"]
-    horizontals: Float[Tensor, "rupture station"]
+    peaks: Float[Tensor, "rupture station 6 block"]
     mask: Bool[Tensor, "rupture station"]
-    since_s: Float[Tensor, "rupture station 2"]
-    offset_km: Float[Tensor, "rupture station 3"]
-    depth_km: Float[Tensor, " rupture"]
+    vertical: Bool[Tensor, "rupture station"]
+    station_km: Float[Tensor, "rupture station 3"]
+    arrival_s: Float[Tensor, "rupture station 2"]
+    elapsed_s: Float[Tensor, " rupture"]
+    since_origin_s: Float[Tensor, " rupture"]
     magnitude: Float[Tensor, " rupture"]
     released_magnitude: Float[Tensor, " rupture"]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from toy import resolved
 
-from fcn.batch import Batch
+from fcn.batch import Batch, Ruptures
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.waveform.amplitude import AMPLITUDES
 
 SMALL = (
     "arch.series_width=8",
@@ -30,6 +31,7 @@ def configured(store: Path, *overrides: str) -> dict:
         f"store.path={store}",
         "data.velocity.count=1",
         "data.workers=0",
+        "data.histories=null",
         "velocity_model=iasp91",
         "data.table.step_km=2.0",
         *SMALL,
@@ -52,3 +54,22 @@ def single(batch: Batch, row: int) -> Batch:
         travel_time=batch.travel_time[torch.tensor([row])],
         now_s=torch.tensor([1000.0], dtype=torch.float64),
     )
+
+
+def made_ruptures(n: int = 4, n_stations: int = 5, **changes) -> Ruptures:
+    """Earthquakes that went on a while ago, all with the same arrivals."""
+    generator = torch.Generator().manual_seed(1)
+    offset_km = 100 * torch.rand(n, n_stations, 3, generator=generator) - 50
+    offset_km[..., 2] = -10.0
+    given = {
+        "peaks": 1e-3 * torch.rand(n, n_stations, len(AMPLITUDES), 200, generator=generator),
+        "vertical": torch.zeros(n, n_stations, dtype=torch.bool),
+        "mask": torch.ones(n, n_stations, dtype=torch.bool),
+        "arrival_s": torch.tensor([-20.0, -12.0]).expand(n, n_stations, 2),
+        "station_km": offset_km,
+        "elapsed_s": torch.full((n,), 20.0),
+        "since_origin_s": torch.full((n,), 25.0),
+        "magnitude": torch.full((n,), 7.0),
+        "released_magnitude": torch.full((n,), 7.0),
+    }
+    return Ruptures(**(given | changes))

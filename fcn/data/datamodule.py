@@ -13,6 +13,7 @@ from fcn.batch import Batch
 from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.dataset import EpochSampler, Key, RecombinedDataset
+from fcn.recombine.histories import HistoryLaw
 from fcn.recombine.recipe import Recipe
 from fcn.seeding import Purpose
 
@@ -54,6 +55,7 @@ class FcnDataModule(lightning.LightningDataModule):
 
     tables:               first arrivals of every velocity model an example may be drawn in, stacked.
     validation_sequences: continuous sequences replayed at every validation; test_sequence: at test.
+    histories:            of earthquakes to size beside the windows; None for a network that does not ask.
     workers:              processes that recombine; 0 recombines in the training process.
     """
 
@@ -62,6 +64,7 @@ class FcnDataModule(lightning.LightningDataModule):
         *,
         store_path: Path | None = None,
         recipe: Recipe | None = None,
+        histories: HistoryLaw | None = None,
         tables: TravelTimeTable | None = None,
         n_models: int = 0,
         seed: int = 0,
@@ -77,6 +80,7 @@ class FcnDataModule(lightning.LightningDataModule):
         if tables is not None:
             tables.values.share_memory_()  # workers send a handle with each batch, not tens of MB
         self.store_path, self.recipe, self.tables, self.n_models = store_path, recipe, tables, n_models
+        self.histories = histories
         self.seed, self.validation_seed = seed, validation_seed
         self.batch_size, self.workers = batch_size, workers
         self.examples_per_epoch, self.validation_examples = examples_per_epoch, validation_examples
@@ -95,6 +99,7 @@ class FcnDataModule(lightning.LightningDataModule):
             recipe=self.recipe,
             tables=self.tables,
             n_models=self.n_models,
+            histories=self.histories,
         )
 
     def _loader(self, purpose: Purpose, split: str, n_examples: int) -> DataLoader[Batch]:

@@ -1,22 +1,27 @@
 """The endless supply: a map-style dataset whose items are keyed by (epoch, example) and made on demand."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from fcn.batch import Batch
+from fcn.batch import Batch, Ruptures
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.compose import Composition
 from fcn.recombine.faults import draw_faults
+from fcn.recombine.histories import HistoryBank, HistoryLaw
 from fcn.recombine.library import Library
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene, draw_scene
 from fcn.seeding import Purpose, derive_rng
 
 Key = tuple[int, int]  # (epoch, example)
+HISTORY = 1  # last key of the random streams of histories, beside those of windows
 
 
 @dataclass
@@ -24,7 +29,7 @@ class RecombinedDataset(Dataset[Batch]):
     """Whole batches of recombined events: `dataset.__getitems__([(epoch, example), ...])`.
 
     Every example depends on (seed, purpose, epoch, example) alone. The store is opened on first use in
-    each process.
+    each process. histories: where given, each window comes with an earthquake to size.
     """
 
     store_path: Path
@@ -34,7 +39,9 @@ class RecombinedDataset(Dataset[Batch]):
     recipe: Recipe
     tables: TravelTimeTable
     n_models: int
+    histories: HistoryLaw | None = None
     _library: Library | None = field(default=None, repr=False)
+    _bank: HistoryBank | None = field(default=None, repr=False)
 
     def open(self) -> Library:
         """The store's records, opened in this process on first use."""
@@ -43,7 +50,7 @@ class RecombinedDataset(Dataset[Batch]):
         return self._library
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_library": None}
+        return {**self.__dict__, "_library": None, "_bank": None}
 
     def __getitem__(self, key: Key) -> Batch:
         return self.__getitems__([key])
@@ -51,7 +58,27 @@ class RecombinedDataset(Dataset[Batch]):
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         """The batch of these (epoch, example) keys."""
         rngs = [derive_rng(self.seed, self.purpose, epoch, example) for epoch, example in keys]
-        return self.synthesise(self.draw(rngs), rngs)
+        batch = self.synthesise(self.draw(rngs), rngs)
+        return batch if self.histories is None else replace(batch, ruptures=self.ruptures(keys))
+
+    def ruptures(self, keys: Sequence[Key]) -> Ruptures:
+        """An earthquake to size per key. Raises ValueError without a law, and where `HistoryBank.of` does."""
+        if self.histories is None:
+            raise ValueError("data.histories is null: there are no earthquakes to size")
+        if self._bank is None:
+            library = self.open()
+            self._bank = HistoryBank.of(library.store, self.split, self.recipe.preprocess, self.histories)
+        drawn = [
+            self._bank.draw(derive_rng(self.seed, self.purpose, epoch, example, HISTORY), 1)
+            for epoch, example in keys
+        ]
+        n_stations = max(each.mask.shape[1] for each in drawn)
+        return Ruptures(
+            *(
+                torch.cat([_padded(getattr(each, f.name), n_stations) for each in drawn])
+                for f in fields(Ruptures)
+            )
+        )
 
     def draw(self, rngs: Sequence[np.random.Generator]) -> Scene:
         """One scene per generator."""
@@ -74,6 +101,14 @@ class RecombinedDataset(Dataset[Batch]):
         noise = library.noise.draw_spectra(rngs, n_stations, recipe.n_fft).to(device) * recipe.noise_gain
         made = Composition.of(recipe, scene, self.tables[scene.model_index], faults)
         return made.batch(library.records(made.places), noise)
+
+
+def _padded(values: Shaped[Tensor, "1 *rest"], n_stations: int) -> Shaped[Tensor, "1 *rest"]:
+    """With stations that do not exist after those that do; what has no stations as it is."""
+    if values.ndim < 2 or values.shape[1] == n_stations:
+        return values
+    more = values.new_zeros(1, n_stations - values.shape[1], *values.shape[2:])
+    return torch.cat([values, more], dim=1)
 
 
 class EpochSampler(Sampler[Key]):

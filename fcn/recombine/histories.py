@@ -8,13 +8,14 @@ Nothing is filtered to draw an example: the bank keeps the peaks of every block 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
+from fcn.batch import Ruptures
 from fcn.recombine.blocks import Blocks, of_noise, of_records
 from fcn.recombine.priors import interval
 from fcn.recombine.released import released_magnitude
@@ -68,34 +69,6 @@ class HistoryLaw:
 
 
 @dataclass(frozen=True)
-class RuptureExamples:
-    """Earthquakes as a network has seen them by now, whole or in the making.
-
-    peaks:       (example, station, 6, block) `AMPLITUDES` of blocks of `BLOCK_S`, the last of which ends now;
-                 zero before there are data, and at stations that are not there (`mask`).
-    vertical:    (example, station) the vertical alone is known: peaks of all components are the vertical's.
-    station_km:  (example, station, 3) east, north, down from the hypocentre.
-    arrival_s:   (example, station, 2) P and S after now; negative: they have come.
-    elapsed_s:   (example,) since the first P at one of the stations; since_origin_s: since the origin.
-    magnitude, released_magnitude: (example,) when all is over, and of the moment released by now.
-    """
-
-    peaks: Float[Tensor, "example station channel block"]
-    mask: Bool[Tensor, "example station"]
-    vertical: Bool[Tensor, "example station"]
-    station_km: Float[Tensor, "example station 3"]
-    arrival_s: Float[Tensor, "example station 2"]
-    elapsed_s: Float[Tensor, " example"]
-    since_origin_s: Float[Tensor, " example"]
-    magnitude: Float[Tensor, " example"]
-    released_magnitude: Float[Tensor, " example"]
-
-    def to(self, device: torch.device | str) -> "RuptureExamples":
-        """Copy on another device."""
-        return RuptureExamples(*(getattr(self, f.name).to(device) for f in fields(self)))
-
-
-@dataclass(frozen=True)
 class HistoryBank:
     """Block peaks of a split's earthquakes, source by source.
 
@@ -146,7 +119,7 @@ class HistoryBank:
             store.source_id[at].tolist(),
         )
 
-    def draw(self, rng: np.random.Generator, n: int) -> RuptureExamples:
+    def draw(self, rng: np.random.Generator, n: int) -> Ruptures:
         """n examples, by the generator alone."""
         sources = self._sources(rng, n)
         rows = [self._stations(rng, source) for source in sources.tolist()]
@@ -172,7 +145,7 @@ class HistoryBank:
         elapsed, now, final, release = (
             torch.from_numpy(each).float() for each in (elapsed_s, now_s, magnitude, release_s)
         )
-        return RuptureExamples(
+        return Ruptures(
             peaks=torch.from_numpy(out),
             mask=_at(places, shape, np.ones(len(record), bool)),
             vertical=_at(places, shape, vertical),

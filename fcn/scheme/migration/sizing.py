@@ -70,16 +70,16 @@ class Sizing:
         if ruptures is None:
             nothing = next(network.parameters()).new_zeros(())
             return {"ruptures": nothing, "growing": nothing}
-        offset_km = ruptures.offset_km - self._jitter_km(ruptures.offset_km[:, 0], generator)[:, None]
-        n_ruptures = len(ruptures.depth_km)
-        normal = torch.randn((n_ruptures, 1, 2), generator=generator, device=offset_km.device)
+        jitter_km = self._jitter_km(ruptures.station_km[:, 0], generator)
+        offset_km = ruptures.station_km - jitter_km[:, None]
+        normal = torch.randn((len(offset_km), 1, 2), generator=generator, device=offset_km.device)
         travel_s = torch.linalg.vector_norm(offset_km, dim=-1)[..., None] / offset_km.new_tensor(TYPICAL_KMPS)
-        since_s = ruptures.since_s + self.travel_time_error * normal * travel_s
+        since_s = self.travel_time_error * normal * travel_s - ruptures.arrival_s
         amplitudes = measure(
-            Motion(ruptures.peaks, ruptures.horizontals, ruptures.mask),
+            Motion(ruptures.peaks, 2.0 * ~ruptures.vertical, ruptures.mask),
             since_s[:, None],
             torch.linalg.vector_norm(offset_km, dim=-1)[:, None],
-            ruptures.depth_km[:, None],
+            jitter_km[:, 2:] - ruptures.station_km[:, 0, 2:],  # stations are at the surface
         )
         said = _said(network, amplitudes)
         asked = amplitudes.use[:, 0].any(dim=1)

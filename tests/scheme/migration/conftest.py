@@ -1,7 +1,9 @@
 """A small migration network with its scheme, and a batch of recombined windows."""
 
+from dataclasses import replace
+
 import pytest
-from small_migration import configured
+from small_migration import configured, made_ruptures
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
@@ -22,4 +24,4 @@ def module(config) -> FcnModule:
 @pytest.fixture(scope="package")
 def batch(config, toy_store) -> Batch:
     data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
-    return data.__getitems__([(0, i) for i in range(6)])
+    return replace(data.__getitems__([(0, i) for i in range(6)]), ruptures=made_ruptures())

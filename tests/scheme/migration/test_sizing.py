@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 import torch
+from small_migration import made_ruptures
 
 from fcn.batch import Ruptures
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.sizing import Sizing
-from fcn.waveform.amplitude import AMPLITUDES
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -43,22 +43,6 @@ def test_amplitudes_are_trained_about_the_hypocentre(module, batch, jitter_km):
     assert (off_km.mean(dim=0).abs() <= 0.2 * want + 1e-6).all()
 
 
-def ruptures(n: int = 4, n_stations: int = 5, **changes) -> Ruptures:
-    generator = seeded(1)
-    offset_km = 100 * torch.rand(n, n_stations, 3, generator=generator) - 50
-    given = {
-        "peaks": 1e-3 * torch.rand(n, n_stations, len(AMPLITUDES), 200, generator=generator),
-        "horizontals": torch.full((n, n_stations), 2.0),
-        "mask": torch.ones(n, n_stations, dtype=torch.bool),
-        "since_s": torch.tensor([20.0, 12.0]).expand(n, n_stations, 2),
-        "offset_km": offset_km,
-        "depth_km": torch.full((n,), 10.0),
-        "magnitude": torch.full((n,), 7.0),
-        "released_magnitude": torch.full((n,), 7.0),
-    }
-    return Ruptures(**(given | changes))
-
-
 def losses(module, given: Ruptures | None, sizing: Sizing | None = None) -> dict[str, float]:
     sizing = sizing or replace(
         module.scheme.objective.sizing, hypocentre_jitter_km=(0.0, 0.0), travel_time_error=0.0
@@ -71,37 +55,38 @@ def losses(module, given: Ruptures | None, sizing: Sizing | None = None) -> dict
 def test_a_rupture_is_growing_until_four_fifths_of_its_moment_are_out(module):
     """0.0646 of a magnitude."""
     still, nearly = (
-        losses(module, ruptures(magnitude=torch.full((4,), 7.0 + more)))["growing"] for more in (0.07, 0.06)
+        losses(module, made_ruptures(magnitude=torch.full((4,), 7.0 + more)))["growing"]
+        for more in (0.07, 0.06)
     )
-    ended = losses(module, ruptures())["growing"]
+    ended = losses(module, made_ruptures())["growing"]
     assert nearly == pytest.approx(ended)
     assert abs(still - ended) > 1e-3
 
 
 def test_the_magnitude_asked_for_is_that_of_what_has_been_released(module):
     """Whatever it will be in the end."""
-    one, two = (losses(module, ruptures(magnitude=torch.full((4,), m)))["ruptures"] for m in (7.0, 8.0))
+    one, two = (losses(module, made_ruptures(magnitude=torch.full((4,), m)))["ruptures"] for m in (7.0, 8.0))
     assert one == two
-    more = losses(module, ruptures(released_magnitude=torch.full((4,), 9.0)))["ruptures"]
+    more = losses(module, made_ruptures(released_magnitude=torch.full((4,), 9.0)))["ruptures"]
     assert abs(more - one) > 1e-3
 
 
 def test_absent_stations_do_not_matter(module):
     mask = torch.tensor([[True, True, True, False, False]]).expand(4, 5)
-    given = ruptures(mask=mask)
+    given = made_ruptures(mask=mask)
     wild = given.peaks.clone()
     wild[:, 3:] = 1e3
     assert losses(module, given) == pytest.approx(losses(module, replace(given, peaks=wild)), rel=1e-5)
 
 
 def test_places_and_times_are_as_wrong_as_a_stream_has_them(module):
-    exact = losses(module, ruptures())
+    exact = losses(module, made_ruptures())
     for change in ({"hypocentre_jitter_km": (3.0, 3.0)}, {"travel_time_error": 0.3}):
         sizing = replace(
             module.scheme.objective.sizing,
             **({"hypocentre_jitter_km": (0.0, 0.0), "travel_time_error": 0.0} | change),
         )
-        assert losses(module, ruptures(), sizing) != exact
+        assert losses(module, made_ruptures(), sizing) != exact
 
 
 def test_without_ruptures_there_is_nothing_to_lose(module):
