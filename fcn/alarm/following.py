@@ -38,7 +38,8 @@ class Coda:
     """What a new event within reach of a declared one's coda has to show, lest it be that one's own.
 
     least_support: motion has to rise by this factor after its P; or
-    magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it).
+    magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it), unless
+        that one is a lower bound.
     """
 
     reach: CodaReach
@@ -51,10 +52,11 @@ class Coda:
 
     def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
         """Whether a new estimate is taken for coda; never where its network gives no support."""
-        if new.support is None or new.support >= self.least_support:
+        large, own = declared.magnitude, new.magnitude
+        if large is None or new.support is None or new.support >= self.least_support:
             return False
-        large = declared.magnitude
-        if large is not None and new.magnitude is not None and new.magnitude >= large - self.magnitude_within:
+        # what still grows will be larger than it is said to be: nothing is no smaller
+        if own is not None and own >= large - self.magnitude_within and not declared.is_growing:
             return False
         apart_km = math.hypot(new.east_km - declared.east_km, new.north_km - declared.north_km)
         return self.reach.holds(large, new.origin_time_s - declared.origin_time_s, apart_km)

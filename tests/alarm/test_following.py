@@ -152,6 +152,16 @@ def test_within_the_coda_of_a_large_event_a_second_must_be_supported(second, n_e
     assert len(rule.events) == n_events
 
 
+@pytest.mark.parametrize(("is_growing", "n_events"), [(True, 1), (False, 2)])
+def test_nothing_is_larger_than_an_event_that_still_grows(is_growing, n_events):
+    rule, name = declared(coda=CODA)
+    says = {"falling_s": 0.0, "magnitude": 5.5, "is_growing": is_growing}
+    read_again(rule, name, lambda s: says, until_s=12)
+    for now_s in (START_S + 13, START_S + 13.5):
+        rule.process(now_s, [estimate(now_s, **after(since_s=8, magnitude=6.0))])
+    assert len(rule.events) == n_events
+
+
 def test_the_coda_of_a_small_event_accounts_for_nothing():
     rule, name = declared(coda=CODA)
     read_again(rule, name, lambda s: {"falling_s": s, "magnitude": 4.9}, until_s=12)
