@@ -67,17 +67,22 @@ class Retraction:
     """When a declared event is withdrawn.
 
     Its evidence, read again, has stayed below max_detection_score for for_s, all within within_s after the
-    alarm, and no update gave it a magnitude above max_magnitude.
+    alarm, and no update gave it a magnitude above max_magnitude. max_detection_score: None, and none is.
     """
 
-    max_detection_score: float
+    max_detection_score: float | None
     for_s: float
     within_s: float
     max_magnitude: float
 
     def __post_init__(self) -> None:
-        if not (0 < self.max_detection_score <= 1 and 0 < self.for_s <= self.within_s):
+        score = self.max_detection_score
+        if not ((score is None or 0 < score <= 1) and 0 < self.for_s <= self.within_s):
             raise ValueError(f"0 < max_detection_score <= 1 and 0 < for_s <= within_s are required: {self}")
+
+    def is_weak(self, estimate: WindowEstimate) -> bool:
+        """Whether what was read again speaks for withdrawing the event."""
+        return self.max_detection_score is not None and estimate.detection_score < self.max_detection_score
 
     def withdraws(self, weak_s: float, since_alarm_s: float, magnitude: float | None) -> bool:
         """Whether evidence has been weak for long enough; magnitude: the largest given so far."""

@@ -215,6 +215,12 @@ def test_an_event_whose_evidence_goes_is_withdrawn(detection, magnitude, retract
         assert rule.known(START_S + 30.5) == []  # it explains nothing any more
 
 
+def test_none_is_withdrawn_where_no_evidence_is_called_weak():
+    rule, name = declared(retract=Retraction(None, 3.0, 20.0, 9.0))
+    read_again(rule, name, lambda s: {"detection": 0.0, "falling_s": 0.0}, until_s=20)
+    assert not rule.events[0].is_retracted
+
+
 # ------------------------------------------------------------------ properties and refusals
 
 said = st.tuples(
@@ -265,6 +271,7 @@ def test_following_is_causal_and_needs_no_order(windows, seed, n):
         (lambda: Following(10.0, 200.0, 180.0), "min_s <= max_s"),
         (lambda: Coda(CODA.reach, 1.0, 0.0), "least_support > 1"),
         (lambda: Retraction(0.3, 30.0, 20.0, 5.0), "for_s <= within_s"),
+        (lambda: Retraction(0.0, 3.0, 20.0, 5.0), "0 < max_detection_score"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(make, message):
