@@ -37,23 +37,28 @@ class Following:
 class Coda:
     """What a new event within reach of a declared one's coda has to show, lest it be that one's own.
 
-    least_support: motion has to rise by this factor after its P; or
+    least_support: motion has to rise by this factor after its P; growing_support: by this one while the
+        declared one's still grows, as S waves and parts of the rupture make it rise; or
     magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it), unless
         that one is a lower bound.
     """
 
     reach: CodaReach
     least_support: float
+    growing_support: float
     magnitude_within: float
 
     def __post_init__(self) -> None:
-        if not self.least_support > 1:
-            raise ValueError(f"least_support > 1 is required, 1 is no rise at all: {self}")
+        if not 1 < self.least_support <= self.growing_support:
+            raise ValueError(
+                f"1 < least_support <= growing_support is required, and 1 is no rise at all: {self}"
+            )
 
     def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
         """Whether a new estimate is taken for coda; never where its network gives no support."""
         large, own = declared.magnitude, new.magnitude
-        if large is None or new.support is None or new.support >= self.least_support:
+        least = self.growing_support if declared.is_growing else self.least_support
+        if large is None or new.support is None or new.support >= least:
             return False
         # what still grows will be larger than it is said to be: nothing is no smaller
         if own is not None and own >= large - self.magnitude_within and not declared.is_growing:
