@@ -104,7 +104,7 @@ class Followed:
         retract = self.rules.retract
         if retract is None or estimate.follows != self.declared.event_id:
             return False
-        if estimate.detection_score >= retract.max_detection_score:
+        if not retract.is_weak(estimate):
             self._weak_since_s = None
             return False
         self._weak_since_s = estimate.now_s if self._weak_since_s is None else self._weak_since_s

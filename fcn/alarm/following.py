@@ -37,24 +37,31 @@ class Following:
 class Coda:
     """What a new event within reach of a declared one's coda has to show, lest it be that one's own.
 
-    least_support: motion has to rise by this factor after its P; or
-    magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it).
+    least_support: motion has to rise by this factor after its P; growing_support: by this one while the
+        declared one's still grows, as S waves and parts of the rupture make it rise; or
+    magnitude_within: its magnitude is no less than the declared one's minus this (negative: above it), unless
+        that one is a lower bound.
     """
 
     reach: CodaReach
     least_support: float
+    growing_support: float
     magnitude_within: float
 
     def __post_init__(self) -> None:
-        if not self.least_support > 1:
-            raise ValueError(f"least_support > 1 is required, 1 is no rise at all: {self}")
+        if not 1 < self.least_support <= self.growing_support:
+            raise ValueError(
+                f"1 < least_support <= growing_support is required, and 1 is no rise at all: {self}"
+            )
 
     def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
         """Whether a new estimate is taken for coda; never where its network gives no support."""
-        if new.support is None or new.support >= self.least_support:
+        large, own = declared.magnitude, new.magnitude
+        least = self.growing_support if declared.is_growing else self.least_support
+        if large is None or new.support is None or new.support >= least:
             return False
-        large = declared.magnitude
-        if large is not None and new.magnitude is not None and new.magnitude >= large - self.magnitude_within:
+        # what still grows will be larger than it is said to be: nothing is no smaller
+        if own is not None and own >= large - self.magnitude_within and not declared.is_growing:
             return False
         apart_km = math.hypot(new.east_km - declared.east_km, new.north_km - declared.north_km)
         return self.reach.holds(large, new.origin_time_s - declared.origin_time_s, apart_km)
@@ -65,17 +72,22 @@ class Retraction:
     """When a declared event is withdrawn.
 
     Its evidence, read again, has stayed below max_detection_score for for_s, all within within_s after the
-    alarm, and no update gave it a magnitude above max_magnitude.
+    alarm, and no update gave it a magnitude above max_magnitude. max_detection_score: None, and none is.
     """
 
-    max_detection_score: float
+    max_detection_score: float | None
     for_s: float
     within_s: float
     max_magnitude: float
 
     def __post_init__(self) -> None:
-        if not (0 < self.max_detection_score <= 1 and 0 < self.for_s <= self.within_s):
+        score = self.max_detection_score
+        if not ((score is None or 0 < score <= 1) and 0 < self.for_s <= self.within_s):
             raise ValueError(f"0 < max_detection_score <= 1 and 0 < for_s <= within_s are required: {self}")
+
+    def is_weak(self, estimate: WindowEstimate) -> bool:
+        """Whether what was read again speaks for withdrawing the event."""
+        return self.max_detection_score is not None and estimate.detection_score < self.max_detection_score
 
     def withdraws(self, weak_s: float, since_alarm_s: float, magnitude: float | None) -> bool:
         """Whether evidence has been weak for long enough; magnitude: the largest given so far."""

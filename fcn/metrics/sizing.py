@@ -18,7 +18,7 @@ RIGHT_WITHIN = 0.5  # of the true magnitude
 LARGE = 5.0  # from here on an event that is not found is one that should have been warned of
 # A second declared event in here is taken for a part of the first: a definition, whatever an alarm's rule is.
 SPLIT_REACH = CodaReach(least_magnitude=-math.inf, longest_s=180.0, before_s=4.0, margin_km=50.0)
-RELEASED_AT = "_at_10s"
+RELEASED_AT = "_at_10s"  # the moment of the rows RELEASED and BOUND
 # A lower bound is right where the truth is more than this above it, or less than this share was released.
 BOUND_MARGIN, BOUND_SHARE = 0.2, 0.8
 
@@ -71,10 +71,8 @@ def magnitude_figures(said: Sequence[tuple[Event, Event]], moment: str) -> Figur
         if event.magnitude is not None and true.magnitude is not None
     ]
     values = torch.tensor(known, dtype=torch.float64).reshape(-1, 2)
-    return {
-        f"n_magnitude{moment}": len(known),
-        **_at(moment, figures(MAGNITUDE, values[:, 0], values[:, 1])),
-    }
+    named = figures(MAGNITUDE, values[:, 0], values[:, 1])
+    return {f"n_magnitude{moment}": len(known), **{f"{k}{moment}": v for k, v in named.items()}}
 
 
 def growth_figures(pairs: Sequence[Pair], released: Mapping[str, Released]) -> Figures:
@@ -102,18 +100,14 @@ def growth_figures(pairs: Sequence[Pair], released: Mapping[str, Released]) -> F
         "n_magnitude_right": len(right_s),
         **figures(SETTLING, right_s),
         f"n_released{RELEASED_AT}": len(sizes),
-        **_at(RELEASED_AT, figures(RELEASED, said[:, 0], said[:, 1])),
-        **_at(RELEASED_AT, figures(BOUND, torch.tensor(bounds, dtype=torch.float64))),
+        **figures(RELEASED, said[:, 0], said[:, 1]),
+        **figures(BOUND, torch.tensor(bounds, dtype=torch.float64)),
     }
 
 
 def _is_below(stated: float, true: float, share: float) -> bool:
     """Whether a magnitude was to be called a lower bound."""
     return true - stated > BOUND_MARGIN or share < BOUND_SHARE
-
-
-def _at(moment: str, values: Mapping[str, float | None]) -> Figures:
-    return {f"{name}{moment}": value for name, value in values.items()}
 
 
 def _vector(values: Iterable[float | None]) -> Tensor:

@@ -60,18 +60,18 @@ LATENCY = (
 
 # errors of (since_first_p_s)
 SETTLING = (
-    Row("magnitude_right_s_p50", right_s, Quantile(0.5), "magnitude right after P (s), median", 1),
+    Row("magnitude_right_s_p50", right_s, Quantile(0.5), "magnitude right for good after P (s), median", 1),
     Row("magnitude_right_s_p90", right_s, Quantile(0.9)),
 )
 
 # errors of (predicted, released so far)
 RELEASED = (
-    Row("magnitude_released_mae", magnitude_error, mean_absolute),
-    Row("magnitude_released_bias", magnitude_error, mean),
+    Row("magnitude_released_mae_at_10s", magnitude_error, mean_absolute, "P + 10 s, M against released, MAE"),
+    Row("magnitude_released_bias_at_10s", magnitude_error, mean),
 )
 
 # errors of (flags)
-BOUND = (Row("lower_bound_right_share", is_right, mean),)
+BOUND = (Row("lower_bound_right_share_at_10s", is_right, mean, "P + 10 s, lower bound right (share)"),)
 
 # errors of (alarm_to_last_s)
 STOOD = (

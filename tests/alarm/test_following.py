@@ -10,7 +10,7 @@ from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Status
 
 FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
-CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, magnitude_within=0.0)
+CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, growing_support=10.0, magnitude_within=0.0)
 RETRACT = Retraction(max_detection_score=0.3, for_s=3.0, within_s=20.0, max_magnitude=5.0)
 WEAK = {"detection": 0.05, "location": 0.01}
 START_S = T0 + 5
@@ -152,6 +152,27 @@ def test_within_the_coda_of_a_large_event_a_second_must_be_supported(second, n_e
     assert len(rule.events) == n_events
 
 
+@pytest.mark.parametrize(
+    ("is_growing", "magnitude", "support", "n_events"),
+    [
+        (True, 6.0, 1.2, 1),
+        (False, 6.0, 1.2, 2),
+        (True, 4.9, 9.0, 1),
+        (True, 4.9, 10.0, 2),
+        (False, 4.9, 9.0, 2),
+    ],
+)
+def test_while_an_event_grows_nothing_is_larger_and_more_support_is_needed(
+    is_growing, magnitude, support, n_events
+):
+    rule, name = declared(coda=CODA)
+    says = {"falling_s": 0.0, "magnitude": 5.5, "is_growing": is_growing}
+    read_again(rule, name, lambda s: says, until_s=12)
+    for now_s in (START_S + 13, START_S + 13.5):
+        rule.process(now_s, [estimate(now_s, **after(since_s=8, magnitude=magnitude, support=support))])
+    assert len(rule.events) == n_events
+
+
 def test_the_coda_of_a_small_event_accounts_for_nothing():
     rule, name = declared(coda=CODA)
     read_again(rule, name, lambda s: {"falling_s": s, "magnitude": 4.9}, until_s=12)
@@ -205,6 +226,12 @@ def test_an_event_whose_evidence_goes_is_withdrawn(detection, magnitude, retract
         assert rule.known(START_S + 30.5) == []  # it explains nothing any more
 
 
+def test_none_is_withdrawn_where_no_evidence_is_called_weak():
+    rule, name = declared(retract=Retraction(None, 3.0, 20.0, 9.0))
+    read_again(rule, name, lambda s: {"detection": 0.0, "falling_s": 0.0}, until_s=20)
+    assert not rule.events[0].is_retracted
+
+
 # ------------------------------------------------------------------ properties and refusals
 
 said = st.tuples(
@@ -253,8 +280,9 @@ def test_following_is_causal_and_needs_no_order(windows, seed, n):
     [
         (lambda: Following(0.0, 8.0, 180.0), "falling_s > 0"),
         (lambda: Following(10.0, 200.0, 180.0), "min_s <= max_s"),
-        (lambda: Coda(CODA.reach, 1.0, 0.0), "least_support > 1"),
+        (lambda: Coda(CODA.reach, 1.0, 2.0, 0.0), "1 < least_support <= growing_support"),
         (lambda: Retraction(0.3, 30.0, 20.0, 5.0), "for_s <= within_s"),
+        (lambda: Retraction(0.0, 3.0, 20.0, 5.0), "0 < max_detection_score"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(make, message):

@@ -13,7 +13,17 @@ from fcn.metrics.moments import MOMENTS
 from fcn.metrics.row import Row
 from fcn.metrics.score import Score
 from fcn.metrics.size_classes import SIZE_MOMENTS, by_size
-from fcn.metrics.table import COMPUTE, DETECTION, LATENCY, LOCATION, MAGNITUDE, SETTLING, STOOD
+from fcn.metrics.table import (
+    BOUND,
+    COMPUTE,
+    DETECTION,
+    LATENCY,
+    LOCATION,
+    MAGNITUDE,
+    RELEASED,
+    SETTLING,
+    STOOD,
+)
 from fcn.report.kit.table import ABSENT, Table, number
 from fcn.report.test.outcome import Outcome
 
@@ -80,6 +90,8 @@ def result_table(outcome: Outcome) -> Table:
         ("depth in its 50 %, 90 % range", _coverage(score, "depth"), ABSENT),
         *lines(MAGNITUDE),
         *lines(SETTLING),
+        *lines(RELEASED),
+        *lines(BOUND),
         *lines(COMPUTE),
     )
     header = ("", f"this run ({kind_of_data(outcome)})", f"{published.citation} (real)")
