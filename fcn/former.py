@@ -89,8 +89,14 @@ def _preprocess(**kept: Any) -> dict[str, Any]:
     return {"long": None, **kept}  # before there was a long-period band
 
 
+def _migration_scheme(**kept: Any) -> dict[str, Any]:
+    return {"partial": False, **kept}  # trained on whole windows alone
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.scheme.migration.MigrationScheme": _migration_scheme,
+    "fcn.scheme.migration.scheme.MigrationScheme": _migration_scheme,
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
