@@ -6,7 +6,6 @@ where a volume is trusted, and keeps its place where none is; its magnitude is r
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -89,7 +88,6 @@ class MigrationReader:
     reading: Reading
     visible_snr: float
     coarse: CoarseVolumes = field(init=False)
-    partial: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)

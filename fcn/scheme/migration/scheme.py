@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from fcn.scheme.base import JoinedScheme
 from fcn.scheme.migration.anchors import AnchorPrior
@@ -38,6 +39,7 @@ class MigrationScheme(JoinedScheme):
     travel_time_error: float
     own_share: float
     reading: Reading
+    partial: ClassVar[bool] = True
 
     @cached_property
     def core(self) -> Migration:
