@@ -50,8 +50,8 @@ class Sequence:
 
     Blocks are counted from POSIX time 0; the first sample is a block's first.
     narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where one is.
-    peaks: `AMPLITUDES` in blocks of `BLOCK_S`. levels: slow and fast level of the narrow band in blocks
-    of `LEVEL_BLOCK_S`, m/s, 0 where unknown. uses: which channels a station's motion is from, in order of time.
+    peaks: `AMPLITUDES` in blocks of `BLOCK_S`. levels: slow and fast level of the narrow band in blocks of
+    `LEVEL_BLOCK_S`, m/s, 0 where unknown. uses: which channels a station's motion is from, in order of time.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """

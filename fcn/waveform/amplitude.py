@@ -31,7 +31,7 @@ def in_blocks(traces: Shaped[Tensor, "*batch time"], n: int) -> Shaped[Tensor, "
     """Traces cut into blocks of n samples. Raises ValueError for a rest that fills no block."""
     if traces.shape[-1] % n:
         raise ValueError(f"{traces.shape[-1]} samples are no whole number of blocks of {n}")
-    return traces.unflatten(-1, (-1, n))
+    return traces.unflatten(-1, (traces.shape[-1] // n, n))
 
 
 def block_peaks(

@@ -1,7 +1,8 @@
 """The level of a station's ground motion, from its past alone.
 
 Geometric means: of the logarithm of the root mean square in blocks of `LEVEL_BLOCK_S`, over blocks that have
-ended, weighted exponentially. A burst lifts them less than it would a mean of powers.
+ended, weighted exponentially. A burst lifts them less than it would a mean of powers. The first block after a
+silence does not count: the filters start from rest in it.
 """
 
 import math
@@ -17,7 +18,7 @@ from fcn.waveform.amplitude import in_blocks, samples_in
 LEVEL_BLOCK_S = 0.5
 TAU_S = (30.0, 4.0)  # slow, fast
 LEAST_LEVEL_MPS = 1e-12
-# Of a full block's: less left of the fast mean's weight, and the station is as one never heard of (55 s)
+# Of a full block's: less left of the fast mean's weight, and the station is as one never heard of (a minute)
 LEAST_WEIGHT = 1e-6
 
 
@@ -26,8 +27,8 @@ def block_logs(
     known: Bool[Tensor, "*batch 3 time"],
     *,
     sampling_rate_hz: float,
-) -> tuple[Float[Tensor, "*batch block"], Float[Tensor, "*batch block"]]:
-    """Natural logarithm of the rms over what is known of a block, in m/s, and the share that is known.
+) -> tuple[Float[Tensor, "*batch block"], Float[Tensor, "*batch block"], Bool[Tensor, "*batch block"]]:
+    """Of blocks: natural logarithm of the rms of what is known, in m/s; the share that is known; half is.
 
     Raises ValueError where the time axis is no whole number of blocks.
     """
@@ -36,7 +37,8 @@ def block_logs(
     power = in_blocks(narrow_mps, n).square() * there
     count = there.sum(dim=(-3, -1))
     rms = (power.sum(dim=(-3, -1)) / count.clamp_min(1.0)).sqrt()
-    return rms.clamp_min(LEAST_LEVEL_MPS).log(), count / (3 * n)
+    half = 2 * in_blocks(known.any(dim=-2), n).sum(dim=-1) >= n
+    return rms.clamp_min(LEAST_LEVEL_MPS).log(), count / (3 * n), half
 
 
 def window_levels(
@@ -46,7 +48,8 @@ def window_levels(
     sampling_rate_hz: float,
 ) -> Float[Tensor, "*batch 2 block"]:
     """Slow and fast level of every block of windows, m/s, from the blocks before it; 0 where unknown."""
-    logs, share = block_logs(narrow_mps, known, sampling_rate_hz=sampling_rate_hz)
+    logs, share, half = block_logs(narrow_mps, known, sampling_rate_hz=sampling_rate_hz)
+    share = share * torch.nn.functional.pad(half[..., :-1], (1, 0))
     n_blocks = logs.shape[-1]
     age = torch.arange(n_blocks, device=logs.device)
     age = (age - age[:, None] - 1).to(logs.dtype)  # of block i, seen from block k: (i, k)
@@ -66,6 +69,7 @@ class RunningLevels:
         self.sampling_rate_hz = sampling_rate_hz
         # per tau: what is carried on of weighted logs and of weights
         self._memory = np.zeros((len(TAU_S), 2, n_stations, 1))
+        self._half = np.zeros((n_stations, 1), dtype=bool)  # of the last block was known
 
     def process(
         self,
@@ -73,12 +77,16 @@ class RunningLevels:
         known: Bool[np.ndarray, "station 3 time"],
     ) -> Float64[np.ndarray, "station 2 block"]:
         """Slow and fast level of every block, m/s, from the blocks before it; 0 where unknown."""
-        logs, share = (
-            each.double().numpy()
+        if not narrow_mps.shape[-1]:  # lfilter forgets its memory
+            return np.zeros((len(narrow_mps), len(TAU_S), 0))
+        logs, share, half = (
+            each.numpy()
             for each in block_logs(
                 torch.from_numpy(narrow_mps), torch.from_numpy(known), sampling_rate_hz=self.sampling_rate_hz
             )
         )
+        half = np.concatenate((self._half, half), axis=1)
+        share, self._half = share * half[:, :-1], half[:, -1:]
         sums = np.stack((share * logs, share))
         levels = []
         for row, tau_s in enumerate(TAU_S):

@@ -18,6 +18,8 @@ from fcn.waveform.resample import GridResampler
 # 40 m/s2 (Iwate-Miyagi 2008, IWTH25); an accelerometer's offset may add 1 g.
 LARGEST = {"velocity": 10.0, "acceleration": 100.0}
 
+START_S, LEFT_S, WITHHELD_S = 2.0, 2.0, 30.0  # see `Bands`
+
 
 @dataclass(frozen=True)
 class Band:
@@ -251,15 +253,24 @@ class Banded(NamedTuple):
 
 
 class Bands:
-    """The bands of a velocity stream, chunk by chunk; started from rest wherever its filters are."""
+    """The bands of a velocity stream, chunk by chunk; started from rest wherever its filters are.
+
+    A start in the midst of shaking is not one from rest: the offset is unknown, and so is how fast the ground
+    moves. What that leaves in the long-period band is not told apart from displacement up to `LEFT_S` times
+    the fastest motion of the first `START_S`; so much is withheld (zero) for `WITHHELD_S`.
+    """
 
     def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
+        self._rate_hz = spec.sampling_rate_hz
+        self._age, self._fastest = 0, np.zeros((n_components, 1))
         self._sos = [None if each is None else each.sos() for each in spec.filters]
         self._rest = [np.zeros((0 if sos is None else len(sos), n_components, 2)) for sos in self._sos]
         self._memory = self._rest
 
     def process(self, chunk: Chunk) -> Banded:
         """All bands, zero where not valid."""
+        if chunk.fresh:
+            self._age, self._fastest = 0, np.zeros_like(self._fastest)
         memory = self._rest if chunk.fresh else self._memory
         filtered, self._memory = [], []
         for sos, before in zip(self._sos, memory, strict=True):
@@ -269,7 +280,17 @@ class Bands:
                 band, after = signal.sosfilt(sos, chunk.velocity_mps, zi=before)
             filtered.append(np.where(chunk.valid, band, 0.0))
             self._memory.append(after)
-        return Banded(*filtered)
+        narrow, broad, displacement, long = filtered
+        return Banded(narrow, broad, displacement, np.where(self._left(chunk) > np.abs(long), 0.0, long))
+
+    def _left(self, chunk: Chunk) -> Float64[np.ndarray, "component time"]:
+        """Long-period displacement that may be the start's, m."""
+        age_s = (self._age + np.arange(chunk.valid.size)) / self._rate_hz
+        self._age += chunk.valid.size
+        early = np.where(age_s < START_S, np.abs(chunk.velocity_mps), 0.0)
+        fastest = np.maximum.accumulate(np.concatenate((self._fastest, early), axis=1), axis=1)
+        self._fastest = fastest[:, -1:]
+        return np.where(age_s < WITHHELD_S, LEFT_S * fastest[:, 1:], 0.0)
 
 
 def filter_windows(spec: PreprocessSpec, waveforms: Float[Tensor, "*batch time"]) -> Banded:

@@ -14,10 +14,13 @@ import torch
 from recombined import composition, dataset, rngs
 from toy import RATE_HZ, toy_noise, toy_record, write_toy_store
 
+from fcn.recombine.compose import given
 from fcn.recombine.dataset import RecombinedDataset
 from fcn.recombine.synthesise import p_radiation
 from fcn.store.writer import StoreWriter
-from fcn.waveform.preprocess import filter_windows
+from fcn.waveform.amplitude import block_peaks
+from fcn.waveform.level import window_levels
+from fcn.waveform.preprocess import Banded, filter_windows
 
 OFF = {
     "magnitude": False,
@@ -183,13 +186,51 @@ def test_windows_are_what_the_streams_filters_make_of_the_ground(toy_store):
     ground = torch.zeros(*batch.mask.shape, 3, 700)
     moved = torch.fft.irfft(spectra, made.recipe.n_fft)[..., :700]
     ground.index_put_((b, n), moved, accumulate=True)
-    for band, made_band in zip(
-        filter_windows(made.recipe.preprocess, ground)[:2],
-        (batch.waveforms, batch.waveforms_broad),
-        strict=True,
-    ):
-        peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
-        torch.testing.assert_close(band[..., 100:] / peak, made_band / peak, atol=2e-5, rtol=0)
+    bands = filter_windows(made.recipe.preprocess, ground)
+    window = Banded(*(band[..., 100:] for band in bands))
+    peak = ground.abs().amax(dim=(2, 3), keepdim=True).clamp_min(1e-20)
+    for band, made_band in zip(window[:2], (batch.waveforms, batch.waveforms_broad), strict=True):
+        torch.testing.assert_close(band / peak, made_band / peak, atol=2e-5, rtol=0)
+    known = batch.mask[..., None, None].expand_as(ground)
+    peaks = block_peaks(
+        window.broad, window.displacement, window.long, known[..., 100:], sampling_rate_hz=20.0
+    )
+    torch.testing.assert_close(batch.peaks / peak, peaks / peak, atol=2e-5, rtol=0)
+    assert torch.equal(batch.known, known[..., 100:])
+
+
+def test_a_gap_is_known_of_nothing(toy_store):
+    gappy = dataset(toy_store, "data.faults.gap=1", "data.faults.gap_s=[4,4]")
+    batch = gappy.__getitems__([(0, i) for i in range(8)])
+    silent = (batch.waveforms == 0).all(dim=2) & batch.mask[..., None]
+    assert 0.05 < silent[batch.mask].float().mean() < 0.15
+    assert not (batch.known & silent[:, :, None]).any()
+    blocks = silent.unflatten(-1, (-1, 5)).all(dim=-1)
+    assert not batch.peaks.masked_select(blocks[:, :, None]).any()
+    assert (batch.peaks[:, :, 0] > 0)[~blocks & batch.mask[..., None]].all()
+    assert (batch.background_mps[batch.mask] > 0).float().mean() > 0.95
+    assert not batch.background_mps[~batch.mask].any()
+
+
+def test_levels_of_a_window_begin_in_its_lead():
+    """Blocks of half a second; a station comes back a second into the window, 6 s after the lead's start."""
+    bands = Banded(*torch.randn(4, 2, 3, 3, 300, generator=torch.Generator().manual_seed(0)))
+    there = torch.ones(2, 3, 300, dtype=torch.bool)
+    there[1, 2, :120] = False
+    made = given(bands, there, 200, sampling_rate_hz=20.0)
+    known = there[:, :, None].expand(-1, -1, 3, -1)
+    narrow = bands.narrow.masked_fill(~known, 0.0)
+    levels = window_levels(narrow, known, sampling_rate_hz=20.0).repeat_interleave(10, dim=-1)
+    assert torch.equal(made["background_mps"], levels[..., 100:])
+    assert torch.equal(made["waveforms"], narrow[..., 100:])
+    # after the block in which its filters start, and the one that is the first to count
+    came_back = made["known"][1, 2].all(dim=0)
+    assert not came_back[:40].any()
+    assert came_back[40:].all()
+    assert made["known"][0].all()
+    assert made["peaks"].shape == (2, 3, 6, 40)
+    assert not made["peaks"][1, 2, :, :4].any()
+    assert (made["peaks"][1, 2, :, 4:] > 0).all()
 
 
 def test_nothing_a_record_holds_after_now_is_used(toy_store, tmp_path):

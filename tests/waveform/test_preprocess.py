@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from fcn.waveform.preprocess import Band, Banded, Bands, Chunk, ToVelocity, filter_windows, joined
+from fcn.waveform.preprocess import Band, Banded, Bands, Chunk, LongPeriod, ToVelocity, filter_windows, joined
 
 START_S = 1_460_636_400.0  # 2016-04-14 12:20:00 UTC
 
@@ -340,7 +340,9 @@ def test_windows_are_filtered_like_the_stream(spec, shape, dtype):
     waveforms[..., -1] = 5.0  # an end that would ring into the beginning
     found = filter_windows(spec, torch.from_numpy(waveforms).to(dtype))
     flat = waveforms.reshape(-1, shape[-1])
-    for band, expected in zip(found, Bands(spec, len(flat)).process(as_chunk(flat)), strict=True):
+    *bands, _ = Bands(spec, len(flat)).process(as_chunk(flat))
+    long = signal.sosfilt(spec.filters[3].sos(), flat)  # of which a stream withholds some
+    for band, expected in zip(found, (*bands, long), strict=True):
         assert band.dtype == dtype
         difference = np.abs(band.numpy().reshape(flat.shape) - expected).max()
         assert difference < 1e-5 * np.abs(expected).max()
@@ -358,6 +360,8 @@ def test_impossible_specs_are_refused(spec):
         replace(spec, broad=Band(0.5, 12.0, 4))
     with pytest.raises(ValueError, match="max_gap_s"):
         replace(spec, max_gap_s=-1.0)
+    with pytest.raises(ValueError, match="highpass_hz > 0 and order >= 2"):
+        LongPeriod(0.075, 1)
     with pytest.raises(ValueError, match="0 < low_hz < high_hz"):
         Band(8.0, 2.0, 4)
 
@@ -373,3 +377,63 @@ def test_the_end_of_a_short_gap_is_no_onset(spec):
     _, stepped, *_ = preprocess_whole(ToVelocity(spec, 100.0, "velocity", 1.0), START_S, held)
     after = slice(620, 660)
     assert np.abs(narrow[:, after]).max() < 0.1 * np.abs(stepped[:, after]).max()
+
+
+@pytest.mark.parametrize("rise_s", [0.01, 5.0])
+def test_a_tilt_or_step_of_an_accelerometer_is_no_earthquake(spec, rise_s):
+    """1 mm/s2: a millimetre of long-period displacement, a twentieth of it half a minute later."""
+    times = np.arange(20_000) / 100.0
+    acceleration = 1e-3 * np.clip((times - 100.0) / rise_s, 0.0, 1.0) + 0.3
+    _, narrow, broad, displacement, long = preprocess_whole(
+        ToVelocity(spec, 100.0, "acceleration", 1.0), START_S, acceleration[None]
+    )
+    assert 5e-4 < np.abs(long).max() < 1.5e-3
+    assert np.abs(long[:, 2600:]).max() < 1e-4
+    assert np.abs(displacement).max() < 3e-5
+    assert np.abs(broad).max() < 1e-4
+    assert np.abs(narrow).max() < 3e-5
+
+
+@pytest.mark.parametrize("measurement", ["velocity", "acceleration"])
+def test_a_start_in_shaking_gives_no_displacement_that_is_not_there(spec, measurement):
+    """5 Hz, 1 cm/s: 0.3 mm. What the unknown offset leaves is metres per m/s2."""
+    times = np.arange(10_000) / 100.0
+    omega = 2.0 * np.pi * 5.0
+    ground = 0.01 * np.cos(omega * times + 0.3)
+    if measurement == "acceleration":
+        ground *= omega
+    chunk = ToVelocity(spec, 100.0, measurement, 1.0).whole(START_S, ground[None])
+    long = np.abs(Bands(spec, 1).process(chunk).long[0])
+    left = np.abs(signal.sosfilt(spec.filters[3].sos(), chunk.velocity_mps[0]))
+    assert left.max() > 8 * 0.01 / omega
+    assert not long[:600].any()
+    assert long[600:].max() < (3 if measurement == "velocity" else 60) * 0.01 / omega
+
+
+def test_displacement_that_grows_beyond_what_a_start_leaves_is_read(spec):
+    """Shaking of 1 mm/s at the start, and ten seconds later the ground moves by 10 cm."""
+    times = np.arange(6_000) / 100.0
+    ground = 1e-3 * np.sin(20.0 * times) + 0.1 * np.exp(-0.5 * ((times - 12.0) / 0.8) ** 2) / 2.0
+    chunk = ToVelocity(spec, 100.0, "velocity", 1.0).whole(START_S, ground[None])
+    long = np.abs(Bands(spec, 1).process(chunk).long[0])
+    unmasked = np.abs(signal.sosfilt(spec.filters[3].sos(), chunk.velocity_mps[0]))
+    assert not long[:200].any()
+    assert long.max() == unmasked.max() > 0.02
+
+
+def test_shipped_checkpoints_have_no_long_period_band(spec):
+    before = replace(spec, long=None)
+    chunk = as_chunk(np.random.default_rng(0).standard_normal((2, 500)))
+    *bands, long = Bands(before, 2).process(chunk)
+    assert not long.any()
+    for band, expected in zip(bands, Bands(spec, 2).process(chunk)[:3], strict=True):
+        np.testing.assert_array_equal(band, expected)
+    assert not filter_windows(before, torch.from_numpy(chunk.velocity_mps)).long.any()
+
+
+def test_narrow_and_broad_are_the_papers_bands(spec):
+    chunk = as_chunk(np.random.default_rng(0).standard_normal((2, 500)))
+    narrow, broad, *_ = Bands(spec, 2).process(chunk)
+    for band, edges_hz in ((narrow, (2.0, 8.0)), (broad, (0.5, 9.0))):
+        sos = signal.butter(4, edges_hz, "bandpass", fs=20.0, output="sos")
+        np.testing.assert_array_equal(band, signal.sosfilt(sos, chunk.velocity_mps))

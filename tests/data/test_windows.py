@@ -1,0 +1,163 @@
+"""What a stream's windows hold: what came before in blocks of the clock, and from the start on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import obspy
+import pytest
+import torch
+from hydra.utils import instantiate
+from made_networks import COUNTS_PER_MPS, START_S, make_network
+from omegaconf import OmegaConf
+
+from fcn.batch import Batch
+from fcn.data.sequences import Sequence
+from fcn.data.windows import FIRST_S, PAST_S, WindowDataset
+from fcn.waveform.amplitude import block_peaks
+from fcn.waveform.folder import write_sequence_folder
+from fcn.waveform.level import RunningLevels
+
+EVENT_S = 60.0  # after the start
+SPEC = instantiate(
+    OmegaConf.load(Path(__file__).parents[2] / "conf" / "preprocess" / "default.yaml"), _convert_="all"
+)
+
+
+class NoTravelTimes:
+    def between(self, source_km, station_km):
+        raise NotImplementedError
+
+    def to(self, device):
+        return self
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Two minutes of noise, and from `EVENT_S` on ten seconds of strong motion."""
+    sites, stream, inventory = make_network(3, seconds=120.0)
+    time_s = np.arange(12_000) / 100.0 - EVENT_S
+    shaking = 1e-3 * np.sin(2 * np.pi * 3.0 * time_s) * ((time_s > 0) & (time_s < 10))
+    for trace in stream:
+        trace.data = (trace.data + COUNTS_PER_MPS * shaking).astype(np.int32)
+    return sites, stream, inventory
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, parts) -> Sequence:
+    return written(tmp_path_factory.mktemp("whole") / "made", parts[1], parts[2])
+
+
+def written(root: Path, stream: obspy.Stream, inventory: obspy.Inventory) -> Sequence:
+    write_sequence_folder(root, stream, inventory)
+    return Sequence.load(root, SPEC)
+
+
+def windows(sequence: Sequence, *, partial: bool = True, step_s: float = 0.5) -> WindowDataset:
+    return WindowDataset(sequence, NoTravelTimes(), step_s=step_s, n_samples=600, partial=partial)
+
+
+def at(sequence: Sequence, now_s: float) -> Batch:
+    data = windows(sequence, step_s=0.25)
+    return data[int(np.flatnonzero(np.isclose(data.now_s, now_s, rtol=0, atol=1e-3))[0])]
+
+
+def test_peaks_and_levels_are_those_of_the_bands(whole):
+    known = torch.from_numpy(whole.known)
+    peaks = block_peaks(*[torch.from_numpy(whole.broad)] * 3, known, sampling_rate_hz=20.0)
+    np.testing.assert_allclose(whole.peaks[:, :2], peaks[:, :2], rtol=1e-6)
+    levels = RunningLevels(3, 20.0).process(whole.narrow, whole.known)
+    np.testing.assert_allclose(whole.levels, levels, rtol=1e-4)
+    # 1 mm/s at 3 Hz: 0.05 mm in both bands of displacement
+    largest_m = whole.peaks[:, [2, 4]].max(axis=-1)
+    assert (np.abs(largest_m / (1e-3 / (6 * np.pi)) - 1.4) < 0.5).all()  # up to twice where it sets in
+
+
+def test_the_last_block_and_level_end_at_now(whole):
+    for after_s in (40.0, 40.25, 62.75):
+        batch = at(whole, START_S + after_s)
+        end = round(after_s / 0.25)
+        assert batch.peaks.shape[-1] == round(PAST_S / 0.25) == 800
+        np.testing.assert_array_equal(batch.peaks[0, ..., 800 - end :], whole.peaks[..., :end])
+        assert not batch.peaks[..., : 800 - end].any()
+        samples = np.arange(round(after_s * 20) - 600, round(after_s * 20))
+        np.testing.assert_array_equal(batch.background_mps[0], whole.levels[..., samples // 10])
+        waveforms, _, _ = whole.window(START_S + after_s, 600)
+        np.testing.assert_array_equal(batch.waveforms[0], waveforms)
+
+
+def test_nothing_after_now_is_in_a_window(tmp_path, parts, whole):
+    """The same stream without its last half."""
+    ended = parts[1].copy().trim(endtime=obspy.UTCDateTime(START_S + 65.2))
+    early = written(tmp_path / "made", ended, parts[2])
+    for after_s in (40.0, 62.25, 65.0):
+        one, other = at(whole, START_S + after_s), at(early, START_S + after_s)
+        for name in ("waveforms", "waveforms_broad", "known", "background_mps", "peaks"):
+            assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_the_first_windows_are_read_where_a_scheme_reads_them(whole):
+    first = windows(whole)
+    assert first.now_s[0] == START_S + FIRST_S
+    assert windows(whole, partial=False).now_s[0] == START_S + 30.0
+    batch = first[0]
+    assert batch.mask.all()
+    assert not batch.waveforms[..., :580].any()
+    assert batch.waveforms[..., 580:].any()
+    assert not batch.known.any()  # of nothing is known what came before
+    later = first[4]  # 3 s
+    assert not later.known[..., :560].any()
+    assert later.known[..., 560:].all()
+
+
+def test_a_stream_begun_before_an_event_gives_what_a_masked_whole_one_does(tmp_path, parts, whole):
+    begun_s = START_S + EVENT_S - 3.0
+    begun = written(tmp_path / "made", parts[1].copy().trim(obspy.UTCDateTime(begun_s)), parts[2])
+    masked = replace(whole, **{n: getattr(whole, n).copy() for n in ("narrow", "broad", "known", "peaks")})
+    first = round((begun_s - START_S) * 20)
+    for array, per_s in ((masked.narrow, 20), (masked.broad, 20), (masked.known, 20), (masked.peaks, 4)):
+        array[..., : first * per_s // 20] = 0
+    masked.levels[...] = RunningLevels(3, 20.0).process(masked.narrow, masked.known)
+    for after_s in (2.0, 3.5, 6.0, 20.0):
+        one, other = at(begun, begun_s + after_s), at(masked, begun_s + after_s)
+        assert torch.equal(one.mask, other.mask)
+        assert torch.equal(one.known, other.known)
+        atol = 2e-6  # of 1 mm/s
+        torch.testing.assert_close(one.waveforms, other.waveforms, rtol=0.0, atol=atol)
+        torch.testing.assert_close(one.waveforms_broad, other.waveforms_broad, rtol=0.0, atol=atol)
+        torch.testing.assert_close(one.peaks[:, :, :4], other.peaks[:, :, :4], rtol=0.02, atol=atol)
+        torch.testing.assert_close(one.background_mps, other.background_mps, rtol=0.1, atol=1e-7)
+
+
+def test_windows_end_on_blocks_of_the_clock(tmp_path, parts):
+    """A stream that begins 0.13 s after a full second."""
+    late = parts[1].copy()
+    for trace in late:
+        trace.stats.starttime += 0.13
+    sequence = written(tmp_path / "made", late, parts[2])
+    assert sequence.start_time_s == START_S
+    assert not sequence.known[..., :3].any()
+    assert sequence.known[..., 3:].all()
+    for partial in (True, False):
+        now_s = windows(sequence, partial=partial, step_s=0.75).now_s
+        assert np.allclose(now_s % 0.25, 0.0)
+        np.testing.assert_allclose(np.diff(now_s), 0.75)
+
+
+@pytest.mark.parametrize("step_s", [0.1, 0.3, 1.1, 0.01])
+def test_steps_between_blocks_are_refused(whole, step_s):
+    with pytest.raises(ValueError, match=rf"{step_s} s \(step_s\), which is no multiple of 0.25 s"):
+        windows(whole, step_s=step_s)
+
+
+def test_a_station_takes_part_while_it_has_known_samples(tmp_path, parts):
+    silent = obspy.Stream(
+        [
+            trace.slice(endtime=obspy.UTCDateTime(START_S + 20.0)) if trace.stats.station == "S01" else trace
+            for trace in parts[1]
+        ]
+    )
+    sequence = written(tmp_path / "made", silent, parts[2])
+    assert at(sequence, START_S + 49.75).mask[0].tolist() == [True, True, True]
+    assert at(sequence, START_S + 50.25).mask[0].tolist() == [True, False, True]
+    assert at(sequence, START_S + 50.25).peaks[0, 1].any()  # of the past
