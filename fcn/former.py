@@ -36,7 +36,7 @@ NAMES: Mapping[str, str] = {
     "fcn.simulate.regions.RegionLaw": "fcn.simulate.sequence.random_region.RegionLaw",
     "fcn.simulate.regions.RegionalCrust": "fcn.simulate.sequence.random_region.RegionalCrust",
     "fcn.simulate.regions.SeismicityLaw": "fcn.simulate.sequence.random_region.SeismicityLaw",
-    "fcn.simulate.rupture.RuptureLaw": "fcn.simulate.source.rupture.RuptureLaw",
+    "fcn.simulate.rupture.RuptureLaw": "fcn.simulate.source.composite.CompositeRupture",
     "fcn.simulate.scattering.ScatteringLaw": "fcn.simulate.path.scattering.ScatteringLaw",
     "fcn.simulate.seismicity.Aftershocks": "fcn.simulate.source.seismicity.Aftershocks",
     "fcn.simulate.seismicity.Background": "fcn.simulate.source.seismicity.Background",
@@ -44,6 +44,7 @@ NAMES: Mapping[str, str] = {
     "fcn.simulate.sequence.Region": "fcn.simulate.sequence.simulated.Region",
     "fcn.simulate.sequence.SimulatedSequence": "fcn.simulate.sequence.simulated.SimulatedSequence",
     "fcn.simulate.site.SiteLaw": "fcn.simulate.path.site.SiteLaw",
+    "fcn.simulate.source.rupture.RuptureLaw": "fcn.simulate.source.composite.CompositeRupture",
     "fcn.simulate.telemetry.Clipped": "fcn.simulate.recording.telemetry.Clipped",
     "fcn.simulate.telemetry.DeadChannels": "fcn.simulate.recording.telemetry.DeadChannels",
     "fcn.simulate.telemetry.Gaps": "fcn.simulate.recording.telemetry.Gaps",
@@ -98,11 +99,26 @@ def _preprocess(**kept: Any) -> dict[str, Any]:
     return {"long": None, **kept}  # before there was a long-period band
 
 
+# Faults once reached as deep as their magnitude asked, and high frequencies were what energy asks.
+FAULT_KM = (0.5, 30.0)
+
+
+def _rupture(n_subevents: int, **kept: Any) -> dict[str, Any]:
+    return {
+        **kept,
+        "n_subsources": [n_subevents, n_subevents],
+        "depth_km": list(FAULT_KM),
+        "strength": [1.0, 1.0],
+    }
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
+    "fcn.simulate.rupture.RuptureLaw": _rupture,
+    "fcn.simulate.source.rupture.RuptureLaw": _rupture,
     "fcn.stream.declare.Declarer": _declarer,
     "fcn.stream.declare.Evidence": _evidence,
     "fcn.stream.declare.SummedEvidence": _summed_evidence,

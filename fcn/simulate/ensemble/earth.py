@@ -175,7 +175,7 @@ def make_plan(
     column: the layers whose response full-wave arrivals already have; None for stochastic ones, which are
         pulses. Full-wave ones last as long as the record, so that their tails need as much padding again.
     """
-    padding_s = SETTLING_S + float(sources.duration_s.amax())
+    padding_s = SETTLING_S + float(sources.felt_s.amax())
     padding_s += 0.0 if column is None else recipe.duration_s - recipe.lead_s
     axis = TimeAxis.holding(recipe.sampling_rate_hz, recipe.duration_s, padding_s)
     generic = generic_amplification(axis.frequency_hz)

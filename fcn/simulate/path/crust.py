@@ -11,7 +11,7 @@ from fcn.simulate.path.rays import PathLaw
 from fcn.simulate.path.scattering import ScatteringLaw
 from fcn.simulate.path.site import SiteLaw
 from fcn.simulate.source.point import DoubleCouple
-from fcn.simulate.source.rupture import RuptureLaw, Sources, draw_sources
+from fcn.simulate.source.rupture import RuptureGenerator, Sources, draw_sources
 
 STRESS_DROP_PA = (1e5, 5e7)  # what is observed at all: Allmann & Shearer (2009)
 
@@ -23,7 +23,7 @@ class Crust:
     stress_drop_mpa: median Brune stress drop; stress_drop_sigma: standard deviation of its logarithm.
     """
 
-    rupture: RuptureLaw
+    rupture: RuptureGenerator
     path: PathLaw
     scattering: ScatteringLaw
     site: SiteLaw

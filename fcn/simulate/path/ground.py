@@ -90,7 +90,7 @@ class Ground:
         start = torch.floor((arrival_s[:, 0] - LEAD_S) * rate_hz).long()
         p_at_s = (arrival_s[:, 0] - start / rate_hz).float()
         kept_s = record_length_s(shock.magnitude) + float(rays.time_s.diff(dim=1).amax())
-        axis = TimeAxis.holding(rate_hz, kept_s, SETTLING_S + float(source.duration_s))
+        axis = TimeAxis.holding(rate_hz, kept_s, SETTLING_S + float(source.felt_s))
         sources = source.take(torch.zeros(len(self.station_km), dtype=torch.long))
         plan = Plan(rays, sources, self.site_amplitudes(axis), p_at_s, axis)
         waveforms = ground_velocity(plan, crust, stochastic_arrivals(plan, crust.path), generator)

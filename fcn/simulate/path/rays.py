@@ -49,8 +49,8 @@ class PathLaw:
         if len(self.radiation_hz) != 2 or not 0.0 <= self.radiation_hz[0] < self.radiation_hz[1]:
             raise ValueError(f"radiation_hz is a pair of frequencies, low to high, got {self.radiation_hz}")
 
-    def spreading_per_m(self, distance_km: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """Geometrical spreading of a hypocentral distance."""
+    def spreading_per_m(self, distance_km: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """Geometrical spreading of a distance."""
         near = distance_km.clamp(min=0.5, max=self.spreading_break_km)
         far = (self.spreading_break_km / distance_km.clamp(min=self.spreading_break_km)).sqrt()
         return far / (1e3 * near)

@@ -1,33 +1,55 @@
-"""Arrivals without Green's functions: two rays with omega-square spectra.
+"""Arrivals without Green's functions: two rays with omega-square spectra, of points or of all of a fault.
 
 The spectra follow Boore (2003, Pageoph 160, 635-676); the waveforms are built in phase as well as in
 amplitude, so that polarity, onset and P to S ratio mean something.
 """
 
 import math
+from dataclasses import replace
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from fcn.simulate.path.finite import BAND_LIMIT, FREE_SURFACE, MEAN_RADIATION, finite_arrivals
 from fcn.simulate.path.rays import PathLaw, Rays
 from fcn.simulate.path.synthesis import Plan
-from fcn.simulate.source.rupture import Sources, source_spectra
+from fcn.simulate.source.point import P_CORNER_RATIO, moment_rate
+from fcn.simulate.source.rupture import Sources
 from fcn.simulate.source.spectrum import band_limit, delay, differentiator, minimum_phase
-
-# Root mean squares over the focal sphere of P, SV and SH patterns: sqrt(4/15), and sqrt(2/5) shared evenly.
-MEAN_RADIATION = (0.516, 0.447, 0.447)
-FREE_SURFACE = 2.0
-BAND_LIMIT = (0.48, 0.62)  # corner and edge of the low-pass against aliasing, of the Nyquist frequency
 
 
 def stochastic_arrivals(plan: Plan, path: PathLaw) -> Complex[Tensor, "batch 2 3 frequency"]:
     """Unscattered P and S of a homogeneous crust at the surface: Z, R, T spectra of ground velocity."""
+    finite = plan.sources.finite
+    if not finite.any():
+        return _point_arrivals(plan, path)
+    if finite.all():
+        return finite_arrivals(plan, path)
+    arrivals = torch.empty(len(finite), 2, 3, len(plan.axis.frequency_hz), dtype=torch.complex64)
+    arrivals[finite] = finite_arrivals(_rows(plan, finite.nonzero()[:, 0]), path)
+    arrivals[~finite] = _point_arrivals(_rows(plan, (~finite).nonzero()[:, 0]), path)
+    return arrivals
+
+
+def _rows(plan: Plan, index: Int[Tensor, " record"]) -> Plan:
+    """The plan of the records that these indices point to."""
+    return replace(
+        plan,
+        rays=plan.rays.take(index),
+        sources=plan.sources.take(index),
+        site_amplitude=plan.site_amplitude[index],
+        p_at_s=plan.p_at_s[index],
+    )
+
+
+def _point_arrivals(plan: Plan, path: PathLaw) -> Complex[Tensor, "batch 2 3 frequency"]:
     frequency_hz = plan.axis.frequency_hz
-    pulses = source_spectra(plan.sources, plan.rays.station_km, (path.vp_kmps, path.vs_kmps), frequency_hz)
+    corner_hz = torch.stack([P_CORNER_RATIO * plan.sources.corner_hz, plan.sources.corner_hz], 1)
+    pulses = moment_rate(frequency_hz, corner_hz)
     pulses = pulses * delay(plan.onset_s, frequency_hz) * differentiator(frequency_hz)
-    corner_hz, edge_hz = (0.5 * plan.axis.sampling_rate_hz * part for part in BAND_LIMIT)
-    loss = path.attenuation(plan.rays.time_s, frequency_hz) * band_limit(frequency_hz, corner_hz, edge_hz)
+    limit_hz, edge_hz = (0.5 * plan.axis.sampling_rate_hz * part for part in BAND_LIMIT)
+    loss = path.attenuation(plan.rays.time_s, frequency_hz) * band_limit(frequency_hz, limit_hz, edge_hz)
     pulses = pulses * minimum_phase(loss)
     radiated = [_radiated(plan.rays, plan.sources, path, phase, frequency_hz) for phase in (0, 1)]
     return torch.stack(radiated, 1) * pulses[:, :, None]

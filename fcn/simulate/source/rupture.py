@@ -1,6 +1,10 @@
-"""Finite ruptures: a large earthquake as sub-events that a spreading front sets off one after another."""
+"""Earthquakes as sources: points, and for the large ones sub-sources that a spreading front sets off.
 
-from dataclasses import dataclass
+Which rupture a large one has is a generator's to draw: `kinematic` or `composite`, as configuration says.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
@@ -15,34 +19,52 @@ from fcn.simulate.source.point import (
 )
 from fcn.simulate.source.spectrum import delay
 
-NEAREST_GAIN = 3.0  # a sub-event close to the station counts at most so much more than the hypocentre
+NEAREST_GAIN = 3.0  # of a sub-source over the hypocentre, where one Green's function stands for all
+FELT = 2.0  # a sub-source is felt later than the hypocentre by its start and by a path of at most that
 
 
 @dataclass(frozen=True)
-class RuptureLaw:
-    """How ruptures spread.
+class Rupture:
+    """Sub-sources of a batch; those of no moment are padding.
 
-    min_magnitude: smaller earthquakes are points.
-    n_subevents: sizes follow a fractal of dimension 2 (Zeng et al. 1994, composite source).
-    velocity_ratio: rupture over S velocity.
+    offset_km: east, north, down from the hypocentre, where one with `start_s` 0 lies. share: of the moment.
+    size_km: side of the square that each stands for. extent_km: of the fault from the hypocentre, along
+    strike (from, to) and down dip (from, to).
     """
 
-    min_magnitude: float
-    n_subevents: int
-    velocity_ratio: float
+    offset_km: Float[Tensor, "event sub 3"]
+    start_s: Float[Tensor, "event sub"]
+    share: Float[Tensor, "event sub"]
+    corner_hz: Float[Tensor, "event sub"]
+    size_km: Float[Tensor, "event sub"]
+    extent_km: Float[Tensor, "event 4"]
 
-    def __post_init__(self) -> None:
-        if self.n_subevents < 1:
-            raise ValueError(f"n_subevents must be at least 1, got {self.n_subevents}")
-        if not 0.0 < self.velocity_ratio < 1.0:
-            raise ValueError(f"velocity_ratio is rupture over S velocity, in 0..1, got {self.velocity_ratio}")
+
+@runtime_checkable
+class RuptureGenerator(Protocol):
+    """Draws ruptures of the earthquakes from `min_magnitude` on; smaller ones are points."""
+
+    min_magnitude: float
+
+    def draw(
+        self,
+        magnitude: Float[Tensor, " event"],
+        corner_hz: Float[Tensor, " event"],
+        depth_km: Float[Tensor, " event"],
+        mechanism: DoubleCouple,
+        vs_kmps: float,
+        generator: Generator,
+    ) -> Rupture:
+        """Ruptures whose high frequencies add up to an omega-square spectrum of this S corner."""
+        ...
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Earthquakes of a batch, with their sub-events (one each at the hypocentre for the small ones).
+    """Earthquakes of a batch, with their sub-sources (one each at the hypocentre for the small ones).
 
-    offset_km: east, north, down from the hypocentre; share: of the moment.
+    offset_km: east, north, down from the hypocentre; share: of the moment (0: none, padding). sub_size_km,
+    extent_km: as in `Rupture`, 0 for points.
     """
 
     magnitude: Float[Tensor, " event"]
@@ -53,6 +75,8 @@ class Sources:
     start_s: Float[Tensor, "event sub"]
     share: Float[Tensor, "event sub"]
     sub_corner_hz: Float[Tensor, "event sub"]
+    sub_size_km: Float[Tensor, "event sub"]
+    extent_km: Float[Tensor, "event 4"]
 
     @property
     def moment_nm(self) -> Float[Tensor, " event"]:
@@ -61,26 +85,33 @@ class Sources:
 
     @property
     def duration_s(self) -> Float[Tensor, " event"]:
-        """Until the last sub-event has radiated."""
+        """Until the last sub-source has radiated."""
         return (self.start_s + 2.0 / self.sub_corner_hz).amax(1)
+
+    @property
+    def felt_s(self) -> Float[Tensor, " event"]:
+        """Longest time, at any station, from the hypocentre's P or S to the end of that of the last."""
+        return (FELT * self.start_s + 2.0 / self.sub_corner_hz).amax(1)
+
+    def released_share(self, time_s: Float[Tensor, " time"]) -> Float[Tensor, "event time"]:
+        """Share of the moment that has been released so far, of times after the origin."""
+        phase = (
+            2.0 * torch.pi * self.sub_corner_hz[..., None] * (time_s - self.start_s[..., None]).clamp(min=0.0)
+        )
+        return (self.share[..., None] * (1.0 - (1.0 + phase) * torch.exp(-phase))).sum(1)
 
     def take(self, index: Int[Tensor, " record"]) -> "Sources":
         """Sources of the records that these indices point to."""
         mechanism = self.mechanism
-        return Sources(
-            self.magnitude[index],
-            self.corner_hz[index],
-            DoubleCouple(mechanism.strike_rad[index], mechanism.dip_rad[index], mechanism.rake_rad[index]),
-            self.finite[index],
-            self.offset_km[index],
-            self.start_s[index],
-            self.share[index],
-            self.sub_corner_hz[index],
-        )
+        taken = {
+            item.name: getattr(self, item.name)[index] for item in fields(self) if item.name != "mechanism"
+        }
+        angles = (mechanism.strike_rad, mechanism.dip_rad, mechanism.rake_rad)
+        return Sources(mechanism=DoubleCouple(*(angle[index] for angle in angles)), **taken)
 
 
 def draw_sources(
-    law: RuptureLaw,
+    law: RuptureGenerator,
     magnitude: Float[Tensor, " event"],
     stress_drop_pa: Float[Tensor, " event"],
     depth_km: Float[Tensor, " event"],
@@ -88,47 +119,30 @@ def draw_sources(
     vs_kmps: float,
     generator: Generator,
 ) -> Sources:
-    """Sub-events of each earthquake, scattered over a fault of the size of its magnitude.
-
-    The one that falls nearest to the hypocentre is moved there: what radiates first is what P is picked on.
-
-    Length and width: Wells & Coppersmith (1994), table 2A, all slip types: log L = -2.44 + 0.59 M (subsurface
-    rupture length), log W = -1.01 + 0.32 M. The fault stays below the surface.
-    """
-    n_events, n_sub = len(magnitude), law.n_subevents
+    """Points below the generator's `min_magnitude`, its ruptures from there on."""
     corner_hz = corner_frequency_hz(seismic_moment_nm(magnitude), stress_drop_pa, 1e3 * vs_kmps)
     finite = magnitude >= law.min_magnitude
-    draw = torch.rand(2, n_events, n_sub, generator=generator)
-    hypocentre = 0.1 + 0.8 * torch.rand(2, n_events, 1, generator=generator)
-    length_km, width_km = 10.0 ** (-2.44 + 0.59 * magnitude), 10.0 ** (-1.01 + 0.32 * magnitude)
-    along_km = (draw[0] - hypocentre[0]) * length_km[:, None]
-    down_dip_km = (draw[1] - hypocentre[1]) * width_km[:, None]
-    sin_dip = mechanism.dip_rad.sin().clamp(min=0.1)[:, None]
-    down_dip_km = torch.maximum(down_dip_km, -(depth_km[:, None] - 0.5).clamp(min=0.0) / sin_dip)
-    offset_km = finite[:, None, None] * _on_plane(along_km, down_dip_km, mechanism)
-    offset_km[torch.arange(n_events), offset_km.norm(dim=-1).argmin(1)] = 0.0
-
-    rank = torch.arange(1, n_sub + 1, dtype=torch.float32)
-    share = rank**-1.5 / (rank**-1.5).sum()
-    # Corners scale as 1 / size; their common factor keeps the expected radiated energy that of one
-    # omega-square source: sum w_i^2 fc_i^3 = fc^3 for incoherent sub-events.
-    scale = (share**2 * rank**1.5).sum() ** (-1.0 / 3.0)
-    start_s = offset_km.norm(dim=-1) / (law.velocity_ratio * vs_kmps)
+    rupture = law.draw(magnitude, corner_hz, depth_km, mechanism, vs_kmps, generator)
+    n_sub = int((rupture.share[finite] > 0.0).any(0).sum()) if finite.any() else 1
     point = torch.zeros(n_sub)
     point[0] = 1.0
+    each = finite[:, None]
+    used = rupture.share[:, :n_sub] > 0.0
     return Sources(
         magnitude,
         corner_hz,
         mechanism,
         finite,
-        offset_km,
-        start_s,
-        torch.where(finite[:, None], share, point),
-        torch.where(finite[:, None], corner_hz[:, None] * scale * rank.sqrt(), corner_hz[:, None]),
+        each[..., None] * rupture.offset_km[:, :n_sub],
+        each * rupture.start_s[:, :n_sub],
+        torch.where(each, rupture.share[:, :n_sub], point),
+        torch.where(each & used, rupture.corner_hz[:, :n_sub], corner_hz[:, None]),
+        each * rupture.size_km[:, :n_sub],
+        each * rupture.extent_km,
     )
 
 
-def _on_plane(
+def on_plane(
     along_km: Float[Tensor, "event sub"], down_dip_km: Float[Tensor, "event sub"], mechanism: DoubleCouple
 ) -> Float[Tensor, "event sub 3"]:
     """East, north, down of points on the fault plane; it dips to the right of the strike."""
@@ -145,29 +159,70 @@ def source_spectra(
     velocity_kmps: tuple[float, float],
     frequency_hz: Float[Tensor, " frequency"],
 ) -> Complex[Tensor, "batch 2 frequency"]:
-    """Moment-rate spectra of unit moment, as P and as S see them at the station.
+    """Moment-rate spectra of unit moment, as P and as S see them where one path stands for all of a fault.
 
-    station_km: east, north, down from the hypocentre. velocity_kmps: P, S. Each sub-event comes in on the
+    station_km: east, north, down from the hypocentre. velocity_kmps: P, S. Each sub-source comes in on the
     straight ray, later than the hypocentre's by its start and by the difference of path (directivity), and
-    stronger or weaker by 1 / distance.
+    stronger or weaker by 1 / distance, at most NEAREST_GAIN times.
     """
     corner_hz = torch.stack([P_CORNER_RATIO * sources.corner_hz, sources.corner_hz], 1)
     spectra = moment_rate(frequency_hz, corner_hz)
     for row in torch.nonzero(sources.finite)[:, 0].tolist():
-        reach_km = (station_km[row] - sources.offset_km[row]).norm(dim=-1).clamp(min=0.5)
+        used = sources.share[row] > 0.0
+        reach_km = (station_km[row] - sources.offset_km[row, used]).norm(dim=-1).clamp(min=0.5)
         from_hypocentre_km = station_km[row].norm().clamp(min=0.5)
-        weight = sources.share[row] * (from_hypocentre_km / reach_km).clamp(max=NEAREST_GAIN)
+        weight = sources.share[row, used] * (from_hypocentre_km / reach_km).clamp(max=NEAREST_GAIN)
         for phase, (velocity, ratio) in enumerate(zip(velocity_kmps, (P_CORNER_RATIO, 1.0), strict=True)):
-            late_s = sources.start_s[row] + (reach_km - from_hypocentre_km) / velocity
-            pulses = moment_rate(frequency_hz, ratio * sources.sub_corner_hz[row])
+            late_s = sources.start_s[row, used] + (reach_km - from_hypocentre_km) / velocity
+            pulses = moment_rate(frequency_hz, ratio * sources.sub_corner_hz[row, used])
             pulses = pulses * delay(late_s.clamp(min=0.0), frequency_hz)
             spectra[row, phase] = (weight[:, None] * pulses).sum(0)
     return spectra
 
 
-def joyner_boore_km(
-    sources: Sources, distance_km: Float[Tensor, " batch"], azimuth_rad: Float[Tensor, " batch"]
+def effective_km(sources: Sources, station_km: Float[Tensor, "batch 3"]) -> Float[Tensor, " batch"]:
+    """Distance at which a point would be as strong at high frequencies: R^-2 = sum w^2 r^-2 / sum w^2.
+
+    Boore (2009), BSSA 99, 3202-3216, eq. 5. station_km: from the hypocentre. Of points, the hypocentral one.
+    """
+    reach2 = (station_km[:, None] - sources.offset_km).square().sum(-1) + (0.5 * sources.sub_size_km) ** 2
+    weight = sources.share**2
+    return (weight.sum(1) / (weight / reach2.clamp(min=0.25)).sum(1)).sqrt()
+
+
+def rupture_distance_km(sources: Sources, station_km: Float[Tensor, "batch 3"]) -> Float[Tensor, " batch"]:
+    """Shortest distance to the fault. station_km: east, north, down from the hypocentre."""
+    one, nothing = torch.ones(len(station_km), 1), torch.zeros(len(station_km), 1)
+    along = on_plane(one, nothing, sources.mechanism)[:, 0]
+    across = on_plane(nothing, one, sources.mechanism)[:, 0]
+    axes = (along, across, torch.linalg.cross(along, across))
+    place_km = torch.stack([(station_km * axis).sum(1) for axis in axes], 1)
+    return _beyond(place_km[:, :2], sources.extent_km, place_km[:, 2])
+
+
+def distance_jb_km(sources: Sources, station_km: Float[Tensor, "batch 3"]) -> Float[Tensor, " batch"]:
+    """Joyner-Boore distance: horizontal, to the surface projection of the fault; epicentral for points.
+
+    station_km: east, north, down from the hypocentre.
+    """
+    strike = sources.mechanism.strike_rad
+    east_km, north_km = station_km[:, 0], station_km[:, 1]
+    place = torch.stack(
+        [
+            east_km * strike.sin() + north_km * strike.cos(),
+            east_km * strike.cos() - north_km * strike.sin(),
+        ],
+        1,
+    )
+    extent_km = sources.extent_km.clone()
+    extent_km[:, 2:] *= sources.mechanism.dip_rad.cos()[:, None]
+    return _beyond(place, extent_km, torch.zeros_like(east_km))
+
+
+def _beyond(
+    place_km: Float[Tensor, "batch 2"], extent_km: Float[Tensor, "batch 4"], off_km: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """Shortest horizontal distance from the station to the surface projection of the sub-events."""
-    station = torch.stack([distance_km * azimuth_rad.sin(), distance_km * azimuth_rad.cos()], -1)
-    return (station[:, None] - sources.offset_km[..., :2]).norm(dim=-1).amin(1)
+    """Distance from a rectangle, given the place in its axes and off its plane."""
+    low, high = extent_km[:, 0::2], extent_km[:, 1::2]
+    outside = (low - place_km).clamp(min=0.0) + (place_km - high).clamp(min=0.0)
+    return (outside.square().sum(1) + off_km**2).sqrt()

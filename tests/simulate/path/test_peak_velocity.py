@@ -10,7 +10,7 @@ from simulated_records import LEAD_S, simulate, simulate_full_wave
 
 from fcn.simulate.ensemble.earth import greens_bank
 from fcn.simulate.path.peak_velocity import bssa14_pgv_mps, si_midorikawa99_pgv_mps
-from fcn.simulate.source.rupture import joyner_boore_km
+from fcn.simulate.source.rupture import distance_jb_km, rupture_distance_km
 
 pytestmark = pytest.mark.reference
 VS30_MPS = 620.0  # generic rock of Boore & Joyner (1997), the store's median site
@@ -41,13 +41,13 @@ def horizontal_peaks_mps(waveforms):
 def log_ratios(records, magnitude):
     """ln of PGV over the model: BSSA14, above M 5.8 the mean of it and of SM99, each with its own PGV."""
     peaks, rays = horizontal_peaks_mps(records.waveforms), records.rays
-    surface_km = joyner_boore_km(records.sources, rays.distance_km, rays.azimuth_rad).numpy()
+    surface_km = distance_jb_km(records.sources, rays.station_km).numpy()
     log = np.log(
         np.sqrt(peaks.prod(1)) / bssa14_pgv_mps(np.full_like(surface_km, magnitude), surface_km, VS30_MPS)
     )
     if magnitude <= 5.8:
         return log
-    fault_km = np.hypot(surface_km, DEPTH_KM)
+    fault_km = rupture_distance_km(records.sources, rays.station_km).numpy()
     return (
         log
         + np.log(
