@@ -78,7 +78,8 @@ class DirectSimulation:
                 signal[b, n, :, place] = torch.from_numpy(piece)
         rngs = [derive_rng(self.seed, Purpose.SEQUENCE, NOISE, first_number + b) for b in range(size)]
         noise = self.noise.draw(rngs, batch.mask.sum(dim=1).tolist(), n_total)
-        bands = filter_windows(self.recipe.preprocess, noise + signal)
+        signal[:, : noise.shape[1]] += noise  # as many stations as the largest network of these windows has
+        bands = filter_windows(self.recipe.preprocess, signal)
         there = batch.mask[..., None].expand(-1, -1, n_total)
         return replace(
             batch,

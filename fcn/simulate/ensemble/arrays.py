@@ -24,6 +24,7 @@ ARRAYS = 2  # first key of the random streams
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0  # its multiples leave no gaps, whatever their number
 BATCH = 16  # records synthesised at once; they are long
 RELEASE_STEP_S = 0.02
+ALL = 0.999  # share that counts as all: smooth pulses never end
 
 
 def rupture_records(recipe: Recipe, seed: int, number: int) -> list[StoreRecord]:
@@ -83,11 +84,9 @@ def stations_around(law: ArrayLaw, generator: Generator) -> tuple[Float[Tensor, 
 def release_times_s(sources: Sources) -> Float[Tensor, "event share"]:
     """When the shares `RELEASED` of each moment are out, seconds after origin."""
     time_s = torch.arange(0.0, float(sources.duration_s.amax()) + 2 * RELEASE_STEP_S, RELEASE_STEP_S)
-    released = sources.released_share(time_s)
-    wanted = torch.tensor(RELEASED).expand(len(released), -1).contiguous()
-    # the last per mille takes long to leave a smooth pulse
-    scale = released[:, -1:].clamp(min=1e-6)
-    index = torch.searchsorted((released / scale).contiguous(), wanted * (1.0 - 1e-6))
+    released = sources.released_share(time_s).contiguous()
+    wanted = torch.tensor(RELEASED).clamp(max=ALL).expand(len(released), -1).contiguous()
+    index = torch.searchsorted(released, wanted)
     return time_s[index.clamp(max=len(time_s) - 1)]
 
 
