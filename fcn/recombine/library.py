@@ -56,7 +56,7 @@ class Library:
         return cls(
             store,
             OriginIndex(indexes),
-            NoiseBank(store, split),
+            NoiseBank(store, split, recipe.noise_texture),
             source_term,
             term_deviation,
             recipe.preprocess.narrow,

@@ -12,6 +12,7 @@ from torch import Tensor
 from fcn.recombine.faults import FaultPrior
 from fcn.recombine.priors import EventPrior, StationPrior
 from fcn.recombine.synthesise import SOURCE_TAIL_S, Corrections
+from fcn.recombine.texture import NoiseTexture
 from fcn.waveform.filters import bandpass_response, transform_length
 from fcn.waveform.preprocess import Band, PreprocessSpec
 
@@ -25,7 +26,7 @@ class Recipe:
     n_candidates, tolerances, limits: see `RecordIndex`.
     min_snr_db:     of the records used, S over noise.
     one_origin:     all records of an event come from one origin of the store; False mixes them.
-    noise_gain:     factor on the stations' noise; 0 switches it off.
+    noise_gain:     factor on the stations' noise; 0 switches it off. noise_texture: how it swells and bursts.
     visible_snr:    P counts as visible above this peak signal over noise standard deviation.
     """
 
@@ -42,6 +43,7 @@ class Recipe:
     one_origin: bool
     corrections: Corrections
     noise_gain: float
+    noise_texture: NoiseTexture
     visible_snr: float
     preprocess: PreprocessSpec
 
