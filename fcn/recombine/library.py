@@ -65,7 +65,7 @@ class Library:
             recipe,
             OriginIndex(indexes),
             RuptureIndex.of(store, of_ruptures),
-            NoiseBank(store, split),
+            NoiseBank(store, split, recipe.noise_texture),
             source_term,
             term_deviation,
         )

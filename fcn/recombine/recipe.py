@@ -12,6 +12,7 @@ from torch import Tensor
 from fcn.recombine.faults import FaultPrior
 from fcn.recombine.priors import EventPrior, StationPrior
 from fcn.recombine.synthesise import SOURCE_TAIL_S, Corrections
+from fcn.recombine.texture import NoiseTexture
 from fcn.waveform.amplitude import samples_in
 from fcn.waveform.filters import Butterworth
 from fcn.waveform.level import LEVEL_BLOCK_S
@@ -28,7 +29,7 @@ class Recipe:
     min_snr_db:     of the records used, S over noise.
     one_origin:     all records of an event come from one origin of the store; False mixes them.
     one_rupture_from: magnitude from which they come from one rupture that an array recorded, if there is any.
-    noise_gain:     factor on the stations' noise; 0 switches it off.
+    noise_gain:     factor on the stations' noise; 0 switches it off. noise_texture: how it swells and bursts.
     visible_snr:    P counts as visible above this peak signal over noise standard deviation.
     """
 
@@ -46,6 +47,7 @@ class Recipe:
     one_rupture_from: float
     corrections: Corrections
     noise_gain: float
+    noise_texture: NoiseTexture
     visible_snr: float
     preprocess: PreprocessSpec
 

@@ -19,7 +19,9 @@ from fcn.store.reader import BaseStore
 
 def simulation(store: Path, **changes) -> DirectSimulation:
     recipe = build(configuration(store)["store"]["recipe"]["recipe"])
-    return DirectSimulation(recipe, NoiseBank(BaseStore.open(store), "train"), lead_s=5.0, seed=1, **changes)
+    return DirectSimulation(
+        recipe, NoiseBank(BaseStore.open(store), "train", None), lead_s=5.0, seed=1, **changes
+    )
 
 
 @pytest.fixture(scope="module")

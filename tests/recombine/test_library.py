@@ -49,13 +49,6 @@ def test_a_store_of_another_rate_is_refused(toy_store):
         made.__getitems__([(0, 0)])
 
 
-def test_noise_has_the_level_and_colour_of_the_records(toy_store):
-    bank = dataset(toy_store).open().noise
-    drawn = bank.draw([np.random.default_rng(i) for i in range(40)], [12] * 40, 700).double()
-    level = float(drawn.square().mean().sqrt())
-    assert level == pytest.approx(1e-7, rel=0.03)  # toy noise is white, 1e-7 m/s
-
-
 def test_records_below_the_least_signal_to_noise_ratio_are_left_out(tmp_path):
     store = write_toy_store(tmp_path / "noisy", n_records=100, noise_mps=1e-6)
     every, some = (dataset(store, f"data.min_snr_db={least}").open() for least in ("-inf", "20"))

@@ -76,7 +76,7 @@ def simulate(config: Mapping[str, Any], store: Path) -> Comparison:
     made = build_datamodule(config, store).recombined(Purpose.TRAIN, "train")
     simulation = DirectSimulation(
         build(config["store"]["recipe"]["recipe"]),
-        NoiseBank(base, "train"),
+        NoiseBank(base, "train", made.recipe.noise_texture),
         lead_s=config["data"]["lead_s"],
         seed=config["seed"],
     )

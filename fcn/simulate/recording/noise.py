@@ -12,7 +12,6 @@ from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
 from scipy.fft import next_fast_len
 from torch import Generator, Tensor
 
-LOWEST_HZ = 0.05  # slower motion is left out: no band of the project sees it
 MODULATION_S = 15.0  # time scale on which noise swells and fades
 
 
@@ -27,6 +26,7 @@ class NoiseLaw:
     modulation: standard deviation of the log amplitude in time above 1 Hz.
     pulse_rate_hz: mean rate of short bursts (steps, doors, vehicles); pulse_gain: their largest size, in
         standard deviations of the noise.
+    lowest_hz: slower motion is left out.
     """
 
     level: Sequence[float]
@@ -35,6 +35,7 @@ class NoiseLaw:
     modulation: float
     pulse_rate_hz: float
     pulse_gain: float
+    lowest_hz: float = 0.05
 
     def __post_init__(self) -> None:
         level = tuple(map(float, self.level))
@@ -44,6 +45,8 @@ class NoiseLaw:
         for name in ("tilt", "roughness", "modulation", "pulse_rate_hz", "pulse_gain"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name} of noise must not be negative, got {getattr(self, name)}")
+        if not self.lowest_hz > 0.0:
+            raise ValueError(f"lowest_hz of noise must be positive, got {self.lowest_hz}")
 
 
 @cache
@@ -70,7 +73,7 @@ def velocity_amplitude(
     """Square root of the velocity power density, (m/s)/sqrt(Hz), of random sites; Z, R, T."""
     low_db, high_db = peterson_db(frequency_hz, high=False), peterson_db(frequency_hz, high=True)
     level = law.level[0] + (law.level[1] - law.level[0]) * torch.rand(n_sites, 1, 1, generator=generator)
-    decades = torch.log10(frequency_hz.clamp(min=LOWEST_HZ))
+    decades = torch.log10(frequency_hz.clamp(min=law.lowest_hz))
     tilt = law.tilt * torch.randn(n_sites, 1, 1, generator=generator) * decades.clamp(min=0.0)
     nodes = torch.linspace(-1.5, 1.5, 10)
     weights = torch.softmax(-(((decades - nodes[:, None]) / 0.3) ** 2), 0)
@@ -81,8 +84,8 @@ def velocity_amplitude(
     position = (level + tilt + rough).clamp(0.0, 1.0)
     decibel = low_db + position * (high_db - low_db)
     acceleration = 10.0 ** (decibel / 20.0)
-    velocity = acceleration / (2.0 * math.pi * frequency_hz.clamp(min=LOWEST_HZ))
-    return velocity * (frequency_hz >= LOWEST_HZ)
+    velocity = acceleration / (2.0 * math.pi * frequency_hz.clamp(min=law.lowest_hz))
+    return velocity * (frequency_hz >= law.lowest_hz)
 
 
 def noise(

@@ -57,7 +57,10 @@ def test_recombined_events_are_like_directly_simulated_ones(tmp_path):
     store = cached_store(config["store"], tmp_path)
     made = build_datamodule(config, store).recombined(Purpose.TRAIN, "train")
     direct = DirectSimulation(
-        build(config["store"]["recipe"]["recipe"]), NoiseBank(BaseStore.open(store), "train"), 5.0, seed=1
+        build(config["store"]["recipe"]["recipe"]),
+        NoiseBank(BaseStore.open(store), "train", made.recipe.noise_texture),
+        5.0,
+        seed=1,
     )
     tables: tuple[list[StationTable], list[StationTable]] = ([], [])
     for first in range(0, 192, 16):

@@ -72,6 +72,15 @@ def test_pulses_come_at_their_rate(law):
     assert (loud - quiet).abs().amax() > 10 * (quiet - quiet.mean()).std()
 
 
+def test_slow_noise_ends_where_it_should(law):
+    """The seas' noise at 0.03 Hz is there where it is asked for."""
+    for lowest_hz, there in ((0.05, False), (0.02, True)):
+        waveforms = noise(replace(law, lowest_hz=lowest_hz), 4, 40_000, RATE_HZ, gen())
+        frequency_hz, density = signal.welch(waveforms.numpy(), RATE_HZ, nperseg=8192, axis=-1)
+        slow = density[..., (frequency_hz > 0.025) & (frequency_hz < 0.04)].mean()
+        assert bool(slow > 1e-2 * density[..., (frequency_hz > 0.06) & (frequency_hz < 0.1)].mean()) is there
+
+
 def test_same_generator_same_noise(law):
     torch.testing.assert_close(
         noise(law, 3, 1000, RATE_HZ, gen(4)), noise(law, 3, 1000, RATE_HZ, gen(4)), rtol=0, atol=0
@@ -83,6 +92,7 @@ def test_same_generator_same_noise(law):
     [
         ({"pulse_rate_hz": -1.0}, "pulse_rate_hz of noise must not be negative, got -1"),
         ({"level": (0.5, 1.2)}, "low-noise"),
+        ({"lowest_hz": 0.0}, "lowest_hz"),
     ],
 )
 def test_nonsense_is_refused(law, changes, message):
