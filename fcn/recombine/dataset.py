@@ -18,6 +18,7 @@ from fcn.recombine.histories import HistoryBank, HistoryLaw
 from fcn.recombine.library import Library
 from fcn.recombine.recipe import Recipe
 from fcn.recombine.scene import Scene, draw_scene
+from fcn.recombine.swarms import with_swarms
 from fcn.seeding import Purpose, derive_rng
 
 Key = tuple[int, int]  # (epoch, example)
@@ -83,7 +84,7 @@ class RecombinedDataset(Dataset[Batch]):
     def draw(self, rngs: Sequence[np.random.Generator]) -> Scene:
         """One scene per generator."""
         recipe = self.recipe
-        return draw_scene(
+        scene = draw_scene(
             rngs,
             recipe.stations,
             recipe.events,
@@ -91,6 +92,7 @@ class RecombinedDataset(Dataset[Batch]):
             window_s=recipe.window_s,
             n_models=self.n_models,
         )
+        return with_swarms(scene, rngs, recipe.swarms, depth_km=recipe.events.depth_km)
 
     def synthesise(self, scene: Scene, rngs: Sequence[np.random.Generator]) -> Batch:
         """Waveforms and targets of a drawn scene, on its device, which must be that of `tables`."""

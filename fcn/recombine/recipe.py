@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fcn.recombine.faults import FaultPrior
 from fcn.recombine.priors import EventPrior, StationPrior
+from fcn.recombine.swarms import SwarmPrior
 from fcn.recombine.synthesise import SOURCE_TAIL_S, Corrections
 from fcn.recombine.texture import NoiseTexture
 from fcn.waveform.amplitude import samples_in
@@ -35,6 +36,7 @@ class Recipe:
 
     stations: StationPrior
     events: EventPrior
+    swarms: SwarmPrior
     faults: FaultPrior
     half_width_km: Sequence[float]
     window_s: float
