@@ -10,6 +10,7 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.simulate.path.crust import Crust
 from fcn.simulate.path.peak_velocity import (
+    BSSA14,
     bssa14,
     melgar15_pgd_m,
     si_midorikawa99_pga_mps2,
@@ -24,7 +25,9 @@ from fcn.simulate.source.rupture import Sources, distance_jb_km, rupture_distanc
 from fcn.simulate.source.spectrum import TimeAxis
 
 VS30_MPS = 620.0  # generic rock of Boore & Joyner (1997), the median site of the stores
-REACH_KM = (4.0, 200.0)
+# Of the ground whose PGA Si & Midorikawa predict, all of the stations of their time: an assumption.
+SM99_VS30_MPS = 350.0
+REACH_KM = (5.0, 150.0)
 LEAD_S = 2.0
 TAIL_S = 30.0  # after the last sub-source's S: nothing peaks later
 PERIODS_S = {"psa_3s": 3.0, "psa_5s": 5.0, "psa_10s": 10.0}
@@ -134,7 +137,8 @@ def over_published(magnitude, joyner_boore_km, rupture_km, hypocentral_km, depth
         f"BSSA14 {name}": peaks[name] / bssa14(name, size, joyner_boore_km, VS30_MPS)
         for name in ("pga", "pgv", *PERIODS_S)
     }
-    ratios["SM99 pga"] = peaks["pga_max"] / si_midorikawa99_pga_mps2(size, rupture_km, deep)
+    stiffer = (VS30_MPS / SM99_VS30_MPS) ** BSSA14["pga"][9]
+    ratios["SM99 pga"] = peaks["pga_max"] / (stiffer * si_midorikawa99_pga_mps2(size, rupture_km, deep))
     ratios["SM99 pgv"] = peaks["pgv_max"] / si_midorikawa99_pgv_mps(size, rupture_km, deep)
     ratios["Melgar pgd"] = peaks["pgd"] / melgar15_pgd_m(size, hypocentral_km)
     return ratios

@@ -25,7 +25,7 @@ BANDS_HZ = (0.5, 5.0)  # where the absorption of each sub-source's own path is t
 PULSE_S = 3.0  # over a corner frequency: until a pulse has died away, to 1e-7
 # Surface waves, which rays lack: largest gain of S, at which frequency, and half width in octaves. Chosen by
 # the response spectra of BSSA14 at 3 to 10 s.
-SURFACE_WAVES = (1.9, 0.09, 1.3)
+SURFACE_WAVES = (2.1, 0.09, 1.3)
 # High frequencies over what is between these and the corner: spectra of large earthquakes sag there (Atkinson
 # & Silva 2000, BSSA 90, 255-274). Chosen by the ratio of PGA to PGV of BSSA14.
 SAG = 1.45

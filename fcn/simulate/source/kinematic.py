@@ -19,7 +19,7 @@ N_NUCLEATION = (
 )
 JITTER = 0.3  # of cells about their centres, in cells
 QUIET_RADIUS = 0.12  # within this share of the length slip grows with distance from the hypocentre
-QUIET_SHARE = 0.2  # of the slip, at the hypocentre
+QUIET_SHARE = 0.3  # of the slip, at the hypocentre
 TREMBLE = 1.0  # largest delay of a cell, of the time in which the front crosses it
 WAVY = 0.25  # relative excess or lack of velocity, in units of its range, where slip is large or small
 

@@ -153,11 +153,11 @@ def test_ground_moves_at_p_and_not_before_whatever_the_azimuth(recipe, jma2001, 
     records = simulate(recipe, jma2001, magnitude, distance_km, n=64)
     level = records.waveforms.abs().amax(1)
     early = level[:, : int((LEAD_S - 0.05) * recipe.sampling_rate_hz)]
-    assert (early.amax(1) < (1e-5 * level.amax(1)).clamp(min=2e-6)).all()  # rounding of transforms
+    assert (early.amax(1) < (1e-5 * level.amax(1)).clamp(min=3e-6)).all()  # rounding of transforms
     visible = level > 5e-6
     late_s = visible.int().argmax(1).numpy() / recipe.sampling_rate_hz - LEAD_S
     assert late_s.min() >= -0.05
-    assert np.median(late_s) < 0.16
+    assert np.median(late_s) < 0.25
     assert np.quantile(late_s, 0.9) < 0.4
 
 
