@@ -76,15 +76,17 @@ def of_records(
     store: BaseStore,
     records: Int64[np.ndarray, " n"],
     begin: Int64[np.ndarray, " n"],
+    skip: Int64[np.ndarray, " n"],
     preprocess: PreprocessSpec,
 ) -> Blocks:
-    """Of earthquakes, each from sample `begin` on; horizontals are north and east."""
+    """Of earthquakes, filtered from sample `begin` on, less the first blocks; horizontals are N and E."""
     peaks: list[Tensor] = []
     for rows in np.array_split(np.arange(len(records)), -(-len(records) // RECORDS_AT_ONCE)):
         some = records[rows]
         zrt = torch.from_numpy(store.waveforms(some, begin[rows], store.npts[some]))
         azimuth_rad = torch.from_numpy(np.radians(store.azimuth_deg[some])).float()
-        peaks += _peaks(rotate_to_north_east(zrt, azimuth_rad), store.npts[some] - begin[rows], preprocess)
+        whole = _peaks(rotate_to_north_east(zrt, azimuth_rad), store.npts[some] - begin[rows], preprocess)
+        peaks += [each[:, n:] for each, n in zip(whole, skip[rows].tolist(), strict=True)]
     return Blocks.of(peaks)
 
 

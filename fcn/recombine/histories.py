@@ -25,7 +25,7 @@ from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S
 from fcn.waveform.preprocess import PreprocessSpec
 
 N_BLOCKS = 800  # of an example, the last one ends now
-BEFORE_P_S = 5.0  # an example begins so long before the first P
+BEFORE_P_S = 5.0  # an example begins so long before the first P, and filters before each
 P_OF_S_MINUS_P = 1.37  # P travel time over S minus P where it is not known: Vp / Vs = 1.73
 FEWEST = 3  # stations of an example
 LAYOUTS = 3  # all round, a sector, within a radius: as likely each
@@ -99,6 +99,8 @@ class HistoryBank:
         noise = of_noise(store, split, preprocess)
         rate = store.sampling_rate_hz
         begin = np.maximum(np.floor(store.p_sample[records] - BEFORE_P_S * rate), 0).astype(np.int64)
+        # what a record holds before P, scaled with its source, would announce an earthquake
+        skip = np.floor((store.p_sample[records] - begin) / rate / BLOCK_S).astype(np.int64)
         s_minus_p_s = (store.s_sample[records] - store.p_sample[records]) / rate
         travel_s = store.p_travel_s[records]
         travel_s = np.where(np.isnan(travel_s), P_OF_S_MINUS_P * s_minus_p_s, travel_s)
@@ -107,11 +109,11 @@ class HistoryBank:
         at = records[first[:-1]]
         return cls(
             law,
-            of_records(store, records, begin, preprocess),
+            of_records(store, records, begin, skip, preprocess),
             noise,
             np.stack([*horizontal_km, -store.depth_km[records]], axis=1),
             np.stack([travel_s, travel_s + s_minus_p_s], axis=1),
-            travel_s - (store.p_sample[records] - begin) / rate,
+            travel_s - (store.p_sample[records] - begin) / rate + skip * BLOCK_S,
             first,
             store.magnitude[at],
             store.release_s[at],
