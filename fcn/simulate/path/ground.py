@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
+from fcn.catalogue.released import Released
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.seeding import Purpose, derive_generator
@@ -17,6 +18,7 @@ from fcn.simulate.path.site import generic_amplification, site_amplitude
 from fcn.simulate.path.stochastic import stochastic_arrivals
 from fcn.simulate.path.synthesis import SETTLING_S, Plan, ground_velocity
 from fcn.simulate.source.point import DoubleCouple
+from fcn.simulate.source.rupture import Sources
 from fcn.simulate.source.spectrum import TimeAxis
 
 SHOCK, SITE = 0, 1  # first key of a sequence's random streams
@@ -25,6 +27,7 @@ FADE = 0.25  # share of a record over which its coda is faded out
 SHORTEST_S, LONGEST_S = 40.0, 600.0  # of records
 QUIET = 1.5  # sites are quieter than those on which durations were measured
 TABLE_STEP_KM = 1.0
+RELEASE_STEP_S, LEAST_SHARE = 0.25, 1e-4  # of the moment released: how often, and from which share on
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,13 @@ class GroundMotion:
     """Records of one earthquake: Z, N, E in m/s, each from its own first sample on.
 
     start_sample: of each record; arrival_s: true P and S. Both count from the start of the sequence.
+    released: how the moment of a finite rupture came out; None for a point.
     """
 
     start_sample: Int64[np.ndarray, " station"]
     velocity_mps: Float[np.ndarray, "station 3 time"]
     arrival_s: Float[np.ndarray, "station 2"]
+    released: Released | None
 
 
 class Ground:
@@ -95,7 +100,7 @@ class Ground:
         plan = Plan(rays, sources, self.site_amplitudes(axis), p_at_s, axis)
         waveforms = ground_velocity(plan, crust, stochastic_arrivals(plan, crust.path), generator)
         velocity_mps = to_zne(faded(waveforms), rays.azimuth_rad).numpy()
-        return GroundMotion(start.numpy(), velocity_mps, arrival_s.numpy())
+        return GroundMotion(start.numpy(), velocity_mps, arrival_s.numpy(), released_by(source))
 
     def rays(self, shock: Shock) -> Rays:
         """First arrivals at every station, through the layers."""
@@ -124,6 +129,18 @@ class Ground:
         generator = derive_generator(self.seed, Purpose.SEQUENCE, SITE)
         generic = generic_amplification(axis.frequency_hz)
         return site_amplitude(self.crust.site, len(self.station_km), generic, axis.frequency_hz, generator)
+
+
+def released_by(source: Sources) -> Released | None:
+    """How the moment of one earthquake comes out, every `RELEASE_STEP_S`; None for a point."""
+    if not bool(source.finite[0]):
+        return None
+    time_s = torch.arange(RELEASE_STEP_S, float(source.duration_s[0]) + RELEASE_STEP_S, RELEASE_STEP_S)
+    share = source.released_share(time_s)[0].double()
+    share = (share / share[-1]).cummax(dim=0).values
+    there = share > LEAST_SHARE
+    magnitude = float(source.magnitude[0]) + share[there].log10() / 1.5
+    return Released(tuple(time_s[there].double().tolist()), tuple(magnitude.tolist()))
 
 
 def record_length_s(magnitude: float) -> float:

@@ -14,6 +14,7 @@ from rich.progress import track
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick
+from fcn.catalogue.released import Released
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -28,12 +29,16 @@ Arrivals = list[Float[np.ndarray, "station 2"]]  # of each earthquake, P and S, 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What there is to write: counts as they arrived, true events with their picks by id, what went wrong."""
+    """What there is to write: counts as they arrived, true events, what went wrong.
+
+    picks, and of finite ruptures how their moment came out, by event id.
+    """
 
     stream: obspy.Stream
     inventory: obspy.Inventory
     events: Sequence[Event]
     picks: Mapping[str, Sequence[PhasePick]]
+    released: Mapping[str, Released]
     faults: Sequence[Fault]
 
 
@@ -86,7 +91,7 @@ class SequenceBuilder(ABC):
         if root.exists():
             raise FileExistsError(f"{root} exists; remove it to build sequence {self.name!r} again")
         with single_thread():
-            velocity_mps, arrivals_s = self._shake()
+            velocity_mps, arrivals_s, released = self._shake()
             counts = self.recording.counts(velocity_mps, self.seed)
         sent = to_stream(counts, self.network, self.start_time_s, self.recording)
         inventory = to_inventory(self.network, sent, self.recording)
@@ -95,24 +100,28 @@ class SequenceBuilder(ABC):
         picks = {
             event.event_id: self._picks(times_s) for event, times_s in zip(events, arrivals_s, strict=True)
         }
-        self._write(root, Delivered(received, inventory, events, picks, faults))
+        known = {
+            event.event_id: each for event, each in zip(events, released, strict=True) if each is not None
+        }
+        self._write(root, Delivered(received, inventory, events, picks, known, faults))
 
     def _write(self, root: Path, made: Delivered) -> None:
         """The folder; of faults nobody is told."""
-        catalogue = Catalogue(self.name, tuple(made.events))
+        catalogue = Catalogue(self.name, tuple(made.events), made.released)
         write_sequence_folder(root, made.stream, made.inventory, catalogue, made.picks, **self._description())
 
-    def _shake(self) -> tuple[Float32[np.ndarray, "station 3 time"], Arrivals]:
-        """Ground velocity of all the earthquakes together, and P and S times of each."""
+    def _shake(self) -> tuple[Float32[np.ndarray, "station 3 time"], Arrivals, list[Released | None]]:
+        """Ground velocity of all the earthquakes together, P and S times of each, how its moment came out."""
         ground, rate_hz = self.ground(), self.recording.sampling_rate_hz
         total = np.zeros((len(self.network), 3, round(self.duration_s * rate_hz)), np.float32)
-        arrivals_s = []
+        arrivals_s, released = [], []
         for shock in track(self.shocks(), description=f"simulating {escape(self.name)}"):
             motion = ground.motion(shock)
             for trace, record, start in zip(total, motion.velocity_mps, motion.start_sample, strict=True):
                 add_at(trace, record, int(start))
             arrivals_s.append(motion.arrival_s)
-        return total, arrivals_s
+            released.append(motion.released)
+        return total, arrivals_s, released
 
     def _picks(self, arrival_s: Float[np.ndarray, "station 2"]) -> list[PhasePick]:
         return [

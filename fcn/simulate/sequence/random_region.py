@@ -180,6 +180,7 @@ class SeismicityLaw:
 
     reach: half size of what is active over that of the box. n_bursts: main shocks, each with n_aftershocks
     no larger than 1 below it (Båth 1965), which strike in this part of the span (`burst_at`).
+    main_magnitudes: ranges, index by index in turn.
     """
 
     reach: float
@@ -190,14 +191,14 @@ class SeismicityLaw:
     background_magnitude: float
     n_bursts: Sequence[int]
     burst_at: Limits
-    main_magnitude: Limits
+    main_magnitudes: Sequence[Limits]
     n_aftershocks: Sequence[int]
     omori_c_s: Limits
     omori_p: Limits
     distant: Distant
 
     def draw(
-        self, rng: np.random.Generator, half_width_km: Sequence[float], duration_s: float
+        self, rng: np.random.Generator, half_width_km: Sequence[float], duration_s: float, index: int
     ) -> list[Background | Aftershocks | Distant]:
         """What is active in one region."""
         half_km = [self.reach * half for half in half_width_km]
@@ -205,11 +206,14 @@ class SeismicityLaw:
         count, b_value = integer(rng, self.n_background), uniform(rng, self.b_value)
         quiet_s = self.distant.quiet_s
         background = Background(count, limits, b_value, (0.0, 0.0), half_km, self.depth_km, quiet_s)
-        bursts = [self._burst(rng, half_km, duration_s) for _ in range(integer(rng, self.n_bursts))]
+        mains = self.main_magnitudes[index % len(self.main_magnitudes)]
+        bursts = [self._burst(rng, half_km, duration_s, mains) for _ in range(integer(rng, self.n_bursts))]
         return [background, *bursts, self.distant]
 
-    def _burst(self, rng: np.random.Generator, half_km: Sequence[float], duration_s: float) -> Aftershocks:
-        main = uniform(rng, self.main_magnitude)
+    def _burst(
+        self, rng: np.random.Generator, half_km: Sequence[float], duration_s: float, mains: Limits
+    ) -> Aftershocks:
+        main = uniform(rng, mains)
         middle_km = uniform(rng, self.depth_km)
         return Aftershocks(
             at_s=duration_s * uniform(rng, self.burst_at),

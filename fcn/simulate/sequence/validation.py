@@ -80,7 +80,7 @@ class ValidationSequence(SimulatedSequence):
             start_time_s=start_time_s + SECONDS_PER_DAY * index,
             duration_s=duration_s,
             region=self._draw_region(own_seed, half_width_km),
-            seismicity=region.seismicity.draw(_rng(own_seed, SEISMICITY), half_width_km, duration_s),
+            seismicity=region.seismicity.draw(_rng(own_seed, SEISMICITY), half_width_km, duration_s, index),
             recording=recording.draw(index),
             half_width_km=half_width_km,
             telemetry=recording.telemetry,
@@ -112,6 +112,12 @@ class ValidationSequence(SimulatedSequence):
     def _write(self, root: Path, made: Delivered) -> None:
         """The folder, with what is not to be declared and what went wrong beside it."""
         inside, outside = self.parted(made.events)
+        known = {
+            event.event_id: made.released[event.event_id]
+            for event in inside
+            if event.event_id in made.released
+        }
+        inside = replace(inside, released=known)
         with new_folder(root) as folder:
             fill_sequence_folder(
                 folder, made.stream, made.inventory, inside, made.picks, **self._description()
