@@ -5,6 +5,7 @@ from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fcn.config import MisfitError, build, factory
@@ -19,6 +20,9 @@ from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.types import TravelTimes
+
+# of a network: from a corner of a coarse volume over all of it, a seventh wider, to the opposite station
+FARTHEST = 1.6
 
 
 def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
@@ -156,9 +160,16 @@ def build_windows(
     if isinstance(model, GridModel):
         times = model.travel_times(sequence.frame, torch.as_tensor(sequence.station_km, dtype=torch.float32))
     else:
-        times = TravelTimeTable.stack([travel_times(model, table)])
+        covering_km = max(float(table["max_distance_km"]), _reach_km(sequence))
+        times = TravelTimeTable.stack([travel_times(model, {**table, "max_distance_km": covering_km})])
     n_samples = round(window_s * sequence.sampling_rate_hz)
     return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples, partial=partial)
+
+
+def _reach_km(sequence: Sequence) -> float:
+    """Farthest that a place a network may be searched at lies from a station of it."""
+    extent_km = np.ptp(sequence.station_km[:, :2], axis=0).max()
+    return float(FARTHEST * extent_km)
 
 
 def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:

@@ -1,0 +1,144 @@
+"""Large earthquakes: how a checkpoint sizes and follows the main shocks of dataset=validation_large.
+
+    python experiments/generalized/large.py generalized
+    python experiments/generalized/large.py logs/<run>/checkpoints/best.ckpt --sequences 6 --out FOLDER
+
+Replays each sequence as if it were live, in the velocity model an operator would have, and prints what was
+found, split and how well sized by class of magnitude, and errors against seconds after the first P; with --out
+also events.csv, magnitude_by_class.csv and a picture. Rules are chosen here, never on a test sequence.
+"""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from rich.progress import track
+from rules import replayed, windows_of
+
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+from fcn.checkpoint import load
+from fcn.metrics.matching import epicentral_distance_km
+from fcn.metrics.moments import MOMENTS, elapsed_s, update_at
+from fcn.metrics.score import compare
+from fcn.metrics.size_classes import SizeClass, by_size, write_sizes
+from fcn.metrics.watched import Watched
+from fcn.replay import Replay
+
+LEAST = 6.0  # main shocks; their aftershocks are a magnitude smaller at least
+TIMED = tuple(moment for moment in MOMENTS if moment.startswith("_at_") and moment.endswith("s"))
+MINUTES = 60.0  # more than a sequence has
+
+
+def together(replays: list[Replay]) -> tuple[list[DeclaredEvent], Catalogue, Watched]:
+    """Sequences days apart as one."""
+    declared = [event for replay in replays for event in replay.declared]
+    catalogues = [replay.catalogue for replay in replays if replay.catalogue is not None]
+    released = {name: each for catalogue in catalogues for name, each in catalogue.released.items()}
+    events = tuple(event for catalogue in catalogues for event in catalogue)
+    spans = sorted(span for replay in replays for span in replay.watched.spans_s)
+    return declared, Catalogue("validation_large", events, released), Watched(tuple(spans))
+
+
+def row(each: SizeClass) -> str:
+    """Of the table."""
+    figures = each.figures
+
+    def told(name: str) -> str:
+        value = figures.get(name)
+        return "-" if value is None else f"{value:.2f}"
+
+    timed = " | ".join(f"{told('magnitude_bias' + m)} ({told('magnitude_mae' + m)})" for m in TIMED)
+    return (
+        f"| {each.label} | {each.n_matched} of {each.n_catalogued} | {each.n_split} | {timed} "
+        f"| {told('magnitude_bias')} ({told('magnitude_mae')}) | {told('magnitude_released_mae_at_10s')} "
+        f"| {told('lower_bound_right_share_at_10s')} |"
+    )
+
+
+def write_events(pairs: list[tuple[DeclaredEvent, Event]], path: Path) -> None:
+    """One line per main shock that was found."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                "event_id",
+                "magnitude",
+                *(f"said{m}" for m in TIMED),
+                "said_final",
+                "alarm_s",
+                "followed_s",
+                "off_km",
+            ]
+        )
+        for said, true in pairs:
+            updates = [update_at(moment, said, true) for moment in TIMED]
+            sizes = [
+                "" if u is None or u.event.magnitude is None else f"{u.event.magnitude:.2f}" for u in updates
+            ]
+            off_km = float(epicentral_distance_km([said.final.event], [true])[0, 0])
+            after_s = said.alarm.now_s - (true.first_p_time_s or np.nan)
+            followed_s = said.final.now_s - said.alarm.now_s
+            final = said.final.event.magnitude
+            row = [true.event_id, f"{true.magnitude:.2f}", *sizes, "" if final is None else f"{final:.2f}"]
+            writer.writerow([*row, f"{after_s:.1f}", f"{followed_s:.0f}", f"{off_km:.1f}"])
+
+
+def picture(pairs: list[tuple[DeclaredEvent, Event]], path: Path) -> None:
+    """Stated minus true magnitude against seconds after the first P, and final against true."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for said, true in pairs:
+        if true.first_p_time_s is None or true.magnitude is None:
+            continue
+        sized = [u for u in said.updates if u.event.magnitude is not None]
+        after_s = [u.now_s - true.first_p_time_s for u in sized]
+        left.plot(after_s, [(u.event.magnitude or 0) - true.magnitude for u in sized], lw=0.8, alpha=0.6)
+        final = said.final.event.magnitude
+        if final is not None:
+            right.plot(true.magnitude, final, "o", color="C0", ms=4)
+    left.set(xscale="log", xlabel="seconds after the first P", ylabel="stated minus true magnitude")
+    left.axhline(0, color="0.5", lw=0.8)
+    right.plot([6, 8], [6, 8], color="0.5", lw=0.8)
+    right.set(xlabel="true magnitude (simulated)", ylabel="final magnitude", aspect="equal")
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ckpt")
+    parser.add_argument("--sequences", type=int, default=60)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    restored = load(arguments.ckpt)
+    rule = {"own": restored.config["declare"]["evidence"]}
+    replays = []
+    for index in track(range(arguments.sequences), description="main shocks"):
+        windows, matching = windows_of("validation_large", index, restored)
+        replays.append(replayed(windows, restored, rule, matching, minutes=MINUTES)[0]["own"])
+    declared, catalogue, watched = together(replays)
+    counted, matching = compare(declared, catalogue, watched, replays[0].tolerance)
+    classes = by_size(declared, counted, matching)
+    mains = [(declared[i], counted[j]) for i, j in matching.pairs if (counted[j].magnitude or 0.0) >= LEAST]
+    out = [
+        f"{len(matching.unmatched_declared)} of {len(declared)} declared match nothing",
+        "| class | found | split | "
+        + " | ".join(f"{elapsed_s(m):g} s: bias (MAE)" for m in TIMED)
+        + " | final: bias (MAE) | MAE of released at 10 s | bound right at 10 s |",
+        "|---|" + "---:|" * (len(TIMED) + 5),
+        *(row(each) for each in classes),
+    ]
+    sys.stdout.write("\n".join(out) + "\n")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_sizes(classes, arguments.out / "magnitude_by_class.csv")
+        write_events(mains, arguments.out / "events.csv")
+        picture(mains, arguments.out / "large.png")
+
+
+if __name__ == "__main__":
+    main()
