@@ -5,7 +5,7 @@
 
 Replays each sequence as if it were live, in the velocity model an operator would have, and prints what was
 found, split and how well sized by class of magnitude, and errors against seconds after the first P;
-with --out also events.csv, magnitude_by_class.csv and a picture. Rules are chosen here, not on a test sequence.
+with --out also events.csv, magnitude_by_class.csv and a picture. Rules are chosen here, not on tests.
 """
 
 import argparse
