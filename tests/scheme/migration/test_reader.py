@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from shipped_models import load
 from small_migration import configured, single
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
 from fcn.catalogue.event import WindowEstimate
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
@@ -146,6 +148,53 @@ def test_absent_stations_do_not_matter(module, windows, count):
         torch.testing.assert_close(
             numbers(read(module, window)), numbers(read(module, more)), rtol=1e-3, atol=1e-3
         )
+
+
+def test_silent_distant_stations_change_nothing(module, windows):
+    """A hundred that hear nothing and are out of reach: neither what is found nor when."""
+    window = windows[3][0]
+    n, generator = 100, torch.Generator().manual_seed(0)
+    direction = torch.nn.functional.normalize(torch.randn(1, n, 2, generator=generator), dim=-1)
+    distant_km = (400 + 200 * torch.rand(1, n, 1, generator=generator)) * direction
+    quiet = 1e-9 * torch.randn(1, n, 3, window.waveforms.shape[-1], generator=generator)
+    table = TravelTimeTable.stack(
+        [TravelTimeTable.build(load("iasp91"), max_depth_km=60, max_distance_km=900, step_km=2.0)]
+    )
+    alone = replace(window, travel_time=table)
+    among = replace(
+        alone,
+        waveforms=torch.cat([window.waveforms, quiet], dim=1),
+        waveforms_broad=torch.cat([window.waveforms_broad, quiet], dim=1),
+        station_km=torch.cat(
+            [window.station_km, torch.cat([distant_km, torch.zeros(1, n, 1)], dim=-1)], dim=1
+        ),
+        mask=torch.cat([window.mask, torch.ones(1, n, dtype=torch.bool)], dim=1),
+        known=torch.cat([window.known, torch.ones_like(quiet, dtype=torch.bool)], dim=1),
+        background_mps=torch.cat([window.background_mps, torch.full_like(quiet[:, :, :2], 1e-9)], dim=1),
+        peaks=torch.cat([window.peaks, torch.full((1, n, *window.peaks.shape[2:]), 1e-9)], dim=1),
+    )
+    scheme = module.scheme
+    near = replace(scheme.neighbourhood, enough=2)
+    scheme = replace(scheme, neighbourhood=near, sizing=replace(scheme.sizing, enough=2))
+    seen = []
+    for given in (alone, among):
+        anchors = Anchors(torch.tensor([[1]]), torch.tensor([[20.0]]))
+        about = scheme.core.about_stations(given, anchors.station)
+        lattice, pairs = scheme.volume.coarse(given.station_km, about), pairs_of(about)
+        with torch.no_grad():
+            seen.append(
+                scheme.core.volumes(
+                    module.network,
+                    scheme.core.encode(module.network, given),
+                    given,
+                    anchors,
+                    lattice,
+                    pairs,
+                    travel_times(given, lattice, pairs),
+                )
+            )
+    for one, two in zip(*seen, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [3, 64])

@@ -68,6 +68,34 @@ def test_folder_is_an_ordinary_archive(short, loaded):
     assert 0.5 < loaded.valid.mean() < 1.0  # gaps
 
 
+@pytest.mark.parametrize("index", range(6))
+def test_large_main_shocks_come_in_three_classes_in_turn(index):
+    """Uniform in each; by generators and seeds of their own, with the first aftershocks."""
+    config = dataset("dataset=validation_large", f"dataset.index={index}")
+    shocks = build(config["builder"]).shocks()
+    low, high = ((6.0, 6.5), (6.5, 7.0), (7.0, 8.0))[index % 3]
+    largest = max(shock.magnitude for shock in shocks)
+    assert low <= largest <= high
+    assert sum(shock.magnitude > largest - 1.0 for shock in shocks) == 1
+    assert shocks[0].magnitude == largest
+    assert 40.0 < shocks[0].origin_time_s < 60.0
+    assert len(shocks) > 1
+
+
+def test_it_is_known_how_the_moment_of_a_finite_rupture_came_out(tmp_path, recipe):
+    large = (f"{SEISMICITY}main_magnitudes=[[5.6,5.7]]", f"{SEISMICITY}n_aftershocks=[1,1]")
+    config = dataset(*SHORT, *large)
+    builder = build(config["builder"])
+    builder.build(tmp_path / "large")
+    catalogue = Sequence.load(tmp_path / "large", recipe.preprocess).catalogue
+    (main,) = (event for event in catalogue if event.magnitude >= 5.5)
+    released = catalogue.released[main.event_id]
+    assert set(catalogue.released) == {main.event_id}  # points are out at once
+    assert released.magnitude[-1] == pytest.approx(main.magnitude, abs=1e-6)
+    assert 0.0 < released.after_origin_s[0] < 2.0
+    assert 1.0 < released.after_origin_s[-1] < 30.0
+
+
 def test_what_lies_in_the_box_is_catalogued_and_the_rest_is_kept_apart(short, loaded):
     builder, root = short
     outside = read_quakeml(root / "outside.xml")
