@@ -112,10 +112,16 @@ def _rupture(n_subevents: int, **kept: Any) -> dict[str, Any]:
     }
 
 
+def _migration_scheme(**kept: Any) -> dict[str, Any]:
+    return {"partial": False, **kept}  # trained on whole windows alone
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.MigrationScheme": _migration_scheme,
+    "fcn.scheme.migration.scheme.MigrationScheme": _migration_scheme,
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.simulate.rupture.RuptureLaw": _rupture,
     "fcn.simulate.source.rupture.RuptureLaw": _rupture,

@@ -3,7 +3,9 @@ from hydra.utils import get_object
 from toy import resolved
 
 from fcn import former
+from fcn.assemble import build_scheme
 from fcn.checkpoint import load
+from fcn.config import build
 
 
 def test_a_former_name_is_replaced_wherever_it_stands(monkeypatch):
@@ -45,3 +47,23 @@ def test_every_row_leads_from_a_name_that_is_gone_to_one_that_exists(old):
     assert former.NAMES[old] not in former.NAMES, "one step, not a chain"
     with pytest.raises(Exception, match=r"Error|locat"):
         get_object(old)
+
+
+@pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
+def test_shipped_checkpoints_are_given_what_they_were_trained_on(name):
+    """No long-period band, 0.1 Hz before every band, whole windows."""
+    restored = load(name)
+    assert restored.preprocess.long is None
+    assert restored.preprocess.highpass_hz == 0.1
+    assert not restored.module.scheme.partial
+    assert build(resolved("train")["preprocess"]).long is not None
+
+
+@pytest.mark.parametrize(("experiment", "partial"), [("generalized", True), ("lite", False)])
+def test_new_migration_networks_read_a_streams_first_windows(experiment, partial):
+    assert build_scheme(resolved("train", f"experiment={experiment}")).partial == partial
+
+
+def test_what_is_stated_is_not_supplied():
+    node = {"_target_": "fcn.waveform.preprocess.PreprocessSpec", "long": {"order": 3}}
+    assert former.current(node) == node

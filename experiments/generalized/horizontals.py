@@ -36,7 +36,7 @@ def main() -> None:
         north = np.cos(angle) * radial - np.sin(angle) * transverse
         east = np.sin(angle) * radial + np.cos(angle) * transverse
         known = np.ones(len(up), dtype=bool)
-        _, broad = Bands(spec, 3).process(Chunk(0, np.stack((up, north, east)), known))
+        broad = Bands(spec, 3).process(Chunk(0, np.stack((up, north, east)), known)).broad
         p_s, s_s = (each[record] / store.sampling_rate_hz for each in (store.p_sample, store.s_sample))
         if s_s - p_s < 1.0:
             continue

@@ -81,15 +81,7 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Reader(Protocol):
-    """Estimates from windows of a stream.
-
-    partial: windows of which only the end is known are read, as a stream's first are.
-    """
-
-    @property
-    def partial(self) -> bool:
-        """See above."""
-        ...
+    """Estimates from windows of a stream."""
 
     def estimates(
         self, network: nn.Module, batch: Batch, known: Sequence[Known]
@@ -108,6 +100,11 @@ class Reader(Protocol):
 @runtime_checkable
 class Scheme(Objective, Reader, Protocol):
     """What the module holds: how a network is trained and how it is read."""
+
+    @property
+    def partial(self) -> bool:
+        """Windows of which only the end is known are read, as a stream's first are."""
+        ...
 
 
 class JoinedScheme(ABC):
@@ -146,11 +143,6 @@ class JoinedScheme(ABC):
     ) -> tuple[dict[str, Tensor], Located]:
         """See `Objective`."""
         return self.objective.validate(network, batch, targets)
-
-    @property
-    def partial(self) -> bool:
-        """See `Reader`."""
-        return self.reader.partial
 
     def estimates(
         self, network: nn.Module, batch: Batch, known: Sequence[Known]

@@ -185,4 +185,4 @@ def test_real_archives_and_a_seisbench_set_make_one_store(shared_dir, tmp_path):
         ]
         for origin in ("knet", "seisbench")
     }
-    assert counts == {"knet": [29, 27], "seisbench": [94, 93]}
+    assert counts == {"knet": [29, 27], "seisbench": [95, 94]}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -20,7 +19,6 @@ class ImageReader:
     """Reads every window alike, whatever is known of others."""
 
     decoder: WindowDecoder
-    partial: ClassVar[bool] = False
 
     @torch.no_grad()
     def estimates(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from fcn.scheme.base import JoinedScheme
 from fcn.scheme.image.objective import ImageObjective
@@ -25,6 +26,7 @@ class ImageScheme(JoinedScheme):
     location_sigma_km: Sequence[float]
     magnitude_sigma: float
     positive_weight: float
+    partial: ClassVar[bool] = False
 
     @cached_property
     def objective(self) -> ImageObjective:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -79,7 +78,6 @@ class MigrationReader:
     reading: Reading
     visible_snr: float
     coarse: CoarseTimes = field(init=False)
-    partial: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.coarse = CoarseTimes(self.core.volume)

@@ -19,7 +19,7 @@ class MigrationScheme(JoinedScheme):
     """Several events per window, each in volumes about a P pick.
 
     visible_snr, arrival_sigma_s, positive_weight: see `StationP`.
-    hypocentre_jitter_km, own_share: see `MigrationObjective`.
+    hypocentre_jitter_km, own_share: see `MigrationObjective`. partial: see `Scheme`.
     """
 
     sampling_rate_hz: float
@@ -31,6 +31,7 @@ class MigrationScheme(JoinedScheme):
     model_error: ModelError
     hypocentre_jitter_km: Sequence[float]
     own_share: float
+    partial: bool
     reading: Reading
 
     @cached_property
