@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fcn.batch import Batch
 
-UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s"}
+UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s", "background_mps": "m/s", "peaks": "m/s, m"}
 
 
 def write_batch(batch: Batch, path: Path) -> None:

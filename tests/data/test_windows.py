@@ -110,6 +110,16 @@ def test_the_first_windows_are_read_where_a_scheme_reads_them(whole):
     assert later.known[..., 560:].all()
 
 
+def test_a_start_in_noise_is_no_onset(whole):
+    """Peak over slow level, of the first two seconds in which a level is known and of later ones."""
+    samples = np.abs(whole.narrow[..., :1100]).max(axis=1).reshape(3, -1, 10).max(axis=-1)
+    level = whole.levels[:, 0, :110]
+    assert not level[:, :2].any()
+    ratio = samples[:, 2:] / level[:, 2:]
+    assert ratio[:, :4].max() < 1.2 * ratio[:, 4:].max()
+    assert 2.0 < np.median(ratio[:, :4]) < 1.3 * np.median(ratio[:, 4:])
+
+
 def test_a_stream_begun_before_an_event_gives_what_a_masked_whole_one_does(tmp_path, parts, whole):
     begun_s = START_S + EVENT_S - 3.0
     begun = written(tmp_path / "made", parts[1].copy().trim(obspy.UTCDateTime(begun_s)), parts[2])

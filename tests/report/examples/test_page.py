@@ -86,7 +86,7 @@ def test_silent_stations_and_distant_events_are_drawn(example):
 
 def test_page_table_and_progress(batch, tmp_path):
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
-    parts = (one(batch, i) for i in range(3))
+    parts = (batch.window(i) for i in range(3))
     options = {"n_examples": 3, "sampling_rate_hz": 20.0, "source": "seed 5", "console": console}
     page = write_examples_report(parts, tmp_path, simulated=True, **options).read_text(encoding="utf-8")
     assert page.count('src="data:image/png') == 3
@@ -94,19 +94,6 @@ def test_page_table_and_progress(batch, tmp_path):
     assert "seed 5" in page
     assert "drawing examples" in console.file.getvalue()
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {f"example{i}.png" for i in range(3)}
-
-
-def one(batch: Batch, index: int) -> Batch:
-    """A batch of one window."""
-    rows = slice(index, index + 1)
-    cut = {name: value[rows] for name, value in vars(batch.targets).items()}
-    fields = ("waveforms", "waveforms_broad", "station_km", "mask", "known", "now_s")
-    return replace(
-        batch,
-        targets=replace(batch.targets, **cut),
-        travel_time=batch.travel_time[torch.tensor([index])],
-        **{name: getattr(batch, name)[rows] for name in fields},
-    )
 
 
 def test_titles_and_table_tell_windows_with_an_event_from_those_without(example):
