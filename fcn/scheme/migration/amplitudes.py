@@ -19,7 +19,8 @@ LEAST_S = 0.5  # of P that counts
 STRONG = 0.3  # of the peak: motion above it lasts
 VISIBLE = 2.0  # a peak above that of noise
 RISEN = 1.05  # a peak has grown where it is so many times what it was
-FIRST_STATIONS = 8  # to feel an event: they say whether its motion still grows
+FIRST_STATIONS = 8  # to feel an event: they say by how much it rose
+STILL_GROWING = 0.2  # of the stations
 FLOOR = 1e-10  # m/s and m
 OFFSET = 3.0  # added to halved log10 of amplitudes, which makes them of order one
 VELOCITY = AMPLITUDES.index("broad velocity m/s")
@@ -58,15 +59,19 @@ class Amplitudes:
     def course(
         self, p_s: Float[Tensor, "batch event station"]
     ) -> tuple[Float[Tensor, "batch event"], Float[Tensor, "batch event"]]:
-        """falling_s and rise of each event: medians over the first stations to feel it. p_s: P arrivals."""
+        """How long motion has been falling, and by how much it rose, of each event. p_s: P arrivals.
+
+        It falls where it does at all stations but `STILL_GROWING` of them: near the epicentre of a long rupture
+        it falls first. The rise is the median over the first stations to feel it.
+        """
+        falling_s = self.falling_s.masked_fill(~self.use, torch.inf).sort(dim=2).values
+        place = (STILL_GROWING * self.use.sum(dim=2, keepdim=True)).long()
+        longest_s = torch.gather(falling_s, 2, place.clamp_max(falling_s.shape[2] - 1))[..., 0]
         order = p_s.masked_fill(~self.use, torch.inf).argsort(dim=2, stable=True)[..., :FIRST_STATIONS]
         counts = torch.gather(self.use, 2, order)
-
-        def median(values: Float[Tensor, "batch event station"]) -> Float[Tensor, "batch event"]:
-            of_first = torch.gather(values, 2, order).masked_fill(~counts, torch.nan)
-            return of_first.nanmedian(dim=2).values.nan_to_num(0.0)
-
-        return median(self.falling_s), median(self.rise)
+        rise = torch.gather(self.rise, 2, order).masked_fill(~counts, torch.nan)
+        nobody = ~self.use.any(dim=2)
+        return longest_s.masked_fill(nobody, 0.0), rise.nanmedian(dim=2).values.masked_fill(nobody, 0.0)
 
 
 def measure(
