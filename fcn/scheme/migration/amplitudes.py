@@ -61,7 +61,7 @@ class Amplitudes:
     ) -> tuple[Float[Tensor, "batch event"], Float[Tensor, "batch event"]]:
         """How long motion has been falling, and by how much it rose, of each event. p_s: P arrivals.
 
-        It falls where it does at all stations but `STILL_GROWING` of them: near the epicentre of a long rupture
+        It falls where it does at all stations but `STILL_GROWING` of them: near the epicentre of a long one
         it falls first. The rise is the median over the first stations to feel it.
         """
         falling_s = self.falling_s.masked_fill(~self.use, torch.inf).sort(dim=2).values
