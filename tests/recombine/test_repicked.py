@@ -21,7 +21,9 @@ CLEAR = (  # one event a window, loud, seen until after S
         "store.recipe.n_noise=60",
         "data.velocity.count=2",
     ),
-    *("data.events.magnitude=[4.5,6.0]", "data.events.elapsed_s=[22,25]", "data.events.overlap_share=0"),
+    # points: ruptures begin small, and are picked late
+    *("store.recipe.recipe.prior.magnitude=[3.5,5.4]", "data.events.magnitude=[4.4,5.4]"),
+    *("data.events.elapsed_s=[22,25]", "data.events.overlap_share=0"),
 )
 SOUND = tuple(
     f"data.faults.{name}=0" for name in ("gap", "dead", "spike", "step", "clip", "swap", "reverse", "clock")
