@@ -45,6 +45,8 @@ def made_windows(count: int, cache_dir: Path) -> list[Batch]:
     config = resolved(
         "train",
         "experiment=generalized",
+        "preprocess.long=null",  # as it was trained
+        "preprocess.highpass_hz=0.1",
         "store=smoke",
         "store.recipe.n_records=600",
         "store.recipe.n_ruptures=0",
