@@ -28,6 +28,7 @@ N_BLOCKS = 800  # of an example, the last one ends now
 BEFORE_P_S = 5.0  # an example begins so long before the first P, and filters before each
 P_OF_S_MINUS_P = 1.37  # P travel time over S minus P where it is not known: Vp / Vs = 1.73
 FEWEST = 3  # stations of an example
+LONG = 4  # of `AMPLITUDES`: from here on, the long-period band
 LAYOUTS = 3  # all round, a sector, within a radius: as likely each
 SECTOR_RAD = (math.pi / 6, math.pi / 2)  # half its width
 RADIUS_KM = (10.0, 200.0)  # log-uniform
@@ -40,8 +41,9 @@ class HistoryLaw:
     stations: number of them. elapsed_s: "now" after the first P at one of them, log-uniform, as far as
     records last. rupture_share: of examples of large ruptures, the others are of single records' events.
     magnitude, fewest_stations: of those others. noise_gain_db: on the noise of a station.
-    vertical_share, clipped_share: of stations that know their vertical alone; whose instruments end at a
-    velocity in clip_mps (log-uniform).
+    vertical_share, clipped_share, withheld_share: of stations that know their vertical alone; whose
+    instruments end at a velocity in clip_mps (log-uniform); whose long-period band is not known, as after a
+    start in shaking.
     """
 
     stations: Sequence[int]
@@ -53,6 +55,7 @@ class HistoryLaw:
     vertical_share: float
     clipped_share: float
     clip_mps: Sequence[float]
+    withheld_share: float
 
     def __post_init__(self) -> None:
         for name in ("stations", "elapsed_s", "magnitude", "noise_gain_db", "clip_mps"):
@@ -223,6 +226,7 @@ class HistoryBank:
         only = np.repeat(vertical, length)
         for channel in range(0, len(AMPLITUDES), 2):
             peaks[channel, only] = peaks[channel + 1, only]
+        peaks[LONG:, np.repeat(rng.random(n) < law.withheld_share, length)] = 0.0
         return peaks
 
 

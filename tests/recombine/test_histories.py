@@ -22,7 +22,14 @@ from fcn.waveform.amplitude import BLOCK_S
 def law() -> HistoryLaw:
     """Nothing broken, no noise to speak of."""
     law = build(resolved("train", "data=anywhere")["data"]["histories"])
-    return replace(law, vertical_share=0.0, clipped_share=0.0, noise_gain_db=[-200, -200], fewest_stations=4)
+    return replace(
+        law,
+        vertical_share=0.0,
+        clipped_share=0.0,
+        withheld_share=0.0,
+        noise_gain_db=[-200, -200],
+        fewest_stations=4,
+    )
 
 
 @pytest.fixture(scope="module")

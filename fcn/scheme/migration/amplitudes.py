@@ -21,7 +21,10 @@ VISIBLE = 2.0  # a peak above that of noise
 RISEN = 1.05  # a peak has grown where it is so many times what it was
 FIRST_STATIONS = 8  # to feel an event: they say by how much it rose
 STILL_GROWING = 0.2  # of the stations
-FLOOR = 1e-10  # m/s and m
+# of `AMPLITUDES`, m/s and m: what quiet stations record. Where there is less nothing is known, as of the
+# long-period band after a start in shaking; a station without any motion is dead.
+FLOOR = (1e-8, 1e-8, 1e-9, 1e-9, 1e-7, 1e-7)
+DEAD_MPS = 1e-10
 OFFSET = 3.0  # added to halved log10 of amplitudes, which makes them of order one
 VELOCITY = AMPLITUDES.index("broad velocity m/s")
 LONG = AMPLITUDES.index("long-period displacement m")
@@ -95,8 +98,10 @@ def measure(
     )
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
 
+    least = peaks.new_tensor(FLOOR)
+
     def peak(window: Bool[Tensor, "batch event station past"]) -> Float[Tensor, "batch event station 6"]:
-        return (peaks * window[:, :, :, None]).amax(dim=-1).clamp_min(FLOOR).log10()
+        return torch.maximum((peaks * window[:, :, :, None]).amax(dim=-1), least).log10()
 
     p, s, noise = peak(from_p & ~from_s), peak(from_s), peak(before)
     strongest = torch.maximum(p, s)
@@ -132,7 +137,7 @@ def measure(
     )
     # a station that has recorded nothing at all is dead, whatever its mask says
     use = motion.mask[:, None] & (since_s[..., 0] > LEAST_S)
-    use = use & (strongest[..., VELOCITY] > math.log10(FLOOR) + 0.1)
+    use = use & ((peaks[:, :, :, VELOCITY] * from_p).amax(dim=-1) > DEAD_MPS)
     return Amplitudes(
         FIRST_GUESS + velocity + DISTANCE_SLOPE * log_km,
         inputs,

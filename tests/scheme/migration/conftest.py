@@ -24,4 +24,4 @@ def module(config) -> FcnModule:
 @pytest.fixture(scope="package")
 def batch(config, toy_store) -> Batch:
     data = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
-    return replace(data.__getitems__([(0, i) for i in range(6)]), ruptures=made_ruptures())
+    return replace(data.__getitems__([(0, i) for i in range(10)]), ruptures=made_ruptures())

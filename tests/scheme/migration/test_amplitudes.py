@@ -105,6 +105,14 @@ def test_stations_that_are_dead_or_absent_do_not_count():
         assert torch.isfinite(each).all()
 
 
+def test_a_band_that_is_not_known_is_as_of_a_quiet_station():
+    """Of the long-period band after a start in shaking; the others go on."""
+    silent = measured(BOTH).inputs[0, 0, 0]
+    for place in (LONG, N + LONG, 2 * N + LONG):
+        assert log10(silent[place].item()) == pytest.approx(-7.0)
+    assert log10(silent[VELOCITY].item()) == pytest.approx(-4.0)
+
+
 @pytest.mark.parametrize("channel", range(N))
 @pytest.mark.parametrize(
     ("ago_s", "changed"),
