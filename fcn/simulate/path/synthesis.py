@@ -14,7 +14,7 @@ from fcn.simulate.source.rupture import Sources, effective_km
 from fcn.simulate.source.spectrum import TimeAxis, minimum_phase
 
 SETTLING_S = 10.0  # padding beyond the longest source, in which pulses and filters die away
-TAIL_HZ = 1.5  # below, tails of ruptures fall off
+TAIL_HZ = 1.0  # below, tails of ruptures fall off
 PACKET_REACH = (0.5, 1.0)  # P packets widen half as fast as those of S
 
 

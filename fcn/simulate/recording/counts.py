@@ -9,21 +9,25 @@ from jaxtyping import Float, Int32
 from fcn.constants import COMPONENTS_ZNE
 from fcn.geometry.network import Network
 from fcn.seeding import Purpose, derive_generator, derive_rng
-from fcn.simulate.recording.instrument import Instrument
+from fcn.simulate.recording.instrument import Sensor
 from fcn.simulate.recording.noise import NoiseLaw, noise
+from fcn.simulate.recording.trigger import Trigger
 from fcn.waveform.inventory import make_inventory
-from fcn.waveform.response import Sensitivity
 
 NOISE, SENSOR = 2, 3  # first key of a sequence's random streams
 
 
 @dataclass(frozen=True)
 class Recording:
-    """How ground motion becomes counts: the same sensors everywhere, noise of each site's own."""
+    """How ground motion becomes counts: the same sensors everywhere, noise of each site's own.
+
+    trigger: when stations write; None: all the time.
+    """
 
     sampling_rate_hz: float
     noise: NoiseLaw
-    instrument: Instrument
+    instrument: Sensor
+    trigger: Trigger | None = None
 
     def counts(
         self, velocity_mps: Float[np.ndarray, "station 3 time"], seed: int
@@ -42,8 +46,8 @@ class Recording:
 
     @property
     def channel_prefix(self) -> str:
-        """Band and instrument code (SEED manual, appendix A): high-gain velocity, by sampling rate."""
-        return "HH" if self.sampling_rate_hz >= 80.0 else "BH"
+        """Band, by sampling rate, and instrument code (SEED manual, appendix A)."""
+        return ("H" if self.sampling_rate_hz >= 80.0 else "B") + self.instrument.code
 
 
 def to_stream(
@@ -67,8 +71,8 @@ def to_stream(
 
 def to_inventory(network: Network, stream: obspy.Stream, recording: Recording) -> obspy.Inventory:
     """StationXML of the network, with the true sensitivity of every channel; dated as the waveforms are."""
-    sensitivity = Sensitivity(recording.instrument.sensitivity_counts_per_mps, "velocity")
-    inventory = make_inventory(network, stream, {trace.id: sensitivity for trace in stream})
+    stated = recording.instrument.sensitivity
+    inventory = make_inventory(network, stream, {trace.id: stated for trace in stream})
     inventory.created = stream[0].stats.starttime  # not now: the same seed gives the same file
     return inventory
 

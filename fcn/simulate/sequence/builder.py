@@ -96,6 +96,11 @@ class SequenceBuilder(ABC):
         sent = to_stream(counts, self.network, self.start_time_s, self.recording)
         inventory = to_inventory(self.network, sent, self.recording)
         received, faults = self.telemetry.transmit(sent, self.seed)
+        if self.recording.trigger is not None:
+            stations = [f"{station.network}.{station.code}" for station in self.network]
+            received = self.recording.trigger.cut(
+                received, velocity_mps, arrivals_s, stations, self.start_time_s, self.seed
+            )
         events = self.events(arrivals_s)
         picks = {
             event.event_id: self._picks(times_s) for event, times_s in zip(events, arrivals_s, strict=True)

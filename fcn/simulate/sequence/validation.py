@@ -17,9 +17,10 @@ from fcn.publish import new_folder
 from fcn.seeding import Purpose, derive_generator, derive_rng, derive_seed_sequence
 from fcn.simulate.path.ground import Ground, Shock
 from fcn.simulate.recording.counts import Recording
-from fcn.simulate.recording.instrument import Instrument
+from fcn.simulate.recording.instrument import Sensor
 from fcn.simulate.recording.noise import NoiseLaw
 from fcn.simulate.recording.telemetry import Fault, Telemetry
+from fcn.simulate.recording.trigger import Trigger
 from fcn.simulate.sequence.builder import Delivered
 from fcn.simulate.sequence.random_region import LateralGround, RegionLaw
 from fcn.simulate.sequence.simulated import Region, SimulatedSequence
@@ -39,13 +40,14 @@ class RecordingLaw:
 
     sampling_rate_hz: float
     ambients: Mapping[str, NoiseLaw]
-    instrument: Instrument
+    instrument: Sensor
     telemetry: Telemetry
+    trigger: Trigger | None = None
 
     def draw(self, index: int) -> Recording:
         """Recording of one sequence."""
         name = sorted(self.ambients)[index % len(self.ambients)]
-        return Recording(self.sampling_rate_hz, self.ambients[name], self.instrument)
+        return Recording(self.sampling_rate_hz, self.ambients[name], self.instrument, self.trigger)
 
 
 class ValidationSequence(SimulatedSequence):
