@@ -91,19 +91,11 @@ def measure(
     # seconds before now at which each block ends
     ago_s = BLOCK_S * torch.arange(n_past - 1, -1, -1, device=motion.peaks.device)
     since_p_s, since_s_s = since_s[..., 0, None], since_s[..., 1, None]
-    from_p = ago_s < since_p_s + EARLY_S
-    from_s = ago_s < since_s_s + EARLY_S
-    before = (ago_s + BLOCK_S > since_p_s + NOISE_WINDOW_S[1]) & (
-        ago_s + BLOCK_S <= since_p_s + NOISE_WINDOW_S[0]
-    )
+    from_p, from_s = ago_s < since_p_s + EARLY_S, ago_s < since_s_s + EARLY_S
+    latest, earliest = since_p_s + NOISE_WINDOW_S[1], since_p_s + NOISE_WINDOW_S[0]
+    before = (ago_s + BLOCK_S > latest) & (ago_s + BLOCK_S <= earliest)
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
-
-    least = peaks.new_tensor(FLOOR)
-
-    def peak(window: Bool[Tensor, "batch event station past"]) -> Float[Tensor, "batch event station 6"]:
-        return torch.maximum((peaks * window[:, :, :, None]).amax(dim=-1), least).log10()
-
-    p, s, noise = peak(from_p & ~from_s), peak(from_s), peak(before)
+    p, s, noise = (_log_peak(peaks, window) for window in (from_p & ~from_s, from_s, before))
     strongest = torch.maximum(p, s)
     above_noise = (strongest - noise)[..., DURING]
     lasts_s, quiet_s = _course(peaks[:, :, :, DURING, :], from_p)
@@ -145,6 +137,14 @@ def measure(
         falling_s,
         10 ** (strongest - noise)[..., VELOCITY],
     )
+
+
+def _log_peak(
+    peaks: Float[Tensor, "batch 1 station channel past"], window: Bool[Tensor, "batch event station past"]
+) -> Float[Tensor, "batch event station channel"]:
+    """log10 of the largest in a window, at least of a quiet station."""
+    largest = (peaks * window[:, :, :, None]).amax(dim=-1)
+    return torch.maximum(largest, peaks.new_tensor(FLOOR)).log10()
 
 
 def _course(
