@@ -14,7 +14,7 @@ from torch import Tensor
 from fcn.simulate.path.rays import STEEPEST, PathLaw, Rays
 from fcn.simulate.path.synthesis import Plan
 from fcn.simulate.source.point import P_CORNER_RATIO, DoubleCouple, moment_rate
-from fcn.simulate.source.rupture import Sources, effective_km
+from fcn.simulate.source.rupture import Sources, effective_km, octave_classes
 from fcn.simulate.source.spectrum import TimeAxis, band_limit, delay, differentiator, minimum_phase
 
 # Root mean squares over the focal sphere of P, SV and SH patterns: sqrt(4/15), and sqrt(2/5) shared evenly.
@@ -195,15 +195,8 @@ class _Trains:
     @classmethod
     def of(cls, plan: Plan, paths: SubPaths, kept: Bool[Tensor, "batch 2 sub"]) -> "_Trains":
         """Long enough for the last pulse to die away."""
-        rate_hz, corner_hz = plan.axis.sampling_rate_hz, plan.sources.sub_corner_hz
-        base_hz = corner_hz.amin(1)
-        octaves = torch.log2(corner_hz / base_hz[:, None])
-        n_classes = math.ceil(float(octaves.amax()) - 1e-3) + 1
-        below = octaves.floor().clamp(max=max(n_classes - 2, 0))
-        # Shares of two neighbours that keep both the moment and the level of high frequencies, fc^2.
-        upper = (4.0 ** (octaves - below) - 1.0) / 3.0
-        number = torch.arange(n_classes)[:, None, None]
-        classes = (number == below) * (1.0 - upper) + (number == below + 1) * upper
+        rate_hz = plan.axis.sampling_rate_hz
+        base_hz, classes = octave_classes(plan.sources.sub_corner_hz)
         late_s = paths.late_s * kept  # never early: the hypocentre comes first
         between_s = float(plan.rays.time_s.diff(dim=1).amax())
         longest_s = float(late_s.amax()) + between_s + PULSE_S / float(base_hz.amin())

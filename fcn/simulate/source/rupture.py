@@ -3,6 +3,7 @@
 Which rupture a large one has is a generator's to draw: `kinematic` or `composite`, as configuration says.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
@@ -17,7 +18,6 @@ from fcn.simulate.source.point import (
     moment_rate,
     seismic_moment_nm,
 )
-from fcn.simulate.source.spectrum import delay
 
 NEAREST_GAIN = 3.0  # of a sub-source over the hypocentre, where one Green's function stands for all
 FELT = 2.0  # a sub-source is felt later than the hypocentre by its start and by a path of at most that
@@ -153,6 +153,22 @@ def on_plane(
     return torch.stack([east_km, north_km, down_dip_km * dip.sin()], -1)
 
 
+def octave_classes(
+    corner_hz: Float[Tensor, "batch sub"],
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, "class batch sub"]]:
+    """Lowest corner of each row, and shares of its sub-sources in classes an octave apart from there on.
+
+    The shares of two neighbours keep both the moment and the level of high frequencies, fc^2.
+    """
+    base_hz = corner_hz.amin(1)
+    octaves = torch.log2(corner_hz / base_hz[:, None])
+    n_classes = math.ceil(float(octaves.amax()) - 1e-3) + 1
+    below = octaves.floor().clamp(max=max(n_classes - 2, 0))
+    upper = (4.0 ** (octaves - below) - 1.0) / 3.0
+    number = torch.arange(n_classes)[:, None, None]
+    return base_hz, (number == below) * (1.0 - upper) + (number == below + 1) * upper
+
+
 def source_spectra(
     sources: Sources,
     station_km: Float[Tensor, "batch 3"],
@@ -161,22 +177,32 @@ def source_spectra(
 ) -> Complex[Tensor, "batch 2 frequency"]:
     """Moment-rate spectra of unit moment, as P and as S see them where one path stands for all of a fault.
 
-    station_km: east, north, down from the hypocentre. velocity_kmps: P, S. Each sub-source comes in on the
-    straight ray, later than the hypocentre's by its start and by the difference of path (directivity), and
-    stronger or weaker by 1 / distance, at most NEAREST_GAIN times.
+    station_km: east, north, down from the hypocentre. velocity_kmps: P, S. frequency_hz: of a `TimeAxis`.
+    Each sub-source comes in on the straight ray, later than the hypocentre's by its start and by the
+    difference of path (directivity), at a whole sample, and stronger or weaker by 1 / distance, at most
+    NEAREST_GAIN times.
     """
-    corner_hz = torch.stack([P_CORNER_RATIO * sources.corner_hz, sources.corner_hz], 1)
-    spectra = moment_rate(frequency_hz, corner_hz)
-    for row in torch.nonzero(sources.finite)[:, 0].tolist():
-        used = sources.share[row] > 0.0
-        reach_km = (station_km[row] - sources.offset_km[row, used]).norm(dim=-1).clamp(min=0.5)
-        from_hypocentre_km = station_km[row].norm().clamp(min=0.5)
-        weight = sources.share[row, used] * (from_hypocentre_km / reach_km).clamp(max=NEAREST_GAIN)
-        for phase, (velocity, ratio) in enumerate(zip(velocity_kmps, (P_CORNER_RATIO, 1.0), strict=True)):
-            late_s = sources.start_s[row, used] + (reach_km - from_hypocentre_km) / velocity
-            pulses = moment_rate(frequency_hz, ratio * sources.sub_corner_hz[row, used])
-            pulses = pulses * delay(late_s.clamp(min=0.0), frequency_hz)
-            spectra[row, phase] = (weight[:, None] * pulses).sum(0)
+    ratios = torch.tensor([P_CORNER_RATIO, 1.0])
+    spectra = moment_rate(frequency_hz, ratios * sources.corner_hz[:, None])
+    rows = sources.finite.nonzero()[:, 0]
+    if not len(rows):
+        return spectra
+    ruptures = sources.take(rows)
+    reach_km = (station_km[rows, None] - ruptures.offset_km).norm(dim=-1).clamp(min=0.5)
+    from_hypocentre_km = station_km[rows].norm(dim=1, keepdim=True).clamp(min=0.5)
+    weight = ruptures.share * (from_hypocentre_km / reach_km).clamp(max=NEAREST_GAIN)
+    farther_s = (reach_km - from_hypocentre_km)[:, None] / torch.tensor(velocity_kmps)[:, None]
+    late_s = (ruptures.start_s[:, None] + farther_s).clamp(min=0.0)
+    n_samples = 2 * (len(frequency_hz) - 1)
+    at = torch.ceil(late_s * 2.0 * float(frequency_hz[-1])).long() % n_samples
+    base_hz, classes = octave_classes(ruptures.sub_corner_hz)
+    total = torch.zeros(1)
+    for number, share in enumerate(classes):
+        impulses = torch.zeros(*at.shape[:2], n_samples)
+        impulses.scatter_add_(-1, at, (weight * share)[:, None].expand_as(at))
+        pulse = moment_rate(frequency_hz, 2.0**number * base_hz[:, None] * ratios)
+        total = total + pulse * torch.fft.rfft(impulses)
+    spectra[rows] = total
     return spectra
 
 
