@@ -52,7 +52,7 @@ def _quiet(paths: list[Path], spec: PreprocessSpec) -> Records:
     for path in paths:
         stream += obspy.read(str(path))
     stream.merge(method=1, fill_value="interpolate")
-    by_station = defaultdict(dict)
+    by_station: dict[str, dict[str, obspy.Trace]] = defaultdict(dict)
     for trace in stream:
         by_station[trace.stats.station][trace.stats.channel[-1]] = trace
     first = max(trace.stats.starttime for trace in stream)
