@@ -1,6 +1,7 @@
 """What noise is like: colour, level, restlessness, bursts, polarisation; of records (n, 3, time) at 20 Hz."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -51,7 +52,7 @@ def measure(records: list[Float[np.ndarray, "3 _"]]) -> Measures:
     return Measures(**{k: np.concatenate(v) if k in bursts else np.array(v) for k, v in arrays.items()})
 
 
-def _one(record: Float[np.ndarray, "3 time"]) -> dict[str, object]:
+def _one(record: Float[np.ndarray, "3 time"]) -> dict[str, Any]:
     edge = round(EDGE_S * RATE_HZ)
     sos = signal.butter(4, BAND_HZ, "bandpass", fs=RATE_HZ, output="sos")
     record = signal.detrend(record)
@@ -87,7 +88,7 @@ def _one(record: Float[np.ndarray, "3 time"]) -> dict[str, object]:
     }
 
 
-def _bursts(narrow: Float[np.ndarray, "3 time"]) -> dict[str, object]:
+def _bursts(narrow: Float[np.ndarray, "3 time"]) -> dict[str, Any]:
     """Rates at all heights; shape of those above the second."""
     deviation = 1.4826 * np.median(np.abs(narrow), axis=1, keepdims=True)
     scaled = narrow / deviation

@@ -12,6 +12,7 @@ from fcn.waveform.preprocess import PreprocessSpec, ToVelocity
 
 Records = list[Float[np.ndarray, "3 _"]]
 STRETCH_S = 24.0
+STILL = 1e-6  # deviation of a second relative to the record's, below which nothing was recorded
 NOMINAL = 1e9  # counts per m/s: gains are not known, and levels are compared within a set only
 P_SAMPLE = 3000  # of the files of ncedc_noise, at 100 Hz
 BEFORE_P_S = 1.5  # picks may be late
@@ -25,7 +26,7 @@ def ncedc(folder: Path, spec: PreprocessSpec) -> Records:
         east_north_up = np.load(path)["data"].T.astype(float)
         before = east_north_up[:, : P_SAMPLE - round(BEFORE_P_S * 100)]
         seconds = before[:, : before.shape[1] // 100 * 100].reshape(3, -1, 100)
-        if seconds.std(axis=2).min() > 0:  # none is dead for a second
+        if seconds.std(axis=2).min() > STILL * before.std():  # neither filled up nor dead for a second
             records.append(_velocity(before[[2, 1, 0]], 100.0, spec))
     return records
 
@@ -51,7 +52,7 @@ def _quiet(paths: list[Path], spec: PreprocessSpec) -> Records:
     for path in paths:
         stream += obspy.read(str(path))
     stream.merge(method=1, fill_value="interpolate")
-    by_station = defaultdict(dict)
+    by_station: dict[str, dict[str, obspy.Trace]] = defaultdict(dict)
     for trace in stream:
         by_station[trace.stats.station][trace.stats.channel[-1]] = trace
     first = max(trace.stats.starttime for trace in stream)
