@@ -20,7 +20,7 @@ def windows(catalogue, known=SEQUENCE.known):
     table = {"min_depth_km": 0.0, "max_depth_km": 30.0, "max_distance_km": 150.0, "step_km": 1.0}
     times = TravelTimeTable.stack([travel_times(MODEL, table)])
     sequence = dataclasses.replace(SEQUENCE, catalogue=catalogue, known=known)
-    return WindowDataset(sequence, times, step_s=0.5, n_samples=600)
+    return WindowDataset(sequence, times, step_s=0.5, n_samples=600, partial=False)
 
 
 def without_picks(events=TRUE.events):

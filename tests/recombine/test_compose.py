@@ -216,10 +216,9 @@ def test_a_gap_is_known_of_nothing(toy_store):
 def test_levels_of_a_window_begin_in_its_lead():
     """Blocks of half a second; a station comes back a second into the window, 6 s after the lead's start."""
     bands = Banded(*torch.randn(4, 2, 3, 3, 300, generator=torch.Generator().manual_seed(0)))
-    there = torch.ones(2, 3, 300, dtype=torch.bool)
-    there[1, 2, :120] = False
-    made = given(bands, there, 200, sampling_rate_hz=20.0)
-    known = there[:, :, None].expand(-1, -1, 3, -1)
+    known = torch.ones(2, 3, 3, 300, dtype=torch.bool)
+    known[1, 2, :, :120] = False
+    made = given(bands, known, 200, sampling_rate_hz=20.0)
     narrow = bands.narrow.masked_fill(~known, 0.0)
     levels = window_levels(narrow, known, sampling_rate_hz=20.0).repeat_interleave(10, dim=-1)
     assert torch.equal(made["background_mps"], levels[..., 100:])

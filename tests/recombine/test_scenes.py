@@ -218,7 +218,9 @@ def test_travel_time_tables_reach_every_event_drawn(choices):
 
 
 def test_networks_of_any_scale_are_recombined(toy_store):
-    made = dataset(toy_store, "data=anywhere", "stations=anywhere", "data.events.overlap_share=1")
+    made = dataset(
+        toy_store, "data=anywhere", "stations=anywhere", "data.events.overlap_share=1", "data.histories=null"
+    )
     batch = made.__getitems__([(0, i) for i in range(8)])
     assert batch.all_finite()
     assert batch.waveforms.shape[1] == batch.mask.sum(dim=1).max()
