@@ -117,12 +117,17 @@ def _rupture(n_subevents: int, **kept: Any) -> dict[str, Any]:
     }
 
 
+def _volumes(**kept: Any) -> dict[str, Any]:
+    return {"widest_km": 170.0, **kept}  # those of every training before it was said
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.volume.VolumeSpec": _volumes,
     "fcn.simulate.rupture.RuptureLaw": _rupture,
     "fcn.simulate.source.rupture.RuptureLaw": _rupture,
     "fcn.stream.declare.Declarer": _declarer,

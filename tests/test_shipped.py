@@ -45,8 +45,6 @@ def made_windows(count: int, cache_dir: Path) -> list[Batch]:
     config = resolved(
         "train",
         "experiment=generalized",
-        "preprocess.long=null",  # as it was trained
-        "preprocess.highpass_hz=0.1",
         "store=smoke",
         "store.recipe.n_records=600",
         "store.recipe.n_ruptures=0",
@@ -60,6 +58,9 @@ def made_windows(count: int, cache_dir: Path) -> list[Batch]:
         "data.events.overlap_share=0",
         "data.events.elapsed_s=[8,10]",
         "data.events.magnitude=[4,5]",
+        "data.events.large_share=0",
+        "data.swarms.share=0",
+        "data.histories=null",
         *(f"data.faults.{name}=0" for name in SHARES),
     )
     store = cached_store(config["store"], cache_dir)

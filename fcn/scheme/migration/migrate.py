@@ -51,10 +51,11 @@ class Migration:
 
     def about_stations(
         self, batch: Batch, station: Int[Tensor, "batch anchor"]
-    ) -> Bool[Tensor, "batch anchor station"]:
-        """The stations that judge coarse volumes, about their anchors."""
+    ) -> tuple[Bool[Tensor, "batch anchor station"], Lattice]:
+        """The coarse volumes of anchors, and the stations that judge them, those about the anchors'."""
         place_km = torch.gather(batch.station_km, 1, station[..., None].expand(-1, -1, 3))
-        return self.neighbourhood.of(place_km, batch.station_km, batch.mask)
+        near = self.neighbourhood.of(place_km, batch.station_km, batch.mask)
+        return near, self.volume.coarse(batch.station_km, near, place_km)
 
     def about_places(
         self, batch: Batch, place_km: Float[Tensor, "batch anchor 3"], station: Int[Tensor, "batch anchor"]

@@ -72,8 +72,7 @@ class MigrationObjective:
         event = anchors.event.clamp_min(0)
         source_km = torch.gather(targets.event_km, 1, event[..., None].expand(-1, -1, 3))
         factor = self.model_error.draw(batch.mask, generator)
-        near = self.core.about_stations(batch, anchors.station)
-        coarse = self.core.volume.coarse(batch.station_km, near)
+        near, coarse = self.core.about_stations(batch, anchors.station)
         own_km = self._own_peaks(network, features, batch, anchors, near, coarse, factor)
         lattice = draw_volumes(
             self.core.volume,

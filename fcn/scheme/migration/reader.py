@@ -218,7 +218,7 @@ class MigrationReader:
         if len(places) == 0:
             return Places.none(batch.station_km.device)
         near = self.core.about_places(batch, places.centre_km[None], places.station[None])
-        coarse = self.core.volume.coarse(batch.station_km, near)
+        coarse = self.core.volume.coarse(batch.station_km, near, places.centre_km[None])
         fine = self.core.volume.fine(places.centre_km, coarse.flat())
         lattice = Lattice(fine.first_km[None], fine.spacing_km[None], fine.shape)
         anchors, pairs = Anchors(places.station[None], places.time_s[None]), pairs_of(near)
@@ -300,8 +300,8 @@ class MigrationReader:
         station, time_s = self._first_visible_p(window, targets, index)
         features = self.core.encode(network, window)
         anchors = Anchors(station[None, None], time_s[None, None])
-        near = self.core.about_stations(window, anchors.station)
-        lattice, pairs = self.core.volume.coarse(window.station_km, near), pairs_of(near)
+        near, lattice = self.core.about_stations(window, anchors.station)
+        pairs = pairs_of(near)
         logits, _ = self.core.volumes(
             network, features, window, anchors, lattice, pairs, travel_times(window, lattice, pairs)
         )

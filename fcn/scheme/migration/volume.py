@@ -22,7 +22,8 @@ class VolumeSpec:
     """Search volumes.
 
     shape:            cells (east, north, depth); a network fixes the last.
-    margin:           a coarse volume is this much wider than the network.
+    margin:           a coarse volume is this much wider than the stations that judge it.
+    widest_km:        no coarse volume is wider: as wide as those of training at most.
     coarse_depth_km:  spacing of coarse cells along depth.
     fine_km:          spacing of fine cells at run time (horizontal, depth).
     fine_range_km:    of the horizontal spacing in training, log-uniform; fine_depth_range_km of the other.
@@ -33,6 +34,7 @@ class VolumeSpec:
 
     shape: Sequence[int]
     margin: float
+    widest_km: float
     coarse_depth_km: float
     fine_km: Sequence[float]
     fine_range_km: Sequence[float]
@@ -58,17 +60,24 @@ class VolumeSpec:
         return east, north, depth
 
     def coarse(
-        self, station_km: Float[Tensor, "batch station 3"], near: Bool[Tensor, "batch volume station"]
+        self,
+        station_km: Float[Tensor, "batch station 3"],
+        near: Bool[Tensor, "batch volume station"],
+        about_km: Float[Tensor, "batch volume 3"],
     ) -> Lattice:
-        """Volumes over the stations that judge them (`near`) and a margin, down from `min_depth_km`."""
+        """Volumes over the stations that judge them (`near`) and a margin, down from `min_depth_km`.
+
+        Where that is wider than `widest_km` they are as wide about `about_km`, the anchors' stations.
+        """
         horizontal_km = station_km[:, None, :, :2]
         gone = ~near[..., None]
         low = horizontal_km.masked_fill(gone, torch.inf).amin(dim=2)
         high = horizontal_km.masked_fill(gone, -torch.inf).amax(dim=2)
         alive = near.any(dim=2)[..., None]
-        middle = torch.where(alive, (low + high) / 2, 0.0)
         width_km = torch.where(alive, (high - low) * self.margin, 1.0).amax(dim=-1, keepdim=True)
-        step_km = (width_km / min(self.shape[:2])).clamp_min(self.fine_km[0])
+        middle = torch.where(alive, (low + high) / 2, 0.0)
+        middle = torch.where(width_km > self.widest_km, about_km[..., :2], middle)
+        step_km = (width_km.clamp_max(self.widest_km) / min(self.shape[:2])).clamp_min(self.fine_km[0])
         spacing_km = torch.cat([step_km, step_km, torch.full_like(step_km, self.coarse_depth_km)], dim=-1)
         return Lattice.about(
             torch.cat([middle, torch.full_like(step_km, -1e3)], dim=-1),
@@ -163,7 +172,7 @@ class CoarseVolumes:
     def _made(self, batch: Batch, station: int) -> Coarse:
         place_km = batch.station_km[:, station : station + 1]
         near = self.neighbourhood.of(place_km, batch.station_km, batch.mask)
-        lattice = self.volume.coarse(batch.station_km, near)
+        lattice = self.volume.coarse(batch.station_km, near, place_km)
         return Coarse(lattice, near[0, 0], travel_times(batch, lattice, pairs_of(near)))
 
 

@@ -100,7 +100,7 @@ def step(module, batch: Batch, own_share: float, *, training: bool):
 def test_fine_volumes_lie_about_the_networks_own_coarse_peaks(module, batch, training):
     _, core, _ = step(module, batch, 1.0, training=training)
     (coarse, trained), (first, every) = core.seen["lattice"], core.seen["anchors"]
-    want = core.volume.coarse(batch.station_km, core.about_stations(batch, first.station))
+    _, want = core.about_stations(batch, first.station)
     torch.testing.assert_close(coarse.first_km, want.first_km)
     for name in ("station", "time_s"):
         assert torch.equal(getattr(first, name), getattr(every, name)[:, 1::2])
@@ -132,8 +132,7 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
     features = core.encode(network, batch)
     before = copy.deepcopy(network.state_dict())
     anchors = core.seen["anchors"][1]
-    near = core.about_stations(batch, anchors.station)
-    coarse = core.volume.coarse(batch.station_km, near)
+    near, coarse = core.about_stations(batch, anchors.station)
     factor = torch.ones(*batch.mask.shape, 2)
     own_km = objective._own_peaks(network, features, batch, anchors, near, coarse, factor)
     assert not own_km.requires_grad

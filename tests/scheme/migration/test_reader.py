@@ -69,8 +69,8 @@ def coarse_volume(module, window: Batch, station: int) -> tuple[torch.Tensor, ..
     """First cell, logits and evidence of the coarse volume of an anchor 20 s into the window."""
     scheme = module.scheme
     anchors = Anchors(torch.tensor([[station]]), torch.tensor([[20.0]]))
-    near = scheme.core.about_stations(window, anchors.station)
-    lattice, pairs = scheme.volume.coarse(window.station_km, near), pairs_of(near)
+    near, lattice = scheme.core.about_stations(window, anchors.station)
+    pairs = pairs_of(near)
     with torch.no_grad():
         logits, evidence = scheme.core.volumes(
             module.network,
@@ -179,8 +179,8 @@ def test_silent_distant_stations_change_nothing(module, windows):
     seen = []
     for given in (alone, among):
         anchors = Anchors(torch.tensor([[1]]), torch.tensor([[20.0]]))
-        about = scheme.core.about_stations(given, anchors.station)
-        lattice, pairs = scheme.volume.coarse(given.station_km, about), pairs_of(about)
+        about, lattice = scheme.core.about_stations(given, anchors.station)
+        pairs = pairs_of(about)
         with torch.no_grad():
             seen.append(
                 scheme.core.volumes(

@@ -31,7 +31,7 @@ def all_stations(batch: Batch) -> torch.Tensor:
 
 def test_travel_times_of_a_batch_are_those_of_its_windows(volume, batch):
     near = all_stations(batch)
-    lattice = volume.coarse(batch.station_km, near)
+    lattice = volume.coarse(batch.station_km, near, batch.station_km[:, :2])
     together = travel_times(batch, lattice, pairs_of(near))
     row = 0
     for b in range(len(batch)):
@@ -45,7 +45,7 @@ def test_travel_times_of_a_batch_are_those_of_its_windows(volume, batch):
 
 def test_coarse_volumes_hold_the_stations_that_judge_them(volume, batch):
     near = all_stations(batch)
-    lattice = volume.coarse(batch.station_km, near)
+    lattice = volume.coarse(batch.station_km, near, batch.station_km[:, :2])
     half_km = lattice.spacing_km[..., :2] / 2
     for b in range(len(batch)):
         for a in (0, 1):
@@ -54,6 +54,18 @@ def test_coarse_volumes_hold_the_stations_that_judge_them(volume, batch):
             assert (cells_km[:, :2].amin(dim=0) - half_km[b, a] <= stations_km[:, :2]).all()
             assert (cells_km[:, :2].amax(dim=0) + half_km[b, a] >= stations_km[:, :2]).all()
     assert (lattice.first_km[..., 2] == volume.min_depth_km).all()
+
+
+def test_coarse_volumes_are_no_wider_than_those_of_training(volume):
+    """Of a sparse network they lie about the anchor's station; others over all that judge them."""
+    volume = replace(volume, widest_km=100.0)
+    east_km = torch.tensor([[0.0, 80.0, 240.0]])
+    station_km = torch.stack([east_km, torch.zeros(1, 3), torch.zeros(1, 3)], dim=-1)
+    near = torch.tensor([[[True, True, True], [True, True, False]]])
+    lattice = volume.coarse(station_km, near, station_km[:, [2, 0]])
+    n = volume.cells[0]
+    assert (lattice.spacing_km[0, :, 0] * n).tolist() == pytest.approx([100.0, 80.0 * volume.margin])
+    assert lattice.middle_km()[0, :, 0].tolist() == pytest.approx([240.0, 40.0])
 
 
 def test_fine_volumes_stay_inside_the_coarse_one(volume):
@@ -97,7 +109,7 @@ def test_coarse_volumes_are_kept_until_the_network_or_the_model_changes(volume, 
         before = times.n
         told = coarse.of(window, station)
         near = neighbourhood.of(window.station_km[:, [station]], window.station_km, window.mask)
-        want = volume.coarse(window.station_km, near)
+        want = volume.coarse(window.station_km, near, window.station_km[:, [station]])
         assert torch.equal(told.near, near[0, 0])
         assert torch.equal(told.lattice.first_km, want.first_km)
         asked = times.n - before == 1
