@@ -63,14 +63,19 @@ class RecombinedDataset(Dataset[Batch]):
         return batch if self.histories is None else replace(batch, ruptures=self.ruptures(keys))
 
     def ruptures(self, keys: Sequence[Key]) -> Ruptures:
-        """An earthquake to size per key. Raises ValueError without a law, and where `HistoryBank.of` does."""
+        """Earthquakes to size, `per_window` for each key.
+
+        Raises ValueError without a law, and where `HistoryBank.of` does.
+        """
         if self.histories is None:
             raise ValueError("data.histories is null: there are no earthquakes to size")
         if self._bank is None:
             library = self.open()
             self._bank = HistoryBank.of(library.store, self.split, self.recipe.preprocess, self.histories)
         drawn = [
-            self._bank.draw(derive_rng(self.seed, self.purpose, epoch, example, HISTORY), 1)
+            self._bank.draw(
+                derive_rng(self.seed, self.purpose, epoch, example, HISTORY), self.histories.per_window
+            )
             for epoch, example in keys
         ]
         n_stations = max(each.mask.shape[1] for each in drawn)
@@ -105,11 +110,11 @@ class RecombinedDataset(Dataset[Batch]):
         return made.batch(library.records(made.places), noise)
 
 
-def _padded(values: Shaped[Tensor, "1 *rest"], n_stations: int) -> Shaped[Tensor, "1 *rest"]:
+def _padded(values: Shaped[Tensor, "n *rest"], n_stations: int) -> Shaped[Tensor, "n *other"]:
     """With stations that do not exist after those that do; what has no stations as it is."""
     if values.ndim < 2 or values.shape[1] == n_stations:
         return values
-    more = values.new_zeros(1, n_stations - values.shape[1], *values.shape[2:])
+    more = values.new_zeros(len(values), n_stations - values.shape[1], *values.shape[2:])
     return torch.cat([values, more], dim=1)
 
 

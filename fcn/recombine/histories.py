@@ -38,14 +38,16 @@ RADIUS_KM = (10.0, 200.0)  # log-uniform
 class HistoryLaw:
     """What examples are drawn; intervals are [low, high].
 
-    stations: number of them. elapsed_s: "now" after the first P at one of them, log-uniform, as far as
-    records last. rupture_share: of examples of large ruptures, the others are of single records' events.
+    per_window: examples that come with each window. stations: number of them. elapsed_s: "now" after the
+    first P at one of them, log-uniform, as far as records last. rupture_share: of examples of large
+    ruptures, the others are of single records' events.
     magnitude, fewest_stations: of those others. noise_gain_db: on the noise of a station.
     vertical_share, clipped_share, withheld_share: of stations that know their vertical alone; whose
     instruments end at a velocity in clip_mps (log-uniform); whose long-period band is not known, as after a
     start in shaking.
     """
 
+    per_window: int
     stations: Sequence[int]
     elapsed_s: Sequence[float]
     rupture_share: float
@@ -64,6 +66,8 @@ class HistoryLaw:
                 raise ValueError(f"histories.{name} must be positive, got {[low, high]}")
             if name != "stations":
                 object.__setattr__(self, name, (low, high))
+        if self.per_window < 1:
+            raise ValueError(f"histories.per_window must be at least 1, got {self.per_window}")
         if self.stations[0] < FEWEST or self.fewest_stations < FEWEST:
             raise ValueError(
                 f"histories.stations and fewest_stations must be at least {FEWEST}, got "
