@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from fcn.config import MisfitError, build, factory
 from fcn.data.datamodule import FcnDataModule
@@ -21,8 +22,8 @@ from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.types import TravelTimes
 
-# of a network: from a corner of a coarse volume over all of it, a seventh wider, to the opposite station
-FARTHEST = 1.6
+# No search volume reaches further beyond the outermost stations: half of `scheme.volume.widest_km`, and some.
+BEYOND_KM = 100.0
 
 
 def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
@@ -160,16 +161,15 @@ def build_windows(
     if isinstance(model, GridModel):
         times = model.travel_times(sequence.frame, torch.as_tensor(sequence.station_km, dtype=torch.float32))
     else:
-        covering_km = max(float(table["max_distance_km"]), _reach_km(sequence))
+        covering_km = max(float(table["max_distance_km"]), reach_km(sequence.station_km))
         times = TravelTimeTable.stack([travel_times(model, {**table, "max_distance_km": covering_km})])
     n_samples = round(window_s * sequence.sampling_rate_hz)
     return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples, partial=partial)
 
 
-def _reach_km(sequence: Sequence) -> float:
+def reach_km(station_km: Float[np.ndarray, "station 3"]) -> float:
     """Farthest that a place a network may be searched at lies from a station of it."""
-    extent_km = np.ptp(sequence.station_km[:, :2], axis=0).max()
-    return float(FARTHEST * extent_km)
+    return float(np.hypot(*(np.ptp(station_km[:, :2], axis=0) + BEYOND_KM)))
 
 
 def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:

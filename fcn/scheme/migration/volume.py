@@ -67,7 +67,9 @@ class VolumeSpec:
     ) -> Lattice:
         """Volumes over the stations that judge them (`near`) and a margin, down from `min_depth_km`.
 
-        Where that is wider than `widest_km` they are as wide about `about_km`, the anchors' stations.
+        Where that is wider than `widest_km` they are as wide about `about_km`, the anchors' stations or
+        places, but no further out than the stations: a place must not lead its own volume away, window by
+        window.
         """
         horizontal_km = station_km[:, None, :, :2]
         gone = ~near[..., None]
@@ -76,7 +78,8 @@ class VolumeSpec:
         alive = near.any(dim=2)[..., None]
         width_km = torch.where(alive, (high - low) * self.margin, 1.0).amax(dim=-1, keepdim=True)
         middle = torch.where(alive, (low + high) / 2, 0.0)
-        middle = torch.where(width_km > self.widest_km, about_km[..., :2], middle)
+        about = torch.minimum(torch.maximum(about_km[..., :2], low), high)
+        middle = torch.where(width_km > self.widest_km, about, middle)
         step_km = (width_km.clamp_max(self.widest_km) / min(self.shape[:2])).clamp_min(self.fine_km[0])
         spacing_km = torch.cat([step_km, step_km, torch.full_like(step_km, self.coarse_depth_km)], dim=-1)
         return Lattice.about(

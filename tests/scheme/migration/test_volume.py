@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_migration import single
 
+from fcn.assemble import reach_km
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
@@ -140,3 +141,31 @@ def test_coarse_volumes_are_kept_for_tables_of_the_same_content(volume, neighbou
     assert coarse.of(replace(window, travel_time=replace(table)), 0) is kept
     slower = replace(table, values=1.1 * table.values, digest="")
     assert (coarse.of(replace(window, travel_time=slower), 0).travel_s > kept.travel_s).all()
+
+
+def test_a_place_far_outside_leads_no_volume_away(volume):
+    """A followed event beyond a sparse network: its volumes end where those of the stations would."""
+    volume = replace(volume, shape=(20, 20, 10), fine_km=(1.2, 1.6), widest_km=170.0, margin=1.15)
+    axis_km = torch.linspace(0.0, 300.0, 4)
+    grid_km = torch.cartesian_prod(axis_km, axis_km)
+    station_km = torch.cat([grid_km, torch.zeros(16, 1)], dim=1)[None]
+    place_km = torch.tensor([[[-60.0, -60.0, 10.0]]])
+    near = torch.ones(1, 1, 16, dtype=torch.bool)
+    for _ in range(30):  # the peak lies in the outermost corner every time
+        within = volume.coarse(station_km, near, place_km)
+        fine = volume.fine(place_km[0], within.flat())
+        place_km = fine.first_km[:, None]
+    assert (place_km[..., :2] >= -85.0).all()
+    assert (place_km[..., :2] < -80.0).all()
+
+
+@pytest.mark.parametrize(("extent_km", "n"), [(2.0, 2), (60.0, 3), (200.0, 4), (300.0, 4), (600.0, 7)])
+def test_travel_times_of_a_network_reach_whatever_is_searched(volume, neighbourhood, extent_km, n):
+    """Every cell of every station's coarse volume, to the farthest station."""
+    axis_km = torch.linspace(0.0, extent_km, n)
+    grid_km = torch.cartesian_prod(axis_km, axis_km)
+    station_km = torch.cat([grid_km, torch.zeros(n * n, 1)], dim=1)[None]
+    near = neighbourhood.of(station_km, station_km, torch.ones(1, n * n, dtype=torch.bool))
+    cells_km = volume.coarse(station_km, near, station_km).cells_km().flatten(0, 2)
+    farthest_km = torch.cdist(cells_km[:, :2], grid_km).amax()
+    assert farthest_km < reach_km(station_km[0].numpy())
