@@ -55,10 +55,14 @@ class Coda:
             )
 
     def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
-        """Whether a new estimate is taken for coda; never where its network gives no support."""
+        """Whether a new estimate is taken for coda; never where its network gives no support.
+
+        One that no station has felt yet has shown none: it has to wait.
+        """
         large, own = declared.magnitude, new.magnitude
         least = self.growing_support if declared.is_growing else self.least_support
-        if large is None or new.support is None or new.support >= least:
+        says_nothing = declared.support is None and new.support is None
+        if large is None or says_nothing or (new.support or 0.0) >= least:
             return False
         # what still grows will be larger than it is said to be: nothing is no smaller
         if own is not None and own >= large - self.magnitude_within and not declared.is_growing:

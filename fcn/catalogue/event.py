@@ -103,7 +103,8 @@ class WindowEstimate:
         bound.
     falling_s: seconds since a running peak last grew at those stations; None where a network does not say.
     support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
-        a new event within the coda of a known larger one has to show. None where a network does not say.
+        a new event within the coda of a known larger one has to show. None where a network does not say, or
+        no station has felt it yet.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 

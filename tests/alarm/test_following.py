@@ -152,6 +152,18 @@ def test_within_the_coda_of_a_large_event_a_second_must_be_supported(second, n_e
     assert len(rule.events) == n_events
 
 
+@pytest.mark.parametrize(("supported", "n_events"), [(5.0, 1), (None, 2)])
+def test_what_no_station_has_felt_yet_has_shown_no_support(supported, n_events):
+    """It has neither magnitude nor support, as has all that is said by a network without them."""
+    rule, name = declared(coda=CODA)
+    says = {"magnitude": 6.5, "support": supported}
+    read_again(rule, name, lambda s: {"falling_s": s, **says}, until_s=12)
+    for step in range(4):
+        now_s = START_S + 50 + step * STEP_S
+        rule.process(now_s, [estimate(now_s, **after(magnitude=None, support=None))])
+    assert len(rule.events) == n_events
+
+
 @pytest.mark.parametrize(
     ("is_growing", "magnitude", "support", "n_events"),
     [
