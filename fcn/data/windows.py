@@ -8,10 +8,9 @@ from torch.utils.data import Dataset
 from fcn.batch import Batch
 from fcn.data.sequences import Sequence
 from fcn.types import TravelTimes
-from fcn.waveform.amplitude import BLOCK_S
+from fcn.waveform.amplitude import BLOCK_S, PAST_S
 
 FIRST_S = 1.0  # of a sequence, before which no window ends
-PAST_S = 200.0  # of block peaks: longer than the strong motion of any earthquake
 
 
 @dataclass

@@ -21,10 +21,10 @@ from fcn.recombine.priors import interval
 from fcn.recombine.released import released_magnitude
 from fcn.store.reader import BaseStore
 from fcn.store.schema import RUPTURES
-from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S
+from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S
 from fcn.waveform.preprocess import PreprocessSpec
 
-N_BLOCKS = 800  # of an example, the last one ends now
+N_BLOCKS = round(PAST_S / BLOCK_S)  # of an example, the last one ends now
 BEFORE_P_S = 5.0  # an example begins so long before the first P, and filters before each
 P_OF_S_MINUS_P = 1.37  # P travel time over S minus P where it is not known: Vp / Vs = 1.73
 FEWEST = 3  # stations of an example
@@ -259,7 +259,7 @@ def _whole_sources(
         raise ValueError(
             f"the store at {store.path} has no ruptures in split {split!r} and no sources of M "
             f"{law.magnitude[0]:g} to {law.magnitude[1]:g} with {law.fewest_stations} records: build it with "
-            "source=simulated"
+            "source=simulated, or set data.histories=null"
         )
     order = np.argsort(source[usable], kind="stable")
     _, first = np.unique(source[usable][order], return_index=True)

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 BLOCK_S = 0.25
+PAST_S = 200.0  # of blocks that a stream keeps: longer than the strong motion of any earthquake
 # of every block, largest absolute value of the components that are known, and of the vertical
 AMPLITUDES = (
     "broad velocity m/s",

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S
+from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S
 
 # of a first guess, log10 of the peak velocity in m/s corrected for distance; the network learns the rest
 DISTANCE_SLOPE = 1.66  # of surface-wave magnitudes, and near that of local ones
@@ -99,8 +99,8 @@ def measure(
     strongest = torch.maximum(p, s)
     above_noise = (strongest - noise)[..., DURING]
     lasts_s, quiet_s = _course(peaks[:, :, :, DURING, :], from_p)
-    # where noise is all there is it grows for ever
-    falling_s = quiet_s.masked_fill(above_noise < math.log10(VISIBLE), BLOCK_S * n_past).amin(dim=-1)
+    # where noise is all there is nothing grows, and has not for as long as a stream remembers
+    falling_s = quiet_s.masked_fill(above_noise < math.log10(VISIBLE), PAST_S).amin(dim=-1)
     has_s = since_s[..., 1] > LEAST_S
     log_km = distance_km.clamp_min(1.0).log10()
     velocity = torch.where(has_s, strongest[..., VELOCITY], p[..., VELOCITY] + P_SHORTFALL)

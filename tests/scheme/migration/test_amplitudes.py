@@ -197,3 +197,11 @@ def test_every_event_and_station_has_its_own_windows():
     )
     log_p = 2 * (seen.inputs[0, :, :, VELOCITY] - 3)
     torch.testing.assert_close(log_p, torch.tensor([[-5.0, -4.0], [-3.0, -2.0]]), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_past", [120, 800])
+def test_noise_does_not_grow_however_little_of_it_is_given(n_past):
+    """Windows of training hold 30 s, streams and histories 200 s: they must not tell them apart by this."""
+    seen = measured(1e-5 * torch.ones(N, n_past), since_p_s=12.0, since_s_s=8.0)
+    assert seen.falling_s.item() == 200.0
+    assert seen.inputs[0, 0, 0, FALLING].item() == pytest.approx(math.log(201.0))
