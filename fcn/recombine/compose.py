@@ -172,7 +172,7 @@ class Composition:
         return Batch(
             **given(bands, there, recipe.n_samples, sampling_rate_hz=rate),
             station_km=self.scene.station_km,
-            mask=self.scene.mask,
+            mask=there[..., window].flatten(2).any(dim=-1),
             travel_time=self.tables,
             now_s=torch.zeros(len(noise), dtype=torch.float64),
             targets=make_targets(recipe, self.scene, self.arrivals, snr=snr, widened=widened),

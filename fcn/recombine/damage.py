@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.recombine.faults import Faults
-from fcn.waveform.preprocess import PreprocessSpec, filter_windows
+from fcn.waveform.preprocess import LEFT_S, START_S, WITHHELD_S, PreprocessSpec, filter_windows
 
 EAST, NORTH = 2, 1  # of the components Z, N, E
 
@@ -164,6 +164,20 @@ def from_rest(recorded: Float[Tensor, "*n t"], first: Int[Tensor, "*n"]) -> Floa
     return torch.where(time >= first[..., None], recorded - recorded.gather(-1, at), 0.0)
 
 
+def withheld(
+    long_m: Float[Tensor, "*n t"],
+    velocity_mps: Float[Tensor, "*n t"],
+    first: Int[Tensor, "*n"],
+    *,
+    sampling_rate_hz: float,
+) -> Float[Tensor, "*n t"]:
+    """Long-period displacement since a start at sample `first`, less what that may leave: see `Bands`."""
+    age_s = (torch.arange(long_m.shape[-1], device=first.device) - first[..., None]) / sampling_rate_hz
+    early = velocity_mps.abs() * ((age_s >= 0) & (age_s < START_S))
+    left_m = LEFT_S * early.cummax(dim=-1).values * (age_s < WITHHELD_S)
+    return long_m.masked_fill(left_m > long_m.abs(), 0.0)
+
+
 def spoil(
     bands: Sequence[Float[Tensor, "b n 3 t"]],
     ground_mps: Float[Tensor, "b n 3 t"],
@@ -197,7 +211,9 @@ def spoil(
             band[spoiled] = filtered
     if anew.any():
         since = first[anew]
-        started = filter_windows(preprocess, from_rest(recorded[anew[bad]], since))
+        velocity_mps = from_rest(recorded[anew[bad]], since)
+        started = filter_windows(preprocess, velocity_mps)
+        started = started._replace(long=withheld(started.long, velocity_mps, since, sampling_rate_hz=rate))
         after = (since[..., None] > 0) & (torch.arange(n_total, device=since.device) >= since[..., None])
         for band, filtered in zip(bands, started, strict=True):
             band[anew] = torch.where(after, filtered, band[anew])

@@ -19,10 +19,11 @@ from fcn.recombine.dataset import RecombinedDataset
 from fcn.recombine.faults import draw_faults
 from fcn.recombine.synthesise import p_radiation
 from fcn.store.writer import StoreWriter
-from fcn.waveform.amplitude import block_peaks
+from fcn.waveform.amplitude import AMPLITUDES, block_peaks
 from fcn.waveform.level import window_levels
 from fcn.waveform.preprocess import Banded, Bands, Chunk, filter_windows
 
+LONG = AMPLITUDES.index("long-period displacement m")
 OFF = {
     "magnitude": False,
     "spreading_exponents": (0.0, 0.0),
@@ -337,7 +338,7 @@ def test_filters_that_start_in_the_window_give_what_the_stream_gives(toy_store):
     spectra.index_put_(composed.places.at[:2], motion, accumulate=True)
     window = slice(made.recipe.n_lead, made.recipe.n_lead + made.recipe.n_samples)
     ground = torch.fft.irfft(spectra, made.recipe.n_fft)[..., window].double().numpy()
-    late = 0
+    late, off, n_withheld = 0, 0, 0
     for b, n in batch.mask.nonzero().tolist():
         start = int((~composed._known()[b, n, 0, window]).sum())
         if not 0 < start < 580:
@@ -346,12 +347,39 @@ def test_filters_that_start_in_the_window_give_what_the_stream_gives(toy_store):
         since = ground[b, n, :, start:]
         chunk = Chunk(0, since - since[:, :1], np.ones(since.shape[1], bool))
         bands = Bands(made.recipe.preprocess, 3).process(chunk)
+        _, broad, displacement, long = (
+            torch.from_numpy(np.pad(each, ((0, 0), (start, 0)))).float() for each in bands
+        )
+        known = torch.arange(made.recipe.n_samples).expand(3, -1) >= start
+        peaks = block_peaks(broad, displacement, long, known, sampling_rate_hz=RATE_HZ)
+        off += int((~torch.isclose(batch.peaks[b, n], peaks, rtol=1e-3, atol=1e-4 * peaks.max())).sum())
+        n_withheld += int((peaks[LONG, start // 5 + 1 :] == 0).sum())
         for found, wanted in zip((batch.waveforms, batch.waveforms_broad), bands[:2], strict=True):
             np.testing.assert_allclose(
                 found[b, n, :, start:].numpy(), wanted, rtol=0, atol=1e-5 * np.abs(since).max()
             )
             assert not found[b, n, :, :start].any()
     assert late > 20
+    assert n_withheld > 100
+    assert off < n_withheld / 100  # roundings decide what is just withheld
+
+
+def test_stations_that_are_yet_to_be_triggered_take_no_part(toy_store):
+    """As in a stream, where a station of which there is no sample is not of the window."""
+    kinds = "{together: 0.0, scattered: 0.0, triggered: 1.0}"
+    made = dataset(
+        toy_store,
+        *("data.faults.network_start=1", f"data.faults.start_kinds={kinds}", "data.faults.trigger_waits=1"),
+        *("data.faults.trigger_s=[3,3]", "data.events.elapsed_s=[0,2]"),
+    )
+    scene = made.draw(rngs(12))
+    batch = made.synthesise(scene, rngs(12, seed=1))
+    waits = scene.mask & ~batch.mask
+    assert 10 < waits.sum() < scene.mask.sum() - 12
+    assert batch.mask.any(dim=1).all()
+    assert not (batch.mask & ~scene.mask).any()
+    assert not batch.known[waits].any()
+    assert (batch.peaks[batch.mask] > 0).flatten(1).any(dim=1).all()
 
 
 @pytest.mark.parametrize(("gap_s", "anew"), [(0.5, False), (3.0, True)])
