@@ -34,13 +34,6 @@ class Lattice:
         top_km = first_km[..., 2:].clamp_min(min_depth_km)
         return cls(torch.cat([first_km[..., :2], top_km], dim=-1), spacing_km, shape)
 
-    def shared(self, n: int) -> "Lattice":
-        """Each volume n times, along a new axis after its own: one for each of n anchors."""
-        first_km, spacing_km = (
-            each[..., None, :].expand(*each.shape[:-1], n, 3) for each in (self.first_km, self.spacing_km)
-        )
-        return Lattice(first_km, spacing_km, self.shape)
-
     def middle_km(self) -> Float[Tensor, "*volume 3"]:
         """Middle of each volume."""
         cells = torch.tensor(self.shape, dtype=torch.float32, device=self.first_km.device)

@@ -211,7 +211,7 @@ def _releases(column: Shaped[np.ndarray, " record"]) -> Float64[np.ndarray, "rec
         if not text:
             continue
         try:
-            times_s[row] = [float(part) for part in text.split()]
+            times_s[row] = np.array(text.split(), dtype=np.float64).reshape(len(RELEASED))
         except ValueError:
             times_s[row] = np.nan
         if not (np.diff(times_s[row], prepend=0.0) >= 0.0).all():  # NaN is not

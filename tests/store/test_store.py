@@ -334,6 +334,7 @@ def with_cell(row, column, value):
         (3, "path_p_travel_s", "-1", "it must not be negative"),
         (12, "path_p_travel_s", "3", "noise has no source"),
         (3, "source_release_s", "1 2 3", "it must be 14 times after origin in order"),
+        (3, "source_release_s", "5", "it must be 14 times after origin in order"),
         (3, "source_release_s", "9 1 1 1 1 1 1 1 1 1 1 1 1 1", "it must be 14 times after origin in order"),
         (12, "source_release_s", "1 1 1 1 1 1 1 1 1 1 1 1 1 1", "noise has no source"),
         (3, "split", "banana", "it must be train or dev or test"),
