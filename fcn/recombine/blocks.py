@@ -98,7 +98,7 @@ def of_noise(store: BaseStore, split: str, preprocess: PreprocessSpec) -> Blocks
     if len(records) == 0:
         raise ValueError(
             f"the store at {store.path} has no noise of {1.5 * SETTLED_S:g} s in split {split!r}; build it "
-            "with noise (source.simulated.n_noise, or an importer's noise option)"
+            "with noise (source.simulated.n_noise, or an importer's noise option), or set data.histories=null"
         )
     n_block = round(SETTLED_S / BLOCK_S)
     peaks: list[Tensor] = []

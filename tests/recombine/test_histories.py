@@ -70,7 +70,7 @@ def test_examples_depend_on_their_generator_alone(bank):
 def test_shapes_counts_and_times(examples, bank):
     n_stations = examples.mask.sum(dim=1)
     assert examples.peaks.shape == (200, int(n_stations.max()), 6, N_BLOCKS)
-    assert (n_stations.min(), n_stations.max()) == (3, 24)
+    assert (n_stations.min(), n_stations.max()) == (3, 32)
     assert examples.peaks[~examples.mask].max() == 0
     first_s = examples.arrival_s[..., 0].masked_fill(~examples.mask, torch.inf).amin(dim=1)
     torch.testing.assert_close(first_s, -examples.elapsed_s, atol=1e-3, rtol=0)
