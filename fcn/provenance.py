@@ -12,15 +12,21 @@ import fcn
 
 PACKAGES = ("torch", "lightning", "hydra-core", "obspy", "numpy", "h5py", "scipy", "torchmetrics")
 
+# of a checkout: what a result depends on
+PARTS = (":/fcn", ":/conf", ":/pyproject.toml")
+
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Commit and whether tracked files differ from it; both None outside a git checkout."""
+    """Commit and whether its code or configuration were changed; both None outside a git checkout."""
     try:
         commit, status = (
             subprocess.run(
                 ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True
             ).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+            for command in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no", "--", *PARTS],
+            )
         )
     except (FileNotFoundError, subprocess.CalledProcessError):
         return {"commit": None, "modified": None}
