@@ -37,10 +37,8 @@ def test_rules_that_settled_after_six_windows_settle_after_as_many_seconds():
 
 @pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
 def test_the_rules_of_shipped_checkpoints_are_those_of_the_configuration(name):
-    # shipped before its estimates said how ground motion goes
-    settling = ("declare.follow=null", "declare.coda=null", "declare.retract=null")
-    rule = ("declare=migration", *settling) if name == "generalized" else ("declare=eewnet_short",)
-    assert dict(load(name).config["declare"]) == resolved("train", *rule)["declare"]
+    rule = "declare=migration" if name == "generalized" else "declare=eewnet_short"
+    assert dict(load(name).config["declare"]) == resolved("train", rule)["declare"]
 
 
 @pytest.mark.parametrize("old", former.NAMES)
@@ -51,8 +49,8 @@ def test_every_row_leads_from_a_name_that_is_gone_to_one_that_exists(old):
         get_object(old)
 
 
-@pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
-def test_shipped_checkpoints_are_given_what_they_were_trained_on(name):
+@pytest.mark.parametrize("name", ["eewnet", "lite"])
+def test_older_checkpoints_are_given_what_they_were_trained_on(name):
     """No long-period band, 0.1 Hz before every band, whole windows."""
     restored = load(name)
     assert restored.preprocess.long is None
