@@ -80,7 +80,7 @@ class DirectSimulation:
         noise = self.noise.draw(rngs, batch.mask.sum(dim=1).tolist(), n_total)
         signal[:, : noise.shape[1]] += noise  # as many stations as the largest network of these windows has
         bands = filter_windows(self.recipe.preprocess, signal)
-        there = batch.mask[..., None].expand(-1, -1, n_total)
+        there = batch.mask[..., None, None].expand(-1, -1, 3, n_total)
         return replace(
             batch,
             **given(bands, there, n_total - n_lead, sampling_rate_hz=rate_hz),

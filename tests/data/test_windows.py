@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from fcn.batch import Batch
 from fcn.data.sequences import Sequence
 from fcn.data.windows import FIRST_S, WindowDataset
-from fcn.waveform.amplitude import block_peaks
+from fcn.waveform.amplitude import PAST_S, block_peaks
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.level import RunningLevels
 

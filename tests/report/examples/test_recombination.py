@@ -11,6 +11,7 @@ from fcn.audit.event_features import StationTable, measure
 from fcn.audit.two_sample import tell_apart
 from fcn.cache import cached_store
 from fcn.config import build
+from fcn.recombine.faults import SHARES
 from fcn.recombine.noise import NoiseBank
 from fcn.report import __main__ as command
 from fcn.report.examples.comparison import Comparison, decay, figures_of
@@ -35,6 +36,11 @@ def test_what_differs_between_populations_is_named():
     assert float(named["log_peak: deviation"]) > 0.9
     assert "polarities agree" not in named
     assert all(v.low > 0.8 for v in tell_apart(*features.values(), seed=0))
+
+
+def test_nothing_is_broken_in_what_is_compared(toy_store):
+    faults = configuration(toy_store)["data"]["faults"]
+    assert {name: faults[name] for name in SHARES} == dict.fromkeys(SHARES, 0.0)
 
 
 def test_the_command_writes_page_figure_and_tables(toy_store, tmp_path):
