@@ -7,5 +7,5 @@ path: Earth, scattering and sites between source and station; source: earthquake
 
 # Raise it when the same configuration gives other waveforms or metadata: it is part of the names of what is
 # cached.
-VERSION = 4
+VERSION = 5
 NETWORK = "SY"  # FDSN's network code for synthetic seismograms

@@ -16,13 +16,13 @@ def level_db(waveform):
 
 
 def test_levels_are_those_of_this_version(recipe):
-    assert VERSION == 4
+    assert VERSION == 5
     store = build("source.simulated", ["source=simulated_smoke"])
     quakes = [level_db(record.waveform_mps) for record in earthquake_records(store.recipe, 1, 0)[::24]]
     noise = [level_db(record.waveform_mps) for record in noise_records(store.recipe, 1, 0, 2)]
     twin = build("dataset.builder", ["+dataset=kumamoto"])
     shaken = [level_db(twin.ground().motion(twin.shock(row)).velocity_mps) for row in twin.catalogued()[:2]]
-    expected = [-195.79, -155.45, -127.49, -102.44, -64.95, -73.11, -56.29, -40.82]
-    expected += [-133.82, -123.23, -49.28, -86.35]
+    expected = [-201.71, -160.49, -137.22, -110.85, -70.5, -89.21, -64.5, -54.78]
+    expected += [-133.23, -122.74, -49.05, -86.35]
     found = [*quakes, *noise, *shaken]
     assert found == pytest.approx(expected, abs=0.02), REMEDY

@@ -159,7 +159,7 @@ def test_an_empty_catalogue_and_no_velocity_model(tmp_path):
 
 
 def test_a_station_without_data_is_drawn_as_none(tmp_path):
-    dead = {name: getattr(SEQUENCE, name).copy() for name in ("velocity", "narrow", "broad")}
+    dead = {name: getattr(SEQUENCE, name).copy() for name in ("narrow", "broad")}
     for array in dead.values():
         array[2] = 0.0
         array[:, :, 1000:1200] = 0.0  # a gap at every station
