@@ -308,20 +308,19 @@ def given(
 ) -> dict[str, Any]:
     """What a `Batch` holds of the last `n_samples` of (b, n, 3, t) bands; from all, what came before.
 
-    there: which samples are known.
+    there: which samples are known. Block peaks are of all, so that P early in the window has noise before it.
     """
     narrow, *others = (band.masked_fill(~there, 0.0) for band in bands)
     window = slice(narrow.shape[-1] - n_samples, None)
     levels = window_levels(narrow, there, sampling_rate_hz=sampling_rate_hz)
     background = levels.repeat_interleave(samples_in(LEVEL_BLOCK_S, sampling_rate_hz), dim=-1)[..., window]
-    broad, displacement, long = (band[..., window] for band in others)
-    known = there[..., window]
+    broad, displacement, long = others
     return {
         "waveforms": narrow[..., window],
-        "waveforms_broad": broad,
-        "known": known & (background[:, :, :1] > 0),
+        "waveforms_broad": broad[..., window],
+        "known": there[..., window] & (background[:, :, :1] > 0),
         "background_mps": background,
-        "peaks": block_peaks(broad, displacement, long, known, sampling_rate_hz=sampling_rate_hz),
+        "peaks": block_peaks(broad, displacement, long, there, sampling_rate_hz=sampling_rate_hz),
     }
 
 
