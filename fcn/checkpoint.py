@@ -189,6 +189,6 @@ def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
         commit = git.get("commit", "unknown") if isinstance(git, Mapping) else "unknown"
         raise ValueError(
             f"the weights in {path} do not fit the network its own configuration describes: written by "
-            f"fcn {record.get('fcn', 'unknown')} at commit {commit}, which built that network otherwise; "
-            f"{error}"
+            f"fcn {record.get('fcn', 'unknown')} at commit {commit}, which built that network otherwise: "
+            f"use that commit, or train it again; {error}"
         ) from error
