@@ -129,8 +129,10 @@ class Declarer:
     def _no_coda(self, estimates: list[WindowEstimate]) -> Iterator[WindowEstimate]:
         """Those that are not the coda of a declared event."""
         for new in estimates:
-            events = (each.estimates[-1] for each in self._followed)
-            if self.coda is None or not any(self.coda.accounts_for(event, new) for event in events):
+            if self.coda is None or not any(
+                self.coda.accounts_for(each.estimates[-1], new, still_grows=each.grows(new.now_s))
+                for each in self._followed
+            ):
                 yield new
 
     def _first_agreed(self, unexplained: list[WindowEstimate]) -> WindowEstimate | None:

@@ -60,6 +60,10 @@ class Followed:
         is_closed = self.declared.final.status in (Status.FINAL, Status.RETRACTED)
         return not is_closed and now_s - self.estimates[0].now_s <= self._max_s
 
+    def grows(self, now_s: float) -> bool:
+        """Whether its magnitude is a lower bound, as far as it is still followed at now_s."""
+        return self.is_open(now_s) and bool(self.estimates[-1].is_growing)
+
     def takes_any(self, now_s: float) -> bool:
         """Whether what is read again for this event at now_s updates it, however weak its evidence."""
         return self.rules.follow is not None and self.is_open(now_s)
@@ -116,10 +120,15 @@ class Followed:
         )
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
+        if estimate.magnitude is None and self.estimates:
+            estimate = _sized_as(estimate, self.estimates[-1])
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
         if status is Status.UPDATE and self._is_last():
             status = Status.FINAL
+            if self.rules.follow is not None and self.rules.follow.has_fallen(estimate.falling_s):
+                # what has fallen for so long grows no more, whatever the network thinks
+                self.estimates[-1] = estimate = dataclasses.replace(estimate, is_growing=False)
         event = self._event(estimate)
         scores = (estimate.detection_score, estimate.location_score)
         return self._say(Update(estimate.now_s, event, *scores, estimate.is_growing, status))
@@ -159,3 +168,13 @@ class Followed:
             depth_uncertainty_km=estimate.depth_uncertainty_km,
             magnitude_uncertainty=estimate.magnitude_uncertainty,
         )
+
+
+def _sized_as(estimate: WindowEstimate, before: WindowEstimate) -> WindowEstimate:
+    """An estimate that no station could size any more, with the magnitude said before."""
+    return dataclasses.replace(
+        estimate,
+        magnitude=before.magnitude,
+        magnitude_uncertainty=before.magnitude_uncertainty,
+        is_growing=before.is_growing,
+    )

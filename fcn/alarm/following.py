@@ -27,10 +27,13 @@ class Following:
         if not self.falling_s > 0 or not 0 <= self.min_s <= self.max_s:
             raise ValueError(f"falling_s > 0 and 0 <= min_s <= max_s are required: {self}")
 
+    def has_fallen(self, falling_s: float | None) -> bool:
+        """Whether motion that has been falling for so long has been for long enough."""
+        return falling_s is not None and falling_s >= self.falling_s - CLOCK_S
+
     def is_over(self, since_alarm_s: float, falling_s: float | None) -> bool:
         """Whether what is said so long after the alarm, motion falling for so long, is the last word."""
-        has_fallen = falling_s is not None and falling_s >= self.falling_s - CLOCK_S
-        return since_alarm_s >= (self.min_s if has_fallen else self.max_s) - CLOCK_S
+        return since_alarm_s >= (self.min_s if self.has_fallen(falling_s) else self.max_s) - CLOCK_S
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,18 @@ class Coda:
                 f"1 < least_support <= growing_support is required, and 1 is no rise at all: {self}"
             )
 
-    def accounts_for(self, declared: WindowEstimate, new: WindowEstimate) -> bool:
+    def accounts_for(self, declared: WindowEstimate, new: WindowEstimate, *, still_grows: bool) -> bool:
         """Whether a new estimate is taken for coda; never where its network gives no support.
 
-        One that no station has felt yet has shown none: it has to wait.
+        still_grows: the declared one does. An estimate that no station has felt yet has to wait.
         """
         large, own = declared.magnitude, new.magnitude
-        least = self.growing_support if declared.is_growing else self.least_support
+        least = self.growing_support if still_grows else self.least_support
         says_nothing = declared.support is None and new.support is None
         if large is None or says_nothing or (new.support or 0.0) >= least:
             return False
         # what still grows will be larger than it is said to be: nothing is no smaller
-        if own is not None and own >= large - self.magnitude_within and not declared.is_growing:
+        if own is not None and own >= large - self.magnitude_within and not still_grows:
             return False
         apart_km = math.hypot(new.east_km - declared.east_km, new.north_km - declared.north_km)
         return self.reach.holds(large, new.origin_time_s - declared.origin_time_s, apart_km)

@@ -83,6 +83,25 @@ def test_motion_that_never_falls_is_followed_to_the_end():
     assert updates[-1].is_lower_bound
 
 
+def test_what_is_final_because_motion_has_fallen_is_no_lower_bound():
+    rule, name = declared()
+    updates = read_again(rule, name, lambda s: {"falling_s": s, "is_growing": True}, until_s=20)
+    assert [each.is_lower_bound for each in updates] == [True] * 9 + [False]
+    assert updates[-1].status is Status.FINAL
+
+
+def test_an_event_that_no_station_can_size_any_more_keeps_its_size():
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 7.0 if s <= 2 else None, "is_growing": s <= 2, "falling_s": 0.0},
+        until_s=4,
+    )
+    assert [each.event.magnitude for each in updates] == [7.0] * 4
+    assert [each.is_lower_bound for each in updates] == [True] * 4
+
+
 def test_an_event_of_which_nothing_more_comes_is_closed_when_it_is_forgotten():
     rule, name = declared()
     says = {"falling_s": 1.0, "magnitude": 7.0}
@@ -183,6 +202,15 @@ def test_while_an_event_grows_nothing_is_larger_and_more_support_is_needed(
     for now_s in (START_S + 13, START_S + 13.5):
         rule.process(now_s, [estimate(now_s, **after(since_s=8, magnitude=magnitude, support=support))])
     assert len(rule.events) == n_events
+
+
+def test_an_event_that_is_closed_grows_no_more():
+    """It was followed to the end while it grew; what comes after has to show no more than any other."""
+    rule, name = declared(coda=CODA, follow=Following(falling_s=10.0, min_s=8.0, max_s=20.0))
+    read_again(rule, name, lambda s: {"falling_s": 0.0, "magnitude": 5.5, "is_growing": True}, until_s=22)
+    for now_s in (START_S + 23, START_S + 23.5):
+        rule.process(now_s, [estimate(now_s, **after(since_s=18, magnitude=4.9, support=3.0))])
+    assert len(rule.events) == 2
 
 
 def test_the_coda_of_a_small_event_accounts_for_nothing():
