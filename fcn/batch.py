@@ -178,5 +178,7 @@ class Batch:
 
     def all_finite(self) -> bool:
         """No NaN or infinity in what the network is given."""
-        given = (self.waveforms, self.waveforms_broad, self.background_mps, self.peaks)
+        given = [self.waveforms, self.waveforms_broad, self.background_mps, self.peaks]
+        if self.ruptures is not None:
+            given += [self.ruptures.peaks, self.ruptures.station_km, self.ruptures.arrival_s]
         return all(bool(torch.isfinite(values).all()) for values in given)

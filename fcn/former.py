@@ -127,6 +127,7 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.VolumeSpec": _volumes,
     "fcn.scheme.migration.volume.VolumeSpec": _volumes,
     "fcn.simulate.rupture.RuptureLaw": _rupture,
     "fcn.simulate.source.rupture.RuptureLaw": _rupture,

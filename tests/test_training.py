@@ -79,6 +79,7 @@ def test_a_run_leaves_manifest_batch_metrics_and_checkpoint(trained):
         assert file["waveforms"].attrs["unit"] == "m/s"
         assert file["p_arrival_s"].attrs["unit"] == "s"
         assert file["waveforms"].shape[0] == 4
+        assert "ruptures" not in file  # this network has no use for them
     with (trained / "csv" / "metrics.csv").open() as file:
         header = next(csv.reader(file))
     assert {"train/loss", "val/loss", "val/epicentre_p50_km", "val/magnitude_mae"} <= set(header)

@@ -14,14 +14,17 @@ UNITS = {"waveforms": "m/s", "waveforms_broad": "m/s", "background_mps": "m/s", 
 
 
 def write_batch(batch: Batch, path: Path) -> None:
-    """Every tensor of the batch and its targets as an HDF5 data set, with units as attributes."""
+    """Every tensor of the batch and its targets as an HDF5 data set, with units as attributes.
+
+    Those of whole earthquakes to size are in the group `ruptures`.
+    """
     with h5py.File(path, "w") as file:
-        for part in (batch, batch.targets):
+        for group, part in (("/", batch), ("/", batch.targets), ("/ruptures", batch.ruptures)):
             for f in fields(part) if part is not None else ():
                 value = getattr(part, f.name)
                 if not isinstance(value, Tensor):
                     continue
-                data = file.create_dataset(f.name, data=value.cpu().numpy())
+                data = file.create_dataset(f"{group}/{f.name}", data=value.cpu().numpy())
                 suffix = f.name.rsplit("_", 1)[-1]
                 data.attrs["unit"] = UNITS.get(f.name, suffix if suffix in ("s", "km") else "")
 

@@ -36,7 +36,7 @@ OUTSIDE_NOTE = "simulated; outside the box: not to be declared"
 
 @dataclass(frozen=True)
 class RecordingLaw:
-    """What stations write and what arrives of it. ambients: noise laws by name, index by index in turn."""
+    """What stations write and what arrives of it. ambients: noise laws by name, turn by turn."""
 
     sampling_rate_hz: float
     ambients: Mapping[str, NoiseLaw]
@@ -44,9 +44,9 @@ class RecordingLaw:
     telemetry: Telemetry
     trigger: Trigger | None = None
 
-    def draw(self, index: int) -> Recording:
+    def draw(self, turn: int) -> Recording:
         """Recording of one sequence."""
-        name = sorted(self.ambients)[index % len(self.ambients)]
+        name = sorted(self.ambients)[turn % len(self.ambients)]
         return Recording(self.sampling_rate_hz, self.ambients[name], self.instrument, self.trigger)
 
 
@@ -75,6 +75,8 @@ class ValidationSequence(SimulatedSequence):
             raise ValueError(f"index of a validation sequence must not be negative, got {index}")
         self.law, self.index = region, index
         own_seed = sequence_seed(seed, index)
+        # once round the classes of main shocks before the next ambient, so that neither goes with the other
+        turn = index // len(region.seismicity.main_magnitudes)
         self.regional_model = region.earth.regional.draw(_rng(own_seed, REGIONAL), f"{name}-regional")
         super().__init__(
             name=name,
@@ -83,7 +85,7 @@ class ValidationSequence(SimulatedSequence):
             duration_s=duration_s,
             region=self._draw_region(own_seed, half_width_km),
             seismicity=region.seismicity.draw(_rng(own_seed, SEISMICITY), half_width_km, duration_s, index),
-            recording=recording.draw(index),
+            recording=recording.draw(turn),
             half_width_km=half_width_km,
             telemetry=recording.telemetry,
         )

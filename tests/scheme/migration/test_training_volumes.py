@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from toy import resolved
 
-from fcn.scheme.migration.training_volumes import ModelError
+from fcn.batch import Batch
+from fcn.config import build
+from fcn.scheme.migration.anchors import DrawnAnchors
+from fcn.scheme.migration.training_volumes import ModelError, draw_volumes
 
 
 def drawn_factors(**deviations: float) -> torch.Tensor:
@@ -48,3 +52,36 @@ def test_the_error_of_s_is_one_per_window_beside_that_of_p():
     assert correlation(p[:, :, 0], p[:, :, 1]) == pytest.approx(0.03**2 / (0.03**2 + 0.02**2), abs=0.05)
     assert float(beside.std()) == pytest.approx(0.01, rel=0.05)
     assert abs(correlation(p, beside)) < 0.1
+
+
+def test_tables_of_training_reach_from_any_volume_to_any_station_that_judges_it(batch):
+    """The largest box, stations in its corners only, and every random number at its end."""
+    config = resolved("train", "experiment=generalized")
+    scheme, table = config["scheme"], config["data"]["table"]
+    volume, neighbourhood = build(scheme["volume"]), build(scheme["neighbourhood"])
+    half_km = config["stations"]["scale"][1] * torch.tensor(config["geometry"]["half_width_km"])
+    corner = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]) * half_km
+    near_km = corner[0] + torch.tensor([0.1, 0.2])
+    station_km = torch.cat([torch.cat([corner, near_km[None]]), torch.zeros(5, 1)], dim=1)[None]
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    rows = torch.arange(4)[None]
+    silent = torch.zeros(1, 5, 3, 0)
+    windows = Batch(
+        silent, silent, station_km, mask, silent > 0, silent[:, :, :2], torch.zeros(1, 5, 6, 0),
+        batch.travel_time, torch.zeros(1, dtype=torch.float64),
+    )  # fmt: skip
+    anchors = DrawnAnchors(
+        rows, torch.zeros(1, 4), torch.full((1, 4), -1), torch.ones(1, 4, dtype=torch.bool)
+    )
+    about_km = station_km[:, :4]
+    near = neighbourhood.of(about_km, station_km, mask)
+    coarse = volume.coarse(station_km, near, about_km)
+    farthest_km = 0.0
+    for seed in range(200):
+        lattice = draw_volumes(
+            volume, windows, anchors, coarse, about_km, about_km, own_share=0.5,
+            generator=torch.Generator().manual_seed(seed),
+        )  # fmt: skip
+        apart_km = torch.cdist(lattice.cells_km()[0, ..., :2], station_km[..., :2].expand(4, 5, 2))
+        farthest_km = max(farthest_km, float(apart_km.max()))
+    assert 350.0 < farthest_km < table["max_distance_km"]

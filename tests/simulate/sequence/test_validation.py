@@ -243,6 +243,22 @@ def test_an_index_is_all_it_takes():
     assert third["builder"] == {**CONFIG, "name": "validation-3", "index": 3}
 
 
+def test_no_class_of_main_shocks_has_a_noise_of_its_own():
+    """Nine large ones: every class with every ambient once."""
+    config = dataset("dataset=validation_large")["builder"]
+    parts = {key: build(config[key]) for key in ("region", "recording")}
+    laws = parts["recording"].ambients
+    seen = set()
+    for index in range(9):
+        made = ValidationSequence(
+            **{**{k: v for k, v in config.items() if k != "_target_"}, **parts, "index": index}
+        )
+        (burst,) = (each for each in made.seismicity if hasattr(each, "main_magnitude"))
+        (ambient,) = (name for name, law in laws.items() if law == made.recording.noise)
+        seen.add((min(int(2 * burst.main_magnitude), 14), ambient))
+    assert len(seen) == 9
+
+
 @pytest.mark.parametrize(("name", "indices"), [("full", list(SHIPPED)), ("quick", [0, 1])])
 def test_training_takes_several_at_once(name, indices):
     sequences = resolved("train", "experiment=smoke", f"validation={name}")["validation"]["sequences"]
