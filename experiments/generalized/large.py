@@ -21,14 +21,13 @@ from rules import replayed, windows_of
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
 from fcn.checkpoint import load
-from fcn.metrics.matching import epicentral_distance_km
+from fcn.metrics.matching import Matching, epicentral_distance_km
 from fcn.metrics.moments import MOMENTS, elapsed_s, update_at
 from fcn.metrics.score import compare
 from fcn.metrics.size_classes import SizeClass, by_size, write_sizes
 from fcn.metrics.watched import Watched
 from fcn.replay import Replay
 
-LEAST = 6.0  # main shocks; their aftershocks are a magnitude smaller at least
 TIMED = tuple(moment for moment in MOMENTS if moment.startswith("_at_") and moment.endswith("s"))
 MINUTES = 60.0  # more than a sequence has
 
@@ -41,6 +40,20 @@ def together(replays: list[Replay]) -> tuple[list[DeclaredEvent], Catalogue, Wat
     events = tuple(event for catalogue in catalogues for event in catalogue)
     spans = sorted(span for replay in replays for span in replay.watched.spans_s)
     return declared, Catalogue("validation_large", events, released), Watched(tuple(spans))
+
+
+def of_mains(catalogue: Catalogue, matching: Matching, mains: set[str]) -> tuple[Catalogue, Matching]:
+    """Main shocks alone: aftershocks of the largest are large themselves, and not what is asked for."""
+    kept = [j for j, event in enumerate(catalogue) if event.event_id in mains]
+    number = {j: new for new, j in enumerate(kept)}
+    return (
+        Catalogue(catalogue.name, tuple(catalogue[j] for j in kept), catalogue.released),
+        Matching(
+            tuple((i, number[j]) for i, j in matching.pairs if j in number),
+            matching.unmatched_declared,
+            tuple(number[j] for j in matching.unmatched_catalogued if j in number),
+        ),
+    )
 
 
 def row(each: SizeClass) -> str:
@@ -115,17 +128,23 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     restored = load(arguments.ckpt)
-    rule = {"own": restored.config["declare"]["evidence"]}
     replays = []
     for index in track(range(arguments.sequences), description="main shocks"):
         windows, matching = windows_of("validation_large", index, restored)
-        replays.append(replayed(windows, restored, rule, matching, minutes=MINUTES)[0]["own"])
+        replays.append(replayed(windows, restored, {"own": {}}, matching, minutes=MINUTES)[0]["own"])
     declared, catalogue, watched = together(replays)
     counted, matching = compare(declared, catalogue, watched, replays[0].tolerance)
-    classes = by_size(declared, counted, matching)
-    mains = [(declared[i], counted[j]) for i, j in matching.pairs if (counted[j].magnitude or 0.0) >= LEAST]
+    largest = {
+        max(replay.catalogue, key=lambda event: event.magnitude or 0.0).event_id
+        for replay in replays
+        if replay.catalogue is not None
+    }
+    mains, own = of_mains(counted, matching, largest)
+    classes = by_size(declared, mains, own)
+    pairs = [(declared[i], mains[j]) for i, j in own.pairs]
     out = [
-        f"{len(matching.unmatched_declared)} of {len(declared)} declared match nothing",
+        f"{len(matching.unmatched_declared)} of {len(declared)} declared match nothing; of "
+        f"{len(counted) - len(mains)} aftershocks {len(matching.pairs) - len(pairs)} are found; main shocks:",
         "| class | found | split | "
         + " | ".join(f"{elapsed_s(m):g} s: bias (MAE)" for m in TIMED)
         + " | final: bias (MAE) | MAE of released at 10 s | bound right at 10 s |",
@@ -136,8 +155,8 @@ def main() -> None:
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         write_sizes(classes, arguments.out / "magnitude_by_class.csv")
-        write_events(mains, arguments.out / "events.csv")
-        picture(mains, arguments.out / "large.png")
+        write_events(pairs, arguments.out / "events.csv")
+        picture(pairs, arguments.out / "large.png")
 
 
 if __name__ == "__main__":
