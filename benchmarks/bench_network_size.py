@@ -70,12 +70,12 @@ def declared() -> Known:
     estimate = WindowEstimate(
         now_s=NOW_S - 2.0,
         detection_score=1.0,
-        first_p_time_s=NOW_S - 10.0,
+        first_p_time_s=NOW_S - 23.0,
         location_score=1.0,
         east_km=0.0,
         north_km=0.0,
         depth_km=10.0,
-        origin_time_s=NOW_S - 12.0,
+        origin_time_s=NOW_S - 25.0,  # its P and S are over: they explain none of the picks
         magnitude=5.0,
     )
     return Known("one", estimate, is_open=True)

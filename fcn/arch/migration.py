@@ -119,9 +119,15 @@ def _series_inputs(
     Each sample is scaled by what came before it: later motion changes none of it.
     """
     level = background_mps.clamp_min(SILENT_MPS)[:, :, None]  # (row, level, 1, time)
-    ratio = torch.asinh(waveforms[:, None] / level) / 4 * known[:, None]
+    ratio = _asinh(waveforms[:, None] / level) / 4 * known[:, None]
     height = (level[:, :, 0].log10() / 2 + 3) * (background_mps > 0)  # of order one near 1 um/s
     return torch.cat([ratio.flatten(1, 2), known.to(waveforms.dtype), height], dim=1)
+
+
+def _asinh(x: Tensor) -> Tensor:
+    """torch.asinh, which is not vectorised on CPUs: a sixth of its time, the same to a rounding."""
+    size = x.abs()
+    return torch.copysign(torch.log1p(size + size * size / (1 + torch.sqrt(size * size + 1))), x)
 
 
 def _image(n_in: int, n_out: int, kernel: int) -> nn.Sequential:

@@ -11,6 +11,9 @@ from fcn.arch.migration import (
     _Migrate,
     _series_inputs,
 )
+from fcn.arch.migration import (
+    _asinh as compressed,
+)
 
 N_SAMPLES = 200
 
@@ -129,6 +132,12 @@ def test_units_of_amplitude_enter_only_as_a_level():
     quiet, loud = (_series_inputs(gain * waveforms[0], gain * background[0], known) for gain in (1e-7, 1e-4))
     torch.testing.assert_close(quiet[:, :9], loud[:, :9])
     torch.testing.assert_close(loud[:, 9:] - quiet[:, 9:], torch.full_like(loud[:, 9:], 1.5))
+
+
+def test_motion_is_compressed_as_asinh_does():
+    x = torch.cat([torch.zeros(1), torch.logspace(-8, 15, 2000)])
+    for values in (x, -x):
+        assert torch.allclose(compressed(values), torch.asinh(values.double()).float(), rtol=3e-7, atol=0.0)
 
 
 def test_what_is_not_known_is_not_read():
