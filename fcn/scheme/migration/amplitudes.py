@@ -21,6 +21,7 @@ VISIBLE = 2.0  # a peak above that of noise
 RISEN = 1.05  # a peak has grown where it is so many times what it was
 FIRST_STATIONS = 8  # to feel an event: they say by how much it rose
 STILL_GROWING = 0.2  # of the stations
+WHOLE_S = 2.0  # after S: what comes later takes no peak from an event too small to last
 # of `AMPLITUDES`, m/s and m: what quiet stations record. Where there is less nothing is known, as of the
 # long-period band after a start in shaking; a station without any motion is dead.
 FLOOR = (1e-8, 1e-8, 1e-9, 1e-9, 1e-7, 1e-7)
@@ -82,16 +83,21 @@ def measure(
     since_s: Float[Tensor, "batch event station 2"],
     distance_km: Float[Tensor, "batch event station"],
     depth_km: Float[Tensor, "batch event"],
+    since_next_s: Float[Tensor, "batch event station"] | None = None,
 ) -> Amplitudes:
     """Peaks since P and since S, what came before, how long strong motion lasts and whether it still grows.
 
     since_s: seconds since P and S arrived; negative for what is yet to come. distance_km: hypocentral.
+    since_next_s: seconds since P of another event arrived, whose motion this is from then on. Where that was
+    too soon after S the station is left to the other event, as long as this one has others.
     """
     n_past = motion.peaks.shape[-1]
     # seconds before now at which each block ends
     ago_s = BLOCK_S * torch.arange(n_past - 1, -1, -1, device=motion.peaks.device)
     since_p_s, since_s_s = since_s[..., 0, None], since_s[..., 1, None]
     from_p, from_s = ago_s < since_p_s + EARLY_S, ago_s < since_s_s + EARLY_S
+    shared, own = _hidden(since_s[..., 1], since_next_s, ago_s)
+    from_p, from_s = from_p & own, from_s & own
     latest, earliest = since_p_s + NOISE_WINDOW_S[1], since_p_s + NOISE_WINDOW_S[0]
     before = (ago_s + BLOCK_S > latest) & (ago_s + BLOCK_S <= earliest)
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
@@ -116,20 +122,12 @@ def measure(
         motion.horizontals[:, None].expand(shape) / 2,
         (1 + falling_s).log(),
     ]
-    inputs = torch.cat(
-        [
-            p / 2 + OFFSET,
-            s / 2 + OFFSET,
-            noise / 2 + OFFSET,
-            (1 + lasts_s).log(),
-            above_noise,
-            torch.stack(other, dim=-1),
-        ],
-        dim=-1,
-    )
+    levels = [each / 2 + OFFSET for each in (p, s, noise)]
+    inputs = torch.cat([*levels, (1 + lasts_s).log(), above_noise, torch.stack(other, dim=-1)], dim=-1)
     # a station that has recorded nothing at all is dead, whatever its mask says
     use = motion.mask[:, None] & (since_s[..., 0] > LEAST_S)
     use = use & ((peaks[:, :, :, VELOCITY] * from_p).amax(dim=-1) > DEAD_MPS)
+    use = torch.where((use & ~shared).any(dim=2, keepdim=True), use & ~shared, use)
     return Amplitudes(
         FIRST_GUESS + velocity + DISTANCE_SLOPE * log_km,
         inputs,
@@ -137,6 +135,18 @@ def measure(
         falling_s,
         10 ** (strongest - noise)[..., VELOCITY],
     )
+
+
+def _hidden(
+    since_s_s: Float[Tensor, "batch event station"],
+    since_next_s: Float[Tensor, "batch event station"] | None,
+    ago_s: Float[Tensor, " past"],
+) -> tuple[Bool[Tensor, "batch event station"], Bool[Tensor, "batch event station past"]]:
+    """Stations where another event's P came too soon after S; blocks before it, all of them at those."""
+    if since_next_s is None:
+        since_next_s = torch.full_like(since_s_s, -torch.inf)
+    shared = (since_next_s > 0) & (since_s_s - since_next_s < WHOLE_S)
+    return shared, (ago_s > since_next_s[..., None]) | shared[..., None]
 
 
 def _log_peak(

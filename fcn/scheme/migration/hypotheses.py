@@ -17,6 +17,7 @@ from fcn.types import TravelTimes
 
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
+SMALLER = 0.5  # in magnitude: a later event that is not smaller by more hides what goes on in an earlier one
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,27 @@ def places_km(known: Sequence[Known], device: torch.device) -> Float[Tensor, "ev
     """Where known events were last."""
     places = [[k.estimate.east_km, k.estimate.north_km, k.estimate.depth_km] for k in known]
     return torch.tensor(places, dtype=torch.float32, device=device).view(-1, 3)
+
+
+def overtaken(
+    follows: Sequence[str | None], known: Sequence[Known], due_s: Float[Tensor, "known station 2"]
+) -> Float[Tensor, "event station"]:
+    """When P of a later event comes that hides each of these; infinite where none does.
+
+    follows: ids of known events, None for new ones, which nothing hides. due_s: of `known`, as `due`. Only an
+    event that is no smaller, but for `SMALLER`, hides another: peaks since P would be its own from then on.
+    """
+    by_name = {each.event_id: row for row, each in enumerate(known)}
+    next_s = torch.full((len(follows), due_s.shape[1]), torch.inf, device=due_s.device)
+    for row, name in enumerate(follows):
+        own = None if name is None else known[by_name[name]].estimate
+        if own is None or own.magnitude is None:
+            continue
+        for other, each in enumerate(known):
+            later, size = each.estimate.origin_time_s > own.origin_time_s, each.estimate.magnitude
+            if each.event_id != name and later and size is not None and size >= own.magnitude - SMALLER:
+                next_s[row] = torch.minimum(next_s[row], due_s[other, :, 0])
+    return next_s
 
 
 def due_again(known: Sequence[Known], *, now_s: float, relocate_s: float) -> list[int]:

@@ -114,11 +114,19 @@ class Migration:
         batch: Batch,
         hypocentre_km: Float[Tensor, "batch event 3"],
         arrival_s: Float[Tensor, "batch event station 2"],
+        next_s: Float[Tensor, "batch event station"] | None = None,
     ) -> Amplitudes:
-        """Amplitudes at every station for events at these places, with P and S at these times."""
+        """Amplitudes at every station for events at these places, with P and S at these times.
+
+        next_s: P of another event, from which on motion is that one's; infinite for none.
+        """
         distance_km = torch.linalg.vector_norm(hypocentre_km[:, :, None] - batch.station_km[:, None], dim=-1)
         horizontals = batch.known[:, :, 1:].any(dim=-1).sum(dim=-1).float()
         motion = Motion(batch.peaks, horizontals, batch.mask)
-        amplitudes = measure(motion, self.window_s(batch) - arrival_s, distance_km, hypocentre_km[..., 2])
+        now_s = self.window_s(batch)
+        since_next_s = None if next_s is None else now_s - next_s
+        amplitudes = measure(
+            motion, now_s - arrival_s, distance_km, hypocentre_km[..., 2], since_next_s=since_next_s
+        )
         near = self.sizing.of(hypocentre_km, batch.station_km, batch.mask)
         return replace(amplitudes, use=amplitudes.use & near)

@@ -124,7 +124,8 @@ class MigrationReader:
             trusted_evidence=reading.trusted_evidence,
             trusted_score=reading.trusted_score,
         )
-        return [self._said(seen, settled) if len(settled) else []]
+        next_s = hypotheses.overtaken(settled.follows, known, due_s)
+        return [self._said(seen, settled, next_s) if len(settled) else []]
 
     def _see(self, network: MigrationNet, batch: Batch, start_s: float) -> _Seen:
         features = self.core.encode(network, batch)
@@ -265,11 +266,13 @@ class MigrationReader:
         )
         return found.rows(keep.nonzero()[:, 0].tolist())
 
-    def _said(self, seen: _Seen, places: Places) -> list[WindowEstimate]:
-        """The hypotheses with their magnitudes, where a station has seen P."""
+    def _said(
+        self, seen: _Seen, places: Places, next_s: Float[Tensor, "event station"]
+    ) -> list[WindowEstimate]:
+        """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
         arrival_s = places.origin_s[:, None, None] + _travel_times(batch, places.place_km)
-        amplitudes = self.core.measure(batch, places.place_km[None], arrival_s[None])
+        amplitudes = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])
         said = seen.network.magnitude(amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0])
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing

@@ -34,6 +34,7 @@ def measured(
     depth_km: float = 8.0,
     mask: list[bool] | None = None,
     horizontals: float = 2.0,
+    since_next_s: list[float] | None = None,
 ) -> Amplitudes:
     """One event, as many stations as records, all with the same arrivals and distance."""
     n = len(records)
@@ -41,7 +42,14 @@ def measured(
         torch.stack(records)[None], torch.full((1, n), horizontals), torch.tensor([mask or [True] * n])
     )
     since_s = torch.tensor([since_p_s, since_s_s]).expand(1, 1, n, 2)
-    return measure(motion, since_s, torch.full((1, 1, n), distance_km), torch.tensor([[depth_km]]))
+    since_next = None if since_next_s is None else torch.tensor([[since_next_s]])
+    return measure(
+        motion,
+        since_s,
+        torch.full((1, 1, n), distance_km),
+        torch.tensor([[depth_km]]),
+        since_next_s=since_next,
+    )
 
 
 def guess(record: torch.Tensor, **given: float) -> float:
@@ -205,3 +213,26 @@ def test_noise_does_not_grow_however_little_of_it_is_given(n_past):
     seen = measured(1e-5 * torch.ones(N, n_past), since_p_s=12.0, since_s_s=8.0)
     assert seen.falling_s.item() == 200.0
     assert seen.inputs[0, 0, 0, FALLING].item() == pytest.approx(math.log(201.0))
+
+
+def test_motion_after_p_of_a_larger_event_is_not_this_one_s():
+    own = blocks((P_S + 4.0, NOISE_MPS), (P_S - 1.0, 1e-4), (S_S - 1.0, 1e-3))
+    hidden = own + blocks((5.0, 1.0))
+    for since_next_s in (6.0, 10.9):
+        seen, alone = measured(hidden, since_next_s=[since_next_s]), measured(own)
+        assert torch.equal(seen.first_guess, alone.first_guess)
+        assert torch.equal(seen.falling_s, alone.falling_s)
+        assert torch.equal(seen.inputs, alone.inputs)
+    # it is yet to come, or there is none
+    for since_next_s in (-3.0, -torch.inf):
+        assert torch.equal(measured(hidden, since_next_s=[since_next_s]).inputs, measured(hidden).inputs)
+
+
+def test_a_station_where_a_larger_event_comes_too_soon_is_left_to_it():
+    """Where S was not over: but for that there is nobody else."""
+    hidden = BOTH + blocks((5.0, 1.0))
+    soon, late = S_S - 1.9, S_S - 2.1
+    assert measured(hidden, BOTH, since_next_s=[soon, late]).use.tolist() == [[[False, True]]]
+    both = measured(hidden, hidden, since_next_s=[soon, soon])
+    assert both.use.all()
+    assert torch.equal(both.first_guess, measured(hidden, hidden).first_guess)

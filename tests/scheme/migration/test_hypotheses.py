@@ -16,6 +16,7 @@ from fcn.scheme.migration.hypotheses import (
     have_picks,
     moved,
     origin_times,
+    overtaken,
 )
 from fcn.scheme.migration.picks import Picks
 
@@ -216,3 +217,20 @@ def test_two_picks_of_one_station_are_not_two_stations(station, stands):
     arrival_s = torch.tensor([[[10.0, 13.0], [11.0, 14.5]]])  # event, station, phase
     picks = picks_at((0, 9.7), (station, 10.5))
     assert standing(arrival_s, [1.0], picks, [True], [False, False]) == [stands]
+
+
+def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():
+    one = known("one", origin_time_s=980.0, magnitude=3.0)
+    events = [
+        one,
+        known("larger", origin_time_s=988.0, magnitude=4.0, east_km=60.0),
+        known("as large", origin_time_s=990.0, magnitude=2.5),
+        known("smaller", origin_time_s=981.0, magnitude=2.4),
+        known("earlier", origin_time_s=979.0, magnitude=6.0),
+        known("not sized", origin_time_s=981.0, magnitude=None),
+    ]
+    station_km = torch.tensor([[[0.0, 0.0, 0.0], [60.0, 0.0, 0.0]]])
+    due_s = due(events, StraightRays(), station_km, START_S)
+    next_s = overtaken(["one", None, "larger"], events, due_s)
+    # from the as large one at the first station, 20 s into the window, from the larger at the second
+    assert next_s.tolist() == [[20.0, 18.0], [torch.inf] * 2, [torch.inf] * 2]
