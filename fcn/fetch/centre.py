@@ -129,9 +129,10 @@ class DataCentre:
             except PASSING as error:
                 failed = RefusedError(_short(error))
             except fdsn.FDSNException as error:
-                failed = _failure(error)
-                if not isinstance(failed, NoAnswerError):
-                    raise failed from None
+                failure = _failure(error)
+                if not isinstance(failure, NoAnswerError):
+                    raise failure from None
+                failed = failure
         raise failed
 
 

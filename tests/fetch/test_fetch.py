@@ -87,7 +87,7 @@ def composed():
         return configuration.plain(compose("build_sequence", list(LINE)))
 
 
-def configured(centre, tmp_path, **changes):
+def configured(centre, tmp_path, /, **changes):
     client = centre if isinstance(centre, str) else centre.url
     config = copy.deepcopy(composed())
     config["source"].update({"client": client, "event_client": client, **changes})
@@ -97,7 +97,7 @@ def configured(centre, tmp_path, **changes):
 class Fetched:
     """What came, without a sequence of it."""
 
-    def __init__(self, centre, tmp_path, **changes):
+    def __init__(self, centre, tmp_path, /, **changes):
         config = configured(centre, tmp_path, **changes)
         self.fetch = Fetch(configuration.build(config["source"]), tmp_path / "kept")
         self.fetch.run()
@@ -239,7 +239,9 @@ def test_what_failed_is_asked_for_another_time(centre, tmp_path, capsys, caplog)
 
 
 def test_the_rest_of_an_instrument_that_fails_is_not_asked_for(centre, tmp_path):
-    centre.fault = lambda service, query: 403 if query.get("channel") == "HH?" else None
+    centre.fault = lambda service, query: (
+        403 if (service, query.get("channel")) == ("dataselect", "HH?") else None
+    )
     came = Fetched(centre, tmp_path, chunk_s=60.0, end=str(obspy.UTCDateTime(START_S + 360.0)))
     assert len([query for query in centre.of("dataselect") if query["station"] == "S01"]) == 3
     assert "not asked for after 3 failures" in [why for what, why in came.refused if what == "XX.S01..HH?"]
