@@ -36,7 +36,9 @@ def fetch_events(
 
     def ask(begin_s: float, end_s: float) -> bytes:
         span = {"starttime": UTCDateTime(begin_s), "endtime": UTCDateTime(end_s)}
-        return centre.ask("event", **query, **span)
+        content = centre.ask("event", **query, **span)
+        _parsed(content)  # what is no catalogue is not kept
+        return content
 
     def fail(begin_s: float, end_s: float, error: RefusedError) -> None:
         raise RefusedError(
@@ -47,8 +49,8 @@ def fetch_events(
     pieces, events = Pieces(folder / "events", ".xml"), dict[str, obspy.core.event.Event]()
     for span_s in spans(*source.span_s, SPAN_S):
         pieces.get(*span_s, ask, fail)
-        for begin_s, end_s, content in pieces.had(*span_s):
-            for event in _parsed(content, centre.name, begin_s, end_s):
+        for *_, content in pieces.had(*span_s):
+            for event in _parsed(content):
                 events.setdefault(str(event.resource_id.id), event)
     for name in list(events):
         if lacking := _lacking(events[name]):
@@ -79,11 +81,8 @@ def _lacking(event: obspy.core.event.Event) -> str:
     return ", ".join(name for name in needed if origin is not None and getattr(origin, name) is None)
 
 
-def _parsed(content: bytes, name: str, begin_s: float, end_s: float) -> obspy.core.event.Catalog:
+def _parsed(content: bytes) -> obspy.core.event.Catalog:
     try:
         return obspy.read_events(io.BytesIO(content), format="QUAKEML")
     except Exception as error:  # ObsPy's reader has exceptions of its own
-        raise RefusedError(
-            f"what {name} gives as its events from {UTCDateTime(begin_s)} to {UTCDateTime(end_s)} is no "
-            f"QuakeML ({error}): choose another source.event_client, or null for none"
-        ) from error
+        raise RefusedError(f"its answer is no QuakeML: {error}") from error

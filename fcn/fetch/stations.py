@@ -1,5 +1,7 @@
 """Stations of a region and time, and what StationXML says of their channels."""
 
+import io
+import warnings
 from pathlib import Path
 
 import obspy
@@ -35,8 +37,14 @@ def select(centre: DataCentre, source: FdsnSource, folder: Path, refusals: Refus
 
     def asked(name: str, **more: str) -> Inventory:
         """Step by step, as channels of a region, not to speak of responses, may be a large answer."""
+
+        def readable() -> bytes:
+            content = centre.ask("station", **common, **more)
+            _parsed(content)
+            return content
+
         try:
-            answer(folder / name, lambda: centre.ask("station", **common, **more))
+            return _parsed(answer(folder / name, readable))
         except NoDataError:
             return Inventory()
         except RefusedError as error:
@@ -44,7 +52,6 @@ def select(centre: DataCentre, source: FdsnSource, folder: Path, refusals: Refus
                 f"{source.client} does not tell its stations in {where} ({error}): try again later, or a "
                 "smaller region"
             ) from error
-        return read_stations(folder / name)
 
     inside = _by_station(asked("stations.xml", level="station"), source)
     if not inside:
@@ -70,6 +77,16 @@ def select(centre: DataCentre, source: FdsnSource, folder: Path, refusals: Refus
             f"{source.channel_codes}: add codes to source.channels"
         )
     return found
+
+
+def _parsed(content: bytes) -> Inventory:
+    """As far as a choice needs it: what is wrong with one station is said when its responses are read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return obspy.read_inventory(io.BytesIO(content), format="STATIONXML")
+    except Exception as error:  # ObsPy's reader has exceptions of its own
+        raise RefusedError(f"its answer is no StationXML: {error}") from error
 
 
 def _by_station(inventory: Inventory, source: FdsnSource) -> dict[str, list[obspy.core.inventory.Station]]:

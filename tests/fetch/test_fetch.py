@@ -337,8 +337,18 @@ def test_events_that_cannot_be_had_are_no_empty_catalogue(centre, tmp_path):
     with pytest.raises(RefusedError, match=r"gives no events from .* \(.*Internal.*\): try again later"):
         Fetched(centre, tmp_path)
     centre.fault = lambda service, query: GARBAGE if service == "event" else None
-    with pytest.raises(RefusedError, match=r"is no QuakeML .*event_client"):
+    with pytest.raises(RefusedError, match=r"is no QuakeML: .*event_client"):
         Fetched(centre, tmp_path / "b")
+
+
+def test_a_page_in_place_of_stations_is_not_kept(centre, tmp_path):
+    centre.fault = lambda service, query: GARBAGE if query.get("level") == "station" else None
+    with pytest.raises(
+        RefusedError, match=r"does not tell its stations in .* is no StationXML.*try again later"
+    ):
+        Fetched(centre, tmp_path)
+    centre.fault = lambda service, query: None
+    assert Fetched(centre, tmp_path).is_whole
 
 
 def test_credentials_come_from_a_file_and_stay_there(parts, tmp_path, caplog, capsys, call):
