@@ -1,8 +1,10 @@
-"""`python -m fcn.build_sequence`: raw waveform files and a station list become a sequence folder."""
+"""`python -m fcn.build_sequence`: waveforms, of files or of a data centre, become a sequence folder."""
 
 import glob
 import logging
+import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,12 @@ from fcn.catalogue.phase import PhasePick
 from fcn.config import CONF_DIR, build
 from fcn.data.sequences import Sequence, TooLongError
 from fcn.earth.velocity_table import read_velocity_model
+from fcn.fetch.fetch import Fetch
+from fcn.fetch.pieces import kept_folder
+from fcn.fetch.refusals import print_refusals, write_refusals
 from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
-from fcn.publish import new_folder
+from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
@@ -125,52 +130,97 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
 
     Nothing is left of it where it could not be replayed: it is loaded as `fcn.test` does before it is there.
     """
+    if config["source"] is not None:
+        return fetch_sequence(config)
     stream = read_all(config["waveforms"])
     sensitivity = stated_sensitivity(
         config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
     )
     inventory = describe_stations(Path(config["station_file"]).expanduser(), stream, sensitivity)
-    catalogue, picks, model = None, None, None
+    given: Counter[str] = Counter()
+    for trace in stream:
+        given[trace.id] += int(np.ma.count(trace.data))
+    catalogue, picks = None, None
     if config["catalogue"]:
         catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
-    if config["velocity_model_file"]:
-        model = asdict(read_velocity_model(Path(config["velocity_model_file"]).expanduser()))
-    out = Path(config["out"]).expanduser()
-    with new_folder(out) as folder:
-        fill_sequence_folder(
-            folder,
-            stream,
-            inventory,
-            catalogue,
-            picks,
-            name=config["name"] or out.name,
-            simulated=False,
-            half_width_km=config["half_width_km"],
-            span=config["span"],
-            velocity_model=model,
-        )
-        used = check_replayable(folder, stream, build(config["preprocess"]))
+    stated = described_by(config)
+    with new_folder(Path(config["out"]).expanduser()) as folder:
+        fill_sequence_folder(folder, stream, inventory, catalogue, picks, **stated)
+        check_written(folder, given)
+        used = check_replayable(folder, build(config["preprocess"]))
     return used
 
 
-def check_replayable(
-    folder: Path, stream: obspy.Stream, preprocess: PreprocessSpec
-) -> dict[str, tuple[Use, ...]]:
-    """What a replay uses of each station; ValueError unless the folder loads and holds all of the stream.
+def fetch_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
+    """Make the folder `out` of what a data centre gives; returns what is used of each station.
 
-    One too long for a replay, as archives for a store are, holds it all the same.
+    What has come is kept beside it until it is made, and for as long as asking again may bring more. A region
+    with too few stations for a replay makes an archive for a store.
     """
+    out = Path(config["out"]).expanduser()
+    if out.exists():
+        raise FileExistsError(f"{out} exists; remove it or give another folder")
+    stated = described_by(config)
+    kept = kept_folder(out)
+    with only_one(kept):
+        fetch = Fetch(build(config["source"]), kept)
+        fetch.run()
+        catalogue, picks = fetch.catalogue, fetch.picks
+        if config["catalogue"]:
+            catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
+        with new_folder(out) as folder:
+            inventory, given = fetch.write(folder / WAVEFORMS)
+            fill_sequence_folder(folder, obspy.Stream(), inventory, catalogue, picks, **stated)
+            check_written(folder, given)
+            write_refusals(fetch.refusals, folder)
+            used = {}
+            try:
+                used = check_replayable(folder, build(config["preprocess"]))
+            except ValueError as error:
+                log.warning("%s is an archive for a store, not a sequence to replay: %s", out, error)
+        print_refusals(fetch.refusals)
+        if any(each.again for each in fetch.refusals):
+            log.warning(
+                "some of it may be had another time: remove %s and run the same command again, which asks "
+                "for what %s does not hold",
+                *(out, kept),
+            )
+        else:
+            shutil.rmtree(kept)
+    return used
+
+
+def described_by(config: dict[str, Any]) -> dict[str, Any]:
+    """What sequence.yaml is to say."""
+    model = None
+    if config["velocity_model_file"]:
+        model = asdict(read_velocity_model(Path(config["velocity_model_file"]).expanduser()))
+    return {
+        "name": config["name"] or Path(config["out"]).expanduser().name,
+        "simulated": False,
+        "half_width_km": config["half_width_km"],
+        "span": config["span"],
+        "velocity_model": model,
+    }
+
+
+def check_written(folder: Path, given: Mapping[str, int]) -> None:
+    """Raise ValueError unless the folder holds all samples of each channel."""
     written: Counter[str] = Counter()
     for path in (path for path in (folder / WAVEFORMS).rglob("*") if path.is_file()):
         for trace in obspy.read(glob.escape(str(path)), format="MSEED", headonly=True):
             written[trace.id] += trace.stats.npts
-    given: Counter[str] = Counter()
-    for trace in stream:
-        given[trace.id] += int(np.ma.count(trace.data))
     lacking = sorted(seed_id for seed_id in given if written[seed_id] != given[seed_id])
     if lacking:
         counts = f"{written[lacking[0]]} of {given[lacking[0]]} samples of {lacking[0]}"
         raise ValueError(f"the waveforms cannot be kept as miniSEED: {counts} were written; nothing is made")
+
+
+def check_replayable(folder: Path, preprocess: PreprocessSpec) -> dict[str, tuple[Use, ...]]:
+    """What a replay uses of each station; ValueError unless the folder loads.
+
+    Nothing of one too long for a replay, as archives for a store are.
+    """
     try:
         sequence = Sequence.load(folder, preprocess)
         sequence.watched  # noqa: B018 - raises where no three stations ever deliver together
@@ -200,6 +250,11 @@ def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_sequence")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
+    if cfg.source is not None and "_target_" not in cfg.source:
+        raise ValueError(
+            f"source={', '.join(cfg.source)} makes records of python -m fcn.build_store; python -m "
+            "fcn.build_sequence takes source=fdsn, or files (waveforms= and station_file=)"
+        )
     config = configuration.plain(cfg)
     print_summary(build_sequence(config), config["out"])
 

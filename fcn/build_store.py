@@ -18,6 +18,11 @@ def main(cfg: DictConfig) -> None:
     from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it
     from fcn.store.build import build_store, print_summary
 
+    if "_target_" in cfg.source:
+        raise ValueError(
+            "source=fdsn fetches for python -m fcn.build_sequence; what it makes is read here by "
+            "source=archive source.archive.root=FOLDER"
+        )
     config = configuration.plain(cfg)
     if config["out"] is None:
         recipe = simulated_recipe(config["source"])

@@ -57,15 +57,21 @@ def choose(
     vectors: Float64[np.ndarray, "channel 3"],
     valid: Bool[np.ndarray, "channel time"],
     over: Int[np.ndarray, " channel"],
+    clipped: Bool[np.ndarray, "channel time"],
     sampling_rate_hz: float,
 ) -> list[Stretch]:
     """The channels in use of one station, stretch after stretch; none before the first sample.
 
     vectors: directions (up, north, east). valid: where a channel has samples. over: sample from which
-    StationXML says that a channel has ended. What is chosen at a sample depends on no later one.
+    StationXML says that a channel has ended. clipped: where it is beyond its range: an instrument of which a
+    channel is counts as dead for `FAILOVER_S` where another of as many components is within its own. What is
+    chosen at a sample depends on no later one.
     """
     n_samples = valid.shape[1]
-    alive = _recently(valid, round(FAILOVER_S * sampling_rate_hz)) & (np.arange(n_samples) < over[:, None])
+    n_failover = round(FAILOVER_S * sampling_rate_hz)
+    alive = _recently(valid, n_failover) & (np.arange(n_samples) < over[:, None])
+    if clipped.any():
+        alive &= ~_stood_in_for(seed_ids, alive, _recently(clipped, n_failover))
     changes = np.flatnonzero((alive[:, 1:] != alive[:, :-1]).any(axis=0)) + 1
     later = changes + round(SETTLE_S * sampling_rate_hz)
     moments = np.unique(np.concatenate(([0], changes, later[later < n_samples])))
@@ -87,6 +93,24 @@ def _recently(valid: Bool[np.ndarray, "channel time"], n: int) -> Bool[np.ndarra
     before = np.zeros_like(count)
     before[:, n:] = count[:, :-n]
     return count > before
+
+
+def _stood_in_for(
+    seed_ids: Sequence[str],
+    alive: Bool[np.ndarray, "channel time"],
+    clipped: Bool[np.ndarray, "channel time"],
+) -> Bool[np.ndarray, "channel time"]:
+    """Channels of instruments that clip while another, of as many components, does not."""
+    rows: dict[str, list[int]] = {}
+    for row, seed_id in enumerate(seed_ids):
+        rows.setdefault(instrument(seed_id), []).append(row)
+    clips = {key: (clipped[each] & alive[each]).any(axis=0) for key, each in rows.items()}
+    n_components = {key: np.minimum(alive[each].sum(axis=0), 3) * ~clips[key] for key, each in rows.items()}
+    most = np.max(list(n_components.values()), axis=0)
+    found = np.zeros_like(alive)
+    for key, each in rows.items():
+        found[each] = clips[key] & (most >= np.clip(alive[each].sum(axis=0), 1, 3))
+    return found
 
 
 class _State:

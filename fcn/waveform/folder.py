@@ -140,8 +140,11 @@ def _check_keys(where: str, value: object, wanted: Sequence[str]) -> None:
 
 
 def _time_s(key: str, span: Mapping[str, object]) -> float:
-    """POSIX time of one end of a span; ValueError where it is no ISO time of this era."""
-    value = span[key]
+    return iso_time_s(key, span[key])
+
+
+def iso_time_s(key: str, value: object) -> float:
+    """POSIX time of an ISO time of this era; ValueError, naming its key, where it is none."""
     try:
         if not isinstance(value, str) or not ISO_TIME.match(value):
             raise ValueError(value)

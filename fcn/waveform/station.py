@@ -12,6 +12,7 @@ import obspy
 from jaxtyping import Bool, Float64
 
 from fcn.waveform.choice import Stretch, choose, component_order, instrument, spanned
+from fcn.waveform.clipping import Clipping
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.response import Described, describe
 
@@ -59,6 +60,7 @@ class _Channel:
     described: Described
     motion: Float64[np.ndarray, "5 time"]  # velocity, and what `Banded` holds
     valid: Bool[np.ndarray, " time"]
+    clipped: Bool[np.ndarray, " time"]  # beyond its range from a sample before, if not from this one
 
 
 def station_motion(
@@ -92,6 +94,7 @@ def station_motion(
         np.array([channel.described.direction for channel in channels]),
         np.array([channel.valid for channel in channels]),
         np.array([_over(channel.described, start_sample, n_samples, rate_hz) for channel in channels]),
+        np.array([channel.clipped for channel in channels]),
         rate_hz,
     )
     station_id = ".".join(next(iter(by_id)).split(".")[:2])
@@ -184,7 +187,7 @@ def _channel(
     to_velocity = ToVelocity(spec, rate_hz, sensitivity.measurement, sensitivity.value)
     bands = Bands(spec, 1)
     motion, valid = np.zeros((5, n_samples)), np.zeros(n_samples, dtype=bool)
-    chunks = []
+    chunks, clipped = [], np.zeros(n_samples, dtype=bool)
     for trace in traces:
         start_s = trace.stats.starttime.timestamp
         first, last = (
@@ -195,6 +198,10 @@ def _channel(
         if last > first:
             data = np.ma.filled(np.ma.asarray(trace.data[first:last], dtype=np.float64), np.nan)
             chunks += to_velocity.process(start_s + first / rate_hz, data[None])
+            clipped_s = start_s + (first + np.flatnonzero(Clipping(sensitivity).process(data))) / rate_hz
+            # a moment between two samples is known at the later one
+            known = np.ceil(clipped_s * spec.sampling_rate_hz - ON_SAMPLE).astype(int) - start_sample
+            clipped[known[known < n_samples]] = True
     for chunk in [*chunks, *to_velocity.flush()]:
         place = slice(chunk.start_sample - start_sample, chunk.start_sample - start_sample + chunk.valid.size)
         motion[0, place] = np.where(chunk.valid, chunk.velocity_mps[0], 0.0)
@@ -208,7 +215,7 @@ def _channel(
             sensitivity.value,
             "m/s" if sensitivity.measurement == "velocity" else "m/s2",
         )
-    return _Channel(described, motion, valid)
+    return _Channel(described, motion, valid, clipped)
 
 
 def _over(described: Described, start_sample: int, n_samples: int, rate_hz: float) -> int:

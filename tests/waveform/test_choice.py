@@ -18,16 +18,17 @@ def vectors(seed_ids):
     )
 
 
-def uses(delivering, length_s=200.0, over_s=None):
-    """Seconds and channel codes in use, of channels that deliver in spans of seconds."""
+def uses(delivering, length_s=200.0, over_s=None, clipped_s=None):
+    """Seconds and channel codes in use, of channels that deliver, and clip, in spans of seconds."""
     seed_ids = [f"XX.A.{name}" for name in delivering]
     time_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
-    valid = np.zeros((len(seed_ids), len(time_s)), dtype=bool)
-    for row, spans in zip(valid, delivering.values(), strict=True):
-        for first_s, last_s in spans:
-            row |= (time_s >= first_s) & (time_s < last_s)
+    clipping = [(clipped_s or {}).get(name, []) for name in delivering]
+    valid, clipped = (
+        np.array([sum(((time_s >= a) & (time_s < b) for a, b in spans), 0 * time_s) > 0 for spans in rows])
+        for rows in (delivering.values(), clipping)
+    )
     over = np.array([round((over_s or {}).get(name, length_s) * RATE_HZ) for name in delivering])
-    found = choose(seed_ids, vectors(seed_ids), valid, over, RATE_HZ)
+    found = choose(seed_ids, vectors(seed_ids), valid, over, clipped, RATE_HZ)
     return [
         (each.first / RATE_HZ, each.last / RATE_HZ, " ".join(seed_ids[row][5:] for row in each.channels))
         for each in found
@@ -102,6 +103,28 @@ def test_channels_that_are_renamed_go_on():
         assert found[1][0] == pytest.approx(moment_s, abs=0.1)
 
 
+HH, HN = ([f".{code}{c}" for c in "ZNE"] for code in ("HH", "HN"))
+
+
+def test_the_accelerometer_stands_in_while_the_seismometer_clips():
+    both = dict.fromkeys([*HH, *HN], ALWAYS)
+    found = uses(both, clipped_s={".HHN": [(50.0, 51.0), (54.0, 54.5)]})
+    back_s = 54.5 + FAILOVER_S + SETTLE_S
+    assert [each[2] for each in found] == [" ".join(each) for each in (HH, HN, HH)]
+    assert [each[0] for each in found] == pytest.approx([0.0, 50.0, back_s], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("others", "clipped"),
+    [([], []), ([".HNZ"], []), (HN, HN), (["10.HHZ"], [])],
+)
+def test_one_that_clips_goes_on_where_none_can_stand_in(others, clipped):
+    """There is none, it has fewer components, it clips as well."""
+    clipped_s = {name: [(50.0, 52.0)] for name in (".HHZ", *clipped)}
+    found = uses(dict.fromkeys([*HH, *others], ALWAYS), clipped_s=clipped_s)
+    assert found == [(0.0, 200.0, " ".join(HH))]
+
+
 def test_a_silent_station_uses_nothing():
     found = uses({".HHZ": [(10.0, 20.0), (100.0, 200.0)]})
     assert [(round(a), round(b)) for a, b, _ in found] == [(10, 25), (100, 200)]
@@ -123,13 +146,14 @@ def test_the_future_decides_nothing(data):
                 row[first : first + rng.integers(1, 2000)] = True
         return valid
 
-    one, other = spans(), spans()
-    other[:, :half] = one[:, :half]
+    one, other = ((spans(), spans()) for _ in range(2))  # where channels are valid, where they clip
+    for after, before in zip(other, one, strict=True):
+        after[:, :half] = before[:, :half]
     over = np.full(len(seed_ids), n)
     used = []
-    for valid in (one, other):
+    for valid, clipped in (one, other):
         rows = np.zeros((len(seed_ids), n), dtype=bool)
-        for each in choose(seed_ids, vectors(seed_ids), valid, over, RATE_HZ):
+        for each in choose(seed_ids, vectors(seed_ids), valid, over, clipped, RATE_HZ):
             assert 0 <= each.first < each.last <= n
             assert 1 <= len(each.channels) <= 3
             rows[list(each.channels), each.first : each.last] = True

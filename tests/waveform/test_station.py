@@ -147,6 +147,58 @@ def test_an_instrument_that_dies_is_replaced(spec, caplog):
     assert "XX.A: XX.A..HN? in place of XX.A..HH? from 2016-04-14T12:26:55" in caplog.text
 
 
+def two_instruments(limit_mps, rates_hz=(100.0, 200.0)):
+    """A quake of a seismometer that clips, of one that does not, and of an accelerometer."""
+    streams = []
+    for rate_hz, code in zip(rates_hz, ("HH", "HN"), strict=True):
+        time_s = np.arange(round(60.0 * rate_hz)) / rate_hz
+        late_s = np.maximum(time_s - 30.0, 0.0)
+        size_mps = 0.05 * late_s / 3.0 * np.exp(1.0 - late_s / 3.0)
+        velocity = size_mps * np.sin(2 * np.pi * np.array([[1.3], [2.1], [3.4]]) * time_s)
+        if code == "HN":
+            rows = GAIN["acceleration"] * np.gradient(velocity, 1.0 / rate_hz, axis=1)
+        else:
+            rows = COUNTS_PER_MPS * velocity
+        channels = zip("ZNE", np.round(rows), strict=True)
+        streams.append(obspy.Stream([make_trace(f"XX.A..{code}{c}", row, rate_hz) for c, row in channels]))
+    whole, strong = streams
+    clipped = whole.copy()
+    for trace in clipped:
+        trace.data = np.clip(trace.data, *(COUNTS_PER_MPS * limit_mps * np.array([-1.0, 1.0])))
+    stated = {
+        trace.id: Sensitivity(GAIN[kind], kind)
+        for kind, stream in (("velocity", whole), ("acceleration", strong))
+        for trace in stream
+    }
+    return clipped, whole, strong, make_inventory([make_site("A")], whole + strong, stated)
+
+
+def test_the_accelerometer_takes_over_without_a_step_where_the_seismometer_clips(spec, caplog):
+    clipped, whole, strong, inventory = two_instruments(0.01)
+    found = station_motion(clipped + strong, inventory, spec)
+    true = station_motion(whole, inventory, spec)
+    cut = station_motion(clipped, inventory, spec)
+    assert [use.channels[0].seed_id[-3:] for use in found.uses] == ["HHZ", "HNZ"]
+    assert "XX.A..HN? in place of XX.A..HH? from 2016-04-14T12:27:0" in caplog.text
+    assert found.valid.all()
+    moment = round((found.uses[1].from_s - START_S) * 20.0)
+    around = slice(moment - 3, moment + 3)
+    for name in ("narrow_mps", "broad_mps", "displacement_m", "long_m"):
+        motion, of_whole, of_cut = (getattr(each, name) for each in (found, true, cut))
+        largest = np.abs(of_whole).max()
+        assert np.abs(motion - of_whole).max() < 0.1 * largest, name
+        assert np.abs(of_cut - of_whole).max() > 0.4 * largest, name
+        steps, true_steps = (np.abs(np.diff(each))[:, around] for each in (motion, of_whole))
+        assert np.abs(steps - true_steps).max() < 0.01 * largest, name
+
+
+def test_a_seismometer_that_clips_alone_is_used_as_it_is(spec):
+    clipped, _, _, inventory = two_instruments(0.01)
+    found = station_motion(clipped, inventory, spec)
+    assert len(found.uses) == 1
+    assert found.valid.all()
+
+
 def test_channels_beside_the_best_instrument_may_be_undescribed(spec, caplog):
     _, stream, inventory = make_network(1)
     extra = obspy.Stream([make_trace("XX.S00..BDF", np.zeros(6000, np.int32))])

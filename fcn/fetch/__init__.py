@@ -1,0 +1,1 @@
+"""Recordings of a region from data centres, through the FDSN web services."""
