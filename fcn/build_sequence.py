@@ -134,7 +134,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     if config["catalogue"]:
         catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
     if config["velocity_model_file"]:
-        model = asdict(read_velocity_model(Path(config["velocity_model_file"]).expanduser()))
+        model = asdict(read_velocity_model(config["velocity_model_file"], config["velocity_model_rows"]))
     out = Path(config["out"]).expanduser()
     with new_folder(out) as folder:
         fill_sequence_folder(
