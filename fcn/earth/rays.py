@@ -1,12 +1,12 @@
 """First arrivals in flat constant layers, in closed form: the direct wave and the head waves.
 
 Horizontally layered media: Aki & Richards (2002), section 9.3; Lay & Wallace (1995), section 3.2. The top
-layer reaches up without end. A receiver on an interface belongs to the layer below it, a source to the one
-above: its ray along the interface is then the head wave of the layer below with no downgoing leg, so that
-neither the grazing ray nor continuity is lost.
+layer reaches up without end. A source or receiver on an interface belongs to the layer above it: its ray
+along the interface is then the head wave of the layer below with no downgoing leg, so that neither the grazing
+ray nor continuity is lost.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -43,9 +43,7 @@ def direct_wave(
 ) -> Branch:
     """The ray that goes straight up, or down from a source above the receiver, bent at interfaces only."""
     direct = Branch(*(np.empty((len(depth_km), len(distance_km))) for _ in range(3)))
-    own = layer_of_receiver(top_depth_km, receiver_depth_km)
-    layer_of_source = np.maximum(np.searchsorted(top_depth_km, depth_km, "left") - 1, 0)
-    layer_of_source[depth_km == receiver_depth_km] = own
+    own, layer_of_source = layers_of(top_depth_km, receiver_depth_km), layers_of(top_depth_km, depth_km)
     for layer in np.unique(layer_of_source):
         here = layer_of_source == layer
         if layer == own:
@@ -67,9 +65,9 @@ def direct_wave(
     return direct
 
 
-def layer_of_receiver(top_depth_km: Layers, receiver_depth_km: float) -> int:
-    """Index of the layer a receiver is in, on an interface of the one below."""
-    return max(int(np.searchsorted(top_depth_km, receiver_depth_km, "right")) - 1, 0)
+def layers_of(top_depth_km: Layers, depth_km: float | Depths) -> Any:
+    """Index of the layer each depth is in: an integer for a number, else an array."""
+    return np.maximum(np.searchsorted(top_depth_km, depth_km, "left") - 1, 0)
 
 
 def _between(
@@ -129,7 +127,7 @@ def head_wave(
     head = Branch(
         np.full((len(depth_km), len(distance_km)), np.inf), *np.zeros((2, len(depth_km), len(distance_km)))
     )
-    own = layer_of_receiver(top_depth_km, receiver_depth_km)
+    own = layers_of(top_depth_km, receiver_depth_km)
     for refractor in range(own + 1, len(top_depth_km)):
         velocity, fast = velocity_kmps[:refractor], velocity_kmps[refractor]
         if fast <= velocity[own:].max():

@@ -14,7 +14,7 @@ from torch import Tensor
 from fcn import checked
 from fcn.constants import EARTH_RADIUS_KM
 from fcn.earth.levels import Levels
-from fcn.earth.rays import Branch, direct_wave, head_wave, layer_of_receiver
+from fcn.earth.rays import Branch, direct_wave, head_wave, layers_of
 from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, flattened_depth_km
 
 PHASES = ("P", "S")
@@ -284,7 +284,7 @@ def _tabulate(
         # Between nodes above and below an interface the head wave turns into the direct one.
         no_head = np.isinf(head.time_s) | (just_below[:, None] & (direct.time_s < head.time_s))
         second = Branch(*(np.where(no_head, *pair) for pair in zip(direct, head, strict=True)))
-        at_source = 1 / velocity[layer_of_receiver(tops, ray_level_km)]
+        at_source = 1 / velocity[layers_of(tops, ray_level_km)]
         for branch in (direct, second):
             slowness = np.full_like(path_km, at_source)  # the limit there
             np.divide(branch.time_s, path_km, out=slowness, where=path_km > 0)
