@@ -2,8 +2,8 @@
 
 Horizontally layered media: Aki & Richards (2002), section 9.3; Lay & Wallace (1995), section 3.2. The top
 layer reaches up without end. A source or receiver on an interface belongs to the layer above it: its ray
-along the interface is then the head wave of the layer below with no downgoing leg, so that neither the grazing
-ray nor continuity is lost.
+along the interface is then the head wave of the layer below with no downgoing leg, so that neither the
+grazing ray nor continuity is lost.
 """
 
 from typing import Any, NamedTuple
