@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from fcn.data.windows import WindowDataset
 from fcn.earth.eikonal import GridModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
+from fcn.earth.velocity_table import read_velocity_model
 from fcn.module import FcnModule
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.types import TravelTimes
 
+LAYERS_TARGET = f"{LayeredModel.__module__}.{LayeredModel.__name__}"
+TABLE_TARGET = f"{read_velocity_model.__module__}.{read_velocity_model.__name__}"
 # No search volume reaches further beyond the outermost stations: half of `scheme.volume.widest_km`, and some.
 BEYOND_KM = 100.0
 
@@ -36,6 +40,16 @@ def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
         )
     models = list(built.values()) if isinstance(built, dict) else [built]
     return {model.name: model for model in models}
+
+
+def stated_layers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration of `velocity_model` with its tables written out, for checkpoints that leave home."""
+    if "_target_" not in config:
+        return {name: stated_layers(each) for name, each in config.items()}
+    if config["_target_"] != TABLE_TARGET:
+        return dict(config)
+    columns = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(build(config)).items()}
+    return {"_target_": LAYERS_TARGET, **columns}
 
 
 def perturbed_models(config: Mapping[str, Any]) -> list[LayeredModel]:

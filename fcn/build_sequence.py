@@ -194,7 +194,7 @@ def described_by(config: dict[str, Any]) -> dict[str, Any]:
     """What sequence.yaml is to say."""
     model = None
     if config["velocity_model_file"]:
-        model = asdict(read_velocity_model(Path(config["velocity_model_file"]).expanduser()))
+        model = asdict(read_velocity_model(config["velocity_model_file"], config["velocity_model_rows"]))
     return {
         "name": config["name"] or Path(config["out"]).expanduser().name,
         "simulated": False,

@@ -14,6 +14,7 @@ from fcn.assemble import (
     build_replay,
     build_windows,
     choose_velocity_model,
+    stated_layers,
     velocity_models,
 )
 from fcn.cache import cached_store, sequence_root
@@ -58,6 +59,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     NaN where the configuration has no checkpoint callback.
     """
     check_training(config)
+    config = {**config, "velocity_model": stated_layers(config["velocity_model"])}
     torch.set_num_threads(config["trainer"]["threads"])
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
     digest = BaseStore.open(store_path).digest

@@ -1,18 +1,19 @@
 """First arrivals in flat constant layers, in closed form: the direct wave and the head waves.
 
-Horizontally layered media: Aki & Richards (2002), section 9.3; Lay & Wallace (1995), section 3.2. Receivers
-are at depth 0; the top layer reaches up without end, so that sources may lie above sea level (depth < 0). A
-source on an interface belongs to the layer above it: its ray along the interface is then the head wave of the
-layer below with no downgoing leg, so that neither the grazing ray nor continuity is lost.
+Horizontally layered media: Aki & Richards (2002), section 9.3; Lay & Wallace (1995), section 3.2. The top
+layer reaches up without end. A source or receiver on an interface belongs to the layer above it: its ray
+along the interface is then the head wave of the layer below with no downgoing leg, so that neither the
+grazing ray nor continuity is lost.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 NEWTON_TOLERANCE = 1e-10  # of distance, relative; what is left is corrected to first order in time
 NEWTON_MAX_ITERATIONS = 60
+NEVER_KM = 1e12  # critical distance per km of a layer that is no slower than the refractor
 
 Layers = Float[np.ndarray, " layer"]
 Depths = Float[np.ndarray, " depth"]
@@ -21,10 +22,11 @@ Nodes = Float[np.ndarray, "depth distance"]
 
 
 class Branch(NamedTuple):
-    """Arrivals of one kind at sea level, and how they move with the receiver's elevation e (km).
+    """Arrivals of one kind at a receiver, and how they move with its elevation e (km) above where it is.
 
     time(e)^2 = time_s^2 + 2 e time_s vertical_slowness_spkm + e^2 moveout_s2pkm2 is right to second order in
-    e, and exact for sources in the top layer and for head waves. Time is infinite where there is no arrival.
+    e, and exact for sources in the receiver's layer and for head waves, as long as the receiver stays in it.
+    Time is infinite where there is no arrival.
     """
 
     time_s: Nodes
@@ -33,27 +35,51 @@ class Branch(NamedTuple):
 
 
 def direct_wave(
-    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
+    top_depth_km: Layers,
+    velocity_kmps: Layers,
+    depth_km: Depths,
+    distance_km: Distances,
+    receiver_depth_km: float = 0.0,
 ) -> Branch:
-    """The ray that goes straight up (or down, from above sea level), bent at the interfaces only."""
+    """The ray that goes straight up, or down from a source above the receiver, bent at interfaces only."""
     direct = Branch(*(np.empty((len(depth_km), len(distance_km))) for _ in range(3)))
-    layer_of_source = np.maximum(np.searchsorted(top_depth_km, depth_km, "left") - 1, 0)
+    own, layer_of_source = layers_of(top_depth_km, receiver_depth_km), layers_of(top_depth_km, depth_km)
     for layer in np.unique(layer_of_source):
         here = layer_of_source == layer
-        if layer == 0:
-            part = _straight(velocity_kmps[0], depth_km[here], distance_km)
+        if layer == own:
+            part = _straight(velocity_kmps[own], depth_km[here] - receiver_depth_km, distance_km)
         else:
-            thickness = np.tile(np.diff(top_depth_km)[: layer + 1], (int(here.sum()), 1))
-            below_top_km = (depth_km[here] - top_depth_km[layer])[:, None]
-            thickness = np.concatenate([thickness[:, :layer], below_top_km], axis=1)
-            part = _refracted(thickness, velocity_kmps[: layer + 1], distance_km)
+            # the layers in between, from the receiver's to the source's
+            layers = np.arange(own, layer + 1) if layer > own else np.arange(own, layer - 1, -1)
+            upper_km = np.minimum(depth_km[here], receiver_depth_km)[:, None]
+            lower_km = np.maximum(depth_km[here], receiver_depth_km)[:, None]
+            part = _refracted(
+                _between(top_depth_km, upper_km, lower_km)[:, layers],
+                velocity_kmps[layers],
+                distance_km,
+            )
+            if layer < own:
+                part = part._replace(vertical_slowness_spkm=-part.vertical_slowness_spkm)
         for target, values in zip(direct, part, strict=True):
             target[here] = values
     return direct
 
 
+def layers_of(top_depth_km: Layers, depth_km: float | Depths) -> Any:
+    """Index of the layer each depth is in: an integer for a number, else an array."""
+    return np.maximum(np.searchsorted(top_depth_km, depth_km, "left") - 1, 0)
+
+
+def _between(
+    top_depth_km: Layers, upper_km: Float[np.ndarray, "depth 1"], lower_km: Float[np.ndarray, "#depth 1"]
+) -> Float[np.ndarray, "depth layer"]:
+    """What of each layer lies between two depths; the first one reaches up, the last one down without end."""
+    tops = np.concatenate([[-np.inf], top_depth_km[1:], [np.inf]])
+    return np.maximum(np.minimum(tops[1:], lower_km) - np.maximum(tops[:-1], upper_km), 0.0)
+
+
 def _straight(velocity_kmps: float, depth_km: Depths, distance_km: Distances) -> Branch:
-    """Direct wave inside the top layer."""
+    """Direct wave inside the receiver's layer, from sources this far below it."""
     path_km = np.hypot(depth_km[:, None], distance_km)
     cosine = np.ones_like(path_km)  # at the source itself: any direction
     np.divide(depth_km[:, None], path_km, out=cosine, where=path_km > 0)
@@ -91,27 +117,33 @@ def _refracted(
 
 
 def head_wave(
-    top_depth_km: Layers, velocity_kmps: Layers, depth_km: Depths, distance_km: Distances
+    top_depth_km: Layers,
+    velocity_kmps: Layers,
+    depth_km: Depths,
+    distance_km: Distances,
+    receiver_depth_km: float = 0.0,
 ) -> Branch:
-    """The earliest of the waves along the tops of layers faster than all above."""
+    """The earliest of the waves along the tops of layers, below the receiver, faster than all above."""
     head = Branch(
         np.full((len(depth_km), len(distance_km)), np.inf), *np.zeros((2, len(depth_km), len(distance_km)))
     )
-    for refractor in range(1, len(top_depth_km)):
+    own = layers_of(top_depth_km, receiver_depth_km)
+    for refractor in range(own + 1, len(top_depth_km)):
         velocity, fast = velocity_kmps[:refractor], velocity_kmps[refractor]
-        if fast <= velocity.max():
+        if fast <= velocity[own:].max():
             continue
-        cosine = np.sqrt(1 - (velocity / fast) ** 2)
+        cosine = np.sqrt(1 - np.minimum(velocity / fast, 1.0) ** 2)
         delay = cosine / velocity  # s per km of thickness
-        offset = velocity / fast / cosine  # km per km of thickness
+        offset = np.full_like(velocity, NEVER_KM)  # km per km of thickness; faster layers above the receiver
+        np.divide(velocity / fast, cosine, out=offset, where=cosine > 0)
         above = np.flatnonzero(depth_km <= top_depth_km[refractor])
-        thickness = np.diff(top_depth_km[: refractor + 1])
-        down = np.clip(top_depth_km[1 : refractor + 1] - depth_km[above, None], 0, thickness)
-        down[:, 0] = np.maximum(top_depth_km[1] - depth_km[above], 0)  # the top layer reaches upward
-        time_s = ((down + thickness) @ delay)[:, None] + distance_km / fast
-        critical_km = (down + thickness) @ offset
+        base_km = np.array([[top_depth_km[refractor]]])
+        legs_km = _between(top_depth_km, depth_km[above, None], base_km)
+        legs_km = (legs_km + _between(top_depth_km, np.array([[receiver_depth_km]]), base_km))[:, :refractor]
+        time_s = (legs_km @ delay)[:, None] + distance_km / fast
+        critical_km = legs_km @ offset
         row, column = np.nonzero((distance_km >= critical_km[:, None]) & (time_s < head.time_s[above]))
         head.time_s[above[row], column] = time_s[row, column]
-        head.vertical_slowness_spkm[above[row], column] = delay[0]
-        head.moveout_s2pkm2[above[row], column] = delay[0] ** 2
+        head.vertical_slowness_spkm[above[row], column] = delay[own]
+        head.moveout_s2pkm2[above[row], column] = delay[own] ** 2
     return head

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from fcn import checked
 from fcn.constants import EARTH_RADIUS_KM
-from fcn.earth.rays import Branch, direct_wave, head_wave
+from fcn.earth.levels import Levels
+from fcn.earth.rays import Branch, direct_wave, head_wave, layers_of
 from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, flattened_depth_km
 
 PHASES = ("P", "S")
@@ -29,14 +30,16 @@ class TravelTimeTable:
     """First arrivals of P and S for one model, or for a batch of them, on a regular grid.
 
     values: per node, phase (P, S) and branch (direct; head wave, or direct again where there is none) the
-        mean slowness time/hypot(distance, depth) in s/km, and the coefficients of 2 e and e^2 in the squared
-        time at elevation e (`fcn.earth.rays.Branch`). These are smooth at the source, where time has a kink;
-        the branches are kept apart because their minimum has one too.
-    model: which table each leading batch element reads, shape () or (B,).
-    digest: of the values; tables made, or sent by another process, with the same ones are equal.
+        mean slowness time/path in s/km, path the straight one, and the coefficients of 2 e and e^2 in the
+        squared time at elevation e above the level (`fcn.earth.rays.Branch`). These are smooth at the source,
+        where time has a kink; the branches are kept apart because their minimum has one too.
+    levels: the depths the receivers are at.
+    model: which model each leading batch element reads, shape () or (B,).
+    digest: of values and levels; tables made, or sent by another process, with the same ones are equal.
     """
 
-    values: Float[Tensor, "table depth distance 12"]
+    values: Float[Tensor, "level depth distance 12"]
+    levels: Levels
     model: Int[Tensor, "*batch"]
     min_depth_km: float
     step_km: float
@@ -44,8 +47,10 @@ class TravelTimeTable:
 
     def __post_init__(self) -> None:
         if not self.digest:
-            content = self.values.detach().cpu().contiguous().numpy()
-            object.__setattr__(self, "digest", hashlib.blake2b(content.tobytes()).hexdigest())
+            content = hashlib.blake2b()
+            for part in (self.values, self.levels.first, self.levels.edge_km, self.levels.depth_km):
+                content.update(part.detach().cpu().contiguous().numpy().tobytes())
+            object.__setattr__(self, "digest", content.hexdigest())
 
     def __eq__(self, other: object) -> bool:
         """The same times for the same windows, wherever the tables are."""
@@ -70,9 +75,10 @@ class TravelTimeTable:
     ) -> "TravelTimeTable":
         """Tabulate `model` for source depths min to max and distances 0 to max, each rounded out to the step.
 
-        A negative `min_depth_km` admits sources above sea level. `earth_flattening` treats the layers as
-        spherical shells (depths stay true depths), unless the model was derived for a flat Earth. Raises
-        ValueError for an empty range, or one of too many nodes.
+        A negative `min_depth_km` admits sources above sea level. Layers above sea level make a table each, of
+        receivers in them (`fcn.earth.levels`). `earth_flattening` treats the layers as spherical shells
+        (depths stay true depths), unless the model was derived for a flat Earth. Raises ValueError for an
+        empty range, or one of too many nodes.
         """
         ranges = {"step_km": step_km, "min_depth_km": min_depth_km}
         ranges |= {"max_depth_km": max_depth_km, "max_distance_km": max_distance_km}
@@ -86,10 +92,13 @@ class TravelTimeTable:
         first = math.floor(min_depth_km / step_km + 1e-9)  # sea level stays on a node
         depth_km = np.arange(first, math.ceil(max_depth_km / step_km - 1e-9) + 1) * step_km
         distance_km = np.arange(math.ceil(max_distance_km / step_km - 1e-9) + 1) * step_km
-        values = _tabulate(model, depth_km, distance_km, earth_flattening and not model.flat_earth)
-        return cls(
-            torch.from_numpy(values)[None].float(), torch.tensor(0), float(first * step_km), float(step_km)
-        )
+        levels = Levels.of(model.top_depth_km)
+        flatten = earth_flattening and not model.flat_earth
+        values = [
+            torch.from_numpy(_tabulate(model, depth_km, distance_km, level_km, flatten)).float()
+            for level_km in levels.depth_km.double().tolist()
+        ]
+        return cls(torch.stack(values), levels, torch.tensor(0), float(first * step_km), float(step_km))
 
     @classmethod
     def stack(cls, tables: Sequence["TravelTimeTable"]) -> "TravelTimeTable":
@@ -102,8 +111,10 @@ class TravelTimeTable:
                     f"travel-time tables differ: {table._layout} beside {tables[0]._layout} (nodes, first "
                     "depth, step); build them with the same ranges, and stack single ones"
                 )
-        values = torch.cat([table.values[table.model][None] for table in tables])
-        return replace(tables[0], values=values, model=torch.arange(len(tables)), digest="")
+        alone = [table.levels.alone(int(table.model)) for table in tables]
+        values = torch.cat([table.values[rows] for table, (_, rows) in zip(tables, alone, strict=True)])
+        levels = Levels.stack([levels for levels, _ in alone])
+        return replace(tables[0], values=values, levels=levels, model=torch.arange(len(tables)), digest="")
 
     @property
     def _layout(self) -> tuple[tuple[int, ...], float, float]:
@@ -131,20 +142,21 @@ class TravelTimeTable:
         if self.values.device == torch.device(device) == self.model.device:
             return self
         key = (self.digest, tuple(self.values.shape), str(torch.device(device)))
-        values = _ON_DEVICES.pop(key, None)
-        _ON_DEVICES[key] = self.values.to(device) if values is None else values
+        there = _ON_DEVICES.pop(key, None) or (self.values.to(device), self.levels.to(device))
+        _ON_DEVICES[key] = there
         while len(_ON_DEVICES) > KEPT_ON_DEVICES:
             _ON_DEVICES.pop(next(iter(_ON_DEVICES)))
-        return replace(self, values=_ON_DEVICES[key], model=self.model.to(device))
+        values, levels = there
+        return replace(self, values=values, levels=levels, model=self.model.to(device))
 
     def between(
         self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
     ) -> Float[Tensor, "*batch station source 2"]:
         """First P and S times in s from sources to stations (east, north, depth in km; depth down).
 
-        Bilinear in source depth and distance; a station's elevation moves the end of the ray through the top
-        layer (second order, `fcn.earth.rays.Branch`). A batch of tables needs positions with the same
-        leading shape. Raises ValueError where a source lies outside the table.
+        Bilinear in source depth and distance; a station's elevation moves the end of the ray through the
+        layer it is in (second order, `fcn.earth.rays.Branch`). A batch of tables needs positions with the
+        same leading shape. Raises ValueError where a source lies outside the table.
         """
         offset_km = station_km[..., :, None, :2] - source_km[..., None, :, :2]
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
@@ -152,17 +164,18 @@ class TravelTimeTable:
         rise_km = -station_km[..., :, None, 2].expand_as(distance_km)
         self._check_range("source depth", depth_km, self.min_depth_km, self.max_depth_km)
         self._check_range("epicentral distance", distance_km, 0.0, self.max_distance_km)
-        table = self.model.int()[(...,) + (None,) * (distance_km.ndim - self.model.ndim)].expand_as(
-            distance_km
-        )
-        pairs = (table, depth_km, distance_km, rise_km)
+        level = self.model.int()[(...,) + (None,) * (distance_km.ndim - self.model.ndim)]
+        if not self.levels.at_sea_level:
+            station_depth_km = station_km[..., :, None, 2]
+            level = self.levels.serving(level.expand_as(station_depth_km), station_depth_km)
+        pairs = (level.expand_as(distance_km), depth_km, distance_km, rise_km)
         chunks = zip(*(values.flatten().split(LOOKUPS_PER_CHUNK) for values in pairs), strict=True)
         times_s = [self._times_s(*chunk) for chunk in chunks]
         return torch.cat(times_s).view(*distance_km.shape, 2)
 
     def _times_s(
         self,
-        table: Int[Tensor, " pair"],
+        level: Int[Tensor, " pair"],
         depth_km: Float[Tensor, " pair"],
         distance_km: Float[Tensor, " pair"],
         rise_km: Float[Tensor, " pair"],
@@ -174,7 +187,7 @@ class TravelTimeTable:
         upper = row.int().clamp_(0, n_depths - 2)
         left = column.int().clamp_max_(n_distances - 2)
         down, right = row - upper, column - left
-        corner = (table * n_depths + upper) * n_distances + left
+        corner = (level * n_depths + upper) * n_distances + left
         corners = torch.stack((corner, corner + 1, corner + n_distances, corner + n_distances + 1), -1)
         up_left, up_right = (1 - down) * (1 - right), (1 - down) * right
         weights = torch.stack((up_left, up_right, down * (1 - right), down * right), -1)
@@ -185,6 +198,9 @@ class TravelTimeTable:
             per_sample_weights=weights.to(self.values.dtype),
         )
         slowness, lift, moveout = terms.view(-1, 2, 2, 3).unbind(-1)  # (pair, phase, branch)
+        if not self.levels.at_sea_level:
+            level_km = self.levels.depth_km[level]
+            depth_km, rise_km = depth_km - level_km, rise_km + level_km
         time_s = slowness * torch.hypot(distance_km, depth_km)[:, None, None]
         rise_km = rise_km[:, None, None]
         squared = time_s**2 + rise_km * (2 * lift + rise_km * moveout)
@@ -238,32 +254,39 @@ def check_table(place: str, table: object) -> None:
             )
 
 
-_ON_DEVICES: dict[tuple[str, tuple[int, ...], str], Tensor] = {}  # the one used last at the end
+_ON_DEVICES: dict[
+    tuple[str, tuple[int, ...], str], tuple[Tensor, Levels]
+] = {}  # the one used last at the end
 
 
 def _tabulate(
     model: LayeredModel,
     depth_km: Float[np.ndarray, " depth"],
     distance_km: Float[np.ndarray, " distance"],
+    level_km: float,
     earth_flattening: bool,
 ) -> Float[np.ndarray, "depth distance 12"]:
-    """Node values of one table, P then S."""
+    """Node values of one table, P then S, for receivers at the depth of a level."""
     layers = model.flattened() if earth_flattening else model
-    ray_depth_km = flattened_depth_km(depth_km) if earth_flattening else depth_km
+    ray_depth_km, ray_level_km = depth_km, level_km
+    if earth_flattening:
+        *ray_depths_km, ray_level_km = flattened_depth_km(np.append(depth_km, level_km)).tolist()
+        ray_depth_km = np.array(ray_depths_km)
     tops = np.array(layers.top_depth_km)
     below_km = ray_depth_km[:, None] - tops[1:]
     just_below = ((below_km > 0) & (below_km <= np.ptp(ray_depth_km[:2]))).any(1)
-    path_km = np.hypot(depth_km[:, None], distance_km)
+    path_km = np.hypot(depth_km[:, None] - level_km, distance_km)
     columns = []
     for phase in PHASES:
         velocity = layers.velocity_kmps(phase)
-        direct = direct_wave(tops, velocity, ray_depth_km, distance_km)
-        head = head_wave(tops, velocity, ray_depth_km, distance_km)
+        direct = direct_wave(tops, velocity, ray_depth_km, distance_km, ray_level_km)
+        head = head_wave(tops, velocity, ray_depth_km, distance_km, ray_level_km)
         # Between nodes above and below an interface the head wave turns into the direct one.
         no_head = np.isinf(head.time_s) | (just_below[:, None] & (direct.time_s < head.time_s))
         second = Branch(*(np.where(no_head, *pair) for pair in zip(direct, head, strict=True)))
+        at_source = 1 / velocity[layers_of(tops, ray_level_km)]
         for branch in (direct, second):
-            slowness = np.full_like(path_km, 1 / velocity[0])  # the limit at the source itself
+            slowness = np.full_like(path_km, at_source)  # the limit there
             np.divide(branch.time_s, path_km, out=slowness, where=path_km > 0)
             columns += [slowness, branch.time_s * branch.vertical_slowness_spkm, branch.moveout_s2pkm2]
     return np.stack(columns, axis=-1)

@@ -20,6 +20,7 @@ ROCK_KMPS = 3.0  # P in consolidated rock
 HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5}
 DENSITY_GPCM3 = (0.1, 10.0)
 Q = (1.0, 1e6)
+HIGHEST_TOP_KM = -10.0  # no mountain is higher
 DEEPEST_TOP_KM = 1000.0  # earthquakes end at 700 km; flattening adds a tenth
 MANTLE_KM, MANTLE_KMPS = 100.0, 5.0  # P is faster than this below that depth, everywhere
 MOST_LAYERS = 2000
@@ -32,11 +33,11 @@ Numbers = Sequence[float]
 
 @dataclass(frozen=True)
 class LayeredModel:
-    """Constant layers over a half-space, flat, depth positive down from sea level.
+    """Constant layers over a half-space, flat, depth in km positive down from sea level.
 
-    The first top is 0 and the first layer extends upward to any station or source above sea level; the
-    last one is the half-space. Velocities in km/s, density in g/cm3, Q dimensionless; `source` cites the
-    origin of the numbers. Raises ValueError where the numbers make no Earth.
+    The first top is at sea level (0) or above it (negative), and the first layer extends upward from there to
+    any station or source; the last one is the half-space. Velocities in km/s, density in g/cm3, Q
+    dimensionless; `source` cites the origin of the numbers. Raises ValueError where they make no Earth.
     """
 
     name: str
@@ -67,8 +68,11 @@ class LayeredModel:
 
     def _check_layers(self, where: str) -> None:
         tops = self.top_depth_km
-        if not tops or tops[0] != 0:
-            raise ValueError(f"{where}: the first layer top must be 0 km, got {tops[:1]}")
+        if not tops or not HIGHEST_TOP_KM <= tops[0] <= 0:
+            raise ValueError(
+                f"{where}: the first layer top must be at sea level or above it ({HIGHEST_TOP_KM:g} to 0 km, "
+                f"depth positive down), got {tops[:1]}: if depths are in m, divide by 1000"
+            )
         if any(lower <= upper for upper, lower in pairwise(tops)):
             raise ValueError(f"{where}: layer tops must increase downward: {tops}")
         if tops[-1] > DEEPEST_TOP_KM:
@@ -193,6 +197,14 @@ class LayeredModel:
         columns: dict[str, Any] = {name: tuple(np.array(getattr(self, name))[layer]) for name in PROPERTIES}
         return replace(self, top_depth_km=tuple(np.concatenate(edges)), **columns)
 
+    def below_sea_level(self) -> "LayeredModel":
+        """The layers below sea level, for what is simulated with its surface there."""
+        if self.top_depth_km[0] == 0:
+            return self
+        first = int(np.searchsorted(self.top_depth_km, 0.0, "right")) - 1
+        columns: dict[str, Any] = {name: getattr(self, name)[first:] for name in PROPERTIES}
+        return replace(self, top_depth_km=(0.0, *self.top_depth_km[first + 1 :]), **columns)
+
     def above(self, depth_km: float) -> "LayeredModel":
         """The layers whose tops lie above a depth, the last of them as the half-space."""
         n = int(np.searchsorted(self.top_depth_km, depth_km, "left"))
@@ -233,7 +245,7 @@ class LayeredModel:
 
         Velocity and thickness factors vary with depth, half of the variance common to the column and half
         correlated over `PERTURBATION_CORRELATION_KM`, so that thin layers of a gradient stay a gradient; one
-        vp/vs factor for the whole column, kept above the physical bound.
+        vp/vs factor for the whole column, kept above the physical bound. The first top stays.
         """
         tops = np.array(self.top_depth_km)
         velocity = np.exp(velocity_fraction * _correlated_normal(rng, tops))
@@ -243,7 +255,7 @@ class LayeredModel:
         return replace(
             self,
             name=f"{self.name}-perturbed",
-            top_depth_km=(0.0, *np.cumsum(thickness)),
+            top_depth_km=(tops[0], *(tops[0] + np.cumsum(thickness))),
             vp_kmps=tuple(vp),
             vs_kmps=tuple(vp / np.maximum(vpvs, 1.01 * MINIMUM_VPVS)),
         )

@@ -1,6 +1,12 @@
-"""Velocity models from text tables, as users and NonLinLoc write them."""
+"""Velocity models from text tables, as users and NonLinLoc write them.
 
+Depths are km below sea level, positive down: what lies above it is negative, up to the highest station.
+"""
+
+import math
+import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +16,58 @@ from jaxtyping import Float
 from fcn.earth.velocity import MOST_LAYERS, LayeredModel
 
 LARGEST_BYTES = 2**20  # a table of MOST_LAYERS rows has a tenth of it
+ROWS = ("layers", "nodes")
+NONLINLOC_COLUMNS = 7
+# How early a ray that turns in a gradient may be in its layers, about twice what is left (tests/earth).
+TURNING_S = 5e-3
+
+Table = Float[np.ndarray, "_ _"]
 
 
-def read_velocity_model(path: str | Path) -> LayeredModel:
+def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
     """Velocity model from a text table, `#` starts a comment.
 
-    Rows are either `depth_top_km vp vs [density qp qs]` (3, 4 or 6 columns, spaces or commas, with or without
-    lines of column names on top) or NonLinLoc's `LAYER depth_top vp vp_gradient vs vs_gradient density
-    density_gradient` (keyword optional). What is missing follows `LayeredModel.from_velocities`. Layers
-    wholly above sea level are refused: they cannot be told from a wrong sign. Raises FileNotFoundError, or
-    ValueError naming file and, where one is to blame, line.
+    Rows are `depth vp vs [density [qp qs]]` (3, 4 or 6 columns, spaces or commas; km below sea level and
+    negative above it, km/s, g/cm3), with or without lines of column names on top, or NonLinLoc's `LAYER
+    depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional). What is missing
+    follows `LayeredModel.from_velocities`; the last row is the half-space.
+
+    rows: "layers", constant from each depth to the next; "nodes", linear from each depth to the next (one
+    given twice is a discontinuity), which become layers thin enough for milliseconds; None, where the file
+    itself says, by a column named depth_top or depth_node, or by being NonLinLoc's. Raises FileNotFoundError,
+    or ValueError naming file and, where one is to blame, line.
     """
-    path = Path(path)
+    if rows not in (*ROWS, None):
+        raise ValueError(f"rows of a velocity model are {' or '.join(ROWS)}, got {rows!r}")
+    path = Path(path).expanduser()
+    names, table = _content(path)
+    if table[0, 0] > 0:
+        raise ValueError(
+            f"{path}: begins at {table[0, 0]:g} km: the first depth must be at or above sea level (0), "
+            "depths are positive down from there"
+        )
+    kind = _kind(path, table, names, rows)
+    try:
+        if kind == "nonlinloc":
+            table = between_nodes(_nodes_of_gradients(table))
+        elif kind == "nodes":
+            table = between_nodes(table)
+        return _model(path, table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _content(path: Path) -> tuple[list[str], Table]:
+    """Names of the columns, as far as there are any, and the rows."""
+    names: list[str] = []
     rows: list[list[float]] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
         where = f"{path}, line {number}"
         words = _words(line, where)
-        if not words or (not rows and all(_names_a_column(word) for word in words)):
+        if not words:
+            continue
+        if not rows and all(_names_a_column(word) for word in words):
+            names += words
             continue
         rows.append([_number(word, line, where) for word in words])
         if len(rows[-1]) not in (3, 4, 6, 7) or len(rows[-1]) != len(rows[0]):
@@ -35,19 +76,31 @@ def read_velocity_model(path: str | Path) -> LayeredModel:
                 f"{line.strip()!r}"
             )
         if len(rows) > MOST_LAYERS:
-            raise ValueError(f"{where}: more than {MOST_LAYERS} layers")
+            raise ValueError(f"{where}: more than {MOST_LAYERS} rows")
     if not rows:
-        raise ValueError(f"{path}: no layers found; rows are `depth_top_km vp vs [density qp qs]`")
-    table = np.array(rows)
-    if table[0, 0] > 0 or (len(table) > 1 and table[1, 0] <= 0):
+        raise ValueError(f"{path}: no layers found; rows are `depth_top vp vs [density [qp qs]]`")
+    return names, np.array(rows)
+
+
+def _kind(path: Path, table: Table, names: list[str], rows: str | None) -> str:
+    """What rows are: "layers", "nodes" or "nonlinloc"; ValueError where nobody says, or two disagree."""
+    words = set(re.findall("[a-z]+", " ".join(names).lower()))
+    said = [kind for kind, word in zip(ROWS, ("top", "node"), strict=True) if {word, f"{word}s"} & words]
+    if table.shape[1] == NONLINLOC_COLUMNS:
+        said.append("layers")
+    kinds = {*said, rows} - {None}
+    if len(kinds) == 1:
+        return "nonlinloc" if table.shape[1] == NONLINLOC_COLUMNS else said[0] if said else str(rows)
+    if kinds:
         raise ValueError(
-            f"{path}: layer tops {table[:2, 0].tolist()} km: the first must be at or above sea level "
-            "(depth 0), all others below"
+            f"{path} has rows of {' and '.join(sorted(set(said)))} by its columns, and rows={rows}: correct "
+            "either"
         )
-    try:
-        return _from_nonlinloc_layers(path, table) if table.shape[1] == 7 else _from_columns(path, table)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    raise ValueError(
+        f"{path} does not say whether its rows are layers, constant from each depth down, or nodes, linear "
+        "in between: state rows=layers or rows=nodes (velocity_model_rows= of fcn.build_sequence, "
+        "velocity_model.rows= of velocity_model=table), or name its first column depth_top or depth_node"
+    )
 
 
 def _text(path: Path) -> str:
@@ -90,30 +143,64 @@ def _number(word: str, line: str, where: str) -> float:
     return value
 
 
-def _from_columns(path: Path, table: Float[np.ndarray, "layer column"]) -> LayeredModel:
-    """Rows of 3, 4 or 6 columns."""
-    table[0, 0] = 0.0  # the top layer reaches up to any station
+def between_nodes(nodes: Table) -> Table:
+    """Layers for what is linear between nodes: rows of top, vp, vs and the rest, each at the layer's middle.
+
+    A ray that turns in a layer of thickness h, where velocity v grows by g, is about h sqrt(2 g h / v^3) off,
+    the delay of a layer grazed (tau; Aki & Richards 2002, sec. 9.3): layers are thick enough for `TURNING_S`.
+    That makes them a geometric series of velocities. Raises ValueError for depths that go up, velocities that
+    are not positive, too many layers.
+    """
+    parts = [nodes[:0]]
+    for upper, lower in pairwise(nodes):
+        if lower[0] < upper[0] or min(upper[1:3].min(), lower[1:3].min()) <= 0:
+            raise ValueError(
+                f"from {upper[:3].tolist()} to {lower[:3].tolist()} (depth, vp, vs): depths must increase "
+                "downward, velocities be positive"
+            )
+        if lower[0] > upper[0]:
+            parts.append(_between(upper, lower))
+        if sum(map(len, parts)) >= MOST_LAYERS:
+            raise ValueError(
+                f"nodes {nodes[0, 0]:g} to {nodes[-1, 0]:g} km need more than {MOST_LAYERS} layers: if "
+                "depths are in m, divide by 1000"
+            )
+    return np.concatenate([*parts, nodes[-1:]])
+
+
+def _between(upper: Float[np.ndarray, " column"], lower: Float[np.ndarray, " column"]) -> Table:
+    """Layers between two nodes, as many as the phase that needs most."""
+    thickness_km = lower[0] - upper[0]
+    change = np.abs(np.log(lower[1:3] / upper[1:3]))
+    gradient = np.abs(lower[1:3] - upper[1:3]) / thickness_km
+    step = np.maximum((gradient * TURNING_S) ** (2 / 3) / 2 ** (1 / 3), 1e-12)  # of the logarithm
+    phase = int(np.argmax(change / step))
+    count = min(max(1, math.ceil(change[phase] / step[phase])), MOST_LAYERS)
+    edge = np.linspace(0, 1, count + 1)
+    if count > 1:
+        edge = np.expm1(edge * np.log(lower[1 + phase] / upper[1 + phase]))
+        edge /= edge[-1]
+    middle = (edge[:-1] + edge[1:])[:, None] / 2
+    layers = upper + middle * (lower - upper)
+    layers[:, 0] = upper[0] + edge[:-1] * thickness_km
+    return layers
+
+
+def _nodes_of_gradients(table: Table) -> Table:
+    """NonLinLoc's layers as nodes: a discontinuity at every top, the last one's gradients left out."""
+    tops_km, values, gradients = table[:, :1], table[:, 1::2], table[:, 2::2]
+    if (np.diff(tops_km[:, 0]) <= 0).any():
+        raise ValueError(f"layer tops must increase downward: {tops_km[:, 0].tolist()}")
+    bottom = values[:-1] + gradients[:-1] * np.diff(tops_km, axis=0)
+    upper, lower = np.hstack([tops_km, values]), np.hstack([tops_km[1:], bottom])
+    pairs = np.stack([upper[:-1], lower], axis=1).reshape(-1, upper.shape[1])
+    return np.concatenate([pairs, upper[-1:]])
+
+
+def _model(path: Path, table: Table) -> LayeredModel:
+    """The layers of 3, 4 or 6 columns."""
     velocities = (tuple(column) for column in table[:, :3].T)
     model = LayeredModel.from_velocities(path.stem, f"file {path.name}", *velocities)
     given = zip(("density_gpcm3", "qp", "qs"), (tuple(column) for column in table[:, 3:].T), strict=False)
     extra: dict[str, Any] = dict(given)
     return replace(model, **extra)
-
-
-def _from_nonlinloc_layers(path: Path, table: Float[np.ndarray, "layer 7"]) -> LayeredModel:
-    """LAYER rows; a gradient (per km of depth) becomes layers no thicker than 1 km."""
-    tops, vp, vp_gradient, vs, vs_gradient, density, density_gradient = table.T
-    sea_level_tops = np.maximum(tops, 0)
-    source = f"NonLinLoc layers, file {path.name}"
-    model = LayeredModel.from_velocities(path.stem, source, tuple(sea_level_tops), tuple(vp), tuple(vs))
-    if vp_gradient[:-1].any() or vs_gradient[:-1].any():
-        model = model.subdivided(1.0, tops[-1])
-    fine_tops = np.array(model.top_depth_km)
-    layer = np.searchsorted(sea_level_tops, fine_tops, "right") - 1
-    below_top_km = np.append((fine_tops[:-1] + fine_tops[1:]) / 2, fine_tops[-1]) - tops[layer]
-    vp, vs, density = (
-        tuple(value[layer] + gradient[layer] * below_top_km)
-        for value, gradient in ((vp, vp_gradient), (vs, vs_gradient), (density, density_gradient))
-    )
-    fine = LayeredModel.from_velocities(model.name, model.source, model.top_depth_km, vp, vs)
-    return replace(fine, density_gpcm3=density)

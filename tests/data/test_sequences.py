@@ -361,7 +361,7 @@ def raw(tmp_path, parts):
     (tmp_path / "stations.csv").write_text(
         "\n".join(["network,station,latitude,longitude,elevation", *rows]) + "\n"
     )
-    (tmp_path / "model.txt").write_text("0 5.5 3.2\n10 6.5 3.8\n")
+    (tmp_path / "model.txt").write_text("depth_top vp vs\n0 5.5 3.2\n10 6.5 3.8\n")
     write_csv(Catalogue("c", (EVENT,)), tmp_path / "catalogue.csv")
     write_quakeml(Catalogue("c", (EVENT,)), tmp_path / "catalogue.xml")
     return tmp_path
@@ -501,6 +501,28 @@ def test_raw_files_become_a_sequence(raw, spec, catalogue):
     assert sequence.catalogue.events[0].magnitude == 3.0
     assert 1e-7 < sequence.broad.std() < 1e-6
     assert sequence.network.stations == Network.from_csv(raw / "stations.csv").stations
+
+
+def test_a_table_says_or_is_told_what_its_rows_are(raw, spec):
+    (raw / "model.txt").write_text("depth vp vs\n-2 2.5 1.4\n-1 3.0 1.7\n10 6.5 3.8\n")
+    given = (f"sensitivity_counts_per_mps={COUNTS_PER_MPS}", f"velocity_model_file={raw / 'model.txt'}")
+    with pytest.raises(ValueError, match=r"model\.txt does not say .*velocity_model_rows="):
+        build_sequence(raw_config(raw, *given))
+    build_sequence(raw_config(raw, *given, "velocity_model_rows=layers"))
+    assert Sequence.load(raw / "out", spec).velocity_model.top_depth_km == (-2.0, -1.0, 10.0)
+
+
+def test_counts_that_leap_beyond_steim2_are_kept(raw):
+    """A recorder's 32 bits from end to end (SEED 2.4, appendix B: Steim 2 holds steps of 30)."""
+    path = next(raw.glob("*S01..HHZ.mseed"))
+    (trace,) = obspy.read(str(path))
+    trace.data = trace.data.astype(np.int32)
+    trace.data[500:502] = 2**31 - 1, -(2**31)
+    trace.write(str(path), format="MSEED", encoding="INT32")
+    build_sequence(raw_config(raw, "sensitivity_counts_per_mps=4e8"))
+    made = sorted((raw / "out" / "waveforms").rglob("*S01..HHZ.D.*"))
+    data = np.concatenate([found.data for each in made for found in obspy.read(str(each))])
+    np.testing.assert_array_equal(data, trace.data)
 
 
 def test_stationxml_keeps_its_own_sensitivity(raw, spec, parts):

@@ -1,5 +1,6 @@
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from first_arrivals import first_arrival_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped_models import MODELS, load
+from shipped_models import MODELS, load, times_of_all_s
 
 from fcn.earth import travel_time
 from fcn.earth.travel_time import TravelTimeTable
@@ -89,6 +90,15 @@ def test_s_follows_p_and_time_grows_with_distance(depth_km, distance_km, elevati
     if depth_km + elevation_km > 0.1 or distance_km > 0.1:
         assert (near[..., 1] > 1.5 * near[..., 0]).all()
         assert (far > near).all()
+
+
+def test_shipped_models_say_what_they_said():
+    """To a microsecond, whatever tables learn of other models (golden/make_travel_times.py)."""
+    golden = np.load(Path(__file__).with_name("golden") / "travel_times.npz")
+    found = times_of_all_s()
+    assert sorted(golden) == sorted(found) == sorted(MODELS)
+    for name, times_s in found.items():
+        np.testing.assert_allclose(times_s, golden[name], atol=1e-6, rtol=2e-7)
 
 
 def test_rotation_and_translation_change_nothing():

@@ -41,7 +41,11 @@ def test_columns_become_tuples_of_floats():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"top_depth_km": (1.0, 10.0, 30.0)}, "first layer top must be 0"),
+        (
+            {"top_depth_km": (1.0, 10.0, 30.0)},
+            r"first layer top must be at sea level or above it .*\(1\.0,\)",
+        ),
+        ({"top_depth_km": (-800.0, 10.0, 30.0)}, "first layer top must be at .*in m, divide by 1000"),
         ({"top_depth_km": (0.0, 10.0, 10.0)}, "increase downward"),
         ({"vp_kmps": (5.0, 6.0)}, "vp_kmps has 2 values for the 3 of top_depth_km"),
         ({"vs_kmps": (2.9, 3.5, 7.0)}, r"at 30 km, vp 8 and vs 7 km/s .*bulk modulus"),

@@ -7,7 +7,15 @@ from hydra.utils import get_class as locate
 from omegaconf import OmegaConf
 from toy import resolved
 
-from fcn.assemble import build_module, build_network, build_scheme, perturbed_models, velocity_models
+from fcn.allowed import check
+from fcn.assemble import (
+    build_module,
+    build_network,
+    build_scheme,
+    perturbed_models,
+    stated_layers,
+    velocity_models,
+)
 from fcn.config import CONF_DIR, build
 
 
@@ -53,10 +61,27 @@ def test_every_architecture_builds_on_the_papers_grid(name):
     assert sum(p.numel() for p in network.parameters()) > 0
 
 
-@pytest.mark.parametrize("name", [n for n in names("velocity_model") if n != "grid3d"])
+@pytest.mark.parametrize("name", [n for n in names("velocity_model") if n not in ("grid3d", "table")])
 def test_every_velocity_model_builds(name):
     models = velocity_models(resolved("train", f"velocity_model={name}"))
     assert all(model.source for model in models.values())
+
+
+def test_a_table_is_a_velocity_model_and_a_checkpoint_states_its_layers(tmp_path):
+    path = tmp_path / "crust.csv"
+    path.write_text("Depth,Vp,Vs\n-3,1.5,0.843\n1,4.0,2.247\n42,7.4,4.157\n")
+    with pytest.raises(ValueError, match="does not say whether its rows are layers"):
+        velocity_models(resolved("train", "velocity_model=table", f"velocity_model.path={path}"))
+    given = ("velocity_model=table", f"velocity_model.path={path}", "velocity_model.rows=nodes")
+    config = resolved("train", *given)
+    models = velocity_models(config)
+    config["velocity_model"] = stated_layers(config["velocity_model"])
+    path.unlink()
+    assert velocity_models(config) == models
+    assert models["crust"].top_depth_km[0] == -3.0
+    check({"velocity_model": config["velocity_model"]}, "checkpoint")
+    family = resolved("train")["velocity_model"]
+    assert stated_layers(family) == family
 
 
 @pytest.mark.parametrize("name", names("geometry"))

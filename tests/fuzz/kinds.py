@@ -283,14 +283,16 @@ def model_nonsense(model: LayeredModel) -> str | None:
 
 def model_tables() -> Files:
     return {
-        "layers.txt": b"depth vp vs\n0 5.0 2.9\n10.5 6.0 3.5\n32 7.8 4.5\n",
-        "full.csv": b"# ours\n0.0,5.5,3.18,2.4,636,318\n5.5,6.3,3.64,2.67,728,364\n16,6.7,3.87,2.8,774,387\n",
+        "layers.txt": b"depth_top vp vs\n0 5.0 2.9\n10.5 6.0 3.5\n32 7.8 4.5\n",
+        "full.csv": b"# ours\ntop,vp,vs,density,qp,qs\n"
+        b"0.0,5.5,3.18,2.4,636,318\n5.5,6.3,3.64,2.67,728,364\n16,6.7,3.87,2.8,774,387\n",
+        "nodes.txt": b"Node Vp Vs\n-2 2.5 1.4\n1 4.0 2.25\n9 6.8 3.8\n30 7.4 4.2\n",
         "nonlinloc.in": b"LAYER -1.0 3.0 0.5 1.7 0.3 2.5 0.0\nLAYER 4.0 6.0 0.0 3.5 0.0 2.7 0.0\n",
     }
 
 
 def read_tables(folder: Path) -> list[LayeredModel]:
-    return [read_velocity_model(path) for path in sorted(folder.iterdir())]
+    return [read_velocity_model(path, None) for path in sorted(folder.iterdir())]
 
 
 def model_mapping() -> Files:

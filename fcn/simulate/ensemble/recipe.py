@@ -44,13 +44,17 @@ class ModelFamily:
             object.__setattr__(self, name, (low, high))
 
     def draw(self, rng: np.random.Generator) -> LayeredModel:
-        """A random model, perturbed, with its weathered layer."""
+        """A random model, perturbed, with its weathered layer; its surface is at sea level."""
         name = sorted(self.models)[rng.integers(len(self.models))]
-        model = self.models[name].perturbed(
-            rng,
-            velocity_fraction=self.velocity_fraction,
-            vpvs_fraction=self.vpvs_fraction,
-            thickness_fraction=self.thickness_fraction,
+        model = (
+            self.models[name]
+            .below_sea_level()
+            .perturbed(
+                rng,
+                velocity_fraction=self.velocity_fraction,
+                vpvs_fraction=self.vpvs_fraction,
+                thickness_fraction=self.thickness_fraction,
+            )
         )
         top_km, vs_kmps = (float(np.exp(rng.uniform(*np.log(r)))) for r in (self.top_km, self.top_vs_kmps))
         return model if vs_kmps >= model.vs_kmps[0] else weathered(model, top_km, vs_kmps)

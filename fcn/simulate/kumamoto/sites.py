@@ -108,7 +108,7 @@ def draw_column(law: ColumnLaw, crust: LayeredModel, vs30_mps: float, seed: int,
 
     P velocity: 1.29 + 1.11 Vs km/s, after Kitsunezaki et al. (1990), not verified; density: Brocher (2005).
     """
-    rng = derive_rng(seed, Purpose.SEQUENCE, COLUMN, station)
+    rng, crust = derive_rng(seed, Purpose.SEQUENCE, COLUMN, station), crust.below_sea_level()
     base_km = float(rng.uniform(law.base_km[0], law.base_km[1]))
     tops = np.array([top for top in LAYER_TOPS_KM if top < base_km - 1e-3])
     thickness_km = np.diff(np.append(tops, base_km))

@@ -64,7 +64,7 @@ def quarter_wavelength_amplification(
     vs_kmps, density_gpcm3: around the source.
     """
     quarter_s = 0.25 / np.maximum(frequency_hz.numpy().astype(float), 1e-3)
-    tops = np.append(model.top_depth_km, model.top_depth_km[-1] + HALF_SPACE_KM)
+    tops = np.append(model.top_depth_km, model.top_depth_km[-1] + HALF_SPACE_KM) - model.top_depth_km[0]
     time_s = np.append(0.0, np.cumsum(np.diff(tops) / np.array(model.vs_kmps)))
     mass = np.append(0.0, np.cumsum(np.diff(tops) * np.array(model.density_gpcm3)))
     depth_km = np.interp(quarter_s, time_s, tops)
