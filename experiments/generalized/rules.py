@@ -46,6 +46,13 @@ SUM = {
     "every_s": 0.5,
     "within_s": 2.5,
 }
+FELT = {
+    "_target_": "fcn.alarm.rules.Felt",
+    "least_magnitude": 5.0,
+    "least_support": 100.0,
+    "min_detection_score": 0.5,
+    "agree_s": 1.0,
+}
 PAPER = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "within_s": 4.0}
 MIGRATION: dict[str, dict[str, Any]] = {
     "1 s of 2.5 s": {**COUNT, "agree_s": 1.0, "within_s": 2.5},
@@ -55,6 +62,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
         for least in (0.6, 0.7)
         for total in (2.5, 3.5, 4.5, 5.5)
     },
+    "sum 4.5 above 0.7, or felt": {**SUM, "min_detection_score": 0.7, "least_log_odds": 4.5, "felt": FELT},
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
 EEWNET: dict[str, dict[str, Any]] = {

@@ -107,7 +107,7 @@ def run(name: str, given: dict[str, Any], source: Path, out: Path, ckpt: str) ->
         "dataset=archive",
         f"dataset.root='{sequence}'",
         f"velocity_model={given['velocity_model']}",
-        f"dataset.first_p='{HERE / 'first_p.csv'}'",
+        *([f"dataset.first_p='{HERE / 'first_p.csv'}'"] if given.get("first_p") else []),
         "logger=csv",
         f"hydra.run.dir='{folder}'",
     )
@@ -127,7 +127,8 @@ def command(module: str, *overrides: str) -> None:
     """One of the project's commands."""
     done = subprocess.run([sys.executable, "-m", module, *overrides], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError((done.stdout + done.stderr).strip().splitlines()[-1][:200])
+        lines = [line for line in done.stderr.splitlines() if "Error: " in line] or done.stderr.splitlines()
+        raise RuntimeError(lines[-1][:300] if lines else f"{module} returned {done.returncode}")
 
 
 HEAD = (

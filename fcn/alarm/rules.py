@@ -71,6 +71,32 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Felt:
+    """A large earthquake that is felt, for which less evidence is enough: no noise does this.
+
+    Estimates of least_magnitude, with a support (`WindowEstimate.support`) of least_support and a detection
+    score of min_detection_score, declare once they have agreed for agree_s.
+    """
+
+    least_magnitude: float
+    least_support: float
+    min_detection_score: float
+    agree_s: float
+
+    def __post_init__(self) -> None:
+        if not (self.least_support > 1 and 0.5 <= self.min_detection_score < 1 and self.agree_s > 0):
+            raise ValueError(
+                f"least_support > 1, 0.5 <= min_detection_score < 1 and agree_s > 0 are required: {self}"
+            )
+
+    def holds(self, estimate: WindowEstimate) -> bool:
+        """Whether this is such an estimate."""
+        is_large = estimate.magnitude is not None and estimate.magnitude >= self.least_magnitude
+        is_likely = estimate.detection_score >= self.min_detection_score
+        return is_large and is_likely and (estimate.support or 0.0) >= self.least_support
+
+
+@dataclass(frozen=True)
 class SummedEvidence:
     """Log odds of agreeing windows, ln(p / (1 - p)) of detection scores, that add up to least_log_odds.
 
@@ -79,6 +105,7 @@ class SummedEvidence:
     probability, and its threshold is chosen on validation sequences.
 
     every_s: an earlier window counts once for every so many seconds that it stood; the last one counts once.
+    felt: what declares with less; None: nothing does.
     """
 
     min_detection_score: float
@@ -86,6 +113,7 @@ class SummedEvidence:
     least_log_odds: float
     every_s: float
     within_s: float
+    felt: Felt | None = None
 
     def __post_init__(self) -> None:
         scores = 0.5 <= self.min_detection_score < 1
@@ -97,13 +125,16 @@ class SummedEvidence:
 
     def suffices(self, estimate: WindowEstimate) -> bool:
         """Whether an estimate counts at all."""
-        return (
-            estimate.detection_score >= self.min_detection_score
-            and estimate.location_score >= self.min_location_score
-        )
+        is_likely = estimate.detection_score >= self.min_detection_score
+        is_felt = self.felt is not None and self.felt.holds(estimate)
+        return (is_likely or is_felt) and estimate.location_score >= self.min_location_score
 
     def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
-        """Whether the sum is large enough."""
+        """Whether the sum is large enough, or motion is."""
+        if self.felt is not None and self.felt.holds(estimate):
+            stood_s = sum(each.held_s for each in earlier if self.felt.holds(each.estimate))
+            if stood_s >= self.felt.agree_s - CLOCK_S:
+                return True
         before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in earlier)
         return _log_odds(estimate) + before >= self.least_log_odds
 

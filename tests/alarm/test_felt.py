@@ -1,0 +1,61 @@
+"""A large earthquake that is felt declares with less evidence."""
+
+import pytest
+from made_alarms import STEP_S, T0, declarer, estimate
+
+from fcn.alarm.rules import Felt, SummedEvidence
+
+FELT = Felt(least_magnitude=5.0, least_support=100.0, min_detection_score=0.5, agree_s=1.0)
+START_S = T0 + 5
+
+
+def declared_at(felt=FELT, location=0.8, **says):
+    """Seconds after the first of five windows that all say the same; None: never."""
+    rule = declarer(
+        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=felt)
+    )
+    for step in range(5):
+        now_s = START_S + step * STEP_S
+        if rule.process(now_s, [estimate(now_s, location=location, **{"magnitude": 5.0, **says})]):
+            return step * STEP_S
+    return None
+
+
+@pytest.mark.parametrize(
+    ("says", "after_s"),
+    [
+        ({"detection": 0.6, "support": 100.0}, 1.0),
+        ({"detection": 0.5, "support": 5000.0}, 1.0),
+        ({"detection": 0.6, "support": 99.0}, None),
+        ({"detection": 0.6, "support": None}, None),
+        ({"detection": 0.6, "support": 5000.0, "magnitude": 4.9}, None),
+        ({"detection": 0.6, "support": 5000.0, "magnitude": None}, None),
+        ({"detection": 0.49, "support": 5000.0}, None),
+        ({"detection": 0.6, "support": 5000.0, "location": 0.1}, None),
+        ({"detection": 0.95, "support": 5000.0}, 0.5),  # its sum is enough before
+    ],
+)
+def test_what_is_felt_declares_with_half_the_evidence(says, after_s):
+    assert declared_at(**says) == after_s
+
+
+def test_without_the_rule_half_the_evidence_is_none():
+    assert declared_at(felt=None, detection=0.6, support=5000.0) is None
+
+
+def test_windows_that_did_not_feel_it_do_not_count():
+    rule = declarer(
+        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=FELT)
+    )
+    said = [(0.72, 1.0), (0.72, 1.0), (0.6, 500.0), (0.6, 500.0), (0.6, 500.0)]
+    updates = []
+    for step, (detection, support) in enumerate(said):
+        now_s = START_S + step * STEP_S
+        updates += rule.process(now_s, [estimate(now_s, detection=detection, support=support, magnitude=6.0)])
+    assert [each.now_s for each in updates] == [START_S + 4 * STEP_S]
+
+
+@pytest.mark.parametrize("wrong", [(5.0, 1.0, 0.5, 1.0), (5.0, 100.0, 0.4, 1.0), (5.0, 100.0, 0.5, 0.0)])
+def test_a_rule_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match="least_support > 1"):
+        Felt(*wrong)
