@@ -266,12 +266,12 @@ def sds_target() -> tuple[Target, ...]:
 
 def model_nonsense(model: LayeredModel) -> str | None:
     tops = model.top_depth_km
-    if tops[0] != 0 or list(tops) != sorted(set(tops)):
+    if not -10 <= tops[0] <= 0 or list(tops) != sorted(set(tops)):
         return f"layers begin at {tops}"
     if len(tops) > 10_000:
         return f"{len(tops)} layers"
     return first_fault(
-        depth=(tops, 0, 1000),
+        depth=(tops, -10, 1000),
         vp=(model.vp_kmps, 0.1, 15),
         vs=(model.vs_kmps, 0.01, 9),
         vpvs=((p / s for p, s in zip(model.vp_kmps, model.vs_kmps, strict=True)), 1.15, 20),

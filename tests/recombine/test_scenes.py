@@ -213,7 +213,9 @@ def test_travel_time_tables_reach_every_event_drawn(choices):
         n_models=4,
     )
     away_km = torch.cdist(scene.station_km[..., :2], scene.source_km[..., :2])
-    assert 0.75 * table["max_distance_km"] < float(away_km.max()) < table["max_distance_km"]
+    # volumes reach further than events: tests/scheme/migration/test_training_volumes.py
+    least = 0.75 if not choices else 0.6
+    assert least * table["max_distance_km"] < float(away_km.max()) < table["max_distance_km"]
     assert float(scene.source_km[..., 2].max()) < table["max_depth_km"]
 
 
