@@ -1,6 +1,7 @@
 """Checkpoints: found by path or shipped name, read without pickle, rebuilt into a module."""
 
 import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,13 +145,27 @@ def ship(
     if set(reading) - set(known):
         raise KeyError(f"scheme.reading has no {sorted(set(reading) - set(known))}, only {sorted(known)}")
     known.update(reading)
-    config["cache"], config["store"]["path"] = None, None
+    config["cache"], config["store"]["path"], config["weights"] = None, None, None
     record["overrides"] = [each for each in record["overrides"] if "/" not in each]
     out.parent.mkdir(parents=True, exist_ok=True)
     weights = content["state_dict"]
     if half_precision:
         weights = {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
     torch.save({"state_dict": weights, "fcn": record}, out)
+
+
+def begin_with(module: FcnModule, name: str | Path) -> str:
+    """Give a network about to be trained the weights of a checkpoint; returns the digest of its file.
+
+    Raises FileNotFoundError for an unknown name and ValueError for weights of another network.
+    """
+    path = find(name)
+    weights = read(path)["state_dict"]
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"weights={name} are not those of this arch: {error}") from error
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:

@@ -21,6 +21,7 @@ from fcn.cache import cached_store, sequence_root
 from fcn.callbacks.curves import KeptCurves
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
+from fcn.checkpoint import begin_with
 from fcn.config import build
 from fcn.data.sequences import Sequence
 from fcn.data.windows import WindowDataset
@@ -65,6 +66,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
     module = build_module(config, record=record)
+    if config["weights"] is not None:
+        module.record["weights_digest"] = record["weights_digest"] = begin_with(module, config["weights"])
     windows = validation_windows(config, partial=module.scheme.partial)
     module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
     datamodule = build_datamodule(config, store_path, windows)

@@ -46,7 +46,7 @@ class Blocks:
         count: Int64[np.ndarray, " n"],
     ) -> Float32[np.ndarray, "channel block"]:
         """Peaks of the `count` blocks before block `end` of each row, joined; 0 where there is none."""
-        index = np.repeat(end - count, count) + _counting(count)
+        index = np.repeat(end - count, count) + counting(count)
         inside = (index >= 0) & (index < np.repeat(self.length[row], count))
         place = np.where(inside, np.repeat(self.start[row], count) + index, 0)
         return self._at(place) * inside
@@ -60,14 +60,14 @@ class Blocks:
         """`count` blocks of each row from a `phase` in [0, 1) on, round and round, joined."""
         length = self.length[row]
         begin = np.minimum((phase * length).astype(np.int64), length - 1)
-        index = (np.repeat(begin, count) + _counting(count)) % np.repeat(length, count)
+        index = (np.repeat(begin, count) + counting(count)) % np.repeat(length, count)
         return self._at(np.repeat(self.start[row], count) + index)
 
     def _at(self, place: Int64[np.ndarray, " block"]) -> Float32[np.ndarray, "channel block"]:
         return np.exp(LN_10 * self.log_peaks[:, place].astype(np.float32))
 
 
-def _counting(count: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " block"]:
+def counting(count: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " block"]:
     """0, 1 ... up to each count, joined."""
     return np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
 

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from fcn.batch import Ruptures
-from fcn.recombine.blocks import Blocks, of_noise, of_records
+from fcn.recombine.blocks import Blocks, counting, of_noise, of_records
 from fcn.recombine.priors import interval
 from fcn.recombine.released import released_magnitude
 from fcn.store.reader import BaseStore
@@ -44,7 +44,8 @@ class HistoryLaw:
     magnitude, fewest_stations: of those others. noise_gain_db: on the noise of a station.
     vertical_share, clipped_share, withheld_share: of stations that know their vertical alone; whose
     instruments end at a velocity in clip_mps (log-uniform); whose long-period band is not known, as after a
-    start in shaking.
+    start in shaking. silent_share, stopped_share: of stations that record noise alone, as where a sensor is
+    not what or where its description says; that stop at some moment before now.
     """
 
     per_window: int
@@ -58,6 +59,8 @@ class HistoryLaw:
     clipped_share: float
     clip_mps: Sequence[float]
     withheld_share: float
+    silent_share: float
+    stopped_share: float
 
     def __post_init__(self) -> None:
         for name in ("stations", "elapsed_s", "magnitude", "noise_gain_db", "clip_mps"):
@@ -216,6 +219,7 @@ class HistoryBank:
         law, n = self.law, len(record)
         ended = np.floor((now_s - self.start_s[record]) / BLOCK_S).astype(np.int64)
         signal = self.blocks.ending(record, ended, length)
+        signal *= np.repeat(rng.random(n) >= law.silent_share, length)
         level_db = law.noise_gain_db[0] + (law.noise_gain_db[1] - law.noise_gain_db[0]) * rng.random(n)
         noisy = rng.integers(len(self.noise), size=n)
         noise = self.noise.around(noisy, rng.random(n), length)
@@ -231,6 +235,8 @@ class HistoryBank:
         for channel in range(0, len(AMPLITUDES), 2):
             peaks[channel, only] = peaks[channel + 1, only]
         peaks[LONG:, np.repeat(rng.random(n) < law.withheld_share, length)] = 0.0
+        there = np.where(rng.random(n) < law.stopped_share, rng.random(n), 1.0) * length
+        peaks *= counting(length) < np.repeat(there, length)
         return peaks
 
 

@@ -27,6 +27,8 @@ def law() -> HistoryLaw:
         vertical_share=0.0,
         clipped_share=0.0,
         withheld_share=0.0,
+        silent_share=0.0,
+        stopped_share=0.0,
         noise_gain_db=[-200, -200],
         fewest_stations=4,
     )
@@ -187,3 +189,26 @@ def test_a_store_without_sources_or_noise_is_refused(tmp_path, law):
         replace(law, stations=[1, 5])
     with pytest.raises(ValueError, match="must be positive"):
         replace(law, elapsed_s=[0.0, 5.0])
+
+
+def test_some_stations_record_noise_alone(store, law):
+    law = replace(law, silent_share=1.0, noise_gain_db=[0, 0])
+    preprocess = build(resolved("train")["preprocess"])
+    silent = HistoryBank.of(store, "train", preprocess, law).draw(np.random.default_rng(1), 50)
+    loud = HistoryBank.of(store, "train", preprocess, replace(law, silent_share=0.0)).draw(
+        np.random.default_rng(1), 50
+    )
+    velocity = silent.peaks[:, :, 0][silent.mask]
+    assert (velocity.amax(dim=-1) > 0).all()
+    assert velocity.max() < 0.01 * loud.peaks[:, :, 0].max()
+
+
+def test_some_stations_stop(store, law, examples):
+    law = replace(law, stopped_share=1.0)
+    stopped = HistoryBank.of(store, "train", build(resolved("train")["preprocess"]), law).draw(
+        np.random.default_rng(1), 200
+    )
+    ends_dead = (stopped.peaks[:, :, 0, -1] == 0)[stopped.mask]
+    assert ends_dead.float().mean() > 0.95
+    assert (examples.peaks[:, :, 0, -1] > 0)[examples.mask].float().mean() > 0.9
+    assert stopped.peaks[:, :, 0, :-1].amax(dim=-1)[stopped.mask].gt(0).float().mean() > 0.5

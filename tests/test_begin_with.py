@@ -1,0 +1,31 @@
+"""Training that begins with the weights of another one."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from toy import resolved
+
+from fcn.assemble import build_module
+from fcn.checkpoint import begin_with, find, read
+
+
+def test_a_network_takes_over_shipped_weights():
+    config = read(find("lite"))["fcn"]["config"]
+    module = build_module(config, trainable=False)
+    digest = begin_with(module, "lite")
+    assert digest.startswith("sha256:")
+    for name, value in read(find("lite"))["state_dict"].items():
+        assert torch.equal(module.state_dict()[name], value.to(module.state_dict()[name].dtype)), name
+
+
+def test_weights_of_another_network_are_refused():
+    module = build_module(resolved("train", "experiment=smoke"), trainable=False)
+    with pytest.raises(ValueError, match="weights=generalized are not those of this arch"):
+        begin_with(module, "generalized")
+
+
+def test_a_file_that_is_not_there_is_named():
+    module = build_module(resolved("train", "experiment=smoke"), trainable=False)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.ckpt"):
+        begin_with(module, Path("nowhere.ckpt"))
