@@ -23,8 +23,8 @@ CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.paren
 # The top-level keys of each entry point: an experiment file that misspells one is rejected.
 TOP_LEVEL = {
     "train": (
-        "name seed cache ckpt weights geometry stations velocity_model preprocess store data magnitude arch scheme "
-        "loss optim callbacks trainer logger declare matching validation"
+        "name seed cache ckpt weights geometry stations velocity_model preprocess store data magnitude arch "
+        "scheme loss optim callbacks trainer logger declare matching validation"
     ),
     "test": "name cache ckpt trust dataset velocity_model declare matching windows trainer logger",
     "ship": "ckpt out declare reading half_precision",
