@@ -141,10 +141,7 @@ def ship(
     config = record["config"]
     if declare is not None:
         config["declare"] = dict(declare)
-    known = config["scheme"].get("reading", {})
-    if set(reading) - set(known):
-        raise KeyError(f"scheme.reading has no {sorted(set(reading) - set(known))}, only {sorted(known)}")
-    known.update(reading)
+    config["scheme"]["reading"] = _read_as(config, reading)
     config["cache"], config["store"]["path"], config["weights"] = None, None, None
     record["overrides"] = [each for each in record["overrides"] if "/" not in each]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +149,14 @@ def ship(
     if half_precision:
         weights = {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
     torch.save({"state_dict": weights, "fcn": record}, out)
+
+
+def _read_as(config: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """`scheme.reading` of a configuration, with other values; KeyError for what it does not have."""
+    known = config["scheme"].get("reading", {})
+    if set(reading) - set(known):
+        raise KeyError(f"scheme.reading has no {sorted(set(reading) - set(known))}, only {sorted(known)}")
+    return {**known, **reading}
 
 
 def begin_with(module: FcnModule, name: str | Path) -> str:
@@ -168,19 +173,24 @@ def begin_with(module: FcnModule, name: str | Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def load(name: str | Path, *, trust: Sequence[str] = ()) -> Restored:
+def load(
+    name: str | Path, *, trust: Sequence[str] = (), reading: Mapping[str, Any] | None = None
+) -> Restored:
     """The checkpoint rebuilt, in evaluation mode on the CPU.
 
-    trust: full names of classes that it may build beside those that conf/ names. Raises FileNotFoundError for
-    an unknown name and ValueError for a file that is not a checkpoint of fcn, asks for what may not be built,
-    or holds weights that are not numbers.
+    trust: full names of classes that it may build beside those that conf/ names. reading: values instead of
+    those of its `scheme.reading`. Raises FileNotFoundError for an unknown name, KeyError for a reading that
+    its scheme does not have, and ValueError for a file that is not a checkpoint of fcn, asks for what may not
+    be built, or holds weights that are not numbers.
     """
     path = find(name)
     content = read(path)
     record, weights = content["fcn"], content["state_dict"]
     config = record["config"]
+    if reading:
+        config = {**config, "scheme": {**config["scheme"], "reading": _read_as(config, reading)}}
     allowed.check(config, str(path), trust=trust)
-    _check_used(record, path)
+    _check_used({**record, "config": config}, path)
     broken = [n for n, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise ValueError(

@@ -26,7 +26,7 @@ TOP_LEVEL = {
         "name seed cache ckpt weights geometry stations velocity_model preprocess store data magnitude arch "
         "scheme loss optim callbacks trainer logger declare matching validation"
     ),
-    "test": "name cache ckpt trust dataset velocity_model declare matching windows trainer logger",
+    "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",
 }

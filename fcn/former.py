@@ -121,13 +121,19 @@ def _volumes(**kept: Any) -> dict[str, Any]:
     return {"widest_km": 170.0, **kept}  # those of every training before it was said
 
 
+def _reading(**kept: Any) -> dict[str, Any]:
+    return {"terms": None, **kept}  # before stations had terms
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.Reading": _reading,
     "fcn.scheme.migration.VolumeSpec": _volumes,
+    "fcn.scheme.migration.reader.Reading": _reading,
     "fcn.scheme.migration.volume.VolumeSpec": _volumes,
     "fcn.simulate.rupture.RuptureLaw": _rupture,
     "fcn.simulate.source.rupture.RuptureLaw": _rupture,

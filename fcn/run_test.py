@@ -33,7 +33,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     """One replay into `folder`; returns what metrics.json holds."""
     check_test(config)
     torch.set_num_threads(config["trainer"]["threads"])
-    restored = load(config["ckpt"], trust=config["trust"])
+    restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = Sequence.load(root, restored.preprocess)
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)

@@ -44,11 +44,13 @@ class Sized:
 
     magnitude: of what has been released so far, and its standard deviation.
     growing: logit that the rupture has more to come.
+    by_station: magnitude that each station alone stands for; of those in use.
     """
 
     magnitude: Float[Tensor, " event"]
     deviation: Float[Tensor, " event"]
     growing: Float[Tensor, " event"]
+    by_station: Float[Tensor, "event station"]
 
 
 def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -216,7 +218,7 @@ class MagnitudeNet(nn.Module):
         magnitude = (precision * guess).sum(dim=1) / total.clamp_min(1e-6)
         common, growing = self.event(context).float().unbind(dim=-1)
         variance = 1 / total.clamp_min(1e-2) + (2 * common.clamp(-4, 1)).exp()
-        return Sized(magnitude, variance.sqrt(), growing)
+        return Sized(magnitude, variance.sqrt(), growing, guess)
 
 
 class _Migrate(torch.autograd.Function):

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.scheme.migration.picks import Picks
-from fcn.types import TravelTimes
 
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
@@ -44,17 +43,10 @@ class Hypotheses:
 
 
 def due(
-    known: Sequence[Known],
-    travel_time: TravelTimes,
-    station_km: Float[Tensor, "1 station 3"],
-    start_s: float,
+    known: Sequence[Known], travel_s: Float[Tensor, "event station 2"], start_s: float
 ) -> Float[Tensor, "event station 2"]:
     """P and S of known events at every station; start_s is the POSIX time of the window's first sample."""
-    device = station_km.device
-    if not known:
-        return torch.zeros(0, station_km.shape[1], 2, device=device)
-    origin_s = torch.tensor([k.estimate.origin_time_s - start_s for k in known], device=device)
-    travel_s = travel_time.between(places_km(known, device)[None], station_km)[0].transpose(0, 1)
+    origin_s = torch.tensor([k.estimate.origin_time_s - start_s for k in known], device=travel_s.device)
     return origin_s[:, None, None] + travel_s
 
 

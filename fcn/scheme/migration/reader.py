@@ -11,18 +11,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fcn.arch.migration import Features, MigrationNet
+from fcn.arch.migration import Features, MigrationNet, Sized
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
-from fcn.scheme.base import View, require_event, require_finite
+from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
-from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times
+from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
+from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times, travel_times_of
 from fcn.targets.location import LocationEstimate
 
 
@@ -41,6 +43,7 @@ class Reading:
                        event keeps its place, at which it is sized.
     uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
                        (experiments/generalized/rules.py).
+    terms:             of stations, learnt from declared events; None for none.
     """
 
     least_probability: float
@@ -57,6 +60,7 @@ class Reading:
     trusted_evidence: float
     trusted_score: float
     uncertainty_factor: Sequence[float]
+    terms: TermsLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
@@ -68,18 +72,26 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Seen:
-    """One window and what the network says of its stations; start_s: POSIX time of its first sample."""
+    """One window and what the network says of its stations.
+
+    start_s: POSIX time of its first sample. terms: of the stations.
+    """
 
     batch: Batch
     network: MigrationNet
     features: Features
     picks: Picks
     start_s: float
+    terms: Terms
+
+    def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
+        """P and S from places to every station, s, with the stations' terms."""
+        return travel_times_of(self.batch, place_km) + self.terms.delay_s
 
 
 @dataclass
 class MigrationReader:
-    """Reads windows of one stream one by one; the coarse volumes of its stations are kept in between.
+    """Reads windows of one stream one by one; coarse volumes and terms of its stations are kept in between.
 
     visible_snr: P anchors the volume of `look` above it.
     """
@@ -88,9 +100,11 @@ class MigrationReader:
     reading: Reading
     visible_snr: float
     coarse: CoarseVolumes = field(init=False)
+    terms: StationTerms | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)
+        self.terms = None if self.reading.terms is None else StationTerms(self.reading.terms)
 
     @torch.no_grad()
     def estimates(
@@ -103,8 +117,10 @@ class MigrationReader:
         if not batch.mask.any():
             return [[]]
         reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
-        seen = self._see(network, batch, now_s - window_s)
-        due_s = hypotheses.due(known, batch.travel_time, batch.station_km, seen.start_s)
+        seen = self._see(network, batch, self._terms(batch, now_s, known), now_s - window_s)
+        due_s = hypotheses.due(
+            known, seen.travel_times(hypotheses.places_km(known, batch.station_km.device)), seen.start_s
+        )
         explained = hypotheses.explained(
             seen.picks,
             due_s,
@@ -127,7 +143,16 @@ class MigrationReader:
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         return [self._said(seen, settled, next_s) if len(settled) else []]
 
-    def _see(self, network: MigrationNet, batch: Batch, start_s: float) -> _Seen:
+    def _terms(self, batch: Batch, now_s: float, known: Sequence[Known]) -> Terms:
+        if self.terms is None:
+            return Terms(
+                torch.zeros_like(batch.station_km[0, :, :2]), torch.zeros_like(batch.station_km[0, :, 0])
+            )
+        terms = self.terms.begin(now_s, batch.station_km[0])
+        self.terms.close(known)
+        return terms
+
+    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, start_s: float) -> _Seen:
         features = self.core.encode(network, batch)
         require_finite(batch, station_p=features.station_p, features=features.table)
         picks = find_picks(
@@ -137,7 +162,7 @@ class MigrationReader:
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
         )
-        return _Seen(batch, network, features, picks, start_s)
+        return _Seen(batch, network, features, picks, start_s, terms)
 
     # ---------------------------------------------------------------- coarse volumes
 
@@ -146,14 +171,15 @@ class MigrationReader:
     ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
         """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
         lattice, near, travel_s = joined([self.coarse.of(seen.batch, row) for row in station.tolist()])
+        pairs = pairs_of(near)
         logits, evidence = self.core.volumes(
             seen.network,
             seen.features,
             seen.batch,
             Anchors(station[None], time_s[None]),
             lattice,
-            pairs_of(near),
-            travel_s,
+            pairs,
+            travel_s + seen.terms.delay_s[pairs[:, 2], None],
         )
         require_finite(seen.batch, coarse_volume=logits, coarse_evidence=evidence)
         return self.core.decode(logits, lattice), evidence[0].sigmoid(), lattice.spacing_km[0, :, 0]
@@ -196,7 +222,7 @@ class MigrationReader:
             return Hypotheses(seen.batch.station_km.new_zeros(0, 3), station, time_s, ())
         where, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
-        travel_s = _travel_times(seen.batch, where.hypocentre_km)[..., 0]
+        travel_s = seen.travel_times(where.hypocentre_km)[..., 0]
         rows = torch.arange(n, device=station.device)
         kept = hypotheses.distinct(
             where.hypocentre_km,
@@ -230,11 +256,11 @@ class MigrationReader:
             anchors,
             lattice,
             pairs,
-            travel_times(batch, lattice, pairs),
+            travel_times(batch, lattice, pairs) + seen.terms.delay_s[pairs[:, 2], None],
         )
         require_finite(batch, fine_volume=logits, fine_evidence=evidence)
         where = self.core.decode(logits, lattice)
-        travel_s = _travel_times(batch, where.hypocentre_km)
+        travel_s = seen.travel_times(where.hypocentre_km)
         rows = torch.arange(len(places), device=places.station.device)
         origin_s = hypotheses.origin_times(
             places.time_s - travel_s[rows, places.station, 0],
@@ -271,12 +297,14 @@ class MigrationReader:
     ) -> list[WindowEstimate]:
         """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
-        arrival_s = places.origin_s[:, None, None] + _travel_times(batch, places.place_km)
+        arrival_s = places.origin_s[:, None, None] + seen.travel_times(places.place_km)
         amplitudes = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])
-        said = seen.network.magnitude(amplitudes.first_guess[0], amplitudes.inputs[0], amplitudes.use[0])
+        first_guess = amplitudes.first_guess[0] - seen.terms.magnitude
+        said = seen.network.magnitude(first_guess, amplitudes.inputs[0], amplitudes.use[0])
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
+        self._learn(seen, places, arrival_s, said, amplitudes.use[0])
         falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
         return places.estimates(
             now_s=float(batch.now_s[0]),
@@ -289,50 +317,33 @@ class MigrationReader:
             is_sized=amplitudes.use[0].any(dim=1),
         )
 
-    # ---------------------------------------------------------------- looking at a training window
+    def _learn(
+        self,
+        seen: _Seen,
+        places: Places,
+        arrival_s: Float[Tensor, "event station 2"],
+        said: Sized,
+        sized: Bool[Tensor, "event station"],
+    ) -> None:
+        """Keep what good solutions of declared events say of stations, until the events are closed."""
+        if self.terms is None:
+            return
+        law = self.terms.law
+        good = places.is_located & (places.evidence >= law.least_evidence)
+        good &= places.across_km <= law.most_across_km
+        for row in good.nonzero()[:, 0].tolist():
+            if (name := places.follows[row]) is not None:
+                self.terms.observe(
+                    name,
+                    seen.terms,
+                    seen.picks,
+                    arrival_s[row],
+                    tolerance_s=self.reading.p_tolerance_s,
+                    magnitude=said.by_station[row] - said.magnitude[row],
+                    sized=sized[row],
+                )
 
-    @torch.no_grad()
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
-        """The coarse volume of one window, anchored by the first visible P of the event to locate.
-
-        Raises ValueError where there is none.
-        """
+        """See `fcn.scheme.migration.look.look`."""
         assert isinstance(network, MigrationNet)
-        require_event(targets, index)
-        window, there = batch.window(index), batch.mask[index]
-        station, time_s = self._first_visible_p(window, targets, index)
-        features = self.core.encode(network, window)
-        anchors = Anchors(station[None, None], time_s[None, None])
-        near, lattice = self.core.about_stations(window, anchors.station)
-        pairs = pairs_of(near)
-        logits, _ = self.core.volumes(
-            network, features, window, anchors, lattice, pairs, travel_times(window, lattice, pairs)
-        )
-        place_km = self.core.decode(logits, lattice).hypocentre_km
-        travel_s = _travel_times(window, place_km)[0]
-        east_km, north_km, depth_km = (axis_km[0, 0] for axis_km in lattice.axes_km())
-        return View.of_logits(
-            features.station_p[0, there],
-            logits[0, 0],
-            axes_km=(east_km, north_km, depth_km),
-            hypocentre_km=place_km[0],
-            source_km=targets.source_km[index],
-            arrival_s=(time_s - travel_s[station, 0] + travel_s)[there],
-        )
-
-    def _first_visible_p(self, window: Batch, targets: Targets, index: int) -> tuple[Tensor, Tensor]:
-        """Station and time of the earliest P of the event to locate that stands above noise in the window."""
-        p_s = targets.p_arrival_s[index, :, 0]
-        inside = (p_s > 0) & (p_s < self.core.window_s(window))
-        visible = inside & (targets.p_snr[index, :, 0] > self.visible_snr) & window.mask[0]
-        if not visible.any():
-            raise ValueError(
-                f"no P of the event to locate stands more than scheme.visible_snr={self.visible_snr:g} above "
-                f"noise in window {index}: nothing anchors a volume"
-            )
-        station = p_s.masked_fill(~visible, torch.inf).argmin()
-        return station, p_s[station]
-
-
-def _travel_times(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
-    return batch.travel_time.between(place_km[None], batch.station_km)[0].transpose(0, 1)
+        return look(self.core, self.visible_snr, network, batch, targets, index)

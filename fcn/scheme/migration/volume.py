@@ -134,6 +134,13 @@ def travel_times(
     )[:, 0]
 
 
+def travel_times_of(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
+    """P and S times from places to every station of a batch of one window."""
+    if len(place_km) == 0:
+        return place_km.new_zeros(0, batch.station_km.shape[1], 2)
+    return batch.travel_time.between(place_km[None], batch.station_km)[0].transpose(0, 1)
+
+
 @dataclass(frozen=True)
 class Coarse:
     """A station's coarse volume: its lattice, the stations that judge it, P and S times to them."""

@@ -17,6 +17,7 @@ from fcn.scheme.migration.hypotheses import (
     moved,
     origin_times,
     overtaken,
+    places_km,
 )
 from fcn.scheme.migration.picks import Picks
 
@@ -61,13 +62,18 @@ def known(name: str = "one", *, is_open: bool = True, **changes) -> Known:
     return Known(name, replace(estimate, **changes), is_open=is_open)
 
 
+def travel_s(events: list[Known], station_km: torch.Tensor) -> torch.Tensor:
+    place_km = places_km(events, station_km.device)
+    return StraightRays().between(place_km[None], station_km)[0].transpose(0, 1)
+
+
 def test_arrivals_are_due_a_travel_time_after_the_origin():
     station_km = torch.tensor([[[12.0, 0.0, 0.0], [0.0, 24.0, 0.0]]])
     events = [known(), known(east_km=12.0, origin_time_s=960.0)]  # the second began before the window
-    due_s = due(events, StraightRays(), station_km, START_S)
+    due_s = due(events, travel_s(events, station_km), START_S)
     torch.testing.assert_close(due_s[0], torch.tensor([[20.0, 21.0], [22.0, 24.0]]))
     torch.testing.assert_close(due_s[1, 0], torch.tensor([-10.0, -10.0]))
-    assert due([], StraightRays(), station_km, START_S).shape == (0, 2, 2)
+    assert due([], torch.zeros(0, 2, 2), START_S).shape == (0, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +236,7 @@ def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():
         known("not sized", origin_time_s=981.0, magnitude=None),
     ]
     station_km = torch.tensor([[[0.0, 0.0, 0.0], [60.0, 0.0, 0.0]]])
-    due_s = due(events, StraightRays(), station_km, START_S)
+    due_s = due(events, travel_s(events, station_km), START_S)
     next_s = overtaken(["one", None, "larger"], events, due_s)
     # from the as large one at the first station, 20 s into the window, from the larger at the second
     assert next_s.tolist() == [[20.0, 18.0], [torch.inf] * 2, [torch.inf] * 2]

@@ -1,0 +1,190 @@
+"""What a station's arrivals and amplitudes have in common, learnt from the events of its own stream.
+
+A velocity model knows nothing of the ground under a station: P comes there 0.1 s early or late, of every
+event, and motion is larger or smaller. What declared events have shown of it corrects the next ones.
+Causal: an event teaches when it is closed, and nothing but what the stream itself said of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn import checked
+from fcn.catalogue.event import Known
+from fcn.scheme.migration.picks import Picks
+
+LONG_AGO_S = -1e12  # POSIX
+ON_PLACE_KM = 1e-4  # a station that moved by less did not
+
+
+@dataclass(frozen=True)
+class TermsLaw:
+    """How fast terms are believed, as means of normal variables with a normal prior about zero.
+
+    prior_s, residual_s: standard deviations of the P terms of stations, and of what else is in the residual
+    of one pick. s_over_p: S term over P term; S is not picked. 1.73 where the ground only is slower than the
+    model, more where it is loose.
+    prior_magnitude, residual_magnitude: the same of what a station's magnitude differs from the event's.
+    least_evidence, most_across_km, fewest: an event teaches by its last solution with that evidence, that
+    horizontal uncertainty at most, and picks at so many stations at least.
+    """
+
+    prior_s: float
+    residual_s: float
+    s_over_p: float
+    prior_magnitude: float
+    residual_magnitude: float
+    least_evidence: float
+    most_across_km: float
+    fewest: int
+
+    def __post_init__(self) -> None:
+        for name in ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
+        if self.fewest < 3:
+            raise ValueError(f"reading.terms.fewest: a median needs 3 stations at least, got {self.fewest}")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own."""
+
+    delay_s: Float[Tensor, "station 2"]
+    magnitude: Float[Tensor, " station"]
+
+    @classmethod
+    def none(cls, station_km: Float[Tensor, "station 3"]) -> "Terms":
+        """Zeros."""
+        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]))
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    """Of one event at every station, of its last good solution; weights are 0 where there is none."""
+
+    delay_s: Float[Tensor, " station"]
+    delay_weight: Float[Tensor, " station"]
+    magnitude: Float[Tensor, " station"]
+    magnitude_weight: Float[Tensor, " station"]
+
+
+@dataclass
+class StationTerms:
+    """The terms of one stream's stations, known by their places: they may come, go and change their order.
+
+    A window that is not after the last one is another stream's: everything is forgotten.
+    """
+
+    law: TermsLaw
+    _now_s: float = field(default=LONG_AGO_S, init=False)
+    _station_km: Float[Tensor, "station 3"] = field(default_factory=lambda: torch.zeros(0, 3), init=False)
+    # weights and weighted sums of residuals: of P in s, of magnitude
+    _sums: Float[Tensor, "station 4"] = field(default_factory=lambda: torch.zeros(0, 4), init=False)
+    _open: dict[str, _Residuals] = field(default_factory=dict, init=False)
+
+    def begin(self, now_s: float, station_km: Float[Tensor, "station 3"]) -> Terms:
+        """The terms of a window's stations, from what closed events have taught."""
+        if now_s <= self._now_s:
+            self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, 4), {}
+        self._now_s = now_s
+        places = station_km.detach().cpu()
+        if not torch.equal(places, self._station_km):
+            self._moved_to(places)
+        delay_s = self._mean(0, self.law.residual_s / self.law.prior_s)
+        magnitude = self._mean(2, self.law.residual_magnitude / self.law.prior_magnitude)
+        delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
+        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device))
+
+    def close(self, known: Sequence[Known]) -> None:
+        """Learn from the events that are closed by now; what was withdrawn is not known, and teaches nothing.
+
+        known: the events declared before this window.
+        """
+        by_name = {each.event_id: each for each in known}
+        for name in [name for name in self._open if name not in by_name or not by_name[name].is_open]:
+            taught = self._open.pop(name)
+            if name in by_name:
+                self._sums = self._sums + torch.stack(
+                    [
+                        taught.delay_weight,
+                        taught.delay_weight * taught.delay_s,
+                        taught.magnitude_weight,
+                        taught.magnitude_weight * taught.magnitude,
+                    ],
+                    dim=1,
+                )
+
+    def observe(
+        self,
+        event_id: str,
+        terms: Terms,
+        picks: Picks,
+        due_s: Float[Tensor, "station 2"],
+        *,
+        tolerance_s: float,
+        magnitude: Float[Tensor, " station"],
+        sized: Bool[Tensor, " station"],
+    ) -> None:
+        """What an open event's newest good solution says of its stations, in the place of one before.
+
+        terms: that the solution was made with. due_s: P and S by them, after the window's first sample.
+        magnitude: what each station says by itself, less its term, where it is `sized`; less the event's.
+        """
+        n = len(due_s)
+        off_s = picks.time_s - due_s[picks.station, 0]
+        residual_s, weight = torch.zeros(n), torch.zeros(n)
+        for station, off, probability in zip(
+            picks.station.tolist(), off_s.tolist(), picks.probability.tolist(), strict=True
+        ):
+            # the most probable come first
+            if abs(off) <= tolerance_s and weight[station] == 0:
+                residual_s[station], weight[station] = off, probability
+        seen = weight > 0
+        if int(seen.sum()) < self.law.fewest:
+            return
+        # what all have in common is the origin time's
+        residual_s = residual_s - residual_s[seen].median() + terms.delay_s[:, 0].cpu()
+        own = sized.cpu()
+        difference = magnitude.detach().float().cpu() + terms.magnitude.cpu()
+        before = self._open.get(event_id)
+        if before is None or int(seen.sum()) >= int((before.delay_weight > 0).sum()):
+            self._open[event_id] = _Residuals(
+                torch.where(seen, residual_s, 0.0), weight, torch.where(own, difference, 0.0), own.float()
+            )
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that `restore` takes: what a stream saves. Open events teach nothing after a restart."""
+        return {
+            "now_s": self._now_s,
+            "station_km": self._station_km.tolist(),
+            "sums": self._sums.tolist(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`. Raises ValueError for what is none."""
+        places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
+        sums = torch.tensor(state["sums"], dtype=torch.float32).view(-1, 4)
+        if len(places) != len(sums) or not (torch.isfinite(places).all() and torch.isfinite(sums).all()):
+            raise ValueError(f"station terms of {len(sums)} for {len(places)} stations, or not finite")
+        self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
+        self._station_km, self._sums, self._open = places, sums, {}
+
+    def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
+        weight, total = self._sums[:, column], self._sums[:, column + 1]
+        return total / (weight + ratio**2)
+
+    def _moved_to(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """Give every place what is known of it; what is known of other places is forgotten."""
+        sums = torch.zeros(len(station_km), 4)
+        if len(self._station_km) and len(station_km):
+            # not by products of matrices, which are off by metres
+            apart_km, nearest = torch.cdist(
+                station_km, self._station_km, compute_mode="donot_use_mm_for_euclid_dist"
+            ).min(dim=1)
+            sums = torch.where((apart_km < ON_PLACE_KM)[:, None], self._sums[nearest], sums)
+        self._station_km, self._sums, self._open = station_km, sums, {}
