@@ -122,7 +122,7 @@ def _volumes(**kept: Any) -> dict[str, Any]:
 
 
 def _reading(**kept: Any) -> dict[str, Any]:
-    return {"terms": None, **kept}  # before stations had terms
+    return {"judges_within_s": 1000.0, "terms": None, **kept}  # before stations had terms, or were too late
 
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had

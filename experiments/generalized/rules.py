@@ -15,7 +15,7 @@ import argparse
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -214,6 +214,8 @@ def replayed(
         name: build_replay(windows, {**restored.config["declare"], **rule}, matching)
         for name, rule in rules.items()
     }
+    # a reader keeps what it learns of a stream
+    schemes = {name: scheme if isinstance(scheme, ImageScheme) else replace(scheme) for name in rules}
     for replay in replays.values():
         replay.watched = replay.watched.until(float(windows.now_s[n - 1]))
     for i in range(n):
@@ -221,9 +223,9 @@ def replayed(
         now_s = float(batch.now_s[0])
         # an image network reads a window alike whatever is declared: once serves all rules
         once = scheme.estimates(network, batch, [])[0] if isinstance(scheme, ImageScheme) else None
-        for replay in replays.values():
+        for name, replay in replays.items():
             known = replay.declarer.known(now_s)
-            each = scheme.estimates(network, batch, known)[0] if once is None else once
+            each = schemes[name].estimates(network, batch, known)[0] if once is None else once
             replay.process(now_s, each, 0.0)
     return replays, n * windows.step_s / 3600
 

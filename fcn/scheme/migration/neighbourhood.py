@@ -46,6 +46,20 @@ class Neighbourhood:
         return mask[:, None] & (rank < self.n_stations) & (apart_km <= limit_km)
 
 
+def first_reached(
+    near: Bool[Tensor, "batch volume station"],
+    travel_s: Float[Tensor, "batch volume station"],
+    *,
+    within_s: float,
+    enough: int,
+) -> Bool[Tensor, "batch volume station"]:
+    """Of the stations near a place, those that P reaches `within_s` after the first, at least `enough`."""
+    ordered_s = travel_s.masked_fill(~near, torch.inf).sort(dim=-1).values
+    last = min(enough, ordered_s.shape[-1]) - 1
+    until_s = torch.maximum(ordered_s[..., :1] + within_s, ordered_s[..., last, None])
+    return near & (travel_s <= until_s)
+
+
 def pairs_of(near: Bool[Tensor, "batch volume station"]) -> Int[Tensor, "pair 3"]:
     """Window, volume and station of every station that judges a volume, in order."""
     return near.nonzero()

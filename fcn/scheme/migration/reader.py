@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fcn.arch.migration import Features, MigrationNet, Sized
+from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
@@ -20,7 +20,7 @@ from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
-from fcn.scheme.migration.neighbourhood import pairs_of
+from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
@@ -43,6 +43,8 @@ class Reading:
                        event keeps its place, at which it is sized.
     uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
                        (experiments/generalized/rules.py).
+    judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
+                       `neighbourhood.enough` others do: paths to them are known least.
     terms:             of stations, learnt from declared events; None for none.
     """
 
@@ -60,6 +62,7 @@ class Reading:
     trusted_evidence: float
     trusted_score: float
     uncertainty_factor: Sequence[float]
+    judges_within_s: float
     terms: TermsLaw | None
 
     def __post_init__(self) -> None:
@@ -244,10 +247,7 @@ class MigrationReader:
         batch, reading = seen.batch, self.reading
         if len(places) == 0:
             return Places.none(batch.station_km.device)
-        near = self.core.about_places(batch, places.centre_km[None], places.station[None])
-        coarse = self.core.volume.coarse(batch.station_km, near, places.centre_km[None])
-        fine = self.core.volume.fine(places.centre_km, coarse.flat())
-        lattice = Lattice(fine.first_km[None], fine.spacing_km[None], fine.shape)
+        near, lattice = self._about(seen, places)
         anchors, pairs = Anchors(places.station[None], places.time_s[None]), pairs_of(near)
         logits, evidence = self.core.volumes(
             seen.network,
@@ -292,6 +292,21 @@ class MigrationReader:
         )
         return found.rows(keep.nonzero()[:, 0].tolist())
 
+    def _about(self, seen: _Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
+        """Fine volumes about places, no further out than coarse ones, and the stations that judge them."""
+        batch = seen.batch
+        near = self.core.about_places(batch, places.centre_km[None], places.station[None])
+        coarse = self.core.volume.coarse(batch.station_km, near, places.centre_km[None])
+        fine = self.core.volume.fine(places.centre_km, coarse.flat())
+        judges = first_reached(
+            near,
+            seen.travel_times(places.centre_km)[None, ..., 0],
+            within_s=self.reading.judges_within_s,
+            enough=self.core.neighbourhood.enough,
+        )
+        lattice = Lattice(fine.first_km[None], fine.spacing_km[None], fine.shape)
+        return with_own(judges, places.station[None]), lattice
+
     def _said(
         self, seen: _Seen, places: Places, next_s: Float[Tensor, "event station"]
     ) -> list[WindowEstimate]:
@@ -304,7 +319,10 @@ class MigrationReader:
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        self._learn(seen, places, arrival_s, said, amplitudes.use[0])
+        if self.terms is not None:
+            self.terms.observe_all(
+                seen.terms, seen.picks, places, arrival_s, said, amplitudes.use[0], self.reading.p_tolerance_s
+            )
         falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
         return places.estimates(
             now_s=float(batch.now_s[0]),
@@ -316,32 +334,6 @@ class MigrationReader:
             rise=rise[0],
             is_sized=amplitudes.use[0].any(dim=1),
         )
-
-    def _learn(
-        self,
-        seen: _Seen,
-        places: Places,
-        arrival_s: Float[Tensor, "event station 2"],
-        said: Sized,
-        sized: Bool[Tensor, "event station"],
-    ) -> None:
-        """Keep what good solutions of declared events say of stations, until the events are closed."""
-        if self.terms is None:
-            return
-        law = self.terms.law
-        good = places.is_located & (places.evidence >= law.least_evidence)
-        good &= places.across_km <= law.most_across_km
-        for row in good.nonzero()[:, 0].tolist():
-            if (name := places.follows[row]) is not None:
-                self.terms.observe(
-                    name,
-                    seen.terms,
-                    seen.picks,
-                    arrival_s[row],
-                    tolerance_s=self.reading.p_tolerance_s,
-                    magnitude=said.by_station[row] - said.magnitude[row],
-                    sized=sized[row],
-                )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
         """See `fcn.scheme.migration.look.look`."""

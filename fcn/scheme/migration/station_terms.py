@@ -14,8 +14,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn import checked
+from fcn.arch.migration import Sized
 from fcn.catalogue.event import Known
 from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.places import Places
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
@@ -117,6 +119,31 @@ class StationTerms:
                         taught.magnitude_weight * taught.magnitude,
                     ],
                     dim=1,
+                )
+
+    def observe_all(
+        self,
+        terms: Terms,
+        picks: Picks,
+        places: Places,
+        arrival_s: Float[Tensor, "event station 2"],
+        said: Sized,
+        sized: Bool[Tensor, "event station"],
+        tolerance_s: float,
+    ) -> None:
+        """What the good solutions of one window say of stations, event by event: see `observe`."""
+        good = places.is_located & (places.evidence >= self.law.least_evidence)
+        good &= places.across_km <= self.law.most_across_km
+        for row in good.nonzero()[:, 0].tolist():
+            if (name := places.follows[row]) is not None:
+                self.observe(
+                    name,
+                    terms,
+                    picks,
+                    arrival_s[row],
+                    tolerance_s=tolerance_s,
+                    magnitude=said.by_station[row] - said.magnitude[row],
+                    sized=sized[row],
                 )
 
     def observe(

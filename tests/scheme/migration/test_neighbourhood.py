@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fcn.scheme.migration.neighbourhood import Neighbourhood, with_own
+from fcn.scheme.migration.neighbourhood import Neighbourhood, first_reached, with_own
 
 
 def along_a_line(*east_km: float) -> torch.Tensor:
@@ -62,3 +62,13 @@ def test_an_anchor_judges_its_own_volume():
 def test_impossible_neighbourhoods_are_refused(change):
     with pytest.raises(ValueError, match="1 <= enough <= n_stations"):
         Neighbourhood(**({"n_stations": 20, "enough": 6, "reach_km": 120.0, "spread": 1.5} | change))
+
+
+def test_stations_that_p_reaches_late_do_not_judge():
+    near = torch.tensor([[[True, True, True, True, False]]])
+    travel_s = torch.tensor([[[2.0, 4.0, 9.0, 10.0, 1.0]]])
+    few = first_reached(near, travel_s, within_s=3.0, enough=1)
+    assert few.tolist() == [[[True, True, False, False, False]]]
+    enough = first_reached(near, travel_s, within_s=3.0, enough=3)
+    assert enough.tolist() == [[[True, True, True, False, False]]]
+    assert first_reached(near, travel_s, within_s=1000.0, enough=1).tolist() == near.tolist()

@@ -251,3 +251,35 @@ def test_picks_that_a_declared_event_explains_do_not_make_a_new_one(
     picked(monkeypatch, (0, 22.0), (1, 23.0))
     monkeypatch.setattr(hypotheses, "explained", lambda *_, **__: torch.tensor(explained))
     assert len(read(module, single(batch, 0), **other)) == n_found
+
+
+class EarlyAtOne:
+    """Travel times that know nothing of what delays a station."""
+
+    def __init__(self, travel_time: TravelTimeTable, station_km: torch.Tensor, early_s: float) -> None:
+        self.travel_time, self.station_km, self.early_s = travel_time, station_km, early_s
+
+    def between(self, source_km: torch.Tensor, station_km: torch.Tensor) -> torch.Tensor:
+        here = (station_km == self.station_km).all(dim=-1)
+        times_s = self.travel_time.between(source_km, station_km)
+        return times_s - self.early_s * here[..., None, None]
+
+    def to(self, device) -> "EarlyAtOne":
+        return self
+
+
+def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windows):
+    """Places, origin times and sizes; without the term they are others."""
+    law = replace(module.scheme.reading.terms, s_over_p=1.0)
+    prior = (law.residual_s / law.prior_s) ** 2
+    sums = [[1.0, 0.5 * (1.0 + prior), 0.0, 0.0]] + [[0.0] * 4] * 2
+    for window in windows[3]:
+        place_km = window.station_km[0]
+        given = replace(window, travel_time=EarlyAtOne(window.travel_time, place_km[0], 0.5))
+        scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
+        scheme.reader.terms.restore({"now_s": 0.0, "station_km": place_km.tolist(), "sums": sums})
+        found = numbers(scheme.estimates(module.network, given, [])[0])
+        expected = numbers(read(module, window, terms=None))
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+        without = numbers(read(module, given, terms=None))
+        assert without.shape != expected.shape or (without - expected).abs().max() > 0.1

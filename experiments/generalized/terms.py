@@ -1,0 +1,126 @@
+"""What station terms do: the same minutes of validation sequences with and without them.
+
+    python experiments/generalized/terms.py generalized
+    python experiments/generalized/terms.py generalized --sequences 0 1 2 --minutes 20
+
+Prints, for every law of terms, how many events are found and how their final solutions differ from the
+truth: the shift they have in common, the scatter about it, and how many lie within their 90 % ranges. A shift
+that all events of a place share is the velocity model's; terms learnt from one's own locations cannot see it.
+Readings are chosen here, never on a test sequence.
+"""
+
+import argparse
+import math
+import sys
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from jaxtyping import Float
+from rich.progress import track
+from rules import SEQUENCES, replayed, windows_of
+
+from fcn import config as configuration
+from fcn.catalogue.event import DeclaredEvent, Event
+from fcn.checkpoint import load
+from fcn.geometry.projection import LocalFrame
+from fcn.metrics.score import compare
+
+Pair = tuple[DeclaredEvent, Event]
+ACROSS_90 = math.sqrt(-2 * math.log(0.1) / 2)  # of a circular Gaussian, in root-mean-square radii
+DOWN_90 = NormalDist().inv_cdf(0.95)
+
+
+def readings() -> dict[str, dict[str, Any]]:
+    """What is compared: no terms, those of conf/scheme/migration.yaml, and others about them."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("train", overrides=["experiment=generalized"]))
+    reading = config["scheme"]["reading"]
+    law, within_s = reading["terms"], {"judges_within_s": reading["judges_within_s"]}
+    return {
+        "none": {"terms": None, "judges_within_s": 1000.0},
+        "as configured": {"terms": law, **within_s},
+        "terms alone": {"terms": law, "judges_within_s": 1000.0},
+        "near ones alone": {"terms": None, "judges_within_s": 6.0},
+        "prior 0.05 s": {"terms": {**law, "prior_s": 0.05}, **within_s},
+        "prior 0.2 s": {"terms": {**law, "prior_s": 0.2}, **within_s},
+        "S over P 2.5": {"terms": {**law, "s_over_p": 2.5}, **within_s},
+        "delays alone": {"terms": {**law, "prior_magnitude": 1e-6}, **within_s},
+    }
+
+
+def off(pairs: list[Pair]) -> Float[np.ndarray, "event 4"]:
+    """Declared less true: east, north and down in km, magnitude."""
+    rows = []
+    for said, true in pairs:
+        event = said.final.event
+        frame = LocalFrame(true.latitude_deg, true.longitude_deg)
+        east_km, north_km = frame.to_local_km(event.latitude_deg, event.longitude_deg)
+        size = math.nan if None in (event.magnitude, true.magnitude) else event.magnitude - true.magnitude
+        rows.append((float(east_km), float(north_km), event.depth_km - true.depth_km, size))
+    return np.array(rows).reshape(-1, 4)
+
+
+def row(name: str, sequences: list[list[Pair]], n_false: int) -> str:
+    """Of the table. The shift is each sequence's own: their stations and velocity models differ."""
+    each = [off(pairs) for pairs in sequences if pairs]
+    together = np.concatenate(each)
+    shift_km = [np.median(values[:, :3], axis=0) for values in each]
+    about = np.concatenate([values[:, :3] - shift for values, shift in zip(each, shift_km, strict=True)])
+    said = [pair[0].final.event for pairs in sequences for pair in pairs]
+    across_km = np.hypot(together[:, 0], together[:, 1])
+    within = across_km <= ACROSS_90 * np.array([e.horizontal_uncertainty_km or math.nan for e in said])
+    deep = np.abs(together[:, 2]) <= DOWN_90 * np.array([e.depth_uncertainty_km or math.nan for e in said])
+    scatter_km = np.hypot(about[:, 0], about[:, 1])
+    return (
+        f"| {name} | {len(together)} | {n_false} | {_rms(across_km):.2f} ({np.median(across_km):.2f}) km "
+        f"| {', '.join(f'{np.hypot(*shift[:2]):.2f}' for shift in shift_km)} km "
+        f"| {_rms(scatter_km):.2f} ({np.median(scatter_km):.2f}) km "
+        f"| {_rms(together[:, 2]):.2f} km, {np.median(together[:, 2]):+.2f} "
+        f"| {np.nanmean(np.abs(together[:, 3])):.3f} "
+        f"| {within.mean():.0%}, {deep.mean():.0%} |"
+    )
+
+
+def _rms(values: Float[np.ndarray, " n"]) -> float:
+    return float(np.sqrt((values**2).mean()))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ckpt")
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--sequences", type=int, nargs="+", default=[0, 1, 2], help="of those of rules.py")
+    parser.add_argument("--readings", nargs="+", choices=list(readings()), help="default: all")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen = [SEQUENCES[number] for number in arguments.sequences]
+    rows = []
+    for name, reading in readings().items():
+        if arguments.readings and name not in arguments.readings:
+            continue
+        restored = load(arguments.ckpt, reading=reading)
+        sequences, n_false = [], 0
+        for dataset, index in track(chosen, description=name, transient=True):
+            windows, matching = windows_of(dataset, index, restored)
+            replays, _ = replayed(windows, restored, {name: {}}, matching, minutes=arguments.minutes)
+            (replay,) = replays.values()
+            assert replay.catalogue is not None
+            counted, matched = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
+            sequences.append([(replay.declared[i], counted[j]) for i, j in matched.pairs])
+            n_false += len(matched.unmatched_declared)
+        rows.append(row(name, sequences, n_false))
+    out = [
+        "| reading | found | false | epicentre RMSE (median) | shift of each sequence "
+        "| scatter about it (median) | depth RMSE, bias | magnitude MAE | within 90 %: epicentre, depth |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()
