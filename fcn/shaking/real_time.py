@@ -82,8 +82,8 @@ class RealTimeIntensity:
         ]
         gal = GAL_PER_MPS2 * np.sqrt(np.sum(np.square(filtered), axis=0))
         known = np.isfinite(acceleration_mps2).any(axis=0)
-        amplitude = np.array([self._window.push(value) for value in np.where(known, gal, np.nan).tolist()])
-        return intensity_of_gal(amplitude) if amplitude.size else np.zeros(0)
+        amplitude = self._window.of(np.where(known, gal, np.nan).tolist())
+        return intensity_of_gal(np.array(amplitude, dtype=np.float64))
 
 
 class _Component:
@@ -129,14 +129,19 @@ class _Largest:
         self._past: deque[float] = deque()
         self._sorted: list[float] = []
 
-    def push(self, value: float) -> float:
-        self._past.append(value)
-        if not math.isnan(value):
-            bisect.insort(self._sorted, value)
-        if len(self._past) > self._n:
-            gone = self._past.popleft()
-            if not math.isnan(gone):
-                del self._sorted[bisect.bisect_left(self._sorted, gone)]
-        if math.isnan(value):
-            return math.nan
-        return self._sorted[-self._k] if len(self._sorted) >= self._k else 0.0
+    def of(self, values: list[float]) -> list[float]:
+        """At each of the values that follow those before; NaN there for NaN."""
+        past, ordered, k = self._past, self._sorted, self._k
+        found = []
+        for value in values:
+            past.append(value)
+            is_known = not math.isnan(value)
+            if is_known:
+                bisect.insort(ordered, value)
+            if len(past) > self._n:
+                gone = past.popleft()
+                if not math.isnan(gone):
+                    del ordered[bisect.bisect_left(ordered, gone)]
+            enough = len(ordered) >= k
+            found.append((ordered[-k] if enough else 0.0) if is_known else math.nan)
+        return found

@@ -143,13 +143,13 @@ def _score(
         for episode in strong:
             spoke = [time_s for time_s in told_s if _speaks(time_s, episode, rule)]
             leads += [episode.start_s - spoke[0]] if spoke else []
-        over_s = -math.inf
+        last_s = -math.inf
         for time_s in told_s:
-            if not any(_speaks(time_s, episode, rule) for episode in strong):
-                if time_s - over_s > rule.ahead_s:
-                    n_over += 1
-                    n_near += _largest(shaken, time_s, rule.ahead_s) >= threshold - rule.near
-                    over_s = time_s
+            right = any(_speaks(time_s, episode, rule) for episode in strong)
+            if not right and time_s - last_s > rule.ahead_s:
+                n_over += 1
+                n_near += _largest(shaken, time_s, rule.ahead_s) >= threshold - rule.near
+                last_s = time_s
     n_in_time = sum(lead_s >= rule.least_lead_s for lead_s in leads)
     return SiteScore(
         threshold=threshold,

@@ -37,7 +37,7 @@ class WarningRule:
     Raises ValueError for levels that do not rise, or times that are negative.
     """
 
-    levels: tuple[float, ...]
+    levels: Sequence[float]
     pause_s: float
     felt_s: float
 
