@@ -45,7 +45,7 @@ def bssa14_pgv_log_sigma(magnitude: Values, joyner_boore_km: Values, vs30_mps: f
     return np.asarray(np.hypot(within, 0.401 + (0.346 - 0.401) * growth))
 
 
-def bssa14_pgv_mps(magnitude: Values, joyner_boore_km: Values, vs30_mps: float) -> Values:
+def bssa14_pgv_mps(magnitude: Values, joyner_boore_km: Values, vs30_mps: float | Values) -> Values:
     """`bssa14` of peak ground velocity."""
     return bssa14("pgv", magnitude, joyner_boore_km, vs30_mps)
 

@@ -55,7 +55,7 @@ def test_chunks_give_what_the_whole_does():
     motion[:, 900:950], motion[1, 1500:1700], motion[:, 2000:2400] = np.nan, np.nan, np.nan
     whole = running().process(motion)
     chunked, state = [], running()
-    edges = np.cumsum(np.random.default_rng(1).integers(0, 60, 400))
+    edges = np.cumsum(np.random.default_rng(1).integers(0, 200, 60))
     for part in np.split(motion, edges[edges < motion.shape[1]], axis=1):
         chunked.append(state.process(part))
         state = pickle.loads(pickle.dumps(state))
