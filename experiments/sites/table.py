@@ -4,8 +4,9 @@
     python experiments/sites/table.py --run SEQUENCE RUN --run SEQUENCE RUN ... --vs30 600
 
 Every station of a sequence that has acceleration is a site, warned of the events that RUN/updates.csv
-declared at the time it did, and by PLUM of what the other stations observed: its own never counts. The truth is
-its own real-time intensity. Sources alone, PLUM alone and both are told apart in table.md in the folder --out.
+declared at the time it did, and by PLUM of what the other stations observed: its own never counts. The
+truth is its own real-time intensity. Sources alone, PLUM alone and both are told apart in table.md in the
+folder --out.
 """
 
 import argparse
