@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fcn.simulate.path.peak_velocity import bssa14_pgv_mps, si_midorikawa99_pgv_mps
+from fcn.shaking.ground_motion import bssa14_pgv_mps, si_midorikawa99_pgv_mps
 from fcn.store.reader import BaseStore
 
 DISTANCES_KM = ((7.0, 14.0), (20.0, 40.0), (45.0, 75.0), (80.0, 120.0))

@@ -8,14 +8,14 @@ import torch
 
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
-from fcn.simulate.path.crust import Crust
-from fcn.simulate.path.peak_velocity import (
+from fcn.shaking.ground_motion import (
     BSSA14,
     bssa14,
     melgar15_pgd_m,
     si_midorikawa99_pga_mps2,
     si_midorikawa99_pgv_mps,
 )
+from fcn.simulate.path.crust import Crust
 from fcn.simulate.path.rays import rays_in
 from fcn.simulate.path.site import generic_amplification, site_amplitude
 from fcn.simulate.path.stochastic import stochastic_arrivals

@@ -5,8 +5,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update
-from fcn.catalogue.io import csv_cell, csv_column, csv_row, iso, write_quakeml
+from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Status, Update
+from fcn.catalogue.io import csv_cell, csv_column, csv_row, event_of_row, iso, write_quakeml
+from fcn.tables import number, read_table, time_s
 
 _EVENT_COLUMNS = [csv_column(field.name) for field in dataclasses.fields(Event)]
 _JUDGEMENT = ("status", "is_lower_bound")
@@ -23,6 +24,29 @@ def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
         for now_s, _, update in said:
             scores = {"detection_score": update.detection_score, "location_score": update.location_score}
             writer.writerow({"now_utc": iso(now_s), **scores, **_row(update)})
+
+
+def read_updates_csv(path: Path) -> list[Update]:
+    """What `write_updates_csv` wrote, in order of time.
+
+    Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no updates at {path}: python -m fcn.test writes them")
+    said = []
+    for place, row in read_table(Path(path), ("now_utc", "event_id", "status", "is_lower_bound")):
+        if row["status"] not in set(Status):
+            raise ValueError(f"{place}: status is {row['status']!r}, none of {', '.join(Status)}")
+        said.append(
+            Update(
+                time_s(row["now_utc"], f"{place}: now_utc"),
+                event_of_row(row, place),
+                *(number(row[name], f"{place}: {name}") for name in ("detection_score", "location_score")),
+                is_lower_bound=row["is_lower_bound"] == "true",
+                status=Status(row["status"]),
+            )
+        )
+    return sorted(said, key=lambda update: update.now_s)
 
 
 def write_declared(name: str, declared: Sequence[DeclaredEvent], folder: Path) -> None:

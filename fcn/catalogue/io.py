@@ -150,7 +150,7 @@ def read_csv(path: Path) -> Catalogue:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
     rows = read_table(Path(path), _REQUIRED_COLUMNS)
-    return _catalogue(Path(path).stem, (_from_row(row, place) for place, row in rows), Path(path))
+    return _catalogue(Path(path).stem, (event_of_row(row, place) for place, row in rows), Path(path))
 
 
 # ------------------------------------------------------------------ QuakeML
@@ -314,7 +314,8 @@ def csv_cell(value: object) -> object:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def _from_row(row: Row, place: str) -> Event:
+def event_of_row(row: Row, place: str) -> Event:
+    """The inverse of `csv_row`. Raises ValueError naming `place` and a cell that is empty or cannot be."""
     values: dict[str, object] = {}
     for field in fields(Event):
         text = row.get(csv_column(field.name), "")

@@ -1,9 +1,10 @@
 import csv
 import dataclasses
 
+import pytest
 from obspy import read_events
 
-from fcn.catalogue.declared import write_declared, write_updates_csv
+from fcn.catalogue.declared import read_updates_csv, write_declared, write_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
 from fcn.catalogue.io import read_csv, read_quakeml
 
@@ -28,6 +29,19 @@ def test_updates_are_written_in_order_of_time(tmp_path):
         ["new", "true"],
         ["update", "false"],
     ]
+
+
+def test_updates_are_read_as_they_were_written(tmp_path):
+    first = [Update(T0 + t, FULL, 0.9, 0.8, is_lower_bound=t < 6) for t in (5.0, 6.5)]
+    second = [Update(T0 + 5.5, OTHER, 0.7, 0.6, status=Status.RETRACTED)]
+    path = tmp_path / "updates.csv"
+    write_updates_csv([DeclaredEvent("fcn-1", first), DeclaredEvent("b", second)], path)
+    assert read_updates_csv(path) == [first[0], second[0], first[1]]
+    path.write_text(path.read_text().replace("retracted", "lost"))
+    with pytest.raises(ValueError, match="line 3: status is 'lost'"):
+        read_updates_csv(path)
+    with pytest.raises(FileNotFoundError, match=r"fcn\.test"):
+        read_updates_csv(tmp_path / "none.csv")
 
 
 def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejected(tmp_path):

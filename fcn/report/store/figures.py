@@ -24,7 +24,7 @@ from fcn.report.kit.style import (
     styled,
 )
 from fcn.report.store.sample import StoreSample, noise_pieces
-from fcn.simulate.path.peak_velocity import si_midorikawa99_pgv_mps
+from fcn.shaking.ground_motion import si_midorikawa99_pgv_mps
 
 NOISE_PIECE = 256  # samples of a noise spectrum
 SPECTRUM_S = 20.0  # of a record from P

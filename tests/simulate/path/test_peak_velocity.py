@@ -8,8 +8,8 @@ import torch
 from scipy import signal
 from simulated_records import LEAD_S, simulate, simulate_full_wave
 
+from fcn.shaking.ground_motion import bssa14_pgv_mps, si_midorikawa99_pgv_mps
 from fcn.simulate.ensemble.earth import greens_bank
-from fcn.simulate.path.peak_velocity import bssa14_pgv_mps, si_midorikawa99_pgv_mps
 from fcn.simulate.source.rupture import distance_jb_km, rupture_distance_km
 
 pytestmark = pytest.mark.reference

@@ -1,4 +1,4 @@
-"""Published medians of ground motion, against which the simulation is calibrated."""
+"""Published peak ground motion: what shaking is expected from, and the simulation calibrated against."""
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,7 @@ REFERENCE_MAGNITUDE, REFERENCE_VS30_MPS = 4.5, 760.0
 MPS_PER_CMPS, MPS2_PER_GAL, MPS2_PER_G = 0.01, 0.01, 9.80665
 
 
-def bssa14(measure: str, magnitude: Values, joyner_boore_km: Values, vs30_mps: float) -> Values:
+def bssa14(measure: str, magnitude: Values, joyner_boore_km: Values, vs30_mps: float | Values) -> Values:
     """Boore, Stewart, Seyhan & Atkinson (2014), Earthquake Spectra 30, 1057-1085, eqs 1-8: median RotD50.
 
     measure: a key of BSSA14; m/s of "pgv", m/s2 of the others (psa: 5 % damped pseudo-spectral acceleration).
@@ -30,14 +30,28 @@ def bssa14(measure: str, magnitude: Values, joyner_boore_km: Values, vs30_mps: f
     event = e0 + np.where(above <= 0.0, e4 * above + e5 * above**2, e6 * above)
     distance_km = np.hypot(joyner_boore_km, h_km)
     path = (c1 + c2 * (magnitude - REFERENCE_MAGNITUDE)) * np.log(distance_km) + c3 * (distance_km - 1.0)
-    site = exponent * np.log(min(vs30_mps, stiffest_mps) / REFERENCE_VS30_MPS)
+    site = exponent * np.log(np.minimum(vs30_mps, stiffest_mps) / REFERENCE_VS30_MPS)
     unit = MPS_PER_CMPS if measure == "pgv" else MPS2_PER_G
     return np.asarray(unit * np.exp(event + path + site))
 
 
-def bssa14_pgv_mps(magnitude: Values, joyner_boore_km: Values, vs30_mps: float) -> Values:
+def bssa14_pgv_log_sigma(magnitude: Values, joyner_boore_km: Values, vs30_mps: float | Values) -> Values:
+    """Total standard deviation of ln PGV about `bssa14`, their eqs 13-17 and electronic supplement."""
+    growth = np.clip(magnitude - 4.5, 0.0, 1.0)
+    within = 0.644 + (0.552 - 0.644) * growth
+    far = np.log(np.maximum(joyner_boore_km, 1.0) / 105.0) / np.log(272.0 / 105.0)
+    soft = np.log(300.0 / np.asarray(vs30_mps)) / np.log(300.0 / 225.0)
+    within = within + 0.082 * np.clip(far, 0.0, 1.0) - 0.080 * np.clip(soft, 0.0, 1.0)
+    return np.asarray(np.hypot(within, 0.401 + (0.346 - 0.401) * growth))
+
+
+def bssa14_pgv_mps(magnitude: Values, joyner_boore_km: Values, vs30_mps: float | Values) -> Values:
     """`bssa14` of peak ground velocity."""
     return bssa14("pgv", magnitude, joyner_boore_km, vs30_mps)
+
+
+# Standard deviations of log10 about the medians of Si & Midorikawa (1999).
+SI_MIDORIKAWA99_LOG10_SIGMA = {"pgv": 0.23, "pga": 0.27}
 
 
 def si_midorikawa99_pgv_mps(magnitude: Values, fault_distance_km: Values, depth_km: Values) -> Values:

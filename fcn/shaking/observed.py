@@ -1,0 +1,113 @@
+"""Ground acceleration of a station at its native rate, from its traces and StationXML; and its intensity."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import obspy
+from jaxtyping import Float64
+
+from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
+from fcn.waveform.choice import instrument, spanned
+from fcn.waveform.clipping import Clipping
+from fcn.waveform.preprocess import LARGEST
+from fcn.waveform.response import Described, describe
+
+log = logging.getLogger(__name__)
+
+SAME_RATE = 1e-5  # relative
+N_COMPONENTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Acceleration:
+    """Three components at right angles: sample j is at start_time_s + j / sampling_rate_hz, POSIX s.
+
+    mps2: m/s2, NaN where unknown. instrument: their channel id without its last letter.
+    """
+
+    station_id: str
+    instrument: str
+    start_time_s: float
+    sampling_rate_hz: float
+    mps2: Float64[np.ndarray, "3 time"]
+
+    def real_time_intensity(self, *, window_s: float, max_gap_s: float) -> Float64[np.ndarray, " time"]:
+        """`RealTimeIntensity` at every sample, NaN where unknown."""
+        running = RealTimeIntensity(self.sampling_rate_hz, window_s=window_s, max_gap_s=max_gap_s)
+        return running.process(self.mps2)
+
+
+def station_acceleration(traces: Iterable[obspy.Trace], inventory: obspy.Inventory) -> Acceleration:
+    """Acceleration of one station: its accelerometer, else what its seismometer does not clip.
+
+    Of several instruments with three components at right angles and 80 Hz or more, an accelerometer comes
+    before a seismometer, and the lowest location code first. Velocity becomes acceleration by its difference
+    from the sample before. What is clipped, beyond what the ground can do (`LARGEST`), or in an epoch that
+    StationXML does not describe is unknown. Raises ValueError where no instrument is left.
+    """
+    by_instrument: dict[str, list[obspy.Trace]] = defaultdict(list)
+    for trace in traces:
+        by_instrument[instrument(trace.id)].append(trace)
+    wrong, found = [], []
+    for name, own in sorted(by_instrument.items()):
+        try:
+            found.append(_instrument(name, own, inventory))
+        except ValueError as error:
+            wrong.append(f"{name}: {error}")
+    if not found:
+        raise ValueError(f"no instrument gives acceleration: {'; '.join(wrong)}")
+    return min(found, key=lambda each: (not each[0], each[1].instrument))[1]
+
+
+def _instrument(
+    name: str, traces: Sequence[obspy.Trace], inventory: obspy.Inventory
+) -> tuple[bool, Acceleration]:
+    """Whether it is an accelerometer, and what it measured."""
+    by_channel: dict[str, list[obspy.Trace]] = defaultdict(list)
+    for trace in traces:
+        by_channel[trace.id].append(trace)
+    rates = [float(trace.stats.sampling_rate) for trace in traces]
+    if len(by_channel) != N_COMPONENTS or max(rates) > min(rates) * (1 + SAME_RATE):
+        raise ValueError(
+            f"{len(by_channel)} channels at {min(rates):g} to {max(rates):g} Hz, not three at one rate"
+        )
+    if min(rates) < LEAST_RATE_HZ * (1 - SAME_RATE):
+        raise ValueError(f"{min(rates):g} Hz, slower than {LEAST_RATE_HZ:g} Hz")
+    start = min(trace.stats.starttime for trace in traces)
+    end = max(trace.stats.endtime for trace in traces)
+    described = {
+        channel: describe(inventory, channel, start.timestamp, end.timestamp) for channel in by_channel
+    }
+    if not spanned(np.array([epochs[0].direction for epochs in described.values()])):
+        raise ValueError("its channels do not point in three directions")
+    n_samples = round((end - start) * rates[0]) + 1
+    mps2 = np.full((N_COMPONENTS, n_samples), np.nan)
+    for row, (channel, own) in enumerate(sorted(by_channel.items())):
+        for trace in own:
+            first = round((trace.stats.starttime - start) * rates[0])
+            mps2[row, first : first + trace.stats.npts] = _acceleration(trace, described[channel])[
+                : n_samples - first
+            ]
+    station_id = ".".join(name.split(".")[:2])
+    is_accelerometer = described[channel][0].sensitivity.measurement == "acceleration"
+    return is_accelerometer, Acceleration(station_id, name, start.timestamp, rates[0], mps2)
+
+
+def _acceleration(trace: obspy.Trace, epochs: Sequence[Described]) -> Float64[np.ndarray, " time"]:
+    """m/s2 of one trace, NaN where unknown."""
+    counts = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
+    time_s = trace.stats.starttime.timestamp + np.arange(counts.size) * trace.stats.delta
+    mps2 = np.full(counts.size, np.nan)
+    for epoch in epochs:
+        within = (time_s >= epoch.start_s) & (time_s < epoch.end_s)
+        sensitivity = epoch.sensitivity
+        motion = np.where(within, counts, np.nan) / sensitivity.value
+        motion[~(np.abs(motion) <= LARGEST[sensitivity.measurement])] = np.nan
+        if sensitivity.measurement == "velocity":
+            motion[Clipping(sensitivity).process(counts)] = np.nan
+            motion = np.concatenate(([np.nan], np.diff(motion))) / trace.stats.delta
+        mps2[within] = motion[within]
+    return mps2
