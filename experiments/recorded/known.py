@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from fcn.tables import time_s
 from fcn.waveform.folder import read_description
 
 PEER = "JMA-PhaseNet + PyOcto"
+# Picks, P, S and stations with both that the peer needs of an event: PyOcto's defaults
+NEEDED = {"n_picks": 10, "n_p_picks": 3, "n_s_picks": 3, "n_p_and_s_picks": 3}
 SAME_S = 1.5  # origins of one event in a list of origin times and here
 # Of one event told by both sides: tighter than the project's own (4 s, 25 km), as swarms are dense.
 BOTH = MatchTolerance(origin_time_s=2.0, epicentre_km=10.0)
@@ -140,6 +143,21 @@ def of_peers(told: Items[Row], known: Known, tolerance: MatchTolerance) -> Side:
         simulated=False,
     )
     return Side(PEER, events, said_s, metrics, [])
+
+
+def enough_s(picks: Iterable[tuple[float, str, str]]) -> float:
+    """When the picks of an event were as many as `NEEDED`: POSIX seconds.
+
+    picks: POSIX time, station, and "P" or "S", one of each at a station at most. Raises ValueError for fewer.
+    """
+    came: dict[str, set[str]] = {"P": set(), "S": set()}
+    for now_s, station, phase in sorted(picks):
+        came[phase].add(station)
+        n_p, n_s = len(came["P"]), len(came["S"])
+        counts = (n_p + n_s, n_p, n_s, len(came["P"] & came["S"]))
+        if all(count >= least for count, least in zip(counts, NEEDED.values(), strict=True)):
+            return now_s
+    raise ValueError(f"an event needs {NEEDED}, and has P and S at {came}")
 
 
 def read_model(sequence: Path, name: str | None) -> LayeredModel:

@@ -31,7 +31,7 @@ import pandas as pd
 import pyocto
 import seisbench.models
 import torch
-from known import PEER, read_model
+from known import NEEDED, PEER, enough_s, read_model
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import iso, write_csv
@@ -48,8 +48,6 @@ MAX_DEPTH_KM = 40.0  # as deep as the migration network searches
 TOLERANCE_S = 1.0  # error of the travel times while associating; PyOcto has no default
 TABLE_STEP_KM = 0.05  # of PyOcto's table of travel times,
 MOST_STEPS = 2500  # and coarser where it would have more of them
-# What an event needs: PyOcto's defaults
-NEEDED = {"n_picks": 10, "n_p_picks": 3, "n_s_picks": 3, "n_p_and_s_picks": 3}
 UP = {"Z": "U", "N": "N", "E": "E"}  # the letters the weights were trained with, by those of the streams
 
 
@@ -124,20 +122,6 @@ def associate(
     return events, assigned.assign(event_id=assigned["event_idx"].map(events.set_index("idx")["event_id"]))
 
 
-def enough_s(own: pd.DataFrame) -> float:
-    """When the picks of an event (station, phase, time) were as many as `NEEDED`; POSIX seconds."""
-    own = own.sort_values("time")
-    is_p, is_s = own["phase"] == "P", own["phase"] == "S"
-    n_both = own.duplicated("station").cumsum()  # one pick of each phase at a station at most
-    enough = (
-        (np.arange(1, len(own) + 1) >= NEEDED["n_picks"])
-        & (is_p.cumsum() >= NEEDED["n_p_picks"])
-        & (is_s.cumsum() >= NEEDED["n_s_picks"])
-        & (n_both >= NEEDED["n_p_and_s_picks"])
-    )
-    return float(own["time"].iloc[int(np.argmax(enough.to_numpy()))])
-
-
 def to_catalogue(events: pd.DataFrame, assigned: pd.DataFrame, frame: LocalFrame) -> Catalogue:
     """PyOcto's events as ours; the note tells the residual of their picks."""
     if events.empty:
@@ -170,8 +154,10 @@ def write_results(out: Path, catalogue: Catalogue, assigned: pd.DataFrame, picks
     for phase in "PS":
         counts = assigned.loc[assigned["phase"] == phase, "event_id"].value_counts()
         table[f"n_{phase.lower()}"] = counts.reindex(table.index, fill_value=0)
-    by_event = assigned.groupby("event_id")
-    table["enough_picks_utc"] = [iso(enough_s(by_event.get_group(name))) for name in table.index]
+    by_event = {name: own[["time", "station", "phase"]] for name, own in assigned.groupby("event_id")}
+    table["enough_picks_utc"] = [
+        iso(enough_s(by_event[name].itertuples(index=False, name=None))) for name in table.index
+    ]
     table.to_csv(out / "catalogue.csv")
     event_of_pick = dict(zip(assigned["pick_idx"], assigned["event_id"], strict=True))
     with (out / "picks.csv").open("w", newline="", encoding="utf-8") as file:

@@ -5,10 +5,10 @@
     python experiments/recorded/table.py --root REALDATA --peers peers/bin/python model_PhaseNet_JMA.pth
 
 sets.yaml says which folders of REALDATA there are and where each comes from. A sequence is built where it is
-missing, tested as a user would, in the folder --out, and told in table.md, declared.csv, map.png and
-magnitudes.png. What JMA-PhaseNet + PyOcto finds does not depend on the checkpoint: peers.csv, beside this
-script, has it; --peers makes it anew for the sets that are there. A set that is missing or fails has its
-reason in the table, and the others go on.
+missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in short),
+declared.csv, map.png and magnitudes.png. What JMA-PhaseNet + PyOcto finds does not depend on the checkpoint:
+peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set that is missing
+or fails has its reason in the table, and the others go on.
 """
 
 import argparse
@@ -35,6 +35,10 @@ HERE = Path(__file__).resolve().parent
 HEAD = (
     "| recorded | by | found | besides | alarm after first P | epicentre off | depth off "
     "| magnitude off (MAE) | followed |"
+)
+HEADLINE = (
+    "| recorded | `fcn` found | peer found | `fcn` alarm | peer's picks | `fcn` off | peer off "
+    "| magnitude off 4, 10, 20 s after first P, final |"
 )
 N_COLUMNS = HEAD.count("|") - 1
 PEER_COLUMNS = (
@@ -104,6 +108,9 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     table = "\n".join(lines) + "\n"
     (given.out / "table.md").write_text(f"{table}\n{NOTES}\n", encoding="utf-8")
+    short = [HEADLINE, "|---|" + "---:|" * (HEADLINE.count("|") - 2)]
+    short += [headline(each, run.tolerance) for each in outcomes]
+    (given.out / "headline.md").write_text("\n".join(short) + "\n", encoding="utf-8")
     Console().print(table, soft_wrap=True, markup=False)
     write_declared(outcomes, given.out / "declared.csv")
     if outcomes:
@@ -274,13 +281,38 @@ def side_line(title: str, known: Known, side: Side, other: Side | None, toleranc
         side.name,
         found(known, side),
         besides(known, side, other, tolerance),
-        alarm(side, is_known),
+        ("enough picks: " if side.name == PEER and side.events else "") + alarm(side, is_known),
         epicentre,
         told("depth_bias_km", "+.1f", " km"),
         magnitude,
         f"{np.median(side.followed_s):.0f} s" if side.followed_s else "-",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def headline(outcome: Outcome, tolerance: MatchTolerance) -> str:
+    """A set's row of the short table: both sides, what one of them has beside the catalogue in brackets."""
+    sides = [outcome.sides.get(name) for name in ("fcn", PEER)]
+    counts, alarms, places = list[str](), list[str](), list[str]()
+    for side, other in zip(sides, sides[::-1], strict=True):
+        if side is None:
+            counts, alarms, places = [*counts, "not run"], [*alarms, "-"], [*places, "-"]
+            continue
+        m = side.metrics
+        is_known = bool(m.get("n_catalogued"))
+        kind = what_it_is(outcome.known, side, other)
+        kinds = [kind[event.event_id] for event in side.unmatched(outcome.known, tolerance)]
+        known = f"{len(kinds) - kinds.count('alone')} of them known"
+        counts.append(f"{m['n_matched']} of {m['n_catalogued']}" if is_known else f"{len(kinds)}")
+        if kinds:
+            counts[-1] += f" + {len(kinds)} ({known})" if is_known else f" ({known})"
+        alarms.append(alarm(side, is_known))
+        places.append(f"{m['epicentre_p50_km']:.1f} km" if m["epicentre_p50_km"] is not None else "-")
+    moments = [f"magnitude_bias{at}" for at in ("_at_4s", "_at_10s", "_at_20s", "")]
+    biases = [None if sides[0] is None else sides[0].metrics.get(name) for name in moments]
+    magnitudes = ", ".join("-" if bias is None else f"{bias:+.2f}" for bias in biases)
+    magnitude = magnitudes if any(bias is not None for bias in biases) else "-"
+    return f"| {' | '.join([outcome.given['title'], *counts, *alarms, *places, magnitude])} |"
 
 
 def found(known: Known, side: Side) -> str:
@@ -328,7 +360,7 @@ def alarm(side: Side, is_known: bool) -> str:
         after = " (own P)"
     if p50_s is None:
         return "-"
-    return ("enough picks: " if side.name == PEER else "") + f"{p50_s:.1f} s{after}"
+    return f"{p50_s:.1f} s{after}"
 
 
 def write_declared(outcomes: list[Outcome], path: Path) -> None:
