@@ -95,7 +95,8 @@ def draw_magnitudes(shown: Shown) -> Figure:
                 axes.plot(event.origin_time_s - start_s, event.magnitude, "*", c=INK, ms=7, mfc="none")
         low, high = axes.get_ylim()
         if not axes.lines:
-            axes.text(0.5, 0.5, "nothing declared", ha="center", transform=axes.transAxes, c=GREY)
+            text = "nothing declared" if "fcn" in sides else "fcn was not run"
+            axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, c=GREY)
             axes.set(xlim=(0, known.sequence.end_time_s - start_s), yticks=[])
         elif high - low < LEAST_MAGNITUDES:
             middle = (low + high) / 2

@@ -7,8 +7,8 @@
 sets.yaml says which folders of REALDATA there are and where each comes from. A sequence is built where it is
 missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in short),
 declared.csv, map.png and magnitudes.png. What JMA-PhaseNet + PyOcto finds does not depend on the checkpoint:
-peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set that is missing
-or fails has its reason in the table, and the others go on.
+peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set that is not
+there, or fails, has its reason in the table, and the others go on.
 """
 
 import argparse
@@ -187,6 +187,8 @@ def tested(name: str, given: dict[str, Any], run: Run) -> Side:
             "logger=csv",
             f"hydra.run.dir='{folder}'",
         )
+    if not (folder / "metrics.json").is_file():
+        raise RuntimeError(f"fcn.test ended early: {folder / 'test.log'}")
     return of_fcn(folder, json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
 
 
