@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import obspy
 import pytest
 import yaml
 from made_networks import make_trace
@@ -22,7 +23,7 @@ from fcn.waveform.response import Sensitivity
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "recorded"
 MODULES = ("known", "pictures", "table")
-COUNTS_PER_MPS = 4e9
+COUNTS_PER_MPS = 4e8
 TOLERANCE = MatchTolerance(4.0, 25.0)
 
 
@@ -72,7 +73,7 @@ def told(sequence, name, later_s=0.0, north_deg=0.0, after_p_s=5.0):
 
 def write_set(sequence, folder):
     """As a recorded set lies in its folder: waveforms/, stations.xml, catalogue.xml."""
-    stream, start_s = [], sequence.start_time_s
+    stream, start_s = obspy.Stream(), sequence.start_time_s
     for station, motion in zip(sequence.network, sequence.broad, strict=True):
         for letter, mps in zip("ZNE", motion, strict=True):
             counts = np.round(mps * COUNTS_PER_MPS).astype(np.int32)
