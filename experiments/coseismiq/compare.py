@@ -2,9 +2,10 @@
 
     python experiments/coseismiq/compare.py SEQUENCE TEST PEER
 
-SEQUENCE is the folder of the recording, TEST that of `python -m fcn.test` on it, PEER that of peers.py.
-Prints the table as Markdown and writes map.png, time.png and alone.png beside this script. Neither catalogue
-is a truth: what the recording itself says of an event is counted in the last column.
+SEQUENCE is the folder of the recording, TEST that of `python -m fcn.test` on it, PEER that of
+experiments/recorded/peers.py. Prints the table as Markdown and writes map.png, time.png and alone.png beside
+this script. Neither catalogue is a truth: what the recording itself says of an event is counted in the last
+column.
 """
 
 import argparse

@@ -1,21 +1,24 @@
 """The catalogue a user would make today: JMA-PhaseNet picks, associated and located by PyOcto, offline.
 
-    python experiments/coseismiq/peers.py SEQUENCE WEIGHTS OUT
+    python experiments/recorded/peers.py SEQUENCE WEIGHTS OUT [--velocity-model jma2001] [--max-depth-km 20]
 
-SEQUENCE is a folder made by `python -m fcn.build_sequence` that states a velocity model, WEIGHTS the file of
-Naoi et al. (2024), OUT a new folder for catalogue.csv (the columns of fcn.test and n_p, n_s, the numbers of
-picks) and picks.csv (every pick, with the event it went to). Needs the environment of the extra [peers].
+SEQUENCE is a folder made by `python -m fcn.build_sequence`, WEIGHTS the file of Naoi et al. (2024), OUT a
+new folder for catalogue.csv (the columns of fcn.test, n_p and n_s, the numbers of picks, enough_picks_utc)
+and picks.csv (every pick, with the event it went to). Needs the environment of the extra [peers].
 
-Picks: SeisBench's PhaseNet as it comes, on counts resampled to 100 Hz, whole record at once, P and S
-thresholds 0.3 (SeisBench's default).
-Association: PyOcto's defaults (10 picks, 3 P, 3 S, 3 stations with both) in the sequence's own 1-D model,
-with elevations. What has no default follows from the network: the box is fcn's (10 km beyond the outermost
-stations; here 0 to 20 km deep), time_before is S across it. Nothing was tuned on the events found.
+Picks: SeisBench's PhaseNet as it comes, on what was recorded (velocity or acceleration, counts) resampled to
+100 Hz, whole record at once, P and S thresholds 0.3 (SeisBench's default).
+Association: PyOcto's defaults (10 picks, 3 P, 3 S, 3 stations with both) in the sequence's own 1-D model or
+the one named, with elevations. What has no default follows from the network: the box is fcn's (10 km beyond
+the outermost stations, 0 to 40 km deep where nothing else is said), time_before is S across it. Nothing was
+tuned on the events found.
+
+enough_picks_utc is when the last of the picks came that PyOcto needs for the event. The peer does not warn: a
+stream of it could say nothing earlier, and what PhaseNet waits for after a pick would come on top.
 """
 
 import argparse
 import csv
-import datetime
 import math
 import sys
 import tempfile
@@ -28,21 +31,23 @@ import pandas as pd
 import pyocto
 import seisbench.models
 import torch
+from known import NEEDED, PEER, enough_s, read_model
 
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import write_csv
+from fcn.catalogue.io import iso, write_csv
 from fcn.data.sequences import BOX_MARGIN_KM
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import read_sds
-from fcn.waveform.folder import STATIONS, WAVEFORMS, read_description
+from fcn.waveform.folder import STATIONS, WAVEFORMS
 from fcn.waveform.inventory import read_stations
 
 THRESHOLD = 0.3  # of both phases: SeisBench's default for PhaseNet
-MAX_DEPTH_KM = 20.0
+MAX_DEPTH_KM = 40.0  # as deep as the migration network searches
 TOLERANCE_S = 1.0  # error of the travel times while associating; PyOcto has no default
-TABLE_STEP_KM = 0.05  # of PyOcto's table of travel times
+TABLE_STEP_KM = 0.05  # of PyOcto's table of travel times,
+MOST_STEPS = 2500  # and coarser where it would have more of them
 UP = {"Z": "U", "N": "N", "E": "E"}  # the letters the weights were trained with, by those of the streams
 
 
@@ -70,34 +75,30 @@ def pick(picker: Any, stream: obspy.Stream) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("time", ignore_index=True)
 
 
-def write_travel_times(model: LayeredModel, reach_km: float, path: Path) -> None:
+def write_travel_times(model: LayeredModel, reach_km: float, max_depth_km: float, path: Path) -> None:
     """PyOcto's table of a layered model: it interpolates between rows, so each layer gets two."""
-    bottoms_km = [*model.top_depth_km[1:], max(2 * MAX_DEPTH_KM, model.top_depth_km[-1] + 1)]
+    step_km = max(TABLE_STEP_KM, reach_km / MOST_STEPS)
+    bottoms_km = [*model.top_depth_km[1:], max(2 * max_depth_km, model.top_depth_km[-1] + 1)]
     layers = zip(model.top_depth_km, bottoms_km, model.vp_kmps, model.vs_kmps, strict=True)
     rows = [
         {"depth": depth_km, "vp": vp, "vs": vs}
         for top_km, bottom_km, vp, vs in layers
-        for depth_km in (top_km, bottom_km - 1e-3 * TABLE_STEP_KM)
+        for depth_km in (top_km, bottom_km - 1e-3 * step_km)
     ]
-    pyocto.VelocityModel1D.create_model(
-        pd.DataFrame(rows), TABLE_STEP_KM, reach_km, MAX_DEPTH_KM + 1.0, str(path)
-    )
+    pyocto.VelocityModel1D.create_model(pd.DataFrame(rows), step_km, reach_km, max_depth_km + 1.0, str(path))
 
 
 def associate(
-    picks: pd.DataFrame, network: Network, frame: LocalFrame, model: LayeredModel
+    picks: pd.DataFrame, network: Network, frame: LocalFrame, model: LayeredModel, max_depth_km: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """PyOcto's events (x, y, z in km of the frame) and the picks that went to each, by event_id.
-
-    Raises ValueError where there is no event.
-    """
+    """PyOcto's events (x, y, z in km of the frame) and the picks that went to each, by event_id."""
     station_km = network.local_km(frame)
     east_km, north_km = np.abs(station_km[:, :2]).max(axis=0) + BOX_MARGIN_KM
-    reach_km = 2 * math.hypot(east_km, north_km, MAX_DEPTH_KM)
+    reach_km = 2 * math.hypot(east_km, north_km, max_depth_km)
     stations = pd.DataFrame(station_km, columns=["x", "y", "z"]).assign(id=[each.id for each in network])
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "travel_times"
-        write_travel_times(model, reach_km, table)
+        write_travel_times(model, reach_km, max_depth_km, table)
         velocity = pyocto.VelocityModel1D(
             table,
             tolerance=TOLERANCE_S,
@@ -107,14 +108,15 @@ def associate(
         associator = pyocto.OctoAssociator(
             xlim=(-east_km, east_km),
             ylim=(-north_km, north_km),
-            zlim=(0.0, MAX_DEPTH_KM),
+            zlim=(0.0, max_depth_km),
             velocity_model=velocity,
             time_before=reach_km / 2 / model.vs_kmps[0],
             n_threads=1,
+            **NEEDED,
         )
         events, assigned = associator.associate(picks, stations)
     if events.empty:
-        raise ValueError(f"PyOcto found no event among {len(picks)} picks at {len(network)} stations")
+        return events, assigned.assign(event_id="")
     events = events.sort_values("time", ignore_index=True)
     events["event_id"] = [f"peer{row + 1:02d}" for row in events.index]
     return events, assigned.assign(event_id=assigned["event_idx"].map(events.set_index("idx")["event_id"]))
@@ -122,6 +124,8 @@ def associate(
 
 def to_catalogue(events: pd.DataFrame, assigned: pd.DataFrame, frame: LocalFrame) -> Catalogue:
     """PyOcto's events as ours; the note tells the residual of their picks."""
+    if events.empty:
+        return Catalogue(PEER, ())
     latitude_deg, longitude_deg = frame.to_geographic(events["x"].to_numpy(), events["y"].to_numpy())
     found = []
     for row, (_, event) in enumerate(events.iterrows()):
@@ -139,7 +143,7 @@ def to_catalogue(events: pd.DataFrame, assigned: pd.DataFrame, frame: LocalFrame
                 note=f"residual {float(np.sqrt((own['residual'] ** 2).mean())):.2f} s",
             )
         )
-    return Catalogue("JMA-PhaseNet + PyOcto", tuple(found))
+    return Catalogue(PEER, tuple(found))
 
 
 def write_results(out: Path, catalogue: Catalogue, assigned: pd.DataFrame, picks: pd.DataFrame) -> None:
@@ -150,15 +154,18 @@ def write_results(out: Path, catalogue: Catalogue, assigned: pd.DataFrame, picks
     for phase in "PS":
         counts = assigned.loc[assigned["phase"] == phase, "event_id"].value_counts()
         table[f"n_{phase.lower()}"] = counts.reindex(table.index, fill_value=0)
+    by_event = {name: own[["time", "station", "phase"]] for name, own in assigned.groupby("event_id")}
+    table["enough_picks_utc"] = [
+        iso(enough_s(by_event[name].itertuples(index=False, name=None))) for name in table.index
+    ]
     table.to_csv(out / "catalogue.csv")
     event_of_pick = dict(zip(assigned["pick_idx"], assigned["event_id"], strict=True))
     with (out / "picks.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("station", "phase", "time_utc", "probability", "event_id"))
         for number, row in enumerate(picks.itertuples()):
-            time = datetime.datetime.fromtimestamp(row.time, datetime.UTC).isoformat()
             event_id = event_of_pick.get(number, "")
-            writer.writerow((row.station, row.phase, time, f"{row.probability:.3f}", event_id))
+            writer.writerow((row.station, row.phase, iso(row.time), f"{row.probability:.3f}", event_id))
 
 
 def main() -> None:
@@ -166,16 +173,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for name in ("sequence", "weights", "out"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--velocity-model", help="a name of conf/velocity_model; without: the sequence's own")
+    parser.add_argument("--max-depth-km", type=float, default=MAX_DEPTH_KM)
     given = parser.parse_args()
-    stated = read_description(given.sequence)
-    if stated.velocity_model is None:
-        parser.error(f"{given.sequence} states no velocity model: build it with velocity_model_file=")
-    model = LayeredModel(**stated.velocity_model)
+    model = read_model(given.sequence, given.velocity_model)
     network = Network.from_inventory(read_stations(given.sequence / STATIONS))
     frame = LocalFrame(*network.centre())
     torch.set_num_threads(1)
     picks = pick(read_picker(given.weights), read_sds(given.sequence / WAVEFORMS))
-    events, assigned = associate(picks, network, frame, model)
+    events, assigned = associate(picks, network, frame, model, given.max_depth_km)
     catalogue = to_catalogue(events, assigned, frame)
     write_results(given.out, catalogue, assigned, picks)
     n_p = int((picks["phase"] == "P").sum())
