@@ -1,19 +1,20 @@
 """Ground acceleration of a station at its native rate, from its traces and StationXML; and its intensity."""
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import obspy
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.clipping import Clipping
 from fcn.waveform.preprocess import LARGEST
-from fcn.waveform.response import Described, describe
+from fcn.waveform.response import Described, Sensitivity, describe
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,34 @@ class Acceleration:
         return running.process(self.mps2)
 
 
+class ToAcceleration:
+    """Counts of one channel to m/s2, chunk by chunk: causal, chunked equals whole, and it pickles.
+
+    Velocity becomes acceleration by its difference from the sample before. What is clipped, or beyond what
+    the ground can do (`LARGEST`), is unknown.
+    """
+
+    def __init__(self, sensitivity: Sensitivity, sampling_rate_hz: float) -> None:
+        self._sensitivity, self._rate_hz = sensitivity, sampling_rate_hz
+        self._clipping, self._last_mps = Clipping(sensitivity), math.nan
+
+    def process(self, counts: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Of samples that follow those before; NaN where unknown, as where counts are."""
+        motion = counts / self._sensitivity.value
+        motion[~(np.abs(motion) <= LARGEST[self._sensitivity.measurement])] = np.nan
+        if self._sensitivity.measurement == "acceleration" or not motion.size:
+            return motion
+        motion[self._clipping.process(counts)] = np.nan
+        before, self._last_mps = self._last_mps, float(motion[-1])
+        return np.diff(motion, prepend=before) * self._rate_hz
+
+
 def station_acceleration(traces: Iterable[obspy.Trace], inventory: obspy.Inventory) -> Acceleration:
     """Acceleration of one station: its accelerometer, else what its seismometer does not clip.
 
     Of several instruments with three components at right angles and 80 Hz or more, an accelerometer comes
-    before a seismometer, and the lowest location code first. Velocity becomes acceleration by its difference
-    from the sample before. What is clipped, beyond what the ground can do (`LARGEST`), or in an epoch that
-    StationXML does not describe is unknown. Raises ValueError where no instrument is left.
+    before a seismometer, and the lowest location code first. What `ToAcceleration` does not know, and what is
+    in no epoch that StationXML describes, is unknown. Raises ValueError where no instrument is left.
     """
     by_instrument: dict[str, list[obspy.Trace]] = defaultdict(list)
     for trace in traces:
@@ -103,11 +125,6 @@ def _acceleration(trace: obspy.Trace, epochs: Sequence[Described]) -> Float64[np
     mps2 = np.full(counts.size, np.nan)
     for epoch in epochs:
         within = (time_s >= epoch.start_s) & (time_s < epoch.end_s)
-        sensitivity = epoch.sensitivity
-        motion = np.where(within, counts, np.nan) / sensitivity.value
-        motion[~(np.abs(motion) <= LARGEST[sensitivity.measurement])] = np.nan
-        if sensitivity.measurement == "velocity":
-            motion[Clipping(sensitivity).process(counts)] = np.nan
-            motion = np.concatenate(([np.nan], np.diff(motion))) / trace.stats.delta
-        mps2[within] = motion[within]
+        to_acceleration = ToAcceleration(epoch.sensitivity, trace.stats.sampling_rate)
+        mps2[within] = to_acceleration.process(counts[within])
     return mps2

@@ -1,5 +1,6 @@
 """Acceleration of stations from their channels, and what recordings say of real-time intensity."""
 
+import pickle
 from collections import defaultdict
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from made_networks import START_S, make_network, make_site, make_trace
 
 from fcn.shaking.jma import jma_intensity
-from fcn.shaking.observed import station_acceleration
+from fcn.shaking.observed import ToAcceleration, station_acceleration
 from fcn.waveform.archive import read_sds
 from fcn.waveform.inventory import make_inventory
 from fcn.waveform.response import Sensitivity
@@ -63,6 +64,19 @@ def test_a_seismometer_alone_is_differentiated_and_unknown_where_it_clips():
     assert jma_intensity(found.mps2[:, :900][:, known], RATE_HZ) == pytest.approx(
         jma_intensity(plain.mps2[:, :900][:, known], RATE_HZ), abs=0.02
     )
+
+
+@pytest.mark.parametrize("sensitivity", [VELOCITY, ACCELERATION], ids=lambda each: each.measurement)
+def test_chunks_give_what_the_whole_does(sensitivity):
+    counts = np.round(sensitivity.value * ground()[0][0])
+    counts[700:750], counts[900:990] = np.nan, 8.3e6
+    whole = ToAcceleration(sensitivity, RATE_HZ).process(counts)
+    state, parts = ToAcceleration(sensitivity, RATE_HZ), []
+    for part in np.split(counts, [0, 1, 2, 50, 705, 710, 901, 903, 2000]):
+        parts.append(state.process(part))
+        state = pickle.loads(pickle.dumps(state))
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert np.isnan(whole[700:750]).all()
 
 
 def test_gaps_are_unknown_and_what_the_ground_cannot_do():
