@@ -42,5 +42,5 @@ class Heartbeat:
 
     @classmethod
     def from_json(cls, line: str) -> "Heartbeat":
-        """The heartbeat of a line; ValueError naming the key, with its value, that `to_json` would not write."""
+        """The heartbeat of a line; ValueError naming the key that `to_json` would not write."""
         return from_line(SCHEMA, SCHEMA_VERSION, cls, line)

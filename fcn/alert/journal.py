@@ -126,7 +126,7 @@ class Journal:
         self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
 
     def open(self, sinks: Sequence[str]) -> dict[str, list[Alert]]:
-        """Take what is on the disk; return what each sink lacks, the newest version of each event, oldest first.
+        """Take what is on the disk; return what each sink lacks: newest versions, oldest first.
 
         A sink of which the journal knows nothing lacks nothing; one that is not named any more is forgotten.
         A line that cannot be read is passed over, with a warning: what it said is said again.
@@ -210,9 +210,7 @@ class Journal:
         """Forget events beyond those it keeps."""
         while len(self._kept.known) > self.kept_events:
             if self._kept.forget_oldest():
-                log.warning(
-                    "%s: a sink has missed an event, older than %d others", self.path, self.kept_events
-                )
+                log.warning("%s: a sink missed an event, older than %d others", self.path, self.kept_events)
 
     def _append(self, line: str) -> None:
         """With the lock held."""
@@ -249,7 +247,7 @@ class Journal:
                 self._limit = self._size + self.largest_bytes
 
     def _write_anew(self) -> None:
-        """Put what matters into a new file in place of the old; whoever writes meanwhile does not wait for it."""
+        """Put what matters into a new file in place of the old; whoever writes meanwhile does not wait."""
         partial = self.path.with_name(f".{self.path.name}.partial")
         with self._changed:
             head = "".join(f"{line}\n" for line in self._kept.lines()).encode()

@@ -9,8 +9,8 @@ from fcn.alert.heartbeat import Heartbeat
 class Sink(ABC):
     """One place to say alerts; called by one thread, and free to take its time: nobody waits.
 
-    OSError, of which TimeoutError and ConnectionError are kinds, says that the place is out of reach: the same
-    is tried again. Any other exception says that it will never take this one: it is given up.
+    OSError, of which TimeoutError and ConnectionError are kinds, says that the place is out of reach: it is
+    tried again. Any other exception says that it will never take this one: it is given up.
     """
 
     every_version: bool = True  # False: of what waits, only the newest version of an event is of use here

@@ -20,8 +20,8 @@ class Patience:
 
     queue_length: alerts that wait at most while one of them is superseded, by a newer version of its event
     that waits as well: the oldest such makes way. most_events: newest versions that wait at most, one an
-    event; beyond, the oldest is left to the journal. A sink that is out of reach is tried after first_retry_s,
-    then after twice as long each time, at most longest_retry_s.
+    event; beyond, the oldest is left to the journal. A sink out of reach is tried after first_retry_s, then
+    after twice as long each time, at most longest_retry_s.
     """
 
     queue_length: int
@@ -35,7 +35,8 @@ class Patience:
         positive("first_retry_s", self.first_retry_s)
         if self.longest_retry_s < self.first_retry_s:
             raise ValueError(
-                f"longest_retry_s must be at least first_retry_s, {self.first_retry_s}: {self.longest_retry_s}"
+                f"longest_retry_s must be at least {self.first_retry_s}, as first_retry_s: "
+                f"{self.longest_retry_s}"
             )
 
     def retry_s(self, n_failed: int) -> float:
@@ -103,7 +104,7 @@ class Lane:
             self._changed.notify()
 
     def close(self, until_s: float) -> bool:
-        """Deliver what waits, without waiting for a sink that is out of reach; whether all of it was delivered.
+        """Deliver what waits, but wait for no sink that is out of reach; whether all was delivered.
 
         until_s: on the monotonic clock; a thread that still hangs then is left behind.
         """

@@ -179,5 +179,5 @@ def test_closing_does_not_wait_for_what_is_out_of_reach():
 def test_pauses_double_up_to_the_longest():
     patience = Patience(4, 6, 0.5, 3.0)
     assert [patience.retry_s(n) for n in (1, 2, 3, 4, 10_000)] == [0.5, 1.0, 2.0, 3.0, 3.0]
-    with pytest.raises(ValueError, match=r"longest_retry_s must be at least first_retry_s, 2.0: 1.0"):
+    with pytest.raises(ValueError, match=r"longest_retry_s must be at least 2.0, as first_retry_s: 1.0"):
         Patience(4, 6, 2.0, 1.0)
