@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import pytest
 from made_alerts import alert, until
 
@@ -61,7 +64,7 @@ def test_a_new_sink_lacks_nothing_and_one_that_is_gone_is_forgotten(tmp_path):
     journal.close()
 
 
-def test_a_line_that_was_cut_short_was_not_said_and_the_next_is_whole(tmp_path):
+def test_a_line_that_was_cut_short_was_not_said_and_the_next_is_whole(tmp_path, caplog):
     path = tmp_path / "journal"
     journal, _ = opened(path, ("one",))
     journal.say(alert("a"))
@@ -70,6 +73,7 @@ def test_a_line_that_was_cut_short_was_not_said_and_the_next_is_whole(tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     journal, owed = opened(path, ("one",))
     assert owed == {"one": [("a", 1)]}
+    assert not caplog.text  # a kill is no damage
     assert journal.say(alert("b"))
     journal.close()
     assert opened(path, ("one",))[1] == {"one": [("a", 1), ("b", 1)]}
@@ -104,6 +108,25 @@ def test_it_is_written_anew_while_it_grows_and_keeps_what_matters(tmp_path):
     journal, owed = opened(path)
     assert owed == {"one": [("b", 1), ("c", 1)], "two": [("a", 40), ("b", 1), ("c", 1)]}
     assert not journal.say(alert("a", 40))
+    journal.close()
+
+
+def test_what_is_said_while_it_is_written_anew_is_in_the_new_file(tmp_path, monkeypatch):
+    journal, _ = opened(tmp_path / "journal", ("one",))
+    journal.say(alert("a"))
+    flush = os.fsync
+
+    def flush_and_say(handle):
+        flush(handle)
+        journal.say(alert("b"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", flush_and_say)
+        journal._write_anew()
+    shutil.copy(tmp_path / "journal", tmp_path / "copy")  # as a kill would leave it
+    journal.close()
+    journal, owed = opened(tmp_path / "copy", ("one",))
+    assert owed == {"one": [("a", 1), ("b", 1)]}
     journal.close()
 
 
