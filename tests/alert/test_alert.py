@@ -1,12 +1,15 @@
 import dataclasses
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_alerts import MAGNITUDE, ORIGIN, PRODUCER, T0, alert, heartbeat
 
+import fcn
 from fcn.alert.alert import Alert, Latencies, Magnitude, Producer
 from fcn.alert.heartbeat import Heartbeat
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
@@ -130,6 +133,20 @@ def test_json_is_as_documented():
 
 
 LINE = alert().to_json()  # made once: hypothesis refuses the random choices of type checkers
+
+
+def test_the_example_of_the_docs_is_an_alert():
+    text = (Path(fcn.__file__).parents[1] / "docs" / "alerts.md").read_text()
+    (example,) = re.findall(r"^    (\{.*?\}\})$", text, re.DOTALL | re.MULTILINE)
+    said = Alert.from_json(" ".join(example.split()))
+    assert said.origin.covariance_km2 is None
+    assert (
+        dataclasses.replace(said.origin, time_uncertainty_s=0.75, covariance_km2=ORIGIN.covariance_km2)
+        == ORIGIN
+    )
+    named = set(re.findall(r"`([a-z0-9_]+)`", text))
+    keys = {str(key) for path in PATHS for key in path if isinstance(key, str)}
+    assert keys <= named
 
 
 def changed(*path, value):
