@@ -112,7 +112,7 @@ def digest(node: Any) -> str:
 def check_choices() -> None:
     """Raise ValueError where a group that takes one file was given a list, which Hydra would merge."""
     for group, choice in HydraConfig.get().runtime.choices.items():
-        if isinstance(choice, list | ListConfig) and group != "source":
+        if isinstance(choice, list | ListConfig) and group not in ("source", "sinks"):
             raise ValueError(
                 f"{group} takes one choice, got {list(choice)}; to run several use -m {group}=a,b"
             )

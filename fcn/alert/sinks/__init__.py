@@ -1,0 +1,1 @@
+"""Where alerts go: files, folders, the terminal, a web address, a broker; none can slow who speaks."""

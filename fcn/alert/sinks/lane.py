@@ -1,0 +1,207 @@
+"""One sink's queue and thread: what keeps a slow, broken or hanging sink from anybody else."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fcn.alert.alert import Alert
+from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.sinks.base import Sink
+from fcn.checked import positive, whole
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How much waits for a sink, and how soon it is tried again.
+
+    queue_length: alerts that wait at most while one of them is superseded, by a newer version of its event
+    that waits as well: the oldest such makes way. most_events: newest versions that wait at most, one an
+    event; beyond, the oldest is left to the journal. A sink out of reach is tried after first_retry_s, then
+    after twice as long each time, at most longest_retry_s.
+    """
+
+    queue_length: int
+    most_events: int
+    first_retry_s: float
+    longest_retry_s: float
+
+    def __post_init__(self) -> None:
+        whole("queue_length", self.queue_length, 1)
+        whole("most_events", self.most_events, 1)
+        positive("first_retry_s", self.first_retry_s)
+        if self.longest_retry_s < self.first_retry_s:
+            raise ValueError(
+                f"longest_retry_s must be at least {self.first_retry_s}, as first_retry_s: "
+                f"{self.longest_retry_s}"
+            )
+
+    def retry_s(self, n_failed: int) -> float:
+        """The pause after so many tries without success."""
+        doublings = min(n_failed - 1, 60)
+        return min(self.first_retry_s * 2.0**doublings, self.longest_retry_s)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the alerts of one sink, and its state.
+
+    superseded: versions left out, for a newer one followed. left: newest versions given up for want of room;
+    the journal has them. refused: what the sink will never take. failed: tries, of alerts and heartbeats.
+    """
+
+    delivered: int = 0
+    superseded: int = 0
+    left: int = 0
+    refused: int = 0
+    failed: int = 0
+    waiting: int = 0
+    is_up: bool = True
+
+
+class Lane:
+    """Queue and thread of a sink. `put` and `beat` return at once, whatever the sink does.
+
+    on_delivered: called by the thread with each alert that the sink has taken.
+    """
+
+    def __init__(
+        self, name: str, sink: Sink, patience: Patience, on_delivered: Callable[[str, Alert], None]
+    ) -> None:
+        self.name, self.sink, self.patience, self.on_delivered = name, sink, patience, on_delivered
+        self._waiting: list[Alert] = []  # in order of arrival
+        self._taken: Alert | None = None  # by the thread: stays in the queue until it is delivered
+        self._heartbeat: Heartbeat | None = None  # the newest alone is of use
+        self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
+        self._n_failed, self._down_since_s = 0, 0.0
+        self._refuses = False  # the last that it was given
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the alerts so far."""
+        with self._changed:
+            return Counts(**self._numbers, waiting=len(self._waiting), is_up=self._n_failed == 0)
+
+    def put(self, alert: Alert) -> None:
+        """Queue an alert."""
+        with self._changed:
+            self._waiting.append(alert)
+            if len(self._waiting) > self.patience.queue_length:
+                self._make_room()
+            self._changed.notify()
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Queue a heartbeat in place of one that waits still."""
+        with self._changed:
+            self._heartbeat = heartbeat
+            self._changed.notify()
+
+    def close(self, until_s: float) -> bool:
+        """Deliver what waits, but wait for no sink that is out of reach; whether all was delivered.
+
+        until_s: on the monotonic clock; a thread that still hangs then is left behind.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(max(0.0, until_s - time.monotonic()))
+        with self._changed:
+            return not self._waiting
+
+    def _make_room(self) -> None:
+        superseded = self._superseded()
+        if superseded:
+            self._drop(superseded[0], "superseded")
+        elif len(self._waiting) > self.patience.most_events:
+            self._drop(next(each for each in self._waiting if each is not self._taken), "left")
+
+    def _superseded(self) -> list[Alert]:
+        """Alerts that wait, oldest first, while a newer version of their event waits as well."""
+        newest: dict[str, int] = {}
+        for each in self._waiting:
+            newest[each.event_id] = max(each.version, newest.get(each.event_id, 0))
+        return [
+            each for each in self._waiting if each.version < newest[each.event_id] and each is not self._taken
+        ]
+
+    def _drop(self, alert: Alert, count: str) -> None:
+        # by identity: equal alerts are not the same place in the queue
+        self._waiting = [each for each in self._waiting if each is not alert]
+        self._numbers[count] += 1
+
+    def _run(self) -> None:
+        while (item := self._next()) is not None:
+            try:
+                if isinstance(item, Heartbeat):
+                    self.sink.beat(item)
+                else:
+                    self.sink.deliver(item)
+                    self.on_delivered(self.name, item)
+            except OSError as error:
+                if not self._failed(error):
+                    break
+            except Exception as error:
+                if not self._refuses:
+                    log.error("sink %s refuses %s: %s", self.name, _named(item), error)
+                self._refuses = True
+                self._done(item, "refused")
+            else:
+                self._worked()
+                self._done(item, "delivered")
+        try:
+            self.sink.close()
+        except Exception as error:
+            log.warning("sink %s does not close: %s", self.name, error)
+
+    def _next(self) -> Alert | Heartbeat | None:
+        """What is to be said next, alerts first; None once closing and all is said."""
+        with self._changed:
+            self._taken = None
+            while not (self._waiting or self._heartbeat or self._closing):
+                self._changed.wait()
+            if not self.sink.every_version:
+                for each in self._superseded():
+                    self._drop(each, "superseded")
+            if self._waiting:
+                self._taken = self._waiting[0]
+                return self._taken
+            heartbeat, self._heartbeat = self._heartbeat, None
+            return heartbeat
+
+    def _done(self, item: Alert | Heartbeat, count: str) -> None:
+        if isinstance(item, Alert):
+            with self._changed:
+                self._drop(item, count)
+
+    def _failed(self, error: OSError) -> bool:
+        """Note a try without success and pause; whether there will be another."""
+        with self._changed:
+            self._taken = None  # while it pauses, this one, too, may be superseded
+            self._numbers["failed"] += 1
+            self._n_failed += 1
+            if self._n_failed == 1:
+                self._down_since_s = time.monotonic()
+                log.warning("sink %s is out of reach and will be tried again: %s", self.name, error)
+            pause_s = self.patience.retry_s(self._n_failed)
+            end_s = time.monotonic() + pause_s
+            while not self._closing and (left_s := end_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)  # what is put meanwhile does not hasten it
+            return not self._closing
+
+    def _worked(self) -> None:
+        with self._changed:
+            if self._n_failed:
+                down_s = time.monotonic() - self._down_since_s
+                log.info("sink %s works again after %.0f s, %d tries", self.name, down_s, self._n_failed)
+            self._n_failed, self._refuses = 0, False
+
+
+def _named(item: Alert | Heartbeat) -> str:
+    return f"version {item.version} of {item.event_id}" if isinstance(item, Alert) else "a heartbeat"

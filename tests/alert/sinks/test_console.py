@@ -1,0 +1,11 @@
+from made_alerts import alert
+
+from fcn.alert.sinks.console import ConsoleLines
+
+
+def test_a_line_says_what_is_known(capsys):
+    ConsoleLines().deliver(alert())
+    assert capsys.readouterr().out == (
+        "12:26:40 new fcn20160414T122634 1: M 6.5 (6.0 to 7.0), at least, 32.742 130.809, 11 km deep, "
+        "at 12:26:34, real with 0.97\n"
+    )

@@ -1,0 +1,183 @@
+import logging
+import threading
+import time
+
+import pytest
+from made_alerts import alert, heartbeat, until
+
+from fcn.alert.sinks.base import Sink
+from fcn.alert.sinks.lane import Lane, Patience
+
+PATIENCE = Patience(queue_length=4, most_events=6, first_retry_s=0.001, longest_retry_s=0.004)
+
+
+class Recorder(Sink):
+    """Keeps what it is told; is shut until it is opened, and raises what it is told to raise."""
+
+    def __init__(self, *errors, shut=False):
+        self.told, self.beats, self.errors = [], [], list(errors)
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+        self.is_closed = False
+        if not shut:
+            self.gate.set()
+
+    def deliver(self, alert):
+        self.entered.set()
+        assert self.gate.wait(20)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.told.append((alert.event_id, alert.version))
+
+    def beat(self, heartbeat):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.beats.append(heartbeat)
+
+    def close(self):
+        self.is_closed = True
+
+
+def shut_lane(sink, patience=PATIENCE):
+    """A lane whose thread hangs in its sink with version 1 of an event."""
+    lane = Lane("made", sink, patience, lambda *_: None)
+    lane.put(alert("first"))
+    assert sink.entered.wait(20)
+    return lane
+
+
+def closed(lane, within_s=20.0):
+    return lane.close(time.monotonic() + within_s)
+
+
+def test_alerts_arrive_in_order_and_are_told_of():
+    sink, told = Recorder(), []
+    lane = Lane("made", sink, PATIENCE, lambda name, each: told.append((name, each.version)))
+    for version in (1, 2, 3):
+        lane.put(alert("a", version))
+    assert closed(lane)
+    assert sink.told == [("a", 1), ("a", 2), ("a", 3)]
+    assert told == [("made", 1), ("made", 2), ("made", 3)]
+    assert sink.is_closed
+    assert (lane.counts.delivered, lane.counts.waiting, lane.counts.is_up) == (3, 0, True)
+
+
+def test_the_oldest_superseded_version_makes_way_and_a_newest_never():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    for event_id, version in (("a", 1), ("b", 1), ("b", 2), ("a", 2), ("c", 1), ("d", 1)):
+        lane.put(alert(event_id, version))
+    assert lane.counts.superseded == 2  # first of a, then of b: room for four
+    lane.put(alert("d", 2))
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told == [("first", 1), ("b", 2), ("a", 2), ("c", 1), ("d", 2)]
+    assert (lane.counts.superseded, lane.counts.left, lane.counts.delivered) == (3, 0, 5)
+
+
+def test_what_is_being_delivered_is_not_dropped():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    for version in range(2, 8):
+        lane.put(alert("first", version))
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told[0] == ("first", 1)
+    assert sink.told[-1] == ("first", 7)
+    assert len(sink.told) + lane.counts.superseded == 7
+
+
+def test_beyond_most_events_the_oldest_is_left():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    for number in range(8):
+        lane.put(alert(f"e{number}"))
+    assert (lane.counts.waiting, lane.counts.left) == (6, 3)
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told == [("first", 1), *((f"e{number}", 1) for number in range(3, 8))]
+
+
+def test_a_sink_that_wants_the_newest_gets_the_newest():
+    sink = Recorder(shut=True)
+    sink.every_version = False
+    lane = shut_lane(sink)
+    for version in (2, 3, 4):
+        lane.put(alert("first", version))
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told == [("first", 1), ("first", 4)]
+    assert lane.counts.superseded == 2
+
+
+def test_putting_never_waits_for_a_sink_that_hangs():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    began_s = time.monotonic()
+    for version in range(2, 200):
+        lane.put(alert("a", version))
+        lane.beat(heartbeat())
+    assert not closed(lane, 0.05)
+    assert time.monotonic() - began_s < 5  # the sink hangs for 20
+    assert lane.counts.waiting <= PATIENCE.queue_length + 1
+    sink.gate.set()
+
+
+def test_a_sink_out_of_reach_is_tried_again_and_logged_once(caplog):
+    caplog.set_level(logging.INFO)
+    sink = Recorder(ConnectionError("refused"), TimeoutError("late"), OSError("full"))
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    lane.put(alert("a"))
+    until(lambda: sink.told == [("a", 1)])
+    assert closed(lane)
+    assert (lane.counts.failed, lane.counts.delivered, lane.counts.is_up) == (3, 1, True)
+    said = [(each.levelname, each.getMessage()) for each in caplog.records]
+    assert [level for level, _ in said] == ["WARNING", "INFO"]
+    assert "made is out of reach and will be tried again: refused" in said[0][1]
+    assert "made works again" in said[1][1]
+
+
+def test_what_a_sink_refuses_is_counted_and_no_more(caplog):
+    sink = Recorder(ValueError("no"), KeyError("no"))
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    for event_id in ("a", "b", "c"):
+        lane.put(alert(event_id))
+    assert closed(lane)
+    assert sink.told == [("c", 1)]
+    assert (lane.counts.refused, lane.counts.failed) == (2, 0)
+    assert [each.getMessage() for each in caplog.records] == ["sink made refuses version 1 of a: no"]
+
+
+def test_the_newest_heartbeat_is_said_and_one_that_fails_is_not_repeated():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    lane.beat(heartbeat(1.0))
+    lane.beat(heartbeat(2.0))
+    sink.gate.set()
+    until(lambda: sink.beats)
+    assert [each.issued_time_s for each in sink.beats] == [heartbeat(2.0).issued_time_s]
+    sink.errors = [OSError("gone")]
+    lane.beat(heartbeat(3.0))
+    until(lambda: not lane.counts.is_up)
+    lane.beat(heartbeat(4.0))
+    until(lambda: lane.counts.is_up)
+    assert closed(lane)
+    assert len(sink.beats) == 2
+
+
+def test_closing_does_not_wait_for_what_is_out_of_reach():
+    sink = Recorder(*[OSError("gone")] * 1000)
+    lane = Lane("made", sink, Patience(4, 6, 30.0, 30.0), lambda *_: None)
+    lane.put(alert("a"))
+    until(lambda: lane.counts.failed == 1)
+    began_s = time.monotonic()
+    assert not closed(lane)
+    assert time.monotonic() - began_s < 10
+    assert lane.counts.waiting == 1
+
+
+def test_pauses_double_up_to_the_longest():
+    patience = Patience(4, 6, 0.5, 3.0)
+    assert [patience.retry_s(n) for n in (1, 2, 3, 4, 10_000)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    with pytest.raises(ValueError, match=r"longest_retry_s must be at least 2.0, as first_retry_s: 1.0"):
+        Patience(4, 6, 2.0, 1.0)

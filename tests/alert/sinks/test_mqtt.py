@@ -1,0 +1,161 @@
+"""Against mosquitto on loopback (Debian's); skips where it or paho-mqtt is not installed."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from made_alerts import alert, heartbeat, until
+
+from fcn.alert.alert import Alert
+from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.sinks.lane import Lane, Patience
+
+paho = pytest.importorskip("paho.mqtt.client")
+
+from fcn.alert.sinks.mqtt import Mqtt  # noqa: E402
+
+BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+needs_broker = pytest.mark.skipif(BROKER is None, reason="no mosquitto: apt-get install mosquitto")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def broker(folder, port):
+    (folder / "broker.conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+    )
+    process = subprocess.Popen([BROKER, "-c", str(folder / "broker.conf")], stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: _answers(port))
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def listener(port):
+    """What a client that subscribes to all now is told: (topic, text, was retained)."""
+    told: list = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.on_message = lambda client, data, message: told.append(
+        (message.topic, message.payload.decode(), message.retain)
+    )
+    client.on_connect = lambda client, *_: client.subscribe("eew/#", qos=1)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        yield told
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def mqtt(port, **changes):
+    whole = {
+        "host": "127.0.0.1",
+        "port": port,
+        "prefix": "eew",
+        "retained_s": 3600.0,
+        "keepalive_s": 5,
+        "timeout_s": 5.0,
+        "ca_file": None,
+        "username": None,
+        "password_file": None,
+    }
+    return Mqtt(**{**whole, **changes})
+
+
+@needs_broker
+def test_the_newest_version_is_kept_for_whoever_comes_later(tmp_path):
+    port = free_port()
+    with broker(tmp_path, port):
+        sink = mqtt(port)
+        for event_id, version in (("a", 1), ("b", 1), ("a", 2)):
+            sink.deliver(alert(event_id, version))
+        sink.beat(heartbeat())
+        with listener(port) as told:
+            until(lambda: len(told) == 3)
+            kept = {topic: content for topic, content, is_retained in told if is_retained}
+            assert Alert.from_json(kept["eew/kyushu/event/a"]) == alert("a", 2)
+            assert Alert.from_json(kept["eew/kyushu/event/b"]) == alert("b", 1)
+            assert Heartbeat.from_json(kept["eew/kyushu/heartbeat"]) == heartbeat()
+            sink.close()
+            until(lambda: len(told) == 4)
+            assert Heartbeat.from_json(told[3][1]) == heartbeat(is_alive=False)
+
+
+@needs_broker
+def test_the_broker_says_that_a_monitor_has_gone(tmp_path):
+    port = free_port()
+    with broker(tmp_path, port), listener(port) as told:
+        sink = mqtt(port)
+        sink.deliver(alert("a"))
+        until(lambda: told)
+        sink._client._sock.shutdown(socket.SHUT_RDWR)  # as a kill does: no word of parting
+        until(lambda: len(told) == 2)
+        topic, last, _ = told[1]
+        assert topic == "eew/kyushu/heartbeat"
+        assert not Heartbeat.from_json(last).is_alive
+        until(lambda: not sink._client.is_connected())
+        sink.deliver(alert("a", 2))  # and it is back
+        until(lambda: len(told) == 3)
+        sink.close()
+
+
+@needs_broker
+def test_a_broker_that_comes_back_is_told_what_waits(tmp_path):
+    port = free_port()
+    lane = Lane("mqtt", mqtt(port), Patience(8, 8, 0.01, 0.05), lambda *_: None)
+    lane.put(alert("a", 1))
+    until(lambda: lane.counts.failed)
+    with broker(tmp_path, port):
+        until(lambda: lane.counts.delivered == 1)
+    lane.put(alert("a", 2))
+    lane.put(alert("b", 1))
+    until(lambda: not lane.counts.is_up)
+    with broker(tmp_path, port), listener(port) as told:
+        until(lambda: len(told) >= 2)
+        assert {topic for topic, _, _ in told} == {"eew/kyushu/event/a", "eew/kyushu/event/b"}
+        assert lane.close(time.monotonic() + 20)
+
+
+def test_nobody_there_is_an_oserror():
+    with pytest.raises(OSError, match="refused"):
+        mqtt(free_port()).deliver(alert())
+
+
+def test_a_server_that_says_nothing_is_an_oserror():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sink = mqtt(silent.getsockname()[1], timeout_s=0.2)
+        with pytest.raises(OSError, match="nothing"):
+            sink.deliver(alert())
+        sink.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prefix": "eew/#"}, "prefix must be a topic"),
+        ({"prefix": "/eew"}, "prefix must be a topic"),
+        ({"port": 0}, "port must be"),
+        ({"username": "a"}, "username and password_file go together"),
+    ],
+)
+def test_what_cannot_be_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        mqtt(**{"port": 1883, **change})
