@@ -1,7 +1,7 @@
 """The one preprocessing: counts to ground velocity at 20 Hz, then bands of it; causal, in chunks or whole."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from scipy import signal
 from torch import Tensor
 
 from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
+from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
 
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
@@ -119,7 +120,7 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
     return Chunk(first, velocity, valid, fresh=chunks[0].fresh)
 
 
-class ToVelocity:
+class ToVelocity(Memory):
     """Counts to m/s at the spec's rate, chunk by chunk; several components where they come together.
 
     Removes the offset, integrates acceleration, keeps out what would alias (to_velocity_sos, anti_alias_sos)
@@ -133,6 +134,8 @@ class ToVelocity:
     measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2.
     n_absurd: samples so far that were beyond `LARGEST`.
     """
+
+    _carried = ("n_absurd", "_resampler", "_offset", "_last", "_memory", "_start_time_s", "_fresh")
 
     def __init__(
         self,
@@ -161,9 +164,15 @@ class ToVelocity:
         stop = spec.anti_alias
         low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
         self._sos = np.concatenate((motion, low))
+        self._start_time_s, self._fresh = 0.0, True
         self._resampler: GridResampler | None = None
         self._offset = self._last = np.zeros(n_components)
         self._memory = np.zeros((len(self._sos), n_components, 2))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Memory`."""
+        self._resampler = None if state["_resampler"] is None else self._new_resampler()
+        super().restore(state)
 
     def process(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> list[Chunk]:
         """Velocity that these samples make known, a chunk for each stretch without a long gap.
@@ -223,9 +232,10 @@ class ToVelocity:
         self._offset = self._last = first
         self._memory = np.zeros((len(self._sos), self.n_components, 2))
         self._fresh = True
-        self._resampler = GridResampler(
-            start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components
-        )
+        self._resampler = self._new_resampler(start_time_s)
+
+    def _new_resampler(self, start_time_s: float = 0.0) -> GridResampler:
+        return GridResampler(start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components)
 
     def _pop(self, *, final: bool) -> Chunk:
         assert self._resampler is not None
@@ -252,13 +262,15 @@ class Banded(NamedTuple):
     long: Any
 
 
-class Bands:
+class Bands(Memory):
     """The bands of a velocity stream, chunk by chunk; started from rest wherever its filters are.
 
     A start in the midst of shaking is not one from rest: the offset is unknown, and so is how fast the ground
     moves. What that leaves in the long-period band is not told apart from displacement up to `LEFT_S` times
     the fastest motion of the first `START_S`; so much is withheld (zero) for `WITHHELD_S`.
     """
+
+    _carried = ("_age", "_fastest", "_memory")
 
     def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
         self._rate_hz = spec.sampling_rate_hz
