@@ -53,6 +53,11 @@ class Declarer:
         """Every event declared since the last reset, in order of declaration."""
         return list(self._events)
 
+    @property
+    def last_now_s(self) -> float:
+        """End of the last window; -inf before there was one."""
+        return self._last_now_s
+
     def known(self, now_s: float) -> list[Known]:
         """The events declared by windows before now_s, not withdrawn and not yet forgotten."""
         return [

@@ -28,6 +28,11 @@ class Track(Memory):
         self._end = 0
         self._motion, self._flags = np.zeros((N_KINDS, 0)), np.zeros((2, 0), dtype=bool)
 
+    @property
+    def first(self) -> int | None:
+        """The first sample that is kept; None where nothing has come."""
+        return self._first
+
     def state(self) -> dict[str, Any]:
         """See `Memory`; without the room for what is to come."""
         self._resize(self._end - (self._first or 0))
@@ -130,10 +135,6 @@ class ChannelMotion(Memory):
             known = np.ceil((start_s + clipped / self.rate_hz) * self._grid_hz - ON_SAMPLE).astype(int)
             for sample in np.unique(known).tolist():
                 self.track.clip(sample, sample + 1)
-
-    def flush(self) -> None:
-        """Nothing more comes: its last samples."""
-        self._keep(self._to_velocity.flush())
 
     def _keep(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:

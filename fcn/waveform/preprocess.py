@@ -203,20 +203,19 @@ class ToVelocity(Memory):
 
     def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> list[Chunk]:
         """Samples without a gap: after a short one, after a long one, or repeating what came before."""
-        ended: list[Chunk] = []
         n_late = 0
         if self._resampler is not None:
             expected_s = self._start_time_s + self._resampler.n_received / self.input_rate_hz
             n_late = round((start_time_s - expected_s) * self.input_rate_hz)
             if n_late > self.spec.max_gap_s * self.input_rate_hz:
-                ended = self.flush()
+                self._resampler = None  # its last sample waits for others, which do not come
         if self._resampler is None:
             n_late = 0
             self._begin(start_time_s, motion[:, 0])
         assert self._resampler is not None
         motion = motion[:, max(-n_late, 0) :]
         if not motion.shape[1]:
-            return ended
+            return []
         n_missing = max(n_late, 0)
         share = np.arange(1, n_missing + 1) / (n_missing + 1)
         bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
@@ -224,7 +223,7 @@ class ToVelocity(Memory):
         self._last = motion[:, -1]
         filtered, self._memory = signal.sosfilt(self._sos, bridged - self._offset[:, None], zi=self._memory)
         self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
-        return [*ended, self._pop(final=False)]
+        return [self._pop(final=False)]
 
     def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
         """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""

@@ -157,7 +157,6 @@ def _whole(channel: ChannelMotion, traces: Sequence[obspy.Trace]) -> ChannelMoti
     for trace in traces:
         counts = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
         channel.push(trace.stats.starttime.timestamp, counts)
-    channel.flush()
     if channel.n_absurd:
         described, sensitivity = channel.described, channel.described.sensitivity
         log.warning(
