@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 AHEAD_S = 60.0  # a packet from so far in the future has a false clock
 ON_BLOCK = 1e-3
+SILENT_S = 60.0  # a station that has said nothing for so long does not deliver
 
 
 @runtime_checkable
@@ -204,6 +205,15 @@ class Engine:
             times = self._placed[2] if same and self._placed is not None else self.travel_times(km)
             self._placed = (elevations_m, km, times)
         return self._placed[1], self._placed[2]
+
+    @property
+    def delivering(self) -> dict[str, float | None]:
+        """By station: how old its last sample is by the clock, s; None for one silent for `SILENT_S`."""
+        ages = {
+            name: self.clock_s - each.reached / self._rate_hz if each.reached is not None else math.inf
+            for name, each in self.live.items()
+        }
+        return {name: max(age, 0.0) if age < SILENT_S else None for name, age in ages.items()}
 
     def state(self) -> dict[str, Any]:
         """Buffers, filters and choices, without the declared events; plain data and arrays."""

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32
 from fcn.stream.channel import LiveChannel
 from fcn.stream.packet import Packet
 from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S, block_peaks, samples_in
+from fcn.waveform.channel import NOTHING
 from fcn.waveform.level import LEVEL_BLOCK_S, TAU_S, RunningLevels
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
@@ -102,6 +103,12 @@ class LiveStation:
             if (first := motion.track.first) is not None
         ]
         return min(firsts, default=None)
+
+    @property
+    def reached(self) -> int | None:
+        """The sample before which something is known of any channel; None before there is one."""
+        reached = (motion.reached for each in self._channels.values() for motion in each.motions)
+        return max((each for each in reached if each > NOTHING), default=None)
 
     def window(self, end: int) -> Kept:
         """What has come of the samples before `end`, a whole number of blocks; ends come in order."""

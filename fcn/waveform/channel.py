@@ -12,6 +12,7 @@ from fcn.waveform.preprocess import Bands, Chunk, PreprocessSpec, ToVelocity
 from fcn.waveform.response import Described
 
 ON_SAMPLE = 1e-3  # of a sample: so near, a moment is a sample's
+NOTHING = -(2**62)  # a sample before all others
 N_KINDS = 5  # velocity, and what `Banded` holds
 
 
@@ -104,7 +105,7 @@ class ChannelMotion(Memory):
         self._to_velocity = ToVelocity(spec, rate_hz, sensitivity.measurement, sensitivity.value)
         self._bands, self._clipping = Bands(spec, 1), Clipping(sensitivity)
         self.track = Track()
-        self.reached = -(2**62)
+        self.reached = NOTHING
 
     @property
     def n_absurd(self) -> int:

@@ -59,12 +59,8 @@ def station_motion(
     and channels that StationXML does not describe, are left out with a warning. Raises ValueError where no
     channel is fast enough or described, or directions contradict each other.
     """
-    by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
-    for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
-        by_id[trace.id].append(trace)
     rate_hz = spec.sampling_rate_hz
-    usable = _fast_enough(by_id, rate_hz)
-    described = _describe(usable, inventory)
+    usable, described = usable_channels(traces, inventory, rate_hz)
     start_sample, n_samples = _axis([trace for name in described for _, trace in usable[name]], rate_hz)
     for seed_id, rated in usable.items():
         if len(rates := sorted({own_rate_hz for own_rate_hz, _ in rated})) > 1:
@@ -76,7 +72,7 @@ def station_motion(
             for own_rate_hz, alike in _by_rate(usable[seed_id]).items():
                 mixer.add(_whole(ChannelMotion(epoch, own_rate_hz, spec), alike))
     motion, valid, stretches = mixer.process(start_sample, start_sample + n_samples)
-    station_id = ".".join(next(iter(by_id)).split(".")[:2])
+    station_id = ".".join(next(iter(usable)).split(".")[:2])
     uses = tuple(_uses(mixer.channels, stretches, rate_hz))
     _say(station_id, uses)
     velocity, narrow, broad, displacement, long = motion
@@ -86,6 +82,20 @@ def station_motion(
 
 
 Rated = list[tuple[float, obspy.Trace]]  # each trace with its sampling rate, Hz
+
+
+def usable_channels(
+    traces: Iterable[obspy.Trace], inventory: obspy.Inventory, minimum_rate_hz: float
+) -> tuple[dict[str, Rated], dict[str, list[Described]]]:
+    """Traces of a station's channels in order of time, and what StationXML says of each channel.
+
+    Raises ValueError where no channel is fast enough or described, or directions contradict each other.
+    """
+    by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
+    for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
+        by_id[trace.id].append(trace)
+    usable = _fast_enough(by_id, minimum_rate_hz)
+    return usable, _describe(usable, inventory)
 
 
 def _fast_enough(by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float) -> dict[str, Rated]:
