@@ -20,7 +20,7 @@ EVENTS, STREAM = "events.json", "stream.pt"
 def write_events(folder: Path, state: Mapping[str, Any]) -> None:
     """State of a declarer."""
     with new_file(folder / EVENTS) as partial:
-        partial.write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
+        partial.write_text(json.dumps(state), encoding="utf-8")
 
 
 def read_events(folder: Path) -> dict[str, Any] | None:

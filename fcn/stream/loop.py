@@ -105,7 +105,7 @@ class Monitor:
             self._keep()
 
     def _say(self, now_s: float) -> None:
-        """To the journal first: a line on the console that is said twice does no harm, one unwritten would."""
+        """To the journal first: a console that lacks a line does less harm than a journal."""
         alerts = self.said.missing(self.engine.declarer.events, now_s)
         self.said.write(alerts)
         for each in alerts:
@@ -133,7 +133,8 @@ class Monitor:
         events, stream = read_events(self.folder), read_stream(self.folder)
         if stream is not None and stream["of"] != dict(self.identity):
             raise ValueError(
-                f"{self.folder} holds the state of another monitor ({stream['of']}, not {dict(self.identity)}): "
+                f"{self.folder} holds the state of another monitor ({stream['of']}, not "
+                f"{dict(self.identity)}): "
                 "give another folder=, or remove events.json and stream.pt from it"
             )
         if events is not None:

@@ -1,22 +1,23 @@
 """What was said: one line of JSON per update, once each."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fcn.catalogue.event import DeclaredEvent, Update
+from fcn.catalogue.event import DeclaredEvent
 
 ALERTS = "alerts.jsonl"
 
 
 def alert(declared: DeclaredEvent, version: int, said_s: float) -> dict[str, Any]:
     """An update as sinks have it. version: 1 for the alarm. said_s: POSIX time of the clock."""
-    update: Update = declared.updates[version - 1]
+    update = declared.updates[version - 1]
     event = update.event
     after_p_s = None if event.first_p_time_s is None else said_s - event.first_p_time_s
-    return {
+    found = {
         "id": declared.event_id,
         "version": version,
         "status": str(update.status),
@@ -36,6 +37,9 @@ def alert(declared: DeclaredEvent, version: int, said_s: float) -> dict[str, Any
         "first_p_time_s": event.first_p_time_s,
         "latency_s": {"after_first_p": after_p_s, "after_window": said_s - update.now_s},
     }
+    # JSON has no word for what is no number
+    broken = (key for key, value in found.items() if isinstance(value, float) and not math.isfinite(value))
+    return {**found, **dict.fromkeys(broken)}
 
 
 class Said:
