@@ -21,11 +21,12 @@ from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
+from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.terminal import say, terminal
 
 log = logging.getLogger(__name__)
 
-KINDS = ("replay", "directory")
+KINDS = ("replay", "directory", "seedlink")
 
 
 def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
@@ -95,7 +96,10 @@ def _listen(config: Mapping[str, Any], restored: Restored) -> tuple[WatchedNetwo
     if config["stations"] is None:
         raise ValueError(f"source={kind} needs a station list: stations=<StationXML>")
     watched = WatchedNetwork.of_file(config["stations"], config["station_ids"])
-    return watched, DirectorySource(stated["root"], stated["pattern"], from_now=stated["from_now"])
+    options = {key: value for key, value in stated.items() if key != "kind"}
+    if kind == "seedlink":
+        return watched, SeedLinkSource(station_ids=[each.id for each in watched.stations], **options)
+    return watched, DirectorySource(**options)
 
 
 def line(alert: Mapping[str, Any]) -> str:

@@ -65,9 +65,8 @@ def run(folder: Path, root: Path) -> None:
 def main(folder: Path, n_kills: int, longest_s: float) -> None:
     _, stream, inventory = make_network(2, seconds=SECONDS)
     start = obspy.UTCDateTime(START_S)
-    stream = obspy.Stream(
-        [part for trace in stream for part in (trace.slice(None, start + 9), trace.slice(start + 9.5))]
-    )
+    parts = ((trace.slice(None, start + 9), trace.slice(start + 9.5)) for trace in stream)
+    stream = obspy.Stream([part for pair in parts for part in pair])
     write_sequence_folder(folder / "made", stream, inventory)
     run(folder / "whole", folder / "made")
     rng = np.random.default_rng(n_kills)

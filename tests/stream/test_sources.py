@@ -55,11 +55,10 @@ def test_without_latency_packets_are_there_when_measured(stream):
 def test_the_seed_draws_loss_repeats_and_delays(stream):
     changes = {"loss_share": 0.2, "duplicate_share": 0.1, "late_share": 0.1, "jitter_s": 0.3}
     changes["station_latency_s"] = [0.0, 3.0]
+    sources = (ReplaySource(stream, Link(**{**LINK, **changes, "seed": seed}), None) for seed in (1, 1, 2))
     first, again, other = (
         [(clock_s, packet.seed_id, packet.start_time_s) for clock_s, packet in arrivals(each)]
-        for each in (
-            ReplaySource(stream, Link(**{**LINK, **changes, "seed": seed}), None) for seed in (1, 1, 2)
-        )
+        for each in sources
     )
     assert first == again != other
     distinct = {each[1:] for each in first}
