@@ -4,18 +4,22 @@ import hashlib
 import logging
 import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import obspy
 import torch
+from torch import nn
 
 from fcn import checked
 from fcn.assemble import choose_velocity_model, times_between
+from fcn.batch import Batch
+from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
-from fcn.stream.engine import Engine, Timing
+from fcn.engine import precision
+from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources import Source
@@ -65,7 +69,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     )
     engine = Engine(
         network=restored.module.network,
-        reader=scheme,
+        reader=_reader(scheme, config["precision"]),
         declarer=build(config["declare"] or restored.declare, frame=watched.frame),
         preprocess=restored.preprocess,
         stations=watched.stations,
@@ -114,3 +118,25 @@ def line(alert: Mapping[str, Any]) -> str:
         f"v{alert['version']} {alert['status']}: {size}{bound} at {alert['latitude_deg']:.3f}, "
         f"{alert['longitude_deg']:.3f}, {alert['depth_km']:.0f} km, origin {origin}{late}"
     )
+
+
+def _reader(reader: Reader, wanted: str) -> Reader:
+    """The reader at a precision of `fcn.engine.precision`: what a test is made with."""
+    chosen = precision(wanted)
+    if chosen not in ("bf16-mixed", "32-true"):
+        raise ValueError(f"precision must be auto, bf16-mixed or 32-true, got {checked.shown(wanted)}")
+    return _Mixed(reader) if chosen == "bf16-mixed" else reader
+
+
+class _Mixed:
+    """A reader whose network computes in bfloat16 where that is fast, as fcn.test does."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """See `Reader`."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self._reader.estimates(network, batch, known)

@@ -58,13 +58,13 @@ def test_it_goes_on_from_its_state(stream):
         np.testing.assert_array_equal(joined(packets, trace.id), trace.data)
 
 
-def test_garbage_and_unknown_stations_cost_nothing_else(stream, caplog):
-    with SeedLinkServer(stream, [None], garbage={4}) as server:
+def test_garbage_and_unknown_stations_cost_nothing_else(stream):
+    with SeedLinkServer(stream, [None], garbage={10}) as server:
         source = SeedLinkSource(server.address, [*IDS, "XX.NONE"], **OPTIONS)
-        packets = received(source, len(server.records) - 1, within_s=5.0)
+        packets = received(source, len(server.records) - 1)
         source.close()
-    assert len(packets) >= 3
-    assert source.counts.total() >= 1
+    assert len(packets) == len(server.records) - 1
+    assert source.counts["damaged packets"] == 1
 
 
 def test_a_server_that_is_not_there_is_waited_for(stream):

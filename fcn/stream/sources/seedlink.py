@@ -15,6 +15,7 @@ from fcn.stream.packet import Packet
 
 log = logging.getLogger(__name__)
 
+NO_RECORD = "miniSEED"  # in what the client says of a packet that holds none
 MOST_WAITING = 100_000  # packets; then the oldest are dropped, and counted
 
 
@@ -23,7 +24,8 @@ class SeedLinkSource:
 
     station_ids: "NET.STA". selectors: as SeedLink has them ("HH? HN?"); None: all. tls: None: by the port.
     reconnect_s: between attempts. idle_s: without data for so long, it connects again. A station is asked for
-    what follows the last packet that was received. counts: packets lost here, and failures.
+    what follows the last packet that was received, but for one that cannot be read and would be sent again.
+    counts: packets lost here, and failures.
     Raises ValueError where the client library is not installed.
     """
 
@@ -123,11 +125,19 @@ class SeedLinkSource:
         self._link = link
         link.connect()
         log.info("connected to %s", self._server)
+        n_received = 0
         try:
             for each in link.collect(reconnect=False):
+                n_received += 1
                 if self._ends.is_set():
                     return
                 self._take(each)
+        except self._client.SeedLinkError as error:
+            if not n_received and NO_RECORD in str(error):
+                # the first packet is garbage, and would be the next time: protocol 3 does not tell its length
+                self.counts["damaged packets"] += 1
+                self._received = {name: number + 1 for name, number in self._received.items()}
+            raise
         finally:
             link.close()
 
