@@ -69,5 +69,5 @@ def test_states_come_back(tmp_path):
 @pytest.mark.parametrize(("name", "read"), [("stream.pt", read_stream), ("events.json", read_events)])
 def test_a_broken_state_is_named(tmp_path, name, read):
     (tmp_path / name).write_bytes(b"none of ours")
-    with pytest.raises(ValueError, match=rf"{name} is no state of a monitor .* remove it"):
+    with pytest.raises(ValueError, match=rf"(?s){name} is no state of a monitor .* remove it"):
         read(tmp_path)
