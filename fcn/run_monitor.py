@@ -27,6 +27,7 @@ from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.terminal import say, terminal
+from fcn.waveform.preprocess import PreprocessSpec
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
 
     Raises ValueError and FileNotFoundError naming the key.
     """
-    watched, source = _listen(config, restored)
+    watched, source = listen(config, restored.preprocess)
     model = choose_velocity_model(config["velocity_model"], watched, restored.velocity_models)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     scheme = restored.module.scheme
@@ -88,14 +89,14 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     return Monitor(engine, source, folder, habits, identity, show=lambda _: None, beat=lambda _: None)
 
 
-def _listen(config: Mapping[str, Any], restored: Restored) -> tuple[WatchedNetwork, Source]:
+def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[WatchedNetwork, Source]:
     """Which stations, and where their packets come from."""
     stated = config["source"]
     kind = stated.get("kind") if isinstance(stated, Mapping) else None
     if kind not in KINDS:
         raise ValueError(f"source= of a monitor is one of {', '.join(KINDS)}, got {checked.shown(stated)}")
     if kind == "replay":
-        watched, stream = WatchedNetwork.of_folder(stated["root"], restored.preprocess)
+        watched, stream = WatchedNetwork.of_folder(stated["root"], preprocess)
         return watched, ReplaySource(stream, build(stated["link"]), stated["pace"])
     if config["stations"] is None:
         raise ValueError(f"source={kind} needs a station list: stations=<StationXML>")

@@ -28,7 +28,7 @@ from fcn.waveform.preprocess import PreprocessSpec
 
 log = logging.getLogger(__name__)
 
-AHEAD_S = 60.0  # a packet from so far in the future has a false clock
+AHEAD_S, BEHIND_S = 60.0, 3_600.0  # a packet from so far in the future, or the past, has a false clock
 ON_BLOCK = 1e-3
 SILENT_S = 60.0  # a station that has said nothing for so long does not deliver
 
@@ -113,14 +113,22 @@ class Engine:
         self._next: int | None = None  # sample at which the next window ends
         self._placed: tuple[tuple[float | None, ...], Tensor, TravelTimes] | None = None
 
-    def push(self, packets: Iterable[Packet]) -> None:
-        """Packets in the order they came."""
+    def push(self, packets: Iterable[Packet], clock_s: float | None = None) -> None:
+        """Packets in the order they came, by a POSIX time; None: that of the last `advance`.
+
+        Those of stations that are not watched, or of another time, are counted and left out.
+        """
+        if clock_s is not None:
+            self.clock_s = max(self.clock_s, clock_s)
+        is_told = not math.isinf(self.clock_s)
         for packet in packets:
             station = self.live.get(packet.station_id)
             if station is None:
-                self.counts[f"of {packet.station_id}, which is not watched"] += 1
-            elif packet.start_time_s > self.clock_s + AHEAD_S and not math.isinf(self.clock_s):
-                self.counts[f"of {packet.seed_id}, from the future"] += 1
+                self.counts["of stations that are not watched"] += 1
+            elif is_told and packet.start_time_s > self.clock_s + AHEAD_S:
+                self.counts["from the future"] += 1
+            elif is_told and packet.end_time_s < self.clock_s - BEHIND_S:
+                self.counts["from long ago"] += 1
             else:
                 station.push(packet, self.clock_s)
 

@@ -23,8 +23,8 @@ from fcn.waveform.amplitude import BLOCK_S
 log = logging.getLogger(__name__)
 
 TICK_S = BLOCK_S  # windows end at its multiples
-REMEMBER_S = 86_400.0  # a declared event of which nothing was said since is forgotten
-EACH_S = 3_600.0  # and looked for so often
+REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
+EACH_S = 600.0  # and looked for so often
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Monitor:
         self.source.close()
 
     def _step(self, now_s: float) -> None:
-        self.engine.push(self.source.poll(now_s))
+        self.engine.push(self.source.poll(now_s), now_s)
         began_s = time.perf_counter()
         steps = self.engine.advance(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s

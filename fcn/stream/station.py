@@ -25,6 +25,8 @@ from fcn.waveform.station import SAME_RATE
 
 log = logging.getLogger(__name__)
 
+MOST_CHANNELS = 64  # of a station, each rate of one counted: more are made of damaged headers
+
 
 @dataclass(frozen=True, eq=False)
 class Kept:
@@ -74,6 +76,7 @@ class LiveStation:
         self.patience_s = patience_s
         self.elevation_m: float | None = None
         self.refused: Counter[str] = Counter()
+        self._unknown: set[str] = set()
         self._inventory = inventory
         self._channels: dict[tuple[str, float], LiveChannel] = {}
         self._mixer = StationMixer(spec.sampling_rate_hz)
@@ -176,16 +179,20 @@ class LiveStation:
             (hz for hz in [slowest_hz, *known] if abs(stated_hz / hz - 1.0) < SAME_RATE), stated_hz
         )
         if rate_hz < slowest_hz:
-            self.refused[f"{packet.seed_id} at {rate_hz:g} Hz, too slow"] += 1
+            self.refused["too slow"] += 1
             return None
         key = (packet.seed_id, rate_hz)
         if key not in self._channels:
+            if len(self._channels) == MOST_CHANNELS:
+                self.refused["of more channels than a station has"] += 1
+                return None
             try:
                 self._add(key, packet.start_time_s)
             except ValueError as error:
-                if not self.refused[f"{packet.seed_id} not described"]:
+                if packet.seed_id not in self._unknown and len(self._unknown) < MOST_CHANNELS:
+                    self._unknown.add(packet.seed_id)
                     log.warning("%s left out: %s", packet.seed_id, error)
-                self.refused[f"{packet.seed_id} not described"] += 1
+                self.refused["not described"] += 1
                 return None
         return self._channels[key]
 

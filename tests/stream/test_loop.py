@@ -21,7 +21,7 @@ def test_kills_lose_no_alert_and_repeat_none(tmp_path, n_kills, longest_s):
     script = [sys.executable, str(TESTS / "killed_monitor.py"), str(tmp_path), str(n_kills), str(longest_s)]
     path = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        script, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=280
+        script, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=700
     )
     log = (tmp_path / "log.txt").read_text() if (tmp_path / "log.txt").exists() else ""
     assert done.returncode == 0, done.stderr[-3000:] + log[-3000:]
