@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from fcn.earth.eikonal import GridModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.earth.velocity_table import read_velocity_model
+from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme
@@ -28,6 +29,21 @@ LAYERS_TARGET = f"{LayeredModel.__module__}.{LayeredModel.__name__}"
 TABLE_TARGET = f"{read_velocity_model.__module__}.{read_velocity_model.__name__}"
 # No search volume reaches further beyond the outermost stations: half of `scheme.volume.widest_km`, and some.
 BEYOND_KM = 100.0
+
+
+@runtime_checkable
+class Stated(Protocol):
+    """What may state its own velocity model: a sequence, a network that is watched."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        ...
+
+    @property
+    def velocity_model(self) -> LayeredModel | None:
+        """None where it states none."""
+        ...
 
 
 def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
@@ -135,7 +151,7 @@ def build_datamodule(
 
 
 def choose_velocity_model(
-    override: Mapping[str, Any] | None, sequence: Sequence, trained: Mapping[str, LayeredModel]
+    override: Mapping[str, Any] | None, sequence: Stated, trained: Mapping[str, LayeredModel]
 ) -> LayeredModel | GridModel:
     """The override's model, else the sequence's own, else the one the network was trained in.
 
@@ -171,14 +187,23 @@ def build_windows(
 
     partial: of the scheme that reads them.
     """
-    times: TravelTimes
-    if isinstance(model, GridModel):
-        times = model.travel_times(sequence.frame, torch.as_tensor(sequence.station_km, dtype=torch.float32))
-    else:
-        covering_km = max(float(table["max_distance_km"]), reach_km(sequence.station_km))
-        times = TravelTimeTable.stack([travel_times(model, {**table, "max_distance_km": covering_km})])
+    station_km = torch.as_tensor(sequence.station_km, dtype=torch.float32)
+    times = times_between(model, table, sequence.frame, station_km)
     n_samples = round(window_s * sequence.sampling_rate_hz)
     return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples, partial=partial)
+
+
+def times_between(
+    model: LayeredModel | GridModel,
+    table: Mapping[str, Any],
+    frame: LocalFrame,
+    station_km: Float[torch.Tensor, "station 3"],
+) -> TravelTimes:
+    """Travel times to stations from wherever they may be searched for; table: `data.table`."""
+    if isinstance(model, GridModel):
+        return model.travel_times(frame, station_km)
+    covering_km = max(float(table["max_distance_km"]), reach_km(station_km.numpy()))
+    return TravelTimeTable.stack([travel_times(model, {**table, "max_distance_km": covering_km})])
 
 
 def reach_km(station_km: Float[np.ndarray, "station 3"]) -> float:

@@ -20,7 +20,7 @@ from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_csv, read_picks, read_quakeml
 from fcn.catalogue.phase import PhasePick
 from fcn.config import CONF_DIR, build
-from fcn.data.sequences import Sequence, TooLongError
+from fcn.data.sequences import Sequence
 from fcn.earth.velocity_table import read_velocity_model
 from fcn.fetch.fetch import Fetch
 from fcn.fetch.pieces import kept_folder
@@ -33,6 +33,7 @@ from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
+from fcn.waveform.recording import TooLongError
 from fcn.waveform.response import Sensitivity
 from fcn.waveform.station import Use
 

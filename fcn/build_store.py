@@ -18,6 +18,8 @@ def main(cfg: DictConfig) -> None:
     from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it
     from fcn.store.build import build_store, print_summary
 
+    if "kind" in cfg.source:
+        raise ValueError(f"source={cfg.source.kind} is for python -m fcn.monitor: no store is made of it")
     if "_target_" in cfg.source:
         raise ValueError(
             "source=fdsn fetches for python -m fcn.build_sequence; what it makes is read here by "

@@ -27,6 +27,10 @@ TOP_LEVEL = {
         "scheme loss optim callbacks trainer logger declare matching validation"
     ),
     "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
+    "monitor": (
+        "name folder ckpt trust source stations station_ids velocity_model declare windows patience_s skip_s "
+        "habits threads precision"
+    ),
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",
 }

@@ -14,3 +14,4 @@ ENOUGH_STATIONS = 3  # that deliver: with fewer nothing can be located
 
 # Shares of a seismic moment: a release is known by the times after origin at which they are out.
 RELEASED = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+FIRST_S = 1.0  # of a stream, before which no window ends

@@ -12,13 +12,13 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from forked import ended, fork
 from toy import RATE_HZ, small_training, toy_noise, toy_record
 
 from fcn import cache
@@ -87,38 +87,6 @@ def store_is_whole(folder: Path) -> str:
         (folder / "digest").write_text(BaseStore.open(path).digest)
         path.rename(folder / f"built-{time.monotonic_ns()}")
     return "built" if there else "nothing yet"
-
-
-def fork(job: Callable[[], None], log: Path) -> int:
-    """The id of a process that does the job and ends."""
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        with log.open("a") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        job()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
-
-
-def ended(process: int, within_s: float) -> bool:
-    """Whether a process has ended by itself; raises for one that failed."""
-    until = time.monotonic() + within_s
-    while True:
-        which, status = os.waitpid(process, os.WNOHANG)
-        if which:
-            assert os.waitstatus_to_exitcode(status) == 0, "a process failed: see log.txt"
-            return True
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.001)
 
 
 def main(kind: str, folder: Path, n_kills: int, longest_s: float, *further: Path) -> None:

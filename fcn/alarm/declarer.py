@@ -6,7 +6,9 @@ returned depends on the windows so far, and not on the order of the estimates wi
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from fcn.alarm.followed import Followed, Rules
 from fcn.alarm.following import Coda, Following, Retraction
@@ -53,12 +55,51 @@ class Declarer:
         """Every event declared since the last reset, in order of declaration."""
         return list(self._events)
 
+    @property
+    def last_now_s(self) -> float:
+        """End of the last window; -inf before there was one."""
+        return self._last_now_s
+
     def known(self, now_s: float) -> list[Known]:
         """The events declared by windows before now_s, not withdrawn and not yet forgotten."""
         return [
             Known(each.declared.event_id, each.estimates[-1], each.is_open(now_s))
             for each in self._remembered(now_s)
         ]
+
+    def forget(self, before_s: float) -> None:
+        """Leave out of `events` those of which nothing was said any more since a POSIX time, for good."""
+        followed = {id(each.declared) for each in self._followed}
+        self._events = [each for each in self._events if each.final.now_s >= before_s or id(each) in followed]
+
+    def state(self) -> dict[str, Any]:
+        """Plain data, as JSON holds them: what it takes to go on, and the events that are remembered."""
+        followed = {id(each.declared): each for each in self._followed}
+        return {
+            "last_now_s": None if math.isinf(self._last_now_s) else self._last_now_s,
+            "earlier": [[end_s, [asdict(each) for each in window]] for end_s, window in self._earlier],
+            "events": [
+                followed[id(each)].state()
+                if id(each) in followed
+                else {"event_id": each.event_id, "updates": [update.plain() for update in each.updates]}
+                for each in self._events
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned; the rules may be others."""
+        self.reset()
+        if state["last_now_s"] is not None:
+            self._last_now_s = state["last_now_s"]
+        for end_s, window in state["earlier"]:
+            self._earlier.append((end_s, [WindowEstimate(**each) for each in window]))
+        for each in state["events"]:
+            if "estimates" in each:
+                self._followed.append(Followed.of_state(self.rules, each))
+                self._events.append(self._followed[-1].declared)
+            else:
+                updates = [Update.of_plain(update) for update in each["updates"]]
+                self._events.append(DeclaredEvent(each["event_id"], updates))
 
     def process(self, now_s: float, estimates: list[WindowEstimate]) -> list[Update]:
         """Take the estimates of the window ending at now_s (none: a quiet window); return what is new.

@@ -2,8 +2,9 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -145,6 +146,28 @@ class Followed:
                 detection_score=scores.detection_score,
                 location_score=scores.location_score,
             )
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Plain data, as JSON holds them."""
+        return {
+            "event_id": self.declared.event_id,
+            "updates": [each.plain() for each in self.declared.updates],
+            "estimates": [dataclasses.asdict(each) for each in self.estimates],
+            "is_watched": self._is_watched,
+            "weak_since_s": self._weak_since_s,
+        }
+
+    @classmethod
+    def of_state(cls, rules: Rules, state: Mapping[str, Any]) -> "Followed":
+        """The event that `state` was taken of, to be followed on."""
+        updates = [Update.of_plain(each) for each in state["updates"]]
+        return cls(
+            rules,
+            DeclaredEvent(state["event_id"], updates),
+            [WindowEstimate(**each) for each in state["estimates"]],
+            state["is_watched"],
+            state["weak_since_s"],
         )
 
     def _say(self, update: Update) -> Update:

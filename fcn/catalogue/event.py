@@ -6,7 +6,8 @@ Times are POSIX seconds UTC; `now_s` is the clock time at the end of the window 
 import enum
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from typing import Any
 
 from fcn.catalogue.released import Released
 
@@ -169,6 +170,15 @@ class Update:
     location_score: float
     is_lower_bound: bool = False
     status: Status = Status.UPDATE
+
+    def plain(self) -> dict[str, Any]:
+        """Numbers, texts and None, as JSON holds them."""
+        return {**asdict(self), "status": str(self.status)}
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Update":
+        """What `plain` returned."""
+        return cls(**{**plain, "event": Event(**plain["event"]), "status": Status(plain["status"])})
 
 
 @dataclass

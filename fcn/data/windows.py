@@ -6,11 +6,10 @@ import torch
 from torch.utils.data import Dataset
 
 from fcn.batch import Batch
+from fcn.constants import FIRST_S
 from fcn.data.sequences import Sequence
 from fcn.types import TravelTimes
 from fcn.waveform.amplitude import BLOCK_S, PAST_S
-
-FIRST_S = 1.0  # of a sequence, before which no window ends
 
 
 @dataclass

@@ -1,10 +1,13 @@
 """Which channels of a station are used, and when: decided from what has come so far, never from what will."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
+
+from fcn.waveform.memory import Memory
 
 # SEED instrument codes in order of preference: broad-band and short-period seismometers measure weak motion
 # with less noise than accelerometers. The letter before says how fast they sample.
@@ -60,74 +63,93 @@ def choose(
     clipped: Bool[np.ndarray, "channel time"],
     sampling_rate_hz: float,
 ) -> list[Stretch]:
-    """The channels in use of one station, stretch after stretch; none before the first sample.
+    """`Chooser` of a whole recording, from sample 0 on."""
+    chooser = Chooser(sampling_rate_hz)
+    for seed_id, vector in zip(seed_ids, vectors, strict=True):
+        chooser.add(seed_id, vector)
+    return chooser.process(0, valid, over, clipped)
 
-    vectors: directions (up, north, east). valid: where a channel has samples. over: sample from which
-    StationXML says that a channel has ended. clipped: where it is beyond its range: an instrument of which a
-    channel is counts as dead for `FAILOVER_S` where another of as many components is within its own. What is
-    chosen at a sample depends on no later one.
+
+class Chooser(Memory):
+    """The channels in use of one station, chunk by chunk; none before the first sample.
+
+    What is chosen at a sample depends on no later one, and not on where chunks end.
     """
-    n_samples = valid.shape[1]
-    n_failover = round(FAILOVER_S * sampling_rate_hz)
-    alive = _recently(valid, n_failover) & (np.arange(n_samples) < over[:, None])
-    if clipped.any():
-        alive &= ~_stood_in_for(seed_ids, alive, _recently(clipped, n_failover))
-    changes = np.flatnonzero((alive[:, 1:] != alive[:, :-1]).any(axis=0)) + 1
-    later = changes + round(SETTLE_S * sampling_rate_hz)
-    moments = np.unique(np.concatenate(([0], changes, later[later < n_samples])))
-    state = _State(seed_ids, vectors, sampling_rate_hz)
-    used = [state.at(int(moment), alive[:, moment]) for moment in moments]
-    stretches: list[Stretch] = []
-    for first, last, channels in zip(moments, [*moments[1:], n_samples], used, strict=True):
-        if stretches and stretches[-1].channels == channels and stretches[-1].last == first:
-            before = stretches.pop()
-            stretches.append(Stretch(before.first, int(last), channels))
-        elif channels:
-            stretches.append(Stretch(int(first), int(last), channels))
-    return stretches
 
+    _carried = ("_last", "_later", "_alive", "_living", "_since", "_current", "_begun", "_used")
 
-def _recently(valid: Bool[np.ndarray, "channel time"], n: int) -> Bool[np.ndarray, "channel time"]:
-    """A valid sample among the last n, this one included."""
-    count = np.cumsum(valid, axis=1, dtype=np.int64)
-    before = np.zeros_like(count)
-    before[:, n:] = count[:, :-n]
-    return count > before
-
-
-def _stood_in_for(
-    seed_ids: Sequence[str],
-    alive: Bool[np.ndarray, "channel time"],
-    clipped: Bool[np.ndarray, "channel time"],
-) -> Bool[np.ndarray, "channel time"]:
-    """Channels of instruments that clip while another, of as many components, does not."""
-    rows: dict[str, list[int]] = {}
-    for row, seed_id in enumerate(seed_ids):
-        rows.setdefault(instrument(seed_id), []).append(row)
-    clips = {key: (clipped[each] & alive[each]).any(axis=0) for key, each in rows.items()}
-    n_components = {key: np.minimum(alive[each].sum(axis=0), 3) * ~clips[key] for key, each in rows.items()}
-    most = np.max(list(n_components.values()), axis=0)
-    found = np.zeros_like(alive)
-    for key, each in rows.items():
-        found[each] = clips[key] & (most >= np.clip(alive[each].sum(axis=0), 1, 3))
-    return found
-
-
-class _State:
-    """The instrument and channels in use, moment after moment."""
-
-    def __init__(
-        self, seed_ids: Sequence[str], vectors: Float64[np.ndarray, "channel 3"], sampling_rate_hz: float
-    ) -> None:
-        self._seed_ids, self._vectors = seed_ids, vectors
+    def __init__(self, sampling_rate_hz: float) -> None:
+        self._failover = round(FAILOVER_S * sampling_rate_hz)
         self._settle, self._start = round(SETTLE_S * sampling_rate_hz), round(START_S * sampling_rate_hz)
+        self._seed_ids: list[str] = []
+        self._vectors = np.zeros((0, 3))
+        self._last = np.zeros((2, 0, 1), dtype=np.int64)  # sample that was valid, clipped
+        self._alive = np.zeros((0, 1), dtype=bool)  # at the sample before
+        self._later: list[int] = []  # samples at which a better instrument may have settled
         self._living: dict[str, list[int]] = {}
         self._since: dict[str, int] = {}
         self._current = ""
         self._begun = 0
         self._used: tuple[int, ...] = ()
 
-    def at(self, moment: int, alive: Bool[np.ndarray, " channel"]) -> tuple[int, ...]:
+    def add(self, seed_id: str, direction: Float64[np.ndarray, " 3"] | Sequence[float]) -> int:
+        """A further channel, which nothing has been heard of so far; returns its row.
+
+        direction: unit vector up, north, east. Epochs of one channel come in their order.
+        """
+        self._seed_ids.append(seed_id)
+        self._vectors = np.concatenate((self._vectors, np.asarray(direction, dtype=np.float64)[None]))
+        never = np.full((2, 1, 1), -(2**62), dtype=np.int64)
+        self._last = np.concatenate((self._last, never), axis=1)
+        self._alive = np.concatenate((self._alive, np.zeros((1, 1), dtype=bool)))
+        return len(self._seed_ids) - 1
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Memory`; the channels have been added before."""
+        super().restore(state)
+        self._used = tuple(self._used)
+
+    def process(
+        self,
+        first: int,
+        valid: Bool[np.ndarray, "channel time"],
+        over: Int[np.ndarray, " channel"],
+        clipped: Bool[np.ndarray, "channel time"],
+    ) -> list[Stretch]:
+        """Stretches of the samples from `first` on, which follow those before.
+
+        valid: where a channel has samples. over: sample from which StationXML says that a channel has ended.
+        clipped: where it is beyond its range: an instrument of which a channel is counts as dead for
+        `FAILOVER_S` where another of as many components is within its own.
+        """
+        n_samples = valid.shape[1]
+        if not n_samples:
+            return []
+        samples = np.arange(first, first + n_samples)
+        recently, clips = (self._recently(i, each, samples) for i, each in enumerate((valid, clipped)))
+        alive = recently & (samples < over[:, None])
+        if clips.any():
+            alive &= ~_stood_in_for(self._seed_ids, alive, clips)
+        before = np.concatenate((self._alive, alive[:, :-1]), axis=1)
+        changes = first + np.flatnonzero((alive != before).any(axis=0))
+        self._alive = alive[:, -1:].copy()
+        end = first + n_samples
+        later = sorted({*self._later, *(changes + self._settle).tolist()})
+        moments = sorted({first, *changes.tolist(), *(each for each in later if first <= each < end)})
+        self._later = [each for each in later if each >= end]
+        used = [self._at(moment, alive[:, moment - first]) for moment in moments]
+        return _stretches(moments, used, end)
+
+    def _recently(
+        self, which: int, flags: Bool[np.ndarray, "channel time"], samples: Int[np.ndarray, " time"]
+    ) -> Bool[np.ndarray, "channel time"]:
+        """A flag that is set among the last samples of `FAILOVER_S`, this one included."""
+        last = np.where(flags, samples, self._last[which])
+        last = np.maximum.accumulate(last, axis=1)
+        self._last[which] = last[:, -1:]
+        return samples - last < self._failover
+
+    def _at(self, moment: int, alive: Bool[np.ndarray, " channel"]) -> tuple[int, ...]:
         """The rows to use from this moment on; moments come in order."""
         living: dict[str, list[int]] = {}
         rows = np.flatnonzero(alive).tolist()
@@ -160,3 +182,33 @@ class _State:
             if row not in kept and len(kept) < 3 and spanned(self._vectors[[*kept, row]]):
                 kept.append(row)
         return tuple(sorted(kept, key=lambda row: component_order(self._seed_ids[row])))
+
+
+def _stretches(moments: Sequence[int], used: Sequence[tuple[int, ...]], end: int) -> list[Stretch]:
+    """Those between the moments, of equal ones in a row one."""
+    stretches: list[Stretch] = []
+    for first, last, channels in zip(moments, [*moments[1:], end], used, strict=True):
+        if stretches and stretches[-1].channels == channels and stretches[-1].last == first:
+            before = stretches.pop()
+            stretches.append(Stretch(before.first, last, channels))
+        elif channels:
+            stretches.append(Stretch(first, last, channels))
+    return stretches
+
+
+def _stood_in_for(
+    seed_ids: Sequence[str],
+    alive: Bool[np.ndarray, "channel time"],
+    clipped: Bool[np.ndarray, "channel time"],
+) -> Bool[np.ndarray, "channel time"]:
+    """Channels of instruments that clip while another, of as many components, does not."""
+    rows: dict[str, list[int]] = {}
+    for row, seed_id in enumerate(seed_ids):
+        rows.setdefault(instrument(seed_id), []).append(row)
+    clips = {key: (clipped[each] & alive[each]).any(axis=0) for key, each in rows.items()}
+    n_components = {key: np.minimum(alive[each].sum(axis=0), 3) * ~clips[key] for key, each in rows.items()}
+    most = np.max(list(n_components.values()), axis=0)
+    found = np.zeros_like(alive)
+    for key, each in rows.items():
+        found[each] = clips[key] & (most >= np.clip(alive[each].sum(axis=0), 1, 3))
+    return found

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+from fcn.waveform.memory import Memory
 from fcn.waveform.response import Sensitivity
 
 FULL_SCALE_COUNTS = 2**23  # of the 24 bits that most digitisers of seismometers have
@@ -11,7 +12,7 @@ FLAT = 4  # samples of one value in a row are a flat top, where the ground moves
 LEAST_MPS = 1e-3  # small steps of coarse digitisers and counts of more than 24 bits are no clipping
 
 
-class Clipping:
+class Clipping(Memory):
     """Which samples of a channel are clipped, chunk by chunk; an accelerometer's never are.
 
     Those near the full scale of 24 bits, and from the `FLAT`th equal one in a row on (a sensor or digitiser
@@ -19,6 +20,8 @@ class Clipping:
     units pass full scale unhurt: they are taken for clipped too early, which costs nothing where an
     accelerometer stands in, and changes nothing where none does. Depends on no later sample.
     """
+
+    _carried = ("_before",)
 
     def __init__(self, sensitivity: Sensitivity) -> None:
         self._is_seismometer = sensitivity.measurement == "velocity"

@@ -14,6 +14,7 @@ from scipy import signal
 from torch import Tensor
 
 from fcn.waveform.amplitude import in_blocks, samples_in
+from fcn.waveform.memory import Memory
 
 LEVEL_BLOCK_S = 0.5
 TAU_S = (30.0, 4.0)  # slow, fast
@@ -62,8 +63,10 @@ def window_levels(
     return torch.stack(levels, dim=-2).exp().masked_fill(unknown.unsqueeze(-2), 0.0)
 
 
-class RunningLevels:
+class RunningLevels(Memory):
     """`window_levels` of a stream, chunk by chunk, every chunk a whole number of blocks."""
+
+    _carried = ("_memory", "_half")
 
     def __init__(self, n_stations: int, sampling_rate_hz: float) -> None:
         self.sampling_rate_hz = sampling_rate_hz

@@ -74,6 +74,12 @@ def decode_miniseed(
     return stream.sort(), +refused
 
 
+def whole_records(content: bytes) -> int:
+    """Bytes up to the end of the last record that is there whole: what is written now may go on."""
+    records, *_ = _records(content)
+    return records[-1].end if records else 0
+
+
 def _records(content: bytes) -> tuple[list[Record], Counter[str], list[int]]:
     """Records that lie in the file as they state, the count of others, and where what is none begins."""
     headers = _headers(content)

@@ -1,7 +1,7 @@
 """The one preprocessing: counts to ground velocity at 20 Hz, then bands of it; causal, in chunks or whole."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from scipy import signal
 from torch import Tensor
 
 from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
+from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
 
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
@@ -119,7 +120,7 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
     return Chunk(first, velocity, valid, fresh=chunks[0].fresh)
 
 
-class ToVelocity:
+class ToVelocity(Memory):
     """Counts to m/s at the spec's rate, chunk by chunk; several components where they come together.
 
     Removes the offset, integrates acceleration, keeps out what would alias (to_velocity_sos, anti_alias_sos)
@@ -133,6 +134,8 @@ class ToVelocity:
     measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2.
     n_absurd: samples so far that were beyond `LARGEST`.
     """
+
+    _carried = ("n_absurd", "_resampler", "_offset", "_last", "_memory", "_start_time_s", "_fresh")
 
     def __init__(
         self,
@@ -161,9 +164,15 @@ class ToVelocity:
         stop = spec.anti_alias
         low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
         self._sos = np.concatenate((motion, low))
+        self._start_time_s, self._fresh = 0.0, True
         self._resampler: GridResampler | None = None
         self._offset = self._last = np.zeros(n_components)
         self._memory = np.zeros((len(self._sos), n_components, 2))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Memory`."""
+        self._resampler = None if state["_resampler"] is None else self._new_resampler()
+        super().restore(state)
 
     def process(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> list[Chunk]:
         """Velocity that these samples make known, a chunk for each stretch without a long gap.
@@ -194,20 +203,19 @@ class ToVelocity:
 
     def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> list[Chunk]:
         """Samples without a gap: after a short one, after a long one, or repeating what came before."""
-        ended: list[Chunk] = []
         n_late = 0
         if self._resampler is not None:
             expected_s = self._start_time_s + self._resampler.n_received / self.input_rate_hz
             n_late = round((start_time_s - expected_s) * self.input_rate_hz)
             if n_late > self.spec.max_gap_s * self.input_rate_hz:
-                ended = self.flush()
+                self._resampler = None  # its last sample waits for others, which do not come
         if self._resampler is None:
             n_late = 0
             self._begin(start_time_s, motion[:, 0])
         assert self._resampler is not None
         motion = motion[:, max(-n_late, 0) :]
         if not motion.shape[1]:
-            return ended
+            return []
         n_missing = max(n_late, 0)
         share = np.arange(1, n_missing + 1) / (n_missing + 1)
         bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
@@ -215,7 +223,7 @@ class ToVelocity:
         self._last = motion[:, -1]
         filtered, self._memory = signal.sosfilt(self._sos, bridged - self._offset[:, None], zi=self._memory)
         self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
-        return [*ended, self._pop(final=False)]
+        return [self._pop(final=False)]
 
     def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
         """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""
@@ -223,9 +231,10 @@ class ToVelocity:
         self._offset = self._last = first
         self._memory = np.zeros((len(self._sos), self.n_components, 2))
         self._fresh = True
-        self._resampler = GridResampler(
-            start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components
-        )
+        self._resampler = self._new_resampler(start_time_s)
+
+    def _new_resampler(self, start_time_s: float = 0.0) -> GridResampler:
+        return GridResampler(start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components)
 
     def _pop(self, *, final: bool) -> Chunk:
         assert self._resampler is not None
@@ -252,13 +261,15 @@ class Banded(NamedTuple):
     long: Any
 
 
-class Bands:
+class Bands(Memory):
     """The bands of a velocity stream, chunk by chunk; started from rest wherever its filters are.
 
     A start in the midst of shaking is not one from rest: the offset is unknown, and so is how fast the ground
     moves. What that leaves in the long-period band is not told apart from displacement up to `LEFT_S` times
     the fastest motion of the first `START_S`; so much is withheld (zero) for `WITHHELD_S`.
     """
+
+    _carried = ("_age", "_fastest", "_memory")
 
     def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
         self._rate_hz = spec.sampling_rate_hz

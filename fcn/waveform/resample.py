@@ -5,16 +5,20 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from fcn.waveform.memory import Memory
+
 # An input sample closer than this (in input samples) to a wanted time is taken as it is: 10 us at 100 Hz.
 ON_GRID_SAMPLES = 1e-3
 CLOCK_SAMPLES = 2e-5  # POSIX seconds as a double are good to 2.4e-7 s, 5e-6 of a sample at 20 Hz
 
 
-class GridResampler:
+class GridResampler(Memory):
     """4-point Lagrange interpolation of samples that start at `start_time_s` and follow at `input_rate_hz`.
 
     A grid value needs two input samples after its time, or none where an input sample sits on it.
     """
+
+    _carried = ("_first_grid", "_next_grid", "_ahead_s", "_n_received", "_values", "_valid")
 
     def __init__(
         self, start_time_s: float, input_rate_hz: float, output_rate_hz: float, n_channels: int

@@ -92,7 +92,8 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
         span = f"{_written(max(first_s, start_s))} to {_written(min(last_s, end_s))}"
         covering = [epoch for epoch in epochs if epoch[0] <= first_s and last_s <= epoch[1]]
         if not covering:
-            uncovered.append(span)
+            if not math.isinf(min(last_s, end_s)):  # nobody knows what is to come
+                uncovered.append(span)
             continue
         try:
             here, *older = (_describe(seed_id, epoch, first_s, last_s) for epoch in _latest_first(covering))

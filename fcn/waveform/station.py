@@ -11,18 +11,15 @@ import numpy as np
 import obspy
 from jaxtyping import Bool, Float64
 
-from fcn.waveform.choice import Stretch, choose, component_order, instrument, spanned
-from fcn.waveform.clipping import Clipping
-from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
+from fcn.waveform.channel import ON_SAMPLE, ChannelMotion
+from fcn.waveform.choice import Stretch, component_order, instrument, spanned
+from fcn.waveform.mixer import StationMixer
+from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.response import Described, describe
 
 log = logging.getLogger(__name__)
 
 SAME_RATE = 1e-5  # relative: an hour of samples goes off by 0.04 s
-LEAST_SEEN = (0.9, 0.5, 0.5)  # of a component's power, up, north, east
-MOST_MIXED = (math.inf, 0.1, 0.1)  # of the vertical in up, north and east
-ROUNDING = 1e-9
-ON_SAMPLE = 1e-3  # of a sample: so near, a moment is a sample's
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,53 +50,30 @@ class StationMotion:
     uses: tuple[Use, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Channel:
-    """Motion along a channel for as long as StationXML says the same of it, on the station's axis."""
-
-    described: Described
-    motion: Float64[np.ndarray, "5 time"]  # velocity, and what `Banded` holds
-    valid: Bool[np.ndarray, " time"]
-    clipped: Bool[np.ndarray, " time"]  # beyond its range from a sample before, if not from this one
-
-
 def station_motion(
     traces: Iterable[obspy.Trace], inventory: obspy.Inventory, spec: PreprocessSpec
 ) -> StationMotion:
-    """Motion of a station: every channel on its own, the best of those that deliver used (`choose`).
+    """Motion of a station: every channel on its own, the best of those that deliver used (`Chooser`).
 
     Each sample is scaled and turned by the epoch of StationXML that covers its time. What no epoch covers,
     and channels that StationXML does not describe, are left out with a warning. Raises ValueError where no
     channel is fast enough or described, or directions contradict each other.
     """
-    by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
-    for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
-        by_id[trace.id].append(trace)
     rate_hz = spec.sampling_rate_hz
-    usable = _fast_enough(by_id, rate_hz)
-    described = _describe(usable, inventory)
+    usable, described = usable_channels(traces, inventory, rate_hz)
     start_sample, n_samples = _axis([trace for name in described for _, trace in usable[name]], rate_hz)
     for seed_id, rated in usable.items():
         if len(rates := sorted({own_rate_hz for own_rate_hz, _ in rated})) > 1:
             told = " and ".join(f"{own_rate_hz:g}" for own_rate_hz in rates)
             log.warning("%s comes at %s Hz: one at a time is used", seed_id, told)
-    channels = [
-        _channel(epoch, own_rate_hz, alike, spec, start_sample, n_samples)
-        for seed_id in sorted(described, key=component_order)
-        for epoch in described[seed_id]
-        for own_rate_hz, alike in _by_rate(usable[seed_id]).items()
-    ]
-    stretches = choose(
-        [channel.described.seed_id for channel in channels],
-        np.array([channel.described.direction for channel in channels]),
-        np.array([channel.valid for channel in channels]),
-        np.array([_over(channel.described, start_sample, n_samples, rate_hz) for channel in channels]),
-        np.array([channel.clipped for channel in channels]),
-        rate_hz,
-    )
-    station_id = ".".join(next(iter(by_id)).split(".")[:2])
-    motion, valid = _combine(channels, stretches, n_samples)
-    uses = tuple(_uses(channels, stretches, start_sample, rate_hz))
+    mixer = StationMixer(rate_hz)
+    for seed_id in sorted(described, key=component_order):
+        for epoch in described[seed_id]:
+            for own_rate_hz, alike in _by_rate(usable[seed_id]).items():
+                mixer.add(_whole(ChannelMotion(epoch, own_rate_hz, spec), alike))
+    motion, valid, stretches = mixer.process(start_sample, start_sample + n_samples)
+    station_id = ".".join(next(iter(usable)).split(".")[:2])
+    uses = tuple(_uses(mixer.channels, stretches, rate_hz))
     _say(station_id, uses)
     velocity, narrow, broad, displacement, long = motion
     return StationMotion(
@@ -108,6 +82,20 @@ def station_motion(
 
 
 Rated = list[tuple[float, obspy.Trace]]  # each trace with its sampling rate, Hz
+
+
+def usable_channels(
+    traces: Iterable[obspy.Trace], inventory: obspy.Inventory, minimum_rate_hz: float
+) -> tuple[dict[str, Rated], dict[str, list[Described]]]:
+    """Traces of a station's channels in order of time, and what StationXML says of each channel.
+
+    Raises ValueError where no channel is fast enough or described, or directions contradict each other.
+    """
+    by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
+    for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
+        by_id[trace.id].append(trace)
+    usable = _fast_enough(by_id, minimum_rate_hz)
+    return usable, _describe(usable, inventory)
 
 
 def _fast_enough(by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float) -> dict[str, Rated]:
@@ -174,94 +162,30 @@ def _axis(traces: Sequence[obspy.Trace], rate_hz: float) -> tuple[int, int]:
     return first, last - first + 1
 
 
-def _channel(
-    described: Described,
-    rate_hz: float,
-    traces: Sequence[obspy.Trace],
-    spec: PreprocessSpec,
-    start_sample: int,
-    n_samples: int,
-) -> _Channel:
-    """One channel in one epoch and at one sampling rate, preprocessed on its own."""
-    sensitivity = described.sensitivity
-    to_velocity = ToVelocity(spec, rate_hz, sensitivity.measurement, sensitivity.value)
-    bands = Bands(spec, 1)
-    motion, valid = np.zeros((5, n_samples)), np.zeros(n_samples, dtype=bool)
-    chunks, clipped = [], np.zeros(n_samples, dtype=bool)
+def _whole(channel: ChannelMotion, traces: Sequence[obspy.Trace]) -> ChannelMotion:
+    """The channel with all its traces in it."""
     for trace in traces:
-        start_s = trace.stats.starttime.timestamp
-        first, last = (
-            math.ceil((edge_s - start_s) * rate_hz - ON_SAMPLE) if math.isfinite(edge_s) else edge_s
-            for edge_s in (described.start_s, described.end_s)
-        )
-        first, last = int(max(first, 0)), int(min(last, trace.stats.npts))
-        if last > first:
-            data = np.ma.filled(np.ma.asarray(trace.data[first:last], dtype=np.float64), np.nan)
-            chunks += to_velocity.process(start_s + first / rate_hz, data[None])
-            clipped_s = start_s + (first + np.flatnonzero(Clipping(sensitivity).process(data))) / rate_hz
-            # a moment between two samples is known at the later one
-            known = np.ceil(clipped_s * spec.sampling_rate_hz - ON_SAMPLE).astype(int) - start_sample
-            clipped[known[known < n_samples]] = True
-    for chunk in [*chunks, *to_velocity.flush()]:
-        place = slice(chunk.start_sample - start_sample, chunk.start_sample - start_sample + chunk.valid.size)
-        motion[0, place] = np.where(chunk.valid, chunk.velocity_mps[0], 0.0)
-        motion[1:, place] = [band[0] for band in bands.process(chunk)]
-        valid[place] = chunk.valid
-    if to_velocity.n_absurd:
+        counts = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
+        channel.push(trace.stats.starttime.timestamp, counts)
+    if channel.n_absurd:
+        described, sensitivity = channel.described, channel.described.sensitivity
         log.warning(
             "%s: %d samples left out, beyond what the ground can do (sensitivity %g counts per %s)",
             described.seed_id,
-            to_velocity.n_absurd,
+            channel.n_absurd,
             sensitivity.value,
             "m/s" if sensitivity.measurement == "velocity" else "m/s2",
         )
-    return _Channel(described, motion, valid, clipped)
+    return channel
 
 
-def _over(described: Described, start_sample: int, n_samples: int, rate_hz: float) -> int:
-    """Sample from which a channel is known to have ended."""
-    if math.isinf(described.end_s):
-        return n_samples
-    return min(max(math.ceil(described.end_s * rate_hz) - start_sample, 0), n_samples)
-
-
-def _combine(
-    channels: Sequence[_Channel], stretches: Sequence[Stretch], n_samples: int
-) -> tuple[Float64[np.ndarray, "kind 3 time"], Bool[np.ndarray, "3 time"]]:
-    """Velocity and its bands up, north, east, and where each component is known.
-
-    What is known of a direction is what the channels there see of it. A horizontal is known where they see
-    at least half its power, the other half being taken for none; the vertical where they see nine tenths,
-    and a horizontal only where little of the vertical is mixed into it (two of three oblique channels).
-    """
-    motion, known = np.zeros((5, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
-    for stretch in stretches:
-        used = [channels[row] for row in stretch.channels]
-        vectors = np.array([channel.described.direction for channel in used])
-        there = np.stack([channel.valid[stretch.first : stretch.last] for channel in used])
-        which = np.left_shift(1, np.arange(len(used))) @ there
-        for pattern in np.unique(which[which > 0]).tolist():
-            rows = [row for row in range(len(used)) if pattern >> row & 1]
-            samples = stretch.first + np.flatnonzero(which == pattern)
-            to_zne = np.linalg.pinv(vectors[rows])
-            to_zne[np.abs(to_zne) < ROUNDING] = 0.0  # a channel's noise is of its own direction alone
-            seen = to_zne @ vectors[rows]
-            part = (np.diag(seen) >= np.subtract(LEAST_SEEN, ROUNDING)) & (np.abs(seen[:, 0]) <= MOST_MIXED)
-            along = np.stack([used[row].motion[:, samples] for row in rows])
-            motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne * part[:, None], along)
-            known[:, samples] = part[:, None]
-    return motion, known
-
-
-def _uses(
-    channels: Sequence[_Channel], stretches: Sequence[Stretch], start_sample: int, rate_hz: float
-) -> Iterable[Use]:
+def _uses(channels: Sequence[ChannelMotion], stretches: Sequence[Stretch], rate_hz: float) -> Iterable[Use]:
     ended = None
     for stretch in stretches:
         if ended is not None and stretch.first > ended:
-            yield Use((start_sample + ended) / rate_hz, ())
+            yield Use(ended / rate_hz, ())
         used = tuple(channels[row].described for row in stretch.channels)
-        yield Use((start_sample + stretch.first) / rate_hz, used)
+        yield Use(stretch.first / rate_hz, used)
         ended = stretch.last
 
 

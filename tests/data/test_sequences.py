@@ -16,13 +16,14 @@ from fcn.build_sequence import build_sequence, main
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
 from fcn.catalogue.released import Released
-from fcn.data.sequences import BOX_MARGIN_KM, Sequence, TooLongError
+from fcn.data.sequences import BOX_MARGIN_KM, Sequence
 from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
+from fcn.waveform.recording import TooLongError
 
 MODEL = LayeredModel.from_velocities("two", "made", (0.0, 10.0), (5.5, 6.5), (3.2, 3.8))
 GROWS = Released((0.0, 4.0), (2.0, 3.0))
@@ -598,7 +599,7 @@ def test_the_hengill_minutes_load_with_all_stations(shared_dir, tmp_path, spec):
 
 
 def test_an_archive_too_long_for_a_replay_is_made(raw, monkeypatch, caplog):
-    monkeypatch.setattr("fcn.data.sequences.MOST_STATION_DAYS", 1e-3)
+    monkeypatch.setattr("fcn.waveform.recording.MOST_STATION_DAYS", 1e-3)
     assert build_sequence(raw_config(raw, "sensitivity_counts_per_mps=4e8")) == {}
     assert (raw / "out" / "waveforms").is_dir()
     assert "more than one replay holds: state a span" in caplog.text

@@ -12,8 +12,9 @@ from made_networks import COUNTS_PER_MPS, START_S, make_network
 from omegaconf import OmegaConf
 
 from fcn.batch import Batch
+from fcn.constants import FIRST_S
 from fcn.data.sequences import Sequence
-from fcn.data.windows import FIRST_S, WindowDataset
+from fcn.data.windows import WindowDataset
 from fcn.waveform.amplitude import PAST_S, block_peaks
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.level import RunningLevels

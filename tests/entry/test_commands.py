@@ -1,13 +1,13 @@
 """The command lines of the README, on small data: training and testing in processes of their own."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_lines import SHORT_SEQUENCE, run
 
 TINY = (
     "experiment=smoke",
@@ -25,22 +25,6 @@ TINY = (
 )
 # of Lightning and W&B, and warnings that a user can do nothing about
 ADVERTS = re.compile(r"Tip:|litlogger|litmodels|wandb: .*|GPU available|LeafSpec|logging interval")
-SHORT_SEQUENCE = ("dataset=smoke", "dataset.builder.duration_s=90", "dataset.builder.seismicity.0.n_events=1")
-
-
-def run(command: str, *arguments: str, cwd: Path) -> str:
-    """Output of `python -m command arguments`."""
-    done = subprocess.run(
-        [sys.executable, "-m", command, *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, "FCN_CACHE": str(cwd / "cache"), "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-4000:]
-    return output
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,23 @@
+"""`python -m fcn.monitor`: listen to packets, and say what is found."""
+
+import hydra
+from omegaconf import DictConfig
+
+from fcn import config as configuration
+from fcn.config import CONF_DIR
+
+# What takes seconds to import is imported when the monitor begins: `--help` and completion need none of it.
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="monitor")
+def main(cfg: DictConfig) -> None:
+    """Entry point."""
+    configuration.check_choices()
+    config = configuration.plain(cfg)
+    from fcn.run_monitor import monitor
+
+    monitor(config, configuration.run_dir())
+
+
+if __name__ == "__main__":
+    main()

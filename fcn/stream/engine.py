@@ -1,0 +1,241 @@
+"""Packets in, updates of declared events out: what a monitor runs, and a test of one."""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import obspy
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fcn.alarm.declarer import Declarer
+from fcn.batch import Batch
+from fcn.catalogue.event import Known, Update, WindowEstimate
+from fcn.constants import FIRST_S
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
+from fcn.stream.packet import Packet
+from fcn.stream.station import LiveStation
+from fcn.types import TravelTimes
+from fcn.waveform.amplitude import BLOCK_S, samples_in
+from fcn.waveform.level import LEVEL_BLOCK_S
+from fcn.waveform.preprocess import PreprocessSpec
+
+log = logging.getLogger(__name__)
+
+AHEAD_S, BEHIND_S = 60.0, 3_600.0  # a packet from so far in the future, or the past, has a false clock
+ON_BLOCK = 1e-3
+SILENT_S = 60.0  # a station that has said nothing for so long does not deliver
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What reads windows, `fcn.scheme.base.Reader`, as far as it is needed here."""
+
+    def estimates(
+        self, network: nn.Module, batch: Batch, known: Sequence[Known]
+    ) -> list[list[WindowEstimate]]:
+        """The hypotheses of each window."""
+        ...
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Of an engine. window_s, step_s: a window so long ends every so many seconds, at multiples of `BLOCK_S`.
+
+    partial: windows that begin before the stream does are read, too, from `FIRST_S` after its start on.
+    patience_s: data that come later than that are in no window. skip_s: where reading falls so far behind
+    that more windows are due, the older of them are left out.
+    """
+
+    window_s: float
+    step_s: float
+    partial: bool
+    patience_s: float = 30.0
+    skip_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        blocks = self.step_s / BLOCK_S
+        if blocks < 1 or abs(blocks - round(blocks)) > ON_BLOCK:
+            raise ValueError(
+                f"a window ends every {self.step_s} s (step_s), no multiple of {BLOCK_S:g} s: choose one"
+            )
+        if not 0.0 < self.patience_s <= self.window_s or self.skip_s < self.step_s:
+            raise ValueError(f"0 < patience_s <= window_s and skip_s >= step_s are required: {self}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one window said. updates: of declared events. now_s: its end."""
+
+    now_s: float
+    estimates: tuple[WindowEstimate, ...]
+    updates: tuple[Update, ...]
+
+
+@dataclass(eq=False)
+class Engine:
+    """A network of stations, from packets to updates; one object per stream.
+
+    network: the neural one, in evaluation mode; `reader` reads it. stations: those whose packets count, in
+    the order of windows. travel_times: of stations at places (station, 3), km in the frame.
+    What has come by `advance` counts, from whichever station; what comes later counts in the next window.
+    """
+
+    network: nn.Module
+    reader: Reader
+    declarer: Declarer
+    preprocess: PreprocessSpec
+    stations: Network
+    inventory: obspy.Inventory
+    frame: LocalFrame
+    travel_times: Callable[[Float[Tensor, "station 3"]], TravelTimes]
+    timing: Timing
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._rate_hz = self.preprocess.sampling_rate_hz
+        self.n_samples = round(self.timing.window_s * self._rate_hz)
+        self._n_block = samples_in(BLOCK_S, self._rate_hz)
+        self._n_step = round(self.timing.step_s / BLOCK_S) * self._n_block
+        self.live = {
+            station.id: LiveStation(
+                station.id, self.inventory, self.preprocess, self.n_samples, self.timing.patience_s
+            )
+            for station in self.stations
+        }
+        self.clock_s = -math.inf
+        self._next: int | None = None  # sample at which the next window ends
+        self._placed: tuple[tuple[float | None, ...], Tensor, TravelTimes] | None = None
+
+    def push(self, packets: Iterable[Packet], clock_s: float | None = None) -> None:
+        """Packets in the order they came, by a POSIX time; None: that of the last `advance`.
+
+        Those of stations that are not watched, or of another time, are counted and left out.
+        """
+        if clock_s is not None:
+            self.clock_s = max(self.clock_s, clock_s)
+        is_told = not math.isinf(self.clock_s)
+        for packet in packets:
+            station = self.live.get(packet.station_id)
+            if station is None:
+                self.counts["of stations that are not watched"] += 1
+            elif is_told and packet.start_time_s > self.clock_s + AHEAD_S:
+                self.counts["from the future"] += 1
+            elif is_told and packet.end_time_s < self.clock_s - BEHIND_S:
+                self.counts["from long ago"] += 1
+            else:
+                station.push(packet, self.clock_s)
+
+    def advance(self, now_s: float) -> list[Step]:
+        """Read the windows that have ended by a POSIX time, in order. Times come in order.
+
+        Raises ValueError where a network's answer is no number.
+        """
+        self.clock_s = max(self.clock_s, now_s)
+        now = math.floor(now_s * self._rate_hz + ON_BLOCK)
+        if self._next is None:
+            self._next = self._first_end()
+        if self._next is None:
+            return []
+        behind = (now - self._next) / self._rate_hz
+        if behind > self.timing.skip_s:
+            n = (now - self._next) // self._n_step
+            self.counts["windows left out"] += n
+            log.warning("%d windows left out: reading is %.1f s behind", n, behind)
+            self._next += n * self._n_step
+        steps = []
+        while self._next <= now:
+            steps.append(self._read(self._next))
+            self._next += self._n_step
+        return steps
+
+    def _first_end(self) -> int | None:
+        """Sample at which the first window ends; None before there are data."""
+        starts = [start for each in self.live.values() if (start := each.start_sample) is not None]
+        if not starts:
+            return None
+        n_level = samples_in(LEVEL_BLOCK_S, self._rate_hz)
+        least = round(FIRST_S * self._rate_hz) if self.timing.partial else self.n_samples
+        return min(starts) // n_level * n_level + -(-least // self._n_block) * self._n_block
+
+    def _read(self, end: int) -> Step:
+        now_s = end / self._rate_hz
+        if now_s <= self.declarer.last_now_s:  # read before a restart
+            self.batch(end)
+            return Step(now_s, (), ())
+        batch = self.batch(end)
+        try:
+            (estimates,) = self.reader.estimates(self.network, batch, self.declarer.known(now_s))
+        except ValueError as error:
+            raise ValueError(f"window ending {obspy.UTCDateTime(now_s)}: {error}") from error
+        return Step(now_s, tuple(estimates), tuple(self.declarer.process(now_s, list(estimates))))
+
+    def batch(self, end: int) -> Batch:
+        """The window of the samples before `end`."""
+        kept = [each.window(end) for each in self.live.values()]
+        narrow, broad, known, peaks, levels = (
+            np.stack([getattr(each, name) for each in kept])
+            for name in ("narrow", "broad", "known", "peaks", "levels")
+        )
+        n = samples_in(LEVEL_BLOCK_S, self._rate_hz)
+        past = -(-end // n) * n - end  # of the last block of levels, beyond the end
+        repeated = levels.repeat(n, axis=-1)
+        background = repeated[..., repeated.shape[-1] - self.n_samples - past :][..., : self.n_samples]
+        station_km, travel_time = self._places()
+        return Batch(
+            waveforms=torch.from_numpy(narrow)[None],
+            waveforms_broad=torch.from_numpy(broad)[None],
+            station_km=station_km[None],
+            mask=torch.from_numpy(known.any(axis=(1, 2)))[None],
+            known=torch.from_numpy(known & (background[:, :1] > 0))[None],
+            background_mps=torch.from_numpy(np.ascontiguousarray(background))[None],
+            peaks=torch.from_numpy(peaks)[None],
+            travel_time=travel_time,
+            now_s=torch.tensor([end / self._rate_hz], dtype=torch.float64),
+        )
+
+    def _places(self) -> tuple[Float[Tensor, "station 3"], TravelTimes]:
+        """Where the sensors are that have been used first: boreholes lie deeper than their stations."""
+        elevations_m = tuple(each.elevation_m for each in self.live.values())
+        if self._placed is None or self._placed[0] != elevations_m:
+            placed = (
+                station if elevation_m is None else replace(station, elevation_m=elevation_m)
+                for station, elevation_m in zip(self.stations, elevations_m, strict=True)
+            )
+            km = torch.as_tensor(Network(tuple(placed)).local_km(self.frame), dtype=torch.float32)
+            same = self._placed is not None and torch.equal(km, self._placed[1])
+            times = self._placed[2] if same and self._placed is not None else self.travel_times(km)
+            self._placed = (elevations_m, km, times)
+        return self._placed[1], self._placed[2]
+
+    @property
+    def delivering(self) -> dict[str, float | None]:
+        """By station: how old its last sample is by the clock, s; None for one silent for `SILENT_S`."""
+        ages = {
+            name: self.clock_s - each.reached / self._rate_hz if each.reached is not None else math.inf
+            for name, each in self.live.items()
+        }
+        return {name: max(age, 0.0) if age < SILENT_S else None for name, age in ages.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Buffers, filters and choices, without the declared events; plain data and arrays."""
+        return {
+            "clock_s": self.clock_s,
+            "next": self._next,
+            "counts": dict(self.counts),
+            "stations": {name: each.state() for name, each in self.live.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned; stations that are not watched any more are passed over."""
+        self.clock_s, self._next = state["clock_s"], state["next"]
+        self.counts = Counter(state["counts"])
+        for name, each in state["stations"].items():
+            if name in self.live:
+                self.live[name].restore(each)

@@ -1,0 +1,73 @@
+"""State of a monitor on the disk: written beside and renamed, read without pickle.
+
+Two files, as they are needed at different times: `events.json` before anything is said, so that what is said
+is known after any kill; `stream.pt`, buffers and filters, every few seconds.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fcn.publish import new_file
+
+EVENTS, STREAM = "events.json", "stream.pt"
+
+
+def write_events(folder: Path, state: Mapping[str, Any]) -> None:
+    """State of a declarer."""
+    with new_file(folder / EVENTS) as partial:
+        partial.write_text(json.dumps(state), encoding="utf-8")
+
+
+def read_events(folder: Path) -> dict[str, Any] | None:
+    """None where there is none; ValueError naming the file for one that is broken."""
+    path = folder / EVENTS
+    if not path.is_file():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
+    return found
+
+
+def write_stream(folder: Path, state: Mapping[str, Any]) -> None:
+    """State of engine and source: plain data and arrays."""
+    with new_file(folder / STREAM) as partial:
+        torch.save(_tensors(state), partial)
+
+
+def read_stream(folder: Path) -> dict[str, Any] | None:
+    """None where there is none; ValueError naming the file for one that is broken."""
+    path = folder / STREAM
+    if not path.is_file():
+        return None
+    try:
+        found: dict[str, Any] = _arrays(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
+    return found
+
+
+def _tensors(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value))
+    if isinstance(value, Mapping):
+        return {key: _tensors(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tensors(each) for each in value]
+    return value
+
+
+def _arrays(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.numpy()
+    if isinstance(value, dict):
+        return {key: _arrays(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_arrays(each) for each in value]
+    return value

@@ -1,0 +1,85 @@
+"""The stations that are watched: what a recording or a station file says of them."""
+
+import logging
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import obspy
+
+from fcn.earth.velocity import LayeredModel
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
+from fcn.waveform.archive import read_sds
+from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
+from fcn.waveform.inventory import read_stations
+from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.recording import described_stations, shared_time
+from fcn.waveform.station import usable_channels
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedNetwork:
+    """Stations in the order of windows, what StationXML says of their channels, and a local frame.
+
+    velocity_model: None where nothing states one.
+    """
+
+    name: str
+    stations: Network
+    inventory: obspy.Inventory
+    frame: LocalFrame
+    velocity_model: LayeredModel | None = None
+
+    @classmethod
+    def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
+        """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
+
+        Raises ValueError for a wanted station that the file does not describe.
+        """
+        path = Path(path).expanduser()
+        inventory = read_stations(path)
+        now_s = obspy.UTCDateTime().timestamp
+        found = {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}
+        names = list(found) if wanted is None else list(wanted)
+        if missing := sorted(set(names) - set(found)):
+            raise ValueError(f"stations {', '.join(missing)} are not in {path}")
+        stations = Network(tuple(found[name] for name in names))
+        return cls(path.stem, stations, inventory, LocalFrame(*stations.centre()))
+
+    @classmethod
+    def of_folder(cls, root: str | Path, spec: PreprocessSpec) -> tuple["WatchedNetwork", obspy.Stream]:
+        """The network of a sequence folder as `Sequence` has it, and its waveforms.
+
+        Raises FileNotFoundError where a part is missing, ValueError as `Sequence.load` does.
+        """
+        root = Path(root).expanduser()
+        for part in (WAVEFORMS, STATIONS):
+            if not (root / part).exists():
+                raise FileNotFoundError(f"{root} is no sequence folder: {part} is missing (source.root)")
+        stated: Description = read_description(root)
+        inventory = read_stations(root / STATIONS)
+        stream = read_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
+        stream = shared_time(stream, str(root))
+        described = described_stations(inventory, stream, stated.stations)
+        usable = []
+        for name, station in described.items():
+            traces = stream.select(*name.split("."))
+            try:
+                usable_channels(traces, inventory, spec.sampling_rate_hz)
+            except ValueError as error:
+                log.warning("%s left out: %s", name, error)
+            else:
+                usable.append(station)
+        if not usable:
+            raise ValueError(f"{root}: no station can be used")
+        network = Network(tuple(usable))
+        stated.check_against(network, str(root))
+        centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
+        model = LayeredModel(**stated.velocity_model) if stated.velocity_model else None
+        kept = [trace for each in usable for trace in stream.select(*each.id.split("."))]
+        name = stated.name or root.name
+        return cls(name, network, inventory, LocalFrame(**centre), model), obspy.Stream(kept)

@@ -1,0 +1,232 @@
+"""Ground motion of one station as it comes, in a memory of bounded length."""
+
+import copy
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import obspy
+import torch
+from jaxtyping import Bool, Float32
+
+from fcn.stream.channel import LiveChannel
+from fcn.stream.packet import Packet
+from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S, block_peaks, samples_in
+from fcn.waveform.channel import NOTHING
+from fcn.waveform.level import LEVEL_BLOCK_S, TAU_S, RunningLevels
+from fcn.waveform.mixer import StationMixer
+from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.response import describe
+from fcn.waveform.station import SAME_RATE
+
+log = logging.getLogger(__name__)
+
+MOST_CHANNELS = 64  # of a station, each rate of one counted: more are made of damaged headers
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a window is cut from, each array up to one end: samples, blocks of peaks, blocks of levels."""
+
+    narrow: Float32[np.ndarray, "3 time"]
+    broad: Float32[np.ndarray, "3 time"]
+    known: Bool[np.ndarray, "3 time"]
+    peaks: Float32[np.ndarray, "6 block"]
+    levels: Float32[np.ndarray, "2 level_block"]
+
+    @classmethod
+    def nothing(cls, n_samples: int, n_blocks: int, n_levels: int) -> "Kept":
+        """So much of which nothing is known."""
+        motion = (np.zeros((3, n_samples), np.float32) for _ in range(2))
+        known = np.zeros((3, n_samples), dtype=bool)
+        peaks, levels = np.zeros((len(AMPLITUDES), n_blocks)), np.zeros((len(TAU_S), n_levels))
+        return cls(*motion, known, peaks.astype(np.float32), levels.astype(np.float32))
+
+    def followed_by(self, other: "Kept") -> "Kept":
+        """As long as this one, ending with another."""
+        return Kept(
+            *(
+                np.concatenate((old, new), axis=1)[:, new.shape[1] :]
+                for old, new in zip(vars(self).values(), vars(other).values(), strict=True)
+            )
+        )
+
+
+class LiveStation:
+    """The channels of a station, and of its motion what a window needs.
+
+    n_samples: of a window. patience_s: what comes later than that after its time is in no window any more,
+    whoever sent it; a channel that is later holds up nobody. Other stations are never waited for.
+    elevation_m: of the sensor used first; None until one is.
+    """
+
+    def __init__(
+        self,
+        station_id: str,
+        inventory: obspy.Inventory,
+        spec: PreprocessSpec,
+        n_samples: int,
+        patience_s: float,
+    ) -> None:
+        self.station_id, self.spec, self.n_samples = station_id, spec, n_samples
+        self.patience_s = patience_s
+        self.elevation_m: float | None = None
+        self.refused: Counter[str] = Counter()
+        self._unknown: set[str] = set()
+        self._inventory = inventory
+        self._channels: dict[tuple[str, float], LiveChannel] = {}
+        self._mixer = StationMixer(spec.sampling_rate_hz)
+        rate_hz = spec.sampling_rate_hz
+        self._n_block, self._n_level = samples_in(BLOCK_S, rate_hz), samples_in(LEVEL_BLOCK_S, rate_hz)
+        self._levels = RunningLevels(1, rate_hz)
+        self._frontier: int | None = (
+            None  # sample before which all is settled; the first of a block of levels
+        )
+        n, n_more = self._n_level, self._n_level // self._n_block
+        self._n_past = round(PAST_S / BLOCK_S)
+        self._kept = Kept.nothing(n_samples + n, self._n_past + n_more, n_samples // n + 2)
+
+    def push(self, packet: Packet, clock_s: float) -> None:
+        """A packet of this station; what cannot be used of it is counted."""
+        channel = self._channel(packet)
+        if channel is not None:
+            channel.push(packet, clock_s)
+
+    @property
+    def start_sample(self) -> int | None:
+        """The first sample that is known; None before there is one."""
+        firsts = [
+            first
+            for channel in self._channels.values()
+            for motion in channel.motions
+            if (first := motion.track.first) is not None
+        ]
+        return min(firsts, default=None)
+
+    @property
+    def reached(self) -> int | None:
+        """The sample before which something is known of any channel; None before there is one."""
+        reached = (motion.reached for each in self._channels.values() for motion in each.motions)
+        return max((each for each in reached if each > NOTHING), default=None)
+
+    def window(self, end: int) -> Kept:
+        """What has come of the samples before `end`, a whole number of blocks; ends come in order."""
+        if self._frontier is None:
+            start = self.start_sample
+            if start is None or start >= end:
+                return self._cut(self._kept, 0)
+            self._frontier = start // self._n_level * self._n_level
+        self._settle(end)
+        last = -(-end // self._n_level) * self._n_level
+        if last == self._frontier:
+            return self._cut(self._kept, 0)
+        return self._cut(self._kept.followed_by(self._part(last, end, keep=False)), last - end)
+
+    def _cut(self, kept: Kept, n: int) -> Kept:
+        """As long as a window, without the last n samples; levels to the end of the last block."""
+        samples = slice(kept.known.shape[1] - n - self.n_samples, kept.known.shape[1] - n)
+        n_blocks, n = kept.peaks.shape[1], n // self._n_block
+        blocks = slice(n_blocks - n - self._n_past, n_blocks - n)
+        motion = (each[:, samples] for each in (kept.narrow, kept.broad, kept.known))
+        return Kept(*motion, kept.peaks[:, blocks], kept.levels)
+
+    def _settle(self, end: int) -> None:
+        """Move on to where nothing will change, or what comes is too late."""
+        assert self._frontier is not None
+        oldest = end - round(self.patience_s * self.spec.sampling_rate_hz)
+        settled = [each.settled for each in self._channels.values()]
+        frontier = min([end, *(each for each in settled if each >= oldest)])
+        frontier = frontier // self._n_level * self._n_level
+        if frontier <= self._frontier:
+            return
+        # what is older than anything kept need not be made, only gone through
+        step = self._kept.peaks.shape[1] * self._n_block
+        while self._frontier < frontier:
+            part_end = min(frontier, self._frontier + step // self._n_level * self._n_level)
+            self._kept = self._kept.followed_by(self._part(part_end, part_end, keep=True))
+            self._frontier = part_end
+        for channel in self._channels.values():
+            channel.forget(self._frontier)
+
+    def _part(self, last: int, end: int, *, keep: bool) -> Kept:
+        """Samples from the frontier to `last`, those from `end` on unknown; keep: for good."""
+        assert self._frontier is not None
+        first, mix = self._frontier, self._mixer.process if keep else self._mixer.peek
+        padded, known = np.zeros((5, 3, last - first)), np.zeros((3, last - first), dtype=bool)
+        padded[..., : end - first], known[:, : end - first], stretches = mix(first, end)
+        if self.elevation_m is None and stretches:
+            used = self._mixer.channels[stretches[0].channels[0]]
+            self.elevation_m = used.described.elevation_m
+        levels = self._levels if keep else copy.deepcopy(self._levels)
+        seen = (torch.from_numpy(each) for each in (*padded[2:], known))
+        return Kept(
+            padded[1].astype(np.float32),
+            padded[2].astype(np.float32),
+            known,
+            block_peaks(*seen, sampling_rate_hz=self.spec.sampling_rate_hz).numpy().astype(np.float32),
+            levels.process(padded[1][None], known[None])[0].astype(np.float32),
+        )
+
+    def _channel(self, packet: Packet) -> LiveChannel | None:
+        """The channel of a packet, made where it is the first; None where it is of no use."""
+        known = [each for seed_id, each in self._channels if seed_id == packet.seed_id]
+        stated_hz, slowest_hz = packet.sampling_rate_hz, self.spec.sampling_rate_hz
+        rate_hz = next(
+            (hz for hz in [slowest_hz, *known] if abs(stated_hz / hz - 1.0) < SAME_RATE), stated_hz
+        )
+        if rate_hz < slowest_hz:
+            self.refused["too slow"] += 1
+            return None
+        key = (packet.seed_id, rate_hz)
+        if key not in self._channels:
+            if len(self._channels) == MOST_CHANNELS:
+                self.refused["of more channels than a station has"] += 1
+                return None
+            try:
+                self._add(key, packet.start_time_s)
+            except ValueError as error:
+                if packet.seed_id not in self._unknown and len(self._unknown) < MOST_CHANNELS:
+                    self._unknown.add(packet.seed_id)
+                    log.warning("%s left out: %s", packet.seed_id, error)
+                self.refused["not described"] += 1
+                return None
+        return self._channels[key]
+
+    def _add(self, key: tuple[str, float], start_s: float) -> None:
+        """A further channel; ValueError where StationXML does not describe it."""
+        seed_id, rate_hz = key
+        epochs = describe(self._inventory, seed_id, start_s, math.inf)
+        self._channels[key] = LiveChannel(epochs, rate_hz, self.spec, self.patience_s, start_s)
+        for motion in self._channels[key].motions:
+            self._mixer.add(motion)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was done with packets, and refused."""
+        return sum((each.counts for each in self._channels.values()), start=Counter(self.refused))
+
+    def state(self) -> dict[str, Any]:
+        """Plain data and arrays."""
+        return {
+            "channels": [[*key, each.since_s, each.state()] for key, each in self._channels.items()],
+            "mixer": self._mixer.state(),
+            "levels": self._levels.state(),
+            "frontier": self._frontier,
+            "elevation_m": self.elevation_m,
+            "kept": dict(vars(self._kept)),
+            "refused": dict(self.refused),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned, with the same StationXML."""
+        for seed_id, rate_hz, start_s, channel in state["channels"]:
+            self._add((seed_id, rate_hz), start_s)
+            self._channels[seed_id, rate_hz].restore(channel)
+        self._mixer.restore(state["mixer"])
+        self._levels.restore(state["levels"])
+        self._frontier, self.elevation_m = state["frontier"], state["elevation_m"]
+        self._kept, self.refused = Kept(**state["kept"]), Counter(state["refused"])

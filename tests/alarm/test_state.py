@@ -1,0 +1,53 @@
+"""A declarer goes on where another has stopped, whenever that was."""
+
+import json
+
+import pytest
+from made_alarms import STEP_S, T0, declarer, estimate
+
+from fcn.alarm.following import Following, Retraction
+from fcn.catalogue.event import Status
+
+RULES = {
+    "follow": Following(falling_s=3.0, min_s=2.0, max_s=30.0),
+    "retract": Retraction(max_detection_score=0.3, for_s=1.0, within_s=20.0, max_magnitude=5.0),
+}
+N_STEPS = 24
+
+
+def fed(rule, steps):
+    """Two events: one that is followed to its end, one that is withdrawn."""
+    updates = []
+    for step in steps:
+        now_s, since_s = T0 + 5 + step * STEP_S, step * STEP_S
+        known = [each.event_id for each in rule.known(now_s)]
+        says = [estimate(now_s, falling_s=max(since_s - 4.0, 0.0), follows=known[0] if known else None)]
+        if step < 5:
+            says.append(estimate(now_s, origin_time_s=T0 - 20.0, east_km=60.0))
+        elif len(known) > 1:
+            weak = {"detection": 0.05, "location": 0.01, "follows": known[1]}
+            says.append(estimate(now_s, origin_time_s=T0 - 20.0, east_km=60.0, falling_s=0.0, **weak))
+        updates += rule.process(now_s, says)
+    return updates
+
+
+@pytest.mark.parametrize("stop", range(0, N_STEPS, 3))
+def test_nothing_is_lost_or_said_otherwise(stop):
+    whole, first, second = (declarer(rules=RULES) for _ in range(3))
+    expected = fed(whole, range(N_STEPS))
+    found = fed(first, range(stop))
+    second.restore(json.loads(json.dumps(first.state())))
+    assert found + fed(second, range(stop, N_STEPS)) == expected
+    assert second.events == whole.events
+    assert {each.final.status for each in whole.events} == {Status.FINAL, Status.RETRACTED}
+
+
+def test_forgotten_events_are_those_that_are_over():
+    rule = declarer(rules=RULES)
+    fed(rule, range(N_STEPS))
+    for step in range(2):  # another one, an hour later
+        now_s = T0 + 3600.0 + step * STEP_S
+        rule.process(now_s, [estimate(now_s, origin_time_s=T0 + 3595.0)])
+    assert len(rule.events) == 3
+    rule.forget(T0 + 1800.0)
+    assert [each.alarm.event.origin_time_s for each in rule.events] == [T0 + 3595.0]

@@ -1,0 +1,86 @@
+"""A monitor by processes that are killed one after another, in the midst of events.
+
+python tests/killed_monitor.py FOLDER N_KILLS LONGEST_S
+
+Each dies at a random moment of its first LONGEST_S seconds; the last is left alone. `whole/` is what one says
+that is never killed, `killed/` what all of these have said together; `kills.json` says how many there were.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import obspy
+from forked import ended, fork
+from made_alarms import declarer, estimate
+from made_networks import START_S, make_network
+from made_streams import SPEC, Listener, engine_of
+
+from fcn.stream.loop import Habits, Monitor
+from fcn.stream.network import WatchedNetwork
+from fcn.stream.sources.replay import Link, ReplaySource
+from fcn.waveform.folder import write_sequence_folder
+
+SECONDS = 30.0
+EVENTS_S = (6.0, 14.0, 22.0)  # origins; each is spoken of for 7 s, and what is said depends on all buffers
+LINK = Link(1, 1.0, 0.4, [0.0, 0.5], 0.3, 0.02, 0.05, 0.05, 1.5)
+
+
+def says(batch, known):
+    now_s = float(batch.now_s[0])
+    told = float(batch.waveforms.double().square().mean().sqrt()), float(batch.peaks.double().mean())
+    size = float(batch.background_mps.double().mean())
+    return [
+        estimate(
+            now_s,
+            origin_time_s=START_S + origin_s,
+            east_km=1e6 * told[0],
+            north_km=1e6 * told[1],
+            magnitude=5.0 + math.log10(1e-9 + size),
+        )
+        for origin_s in EVENTS_S
+        if origin_s + 2.0 < now_s - START_S < origin_s + 9.0
+    ]
+
+
+def run(folder: Path, root: Path) -> None:
+    watched, stream = WatchedNetwork.of_folder(root, SPEC)
+    reader = Listener(says)
+    monitor = Monitor(
+        engine_of(watched, watched.inventory, reader, declarer()),
+        ReplaySource(stream, LINK, pace=None),
+        folder,
+        Habits(wait_s=0.0, heartbeat_s=10.0, state_s=0.05),
+        {"of": "a test"},
+        show=lambda alert: None,
+        beat=lambda text: None,
+    )
+    monitor.run()
+
+
+def main(folder: Path, n_kills: int, longest_s: float) -> None:
+    _, stream, inventory = make_network(2, seconds=SECONDS)
+    start = obspy.UTCDateTime(START_S)
+    parts = ((trace.slice(None, start + 9), trace.slice(start + 9.5)) for trace in stream)
+    stream = obspy.Stream([part for pair in parts for part in pair])
+    write_sequence_folder(folder / "made", stream, inventory)
+    run(folder / "whole", folder / "made")
+    rng = np.random.default_rng(n_kills)
+    n_killed = 0
+    for _ in range(n_kills):
+        process = fork(lambda: run(folder / "killed", folder / "made"), folder / "log.txt")
+        if not ended(process, rng.uniform(0, longest_s)):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            n_killed += 1
+    last = fork(lambda: run(folder / "killed", folder / "made"), folder / "log.txt")
+    assert ended(last, 1000)
+    (folder / "kills.json").write_text(json.dumps({"killed": n_killed}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

@@ -1,0 +1,92 @@
+"""Packets of a channel that come in the wrong order, twice, or not at all."""
+
+import numpy as np
+import pytest
+from made_networks import COUNTS_PER_MPS, START_S
+from made_streams import SPEC
+
+from fcn.stream.channel import LiveChannel
+from fcn.stream.packet import Packet
+from fcn.waveform.response import Described, Sensitivity
+
+SEED_ID = "XX.A..HHZ"
+COUNTS = np.random.default_rng(0).normal(0, 1e4, 1000)
+FIRST = round(START_S * 20)
+
+
+def channel(patience_s: float = 30.0) -> LiveChannel:
+    sensitivity = Sensitivity(COUNTS_PER_MPS, "velocity")
+    described = Described(SEED_ID, -np.inf, np.inf, sensitivity, (1.0, 0.0, 0.0), 32.8, 130.8, 0.0)
+    return LiveChannel([described], 100.0, SPEC, patience_s, START_S)
+
+
+def packet(index: int, n: int = 100) -> Packet:
+    return Packet(SEED_ID, START_S + index, 100.0, COUNTS[100 * index : 100 * index + n])
+
+
+def heard(order, clock_s=None, **kwargs):
+    found = channel(**kwargs)
+    for i, index in enumerate(order):
+        found.push(packet(index), START_S + (i if clock_s is None else clock_s[i]))
+    motion, valid, _ = found.motions[0].track.between(FIRST, FIRST + 200)
+    return motion, valid, found
+
+
+IN_ORDER = heard(range(10))
+
+
+@pytest.mark.parametrize(
+    "order", [[0, 1, 3, 2, 4, 5, 6, 7, 8, 9], [0, 2, 3, 4, 1, 5, 6, 7, 8, 9], [0, 3, 2, 5, 1, 4, 6, 9, 7, 8]]
+)
+def test_what_comes_late_is_put_into_its_place(order):
+    motion, valid, found = heard(order)
+    np.testing.assert_array_equal(motion, IN_ORDER[0])
+    np.testing.assert_array_equal(valid, IN_ORDER[1])
+    assert found.counts["reordered"] >= 1
+    assert found.counts["repeated"] == 0
+
+
+@pytest.mark.parametrize(
+    "order", [[0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9], [0, 2, 2, 1, 1, 3, 4, 5, 6, 7, 8, 9, 0]]
+)
+def test_repeats_are_left_out_and_counted(order):
+    motion, valid, found = heard(order)
+    np.testing.assert_array_equal(motion, IN_ORDER[0])
+    assert valid.all()
+    assert found.counts["repeated"] >= 2
+
+
+def test_nothing_waits_for_a_gap():
+    _, valid, found = heard([0, 1, 3])
+    assert valid[60:80].all()
+    assert not valid[40:59].any()
+    assert found.settled == FIRST + 40
+    assert found.counts["gaps"] == 1
+
+
+def test_a_gap_that_is_old_stays():
+    _, valid, found = heard([0, 1, 3, 4, 2], [0, 1, 2, 13, 14], patience_s=10.0)
+    assert not valid[40:59].any()
+    assert found.counts["repeated"] == 1
+    assert found.settled == FIRST + 100
+
+
+def test_overlaps_add_what_is_new():
+    found = channel()
+    found.push(packet(0), START_S)
+    found.push(Packet(SEED_ID, START_S + 0.5, 100.0, COUNTS[50:1000]), START_S)
+    motion, valid, _ = found.motions[0].track.between(FIRST, FIRST + 200)
+    np.testing.assert_allclose(motion, IN_ORDER[0], atol=1e-15)
+    assert valid.all()
+
+
+def test_it_goes_on_from_its_state():
+    first, second = channel(), channel()
+    for index in (0, 1, 3):
+        first.push(packet(index), START_S)
+    second.restore(first.state())
+    for index in (2, 4, 5, 6, 7, 8, 9):
+        second.push(packet(index), START_S)
+    motion, valid, _ = second.motions[0].track.between(FIRST, FIRST + 200)
+    np.testing.assert_array_equal(motion, IN_ORDER[0])
+    assert valid.all()

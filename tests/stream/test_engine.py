@@ -1,0 +1,83 @@
+"""What the engine reads is what a test reads, however data are cut into packets."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from made_alarms import declarer
+from made_streams import SPEC, Listener, NoTravelTimes, clocked, engine_of, faulty_network, in_time
+
+from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
+from fcn.waveform.folder import write_sequence_folder
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    _, stream, inventory = faulty_network()
+    root = tmp_path_factory.mktemp("faulty") / "made"
+    write_sequence_folder(root, stream, inventory)
+    return Sequence.load(root, SPEC), stream, inventory
+
+
+def same(found, expected, **tolerance):
+    for name in ("waveforms", "waveforms_broad", "background_mps", "peaks"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), **tolerance)
+    for name in ("mask", "known", "station_km", "now_s"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize(("length_s", "partial"), [(0.1, True), (1.0, True), (4.12, False), (math.inf, True)])
+def test_windows_are_those_of_a_test(parts, length_s, partial):
+    sequence, stream, inventory = parts
+    listener = Listener()
+    engine = engine_of(sequence, inventory, listener, declarer(), partial=partial)
+    for now_s, packets in clocked(in_time(stream, length_s), sequence.end_time_s):
+        engine.push(packets)
+        engine.advance(now_s)
+    windows = WindowDataset(sequence, NoTravelTimes(), step_s=0.5, n_samples=600, partial=partial)
+    assert len(listener.batches) == len(windows)
+    for found, expected in zip(listener.batches, windows, strict=True):
+        same(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_a_late_station_holds_up_nobody_and_is_used_when_it_comes(parts):
+    sequence, stream, inventory = parts
+    late_s, listener = 5.0, Listener()
+    engine = engine_of(sequence, inventory, listener, declarer())
+    packets = in_time(stream, 1.0)
+    waiting = [each for each in packets if each.station_id == "XX.S00"]
+    end_s = sequence.start_time_s + 25.0
+    for now_s, come in clocked([each for each in packets if each.station_id != "XX.S00"], end_s):
+        engine.push(come)
+        while waiting and waiting[0].end_time_s + late_s <= now_s:
+            engine.push([waiting.pop(0)])
+        engine.advance(now_s)
+    windows = WindowDataset(sequence, NoTravelTimes(), step_s=0.5, n_samples=600, partial=True)
+    for found, expected in list(zip(listener.batches, windows, strict=False))[20:]:
+        torch.testing.assert_close(found.waveforms[:, 1:], expected.waveforms[:, 1:], rtol=1e-6, atol=1e-12)
+        torch.testing.assert_close(found.peaks[:, 1:], expected.peaks[:, 1:], rtol=1e-6, atol=1e-12)
+        last = 600 - round(20 * (late_s + 1.0)) - 1
+        for name in ("waveforms", "waveforms_broad", "background_mps"):
+            old = getattr(found, name)[:, 0, :, :last], getattr(expected, name)[:, 0, :, :last]
+            torch.testing.assert_close(*old, rtol=1e-6, atol=1e-12)
+        assert not found.known[:, 0, :, 600 - round(20 * late_s) + 1 :].any()
+        assert found.known[:, 0, :, last - 20 : last].all()
+
+
+def test_packets_of_another_time_or_station_are_left_out_and_counted(parts):
+    sequence, stream, inventory = parts
+    engine = engine_of(sequence, inventory, Listener(), declarer())
+    (packet, *_) = in_time(stream, 1.0)
+    now_s = packet.start_time_s
+    for change in (
+        {"start_time_s": now_s + 100.0},
+        {"start_time_s": now_s - 1e8},
+        {"seed_id": "XX.NONE..HHZ"},
+    ):
+        engine.push([replace(packet, **change)], now_s)
+    engine.push([replace(packet, seed_id="XX.S00..BHZ"), replace(packet, sampling_rate_hz=10.0)])
+    assert engine.counts.total() == 3
+    assert engine.live["XX.S00"].counts.total() == 2
+    assert engine.advance(now_s + 10.0) == []
