@@ -11,6 +11,7 @@ from fcn.tables import number, read_table, time_s
 
 _EVENT_COLUMNS = [csv_column(field.name) for field in dataclasses.fields(Event)]
 _JUDGEMENT = ("status", "is_lower_bound")
+_UPDATE_COLUMNS = ("now_utc", "detection_score", "location_score", "event_id", *_JUDGEMENT)
 
 
 def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
@@ -34,14 +35,15 @@ def read_updates_csv(path: Path) -> list[Update]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no updates at {path}: python -m fcn.test writes them")
     said = []
-    for place, row in read_table(Path(path), ("now_utc", "event_id", "status", "is_lower_bound")):
+    for place, row in read_table(Path(path), _UPDATE_COLUMNS):
         if row["status"] not in set(Status):
             raise ValueError(f"{place}: status is {row['status']!r}, none of {', '.join(Status)}")
         said.append(
             Update(
                 time_s(row["now_utc"], f"{place}: now_utc"),
                 event_of_row(row, place),
-                *(number(row[name], f"{place}: {name}") for name in ("detection_score", "location_score")),
+                number(row["detection_score"], f"{place}: detection_score"),
+                number(row["location_score"], f"{place}: location_score"),
                 is_lower_bound=row["is_lower_bound"] == "true",
                 status=Status(row["status"]),
             )
