@@ -122,7 +122,8 @@ def _volumes(**kept: Any) -> dict[str, Any]:
 
 
 def _reading(**kept: Any) -> dict[str, Any]:
-    return {"judges_within_s": 1000.0, "terms": None, **kept}  # before stations had terms, or were too late
+    # before sources were looked for outside networks, stations had terms, or were too late to judge
+    return {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, **kept}
 
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had

@@ -5,7 +5,7 @@ where a volume is trusted, and keeps its place where none is; its magnitude is r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -43,6 +43,8 @@ class Reading:
                        event keeps its place, at which it is sized.
     uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
                        (experiments/generalized/rules.py).
+    margin:            coarse volumes of a stream are so much wider than the stations that judge them:
+                       sources outside a network have to lie in one.
     judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
                        `neighbourhood.enough` others do: paths to them are known least.
     terms:             of stations, learnt from declared events; None for none.
@@ -62,6 +64,7 @@ class Reading:
     trusted_evidence: float
     trusted_score: float
     uncertainty_factor: Sequence[float]
+    margin: float
     judges_within_s: float
     terms: TermsLaw | None
 
@@ -71,6 +74,8 @@ class Reading:
                 "reading.uncertainty_factor must be two positive numbers, horizontal and depth, got "
                 f"{list(self.uncertainty_factor)}"
             )
+        if self.margin < 1:
+            raise ValueError(f"reading.margin: a volume spans its stations, 1 or more, got {self.margin:g}")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ class MigrationReader:
     terms: StationTerms | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
         self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)
         self.terms = None if self.reading.terms is None else StationTerms(self.reading.terms)
 

@@ -283,3 +283,25 @@ def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windo
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
         without = numbers(read(module, given, terms=None))
         assert without.shape != expected.shape or (without - expected).abs().max() > 0.1
+
+
+def test_a_stream_looks_for_sources_outside_its_network(module, windows):
+    """Its volumes are as wide as the reading says, up to the widest, about the stations."""
+    window = windows[3][0]
+    station_km = window.station_km[0, :, :2]
+    low_km, high_km = station_km.amin(dim=0), station_km.amax(dim=0)
+    for margin in (1.0, 3.0):
+        scheme = replace(module.scheme, reading=replace(module.scheme.reading, margin=margin))
+        lattice = scheme.reader.coarse.of(window, 0).lattice
+        width_km = float((high_km - low_km).max()) * margin
+        assert width_km < scheme.volume.widest_km
+        east_km, north_km, _ = (axis_km[0, 0] for axis_km in lattice.axes_km())
+        middle_km = torch.stack([east_km.mean(), north_km.mean()])
+        torch.testing.assert_close(middle_km, (low_km + high_km) / 2)
+        cell_km = max(width_km / len(east_km), scheme.volume.fine_km[0])
+        torch.testing.assert_close(east_km.diff(), torch.full((len(east_km) - 1,), cell_km))
+
+
+def test_a_volume_narrower_than_its_stations_is_refused(module):
+    with pytest.raises(ValueError, match=r"reading\.margin.*got 0\.5"):
+        replace(module.scheme.reading, margin=0.5)
