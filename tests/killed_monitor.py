@@ -20,6 +20,11 @@ from made_alarms import declarer, estimate
 from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, engine_of
 
+from fcn.alert.alert import Producer
+from fcn.alert.journal import Journal
+from fcn.alert.sinks.jsonl import JsonLines
+from fcn.alert.sinks.lane import Patience
+from fcn.alert.sinks.sinks import Sinks
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import Link, ReplaySource
@@ -56,8 +61,12 @@ def run(folder: Path, root: Path) -> None:
         folder,
         Habits(wait_s=0.0, heartbeat_s=10.0, state_s=0.05),
         {"of": "a test"},
-        show=lambda alert: None,
-        beat=lambda text: None,
+        Sinks(
+            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, False)},
+            Patience(256, 1000, 0.1, 1.0),
+            Journal(str(folder / "journal.jsonl"), 0.1, 100),
+        ),
+        Producer("killed", "0123456789ab", "ba9876543210", is_simulated=True),
     )
     monitor.run()
 

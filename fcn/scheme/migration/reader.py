@@ -4,8 +4,9 @@ Finding, placing and sizing are three things. What is new needs picks and eviden
 where a volume is trusted, and keeps its place where none is; its magnitude is read there in every window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -145,6 +146,15 @@ class MigrationReader:
         )
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         return [self._said(seen, settled, next_s) if len(settled) else []]
+
+    def state(self) -> dict[str, Any]:
+        """The stations' terms, where there are any."""
+        return {} if self.terms is None else {"terms": self.terms.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`. Terms are passed over by a reading without, and begun anew where there were none."""
+        if self.terms is not None and "terms" in state:
+            self.terms.restore(state["terms"])
 
     def _terms(self, batch: Batch, now_s: float, known: Sequence[Known]) -> Terms:
         if self.terms is None:

@@ -74,6 +74,11 @@ class _Residuals:
     magnitude: Float[Tensor, " station"]
     magnitude_weight: Float[Tensor, " station"]
 
+    def table(self) -> Float[Tensor, "station 4"]:
+        """The four, in order."""
+        columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
+        return torch.stack(columns, dim=1)
+
 
 @dataclass
 class StationTerms:
@@ -185,21 +190,31 @@ class StationTerms:
             )
 
     def state(self) -> dict[str, Any]:
-        """Plain data that `restore` takes: what a stream saves. Open events teach nothing after a restart."""
+        """Plain data that `restore` takes: what a stream saves."""
         return {
             "now_s": self._now_s,
             "station_km": self._station_km.tolist(),
             "sums": self._sums.tolist(),
+            "open": {name: each.table().tolist() for name, each in self._open.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
         places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
-        sums = torch.tensor(state["sums"], dtype=torch.float32).view(-1, 4)
-        if len(places) != len(sums) or not (torch.isfinite(places).all() and torch.isfinite(sums).all()):
-            raise ValueError(f"station terms of {len(sums)} for {len(places)} stations, or not finite")
+        tables = {
+            name: torch.tensor(table, dtype=torch.float32).view(-1, 4)
+            for name, table in {"all events": state["sums"], **state["open"]}.items()
+        }
+        for name, table in tables.items():
+            if len(table) != len(places) or not torch.isfinite(table).all():
+                raise ValueError(
+                    f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
+                )
+        if not torch.isfinite(places).all():
+            raise ValueError("station terms: places of stations are not finite")
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
-        self._station_km, self._sums, self._open = places, sums, {}
+        self._station_km, self._sums = places, tables["all events"]
+        self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
         weight, total = self._sums[:, column], self._sums[:, column + 1]
