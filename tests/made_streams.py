@@ -79,17 +79,17 @@ def faulty_network(seconds: float = 60.0):
     return sites, kept, make_inventory(sites, kept, stated)
 
 
-def engine_of(sequence: Sequence, inventory: obspy.Inventory, reader, declarer, **timing) -> Engine:
-    """An engine for the stations of a sequence, its places those of StationXML."""
+def engine_of(watched, inventory: obspy.Inventory, reader, declarer, **timing) -> Engine:
+    """An engine for the stations of a sequence or a watched network."""
     timing = {"window_s": 30.0, "step_s": 0.5, "partial": True, **timing}
     return Engine(
         network=torch.nn.Identity(),
         reader=reader,
         declarer=declarer,
         preprocess=SPEC,
-        stations=sequence.network,
+        stations=watched.network if isinstance(watched, Sequence) else watched.stations,
         inventory=inventory,
-        frame=sequence.frame,
+        frame=watched.frame,
         travel_times=lambda station_km: NoTravelTimes(),
         timing=Timing(**timing),
     )

@@ -41,10 +41,10 @@ class Kept:
     @classmethod
     def nothing(cls, n_samples: int, n_blocks: int, n_levels: int) -> "Kept":
         """So much of which nothing is known."""
-        motion = (np.zeros((3, n_samples), np.float32) for _ in range(2))
+        narrow, broad = (np.zeros((3, n_samples), np.float32) for _ in range(2))
         known = np.zeros((3, n_samples), dtype=bool)
         peaks, levels = np.zeros((len(AMPLITUDES), n_blocks)), np.zeros((len(TAU_S), n_levels))
-        return cls(*motion, known, peaks.astype(np.float32), levels.astype(np.float32))
+        return cls(narrow, broad, known, peaks.astype(np.float32), levels.astype(np.float32))
 
     def followed_by(self, other: "Kept") -> "Kept":
         """As long as this one, ending with another."""
@@ -131,8 +131,8 @@ class LiveStation:
         samples = slice(kept.known.shape[1] - n - self.n_samples, kept.known.shape[1] - n)
         n_blocks, n = kept.peaks.shape[1], n // self._n_block
         blocks = slice(n_blocks - n - self._n_past, n_blocks - n)
-        motion = (each[:, samples] for each in (kept.narrow, kept.broad, kept.known))
-        return Kept(*motion, kept.peaks[:, blocks], kept.levels)
+        narrow, broad, known = (each[:, samples] for each in (kept.narrow, kept.broad, kept.known))
+        return Kept(narrow, broad, known, kept.peaks[:, blocks], kept.levels)
 
     def _settle(self, end: int) -> None:
         """Move on to where nothing will change, or what comes is too late."""

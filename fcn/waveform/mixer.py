@@ -16,7 +16,6 @@ MOST_MIXED = (math.inf, 0.1, 0.1)  # of the vertical in up, north and east
 ROUNDING = 1e-9
 
 Motion = Float64[np.ndarray, "kind 3 time"]  # velocity, and what `Banded` holds; up, north, east
-Flags = Bool[np.ndarray, "channel time"]
 
 
 class StationMixer:

@@ -28,7 +28,10 @@ def same(found, expected, **tolerance):
         assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
-@pytest.mark.parametrize(("length_s", "partial"), [(0.1, True), (1.0, True), (4.12, False), (math.inf, True)])
+TENTHS = pytest.param(0.1, True, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("length_s", "partial"), [TENTHS, (1.0, True), (4.12, False), (math.inf, True)])
 def test_windows_are_those_of_a_test(parts, length_s, partial):
     sequence, stream, inventory = parts
     listener = Listener()

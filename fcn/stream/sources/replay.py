@@ -105,8 +105,9 @@ class ReplaySource:
 
     def _arrivals(self, link: Link) -> Iterator[_Due]:
         rng = np.random.default_rng(link.seed)
+        low_s, high_s = link.station_latency_s
         names = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in self._traces})
-        own_s = dict(zip(names, rng.uniform(*link.station_latency_s, len(names)), strict=True))
+        own_s = dict(zip(names, rng.uniform(low_s, high_s, len(names)), strict=True))
         in_order: dict[str, float] = {}
         for index, trace in enumerate(self._traces):
             stats = trace.stats
