@@ -232,7 +232,7 @@ class Engine:
         return {name: max(age, 0.0) if age < SILENT_S else None for name, age in ages.items()}
 
     def events_state(self) -> dict[str, Any]:
-        """Declared events and what the reader has learnt by the last window: plain data, as JSON holds them."""
+        """Declared events and what the reader has learnt by the last window: plain data of JSON."""
         return {"declarer": self.declarer.state(), "reader": self.reader.state()}
 
     def restore_events(self, state: Mapping[str, Any]) -> None:

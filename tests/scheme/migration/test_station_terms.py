@@ -1,5 +1,6 @@
 """Station terms: what is learnt, from what, when, and that nothing of the future is in it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -144,13 +145,32 @@ def test_another_stream_begins_without_terms(law):
 
 
 def test_what_is_saved_is_restored(law):
+    """Through JSON, and in the midst of an event, which is closed after the restart."""
     terms, other = StationTerms(law), StationTerms(law)
     taught(terms, 100.0, torch.tensor([0.3, 0.0, 0.0, 0.0]))
-    other.restore(terms.state())
-    assert torch.equal(terms.begin(200.0, STATION_KM).delay_s, other.begin(200.0, STATION_KM).delay_s)
-    broken = {**terms.state(), "sums": [[np.nan] * 4]}
-    with pytest.raises(ValueError, match="station terms of 1 for 4 stations"):
-        other.restore(broken)
+    taught(terms, 200.0, torch.tensor([0.1, 0.2, 0.0, 0.0]), name="b", closes=False)
+    other.restore(json.loads(json.dumps(terms.state())))
+    assert torch.equal(terms.begin(201.0, STATION_KM).delay_s, other.begin(201.0, STATION_KM).delay_s)
+    learnt = terms.state()["sums"]
+    for each in (terms, other):
+        each.close([known("b", is_open=False)])
+    assert other.state() == terms.state()
+    assert terms.state()["sums"] != learnt
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sums": [[np.nan] * 4]}, "station terms of all events: 1 for 4 stations"),
+        ({"open": {"b": [[np.inf] * 4] * 4}}, "station terms of b: 4 for 4 stations, or not finite"),
+        ({"now_s": np.nan}, "now_s of station terms"),
+    ],
+)
+def test_a_broken_state_is_refused(law, change, told):
+    terms = StationTerms(law)
+    taught(terms, 100.0, torch.tensor([0.3, 0.0, 0.0, 0.0]))
+    with pytest.raises(ValueError, match=told):
+        terms.restore({**terms.state(), **change})
 
 
 def test_none_are_zero():
