@@ -4,12 +4,14 @@ import hashlib
 import json
 import math
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from fcn import checked
 from fcn.alert.alert import Producer
@@ -20,14 +22,18 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.shaking.site import Sites
+from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
+from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.terminal import say, terminal
+from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
 
 KINDS = ("replay", "directory", "seedlink")
@@ -88,7 +94,9 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     }
     folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
     habits = Habits(**config["habits"])
-    return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer)
+    sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
+    warned = sites and WarnedSites(sites, folder / SITES, producer)
+    return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer, warned)
 
 
 def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
@@ -102,6 +110,29 @@ def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
     journal = alerts["journal"] and placed(alerts["journal"])
     sinks = {name: placed(node) for name, node in config["sinks"].items()}
     made: Sinks = build({**alerts, "sinks": sinks, "journal": journal})
+    return made
+
+
+def build_sites(
+    config: Mapping[str, Any],
+    watched: WatchedNetwork,
+    times_to: Callable[[Float[Tensor, "station 3"]], TravelTimes],
+) -> SiteWarnings | None:
+    """Sites that are to be warned; None where there are none. times_to: to places, km in the local frame.
+
+    Raises ValueError for a rule that needs observed intensities.
+    """
+    if not config["sites"]:
+        return None
+    shaking = config["shaking"]
+    if shaking["plum"] is not None:
+        raise ValueError("a monitor does not observe intensity: shaking.plum=null, sources alone warn")
+    sites = [build(node) for node in config["sites"].values()]
+    both_km = np.concatenate(
+        [watched.stations.local_km(watched.frame), Sites.of(sites, watched.frame).position_km]
+    )
+    times = Unbatched(times_to(torch.as_tensor(both_km, dtype=torch.float32)))
+    made: SiteWarnings = build(shaking, sites=sites, stations=[], travel_times=times, frame=watched.frame)
     return made
 
 

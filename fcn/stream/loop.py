@@ -20,6 +20,7 @@ from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
 from fcn.stream.engine import Engine
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
+from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
 from fcn.waveform.amplitude import BLOCK_S
 
@@ -51,8 +52,8 @@ class Habits:
 class Monitor:
     """Runs until the source is over or `stop` is called, which closes the sinks.
 
-    identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source.
-    Raises ValueError for a folder with the state of another.
+    identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source. sites: to be
+    warned, if any. Raises ValueError for a folder with the state of another.
     """
 
     engine: Engine
@@ -62,6 +63,7 @@ class Monitor:
     identity: Mapping[str, Any]
     sinks: Sinks
     producer: Producer
+    sites: WarnedSites | None = None
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
@@ -107,6 +109,9 @@ class Monitor:
         if any(step.updates for step in steps):
             write_events(self.folder, self.engine.events_state())
             self._say(now_s)
+        if steps and self.sites is not None:
+            last = [each.final for each in self.engine.declarer.events]
+            self.sites.process(now_s, last, self.source.clock.now_s())
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
