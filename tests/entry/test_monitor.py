@@ -41,7 +41,10 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, packet_s):
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        (("source=archive", "source.archive.root=x"), r"source= of a monitor is one of replay, dir"),
+        (
+            ("source=directory", "source.root=x", "source.kind=archive"),
+            r"source= of a monitor is one of replay, dir",
+        ),
         (("source=directory", "source.root=x"), r"source=directory needs a station list: stations="),
         (("source=replay", "source.root=none"), r"none is no sequence folder: waveforms is missing"),
     ],
