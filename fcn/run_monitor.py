@@ -1,35 +1,40 @@
 """What `python -m fcn.monitor` does, from a resolved configuration."""
 
 import hashlib
-import logging
+import json
 import math
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import obspy
+import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from fcn import checked
+from fcn.alert.alert import Producer
+from fcn.alert.sinks.sinks import Sinks
 from fcn.assemble import choose_velocity_model, times_between
 from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.shaking.site import Sites
+from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
+from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.terminal import say, terminal
+from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
-
-log = logging.getLogger(__name__)
 
 KINDS = ("replay", "directory", "seedlink")
 
@@ -37,17 +42,14 @@ KINDS = ("replay", "directory", "seedlink")
 def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     """Until the source is over, or SIGTERM or SIGINT comes; the state is written then, too."""
     torch.set_num_threads(config["threads"])
-    restored = load(config["ckpt"], trust=config["trust"])
-    console = terminal()
+    restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
     running = build_monitor(config, run_dir, restored)
-    running.show = lambda alert: say(line(alert), console)
-    running.beat = lambda text: say(text, console)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: running.stop())
     watched = ", ".join(running.engine.live)
     say(
-        f"listening to {len(running.engine.live)} stations ({watched}); alerts in {running.said.path}",
-        console,
+        f"listening to {len(running.engine.live)} stations ({watched}); alerts in {running.folder}",
+        terminal(),
     )
     running.run()
 
@@ -79,14 +81,59 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         travel_times=lambda station_km: times_between(model, table, watched.frame, station_km),
         timing=timing,
     )
+    producer = Producer(
+        monitor=config["name"],
+        checkpoint_digest=_digest(restored.path.read_bytes()),
+        config_digest=_digest(json.dumps({**config, "folder": None}, sort_keys=True).encode()),
+        is_simulated=config["source"]["kind"] == "replay",
+    )
     identity = {
-        "checkpoint": hashlib.sha256(restored.path.read_bytes()).hexdigest()[:12],
+        "checkpoint": producer.checkpoint_digest,
         "source": {key: value for key, value in config["source"].items() if key != "pace"},
         "step_s": timing.step_s,
     }
     folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
     habits = Habits(**config["habits"])
-    return Monitor(engine, source, folder, habits, identity, show=lambda _: None, beat=lambda _: None)
+    sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
+    warned = sites and WarnedSites(sites, folder / SITES, producer)
+    return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer, warned)
+
+
+def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
+    """The sinks of a configuration and their journal; relative paths of what they write are in the folder."""
+
+    def placed(node: Mapping[str, Any]) -> dict[str, Any]:
+        stated = {key: node[key] for key in ("path", "folder") if key in node}
+        return {**node, **{key: str(folder / Path(path).expanduser()) for key, path in stated.items()}}
+
+    alerts = config["alerts"]
+    journal = alerts["journal"] and placed(alerts["journal"])
+    sinks = {name: placed(node) for name, node in config["sinks"].items()}
+    made: Sinks = build({**alerts, "sinks": sinks, "journal": journal})
+    return made
+
+
+def build_sites(
+    config: Mapping[str, Any],
+    watched: WatchedNetwork,
+    times_to: Callable[[Float[Tensor, "station 3"]], TravelTimes],
+) -> SiteWarnings | None:
+    """Sites that are to be warned; None where there are none. times_to: to places, km in the local frame.
+
+    Raises ValueError for a rule that needs observed intensities.
+    """
+    if not config["sites"]:
+        return None
+    shaking = config["shaking"]
+    if shaking["plum"] is not None:
+        raise ValueError("a monitor does not observe intensity: shaking.plum=null, sources alone warn")
+    sites = [build(node) for node in config["sites"].values()]
+    both_km = np.concatenate(
+        [watched.stations.local_km(watched.frame), Sites.of(sites, watched.frame).position_km]
+    )
+    times = Unbatched(times_to(torch.as_tensor(both_km, dtype=torch.float32)))
+    made: SiteWarnings = build(shaking, sites=sites, stations=[], travel_times=times, frame=watched.frame)
+    return made
 
 
 def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[WatchedNetwork, Source]:
@@ -107,18 +154,8 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
     return watched, DirectorySource(**options)
 
 
-def line(alert: Mapping[str, Any]) -> str:
-    """An alert as the console has it."""
-    size = "M -" if alert["magnitude"] is None else f"M {alert['magnitude']:.1f}"
-    bound = "+" if alert["is_lower_bound"] else ""
-    origin = obspy.UTCDateTime(alert["origin_time_s"]).strftime("%H:%M:%S.%f")[:-5]
-    after_p_s = alert["latency_s"]["after_first_p"]
-    late = "" if after_p_s is None else f", {after_p_s:.1f} s after first P"
-    return (
-        f"{obspy.UTCDateTime(alert['now_s']).strftime('%Y-%m-%dT%H:%M:%S.%f')[:-4]} {alert['id']} "
-        f"v{alert['version']} {alert['status']}: {size}{bound} at {alert['latitude_deg']:.3f}, "
-        f"{alert['longitude_deg']:.3f}, {alert['depth_km']:.0f} km, origin {origin}{late}"
-    )
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _reader(reader: Reader, wanted: str) -> Reader:
@@ -141,3 +178,11 @@ class _Mixed:
         """See `Reader`."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             return self._reader.estimates(network, batch, known)
+
+    def state(self) -> dict[str, Any]:
+        """See `Reader`."""
+        return self._reader.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`."""
+        self._reader.restore(state)

@@ -15,11 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import obspy
+import torch
 from forked import ended, fork
 from made_alarms import declarer, estimate
 from made_networks import START_S, make_network
-from made_streams import SPEC, Listener, engine_of
+from made_streams import SPEC, engine_of
 
+from fcn.alert.alert import Producer
+from fcn.alert.journal import Journal
+from fcn.alert.sinks.jsonl import JsonLines
+from fcn.alert.sinks.lane import Patience
+from fcn.alert.sinks.sinks import Sinks
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.station_terms import StationTerms, TermsLaw
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import Link, ReplaySource
@@ -30,45 +38,79 @@ EVENTS_S = (6.0, 14.0, 22.0)  # origins; each is spoken of for 7 s, and what is 
 LINK = Link(1, 1.0, 0.4, [0.0, 0.5], 0.3, 0.02, 0.05, 0.05, 1.5)
 
 
-def says(batch, known):
-    now_s = float(batch.now_s[0])
-    told = float(batch.waveforms.double().square().mean().sqrt()), float(batch.peaks.double().mean())
-    size = float(batch.background_mps.double().mean())
-    return [
-        estimate(
-            now_s,
-            origin_time_s=START_S + origin_s,
-            east_km=1e6 * told[0],
-            north_km=1e6 * told[1],
-            magnitude=5.0 + math.log10(1e-9 + size),
-        )
-        for origin_s in EVENTS_S
-        if origin_s + 2.0 < now_s - START_S < origin_s + 9.0
-    ]
+class Learner:
+    """A reader whose every word depends on all buffers, and on what closed events have taught of stations."""
+
+    def __init__(self):
+        self.terms = StationTerms(TermsLaw(0.1, 0.1, 1.73, 0.15, 0.2, 0.7, 3.0, 3))
+
+    def estimates(self, network, batch, known):
+        now_s, station_km = float(batch.now_s[0]), batch.station_km[0]
+        terms = self.terms.begin(now_s, station_km)
+        self.terms.close(known)
+        told = batch.waveforms[0].square().mean(dim=(1, 2)).sqrt(), batch.peaks[0].mean(dim=(1, 2))
+        size = float(batch.background_mps.double().mean())
+        stations = torch.arange(len(station_km))
+        for each in known:
+            if each.is_open:
+                self.terms.observe(
+                    each.event_id,
+                    terms,
+                    Picks(stations, 10.0 + 1e5 * told[0], torch.ones(len(stations))),
+                    10.0 + terms.delay_s,
+                    tolerance_s=5.0,
+                    magnitude=1e5 * told[1],
+                    sized=torch.ones(len(stations), dtype=torch.bool),
+                )
+        spoken = [each for each in EVENTS_S if each + 2.0 < now_s - START_S < each + 9.0]
+        return [
+            [
+                estimate(
+                    now_s,
+                    origin_time_s=START_S + origin_s,
+                    east_km=1e6 * float(told[0].mean()) + 10.0 * float(terms.delay_s[0, 0]),
+                    north_km=1e6 * float(told[1].mean()),
+                    magnitude=5.0 + math.log10(1e-9 + size) + float(terms.magnitude[0]),
+                )
+                for origin_s in spoken
+            ]
+        ]
+
+    def state(self):
+        return self.terms.state()
+
+    def restore(self, state):
+        self.terms.restore(state)
 
 
-def run(folder: Path, root: Path) -> None:
+def run(folder: Path, root: Path) -> Learner:
     watched, stream = WatchedNetwork.of_folder(root, SPEC)
-    reader = Listener(says)
+    reader = Learner()
     monitor = Monitor(
-        engine_of(watched, watched.inventory, reader, declarer()),
+        engine_of(watched, watched.inventory, reader, declarer(min_s=3.0, max_s=6.0)),
         ReplaySource(stream, LINK, pace=None),
         folder,
         Habits(wait_s=0.0, heartbeat_s=10.0, state_s=0.05),
         {"of": "a test"},
-        show=lambda alert: None,
-        beat=lambda text: None,
+        Sinks(
+            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, False)},
+            Patience(256, 1000, 0.1, 1.0),
+            Journal(str(folder / "journal.jsonl"), 0.1, 100),
+        ),
+        Producer("killed", "0123456789ab", "ba9876543210", is_simulated=True),
     )
     monitor.run()
+    return reader
 
 
 def main(folder: Path, n_kills: int, longest_s: float) -> None:
-    _, stream, inventory = make_network(2, seconds=SECONDS)
+    _, stream, inventory = make_network(3, seconds=SECONDS)
     start = obspy.UTCDateTime(START_S)
     parts = ((trace.slice(None, start + 9), trace.slice(start + 9.5)) for trace in stream)
     stream = obspy.Stream([part for pair in parts for part in pair])
     write_sequence_folder(folder / "made", stream, inventory)
-    run(folder / "whole", folder / "made")
+    reader = run(folder / "whole", folder / "made")
+    assert np.any(reader.state()["sums"]), "no event has taught anything"
     rng = np.random.default_rng(n_kills)
     n_killed = 0
     for _ in range(n_kills):

@@ -43,6 +43,12 @@ class Listener:
         self.batches.append(batch)
         return [self.says(batch, known)]
 
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
 
 def faulty_network(seconds: float = 60.0):
     """Four stations: sound; off the grid with a gap; one that begins late; one with two instruments."""

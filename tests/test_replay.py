@@ -86,6 +86,12 @@ class Saying:
         self.told.append(list(known))
         return [[estimate(now_s)] for now_s in batch.now_s.tolist()]
 
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
 
 class NoTimes:
     """The travel times of a network that asks for none."""

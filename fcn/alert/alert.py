@@ -226,18 +226,26 @@ def _origin(event: Event, covariance_km2: Covariance | None) -> Origin:
         latitude_deg=event.latitude_deg,
         longitude_deg=east_deg if abs(east_deg) <= 180.0 else (east_deg + 180.0) % 360.0 - 180.0,
         depth_km=event.depth_km,
-        time_uncertainty_s=event.origin_time_uncertainty_s,
-        horizontal_uncertainty_km=event.horizontal_uncertainty_km,
-        depth_uncertainty_km=event.depth_uncertainty_km,
+        time_uncertainty_s=_known(event, "origin_time_uncertainty_s"),
+        horizontal_uncertainty_km=_known(event, "horizontal_uncertainty_km"),
+        depth_uncertainty_km=_known(event, "depth_uncertainty_km"),
         covariance_km2=covariance_km2,
     )
+
+
+def _known(event: Event, key: str) -> float | None:
+    """An uncertainty; None, too, for one beyond what is of the Earth: then nothing is known."""
+    value: float | None = getattr(event, key)
+    least, most = RANGES[key]
+    return value if value is not None and least <= value <= most else None
 
 
 def _magnitude(update: Update) -> Magnitude | None:
     event = update.event
     if event.magnitude is None:
         return None
-    half = None if event.magnitude_uncertainty is None else _SIGMAS * event.magnitude_uncertainty
+    deviation = _known(event, "magnitude_uncertainty")
+    half = None if deviation is None else _SIGMAS * deviation
     return Magnitude(
         value=event.magnitude,
         type=event.magnitude_type or "M",

@@ -1,7 +1,7 @@
 """What the module asks of a scheme: an objective to train by, and a reader of what was trained."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -89,6 +89,14 @@ class Reader(Protocol):
         """The hypotheses of each window; `known` are the events declared in windows before it."""
         ...
 
+    def state(self) -> dict[str, Any]:
+        """What it has learnt of the stream: plain data, as JSON holds them."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned. Raises ValueError for what it did not."""
+        ...
+
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
         """What the network, in eval mode, makes of one training window.
 
@@ -149,6 +157,14 @@ class JoinedScheme(ABC):
     ) -> list[list[WindowEstimate]]:
         """See `Reader`."""
         return self.reader.estimates(network, batch, known)
+
+    def state(self) -> dict[str, Any]:
+        """See `Reader`."""
+        return self.reader.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`."""
+        self.reader.restore(state)
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
         """See `Reader`."""

@@ -43,6 +43,14 @@ class Reader(Protocol):
         """The hypotheses of each window."""
         ...
 
+    def state(self) -> dict[str, Any]:
+        """What it has learnt of the stream: plain data, as JSON holds them."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        ...
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -223,8 +231,17 @@ class Engine:
         }
         return {name: max(age, 0.0) if age < SILENT_S else None for name, age in ages.items()}
 
+    def events_state(self) -> dict[str, Any]:
+        """Declared events and what the reader has learnt by the last window: plain data of JSON."""
+        return {"declarer": self.declarer.state(), "reader": self.reader.state()}
+
+    def restore_events(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `events_state` returned: windows up to its last are read no second time."""
+        self.declarer.restore(state["declarer"])
+        self.reader.restore(state["reader"])
+
     def state(self) -> dict[str, Any]:
-        """Buffers, filters and choices, without the declared events; plain data and arrays."""
+        """Buffers, filters and choices, without what `events_state` holds; plain data and arrays."""
         return {
             "clock_s": self.clock_s,
             "next": self._next,

@@ -18,7 +18,7 @@ EVENTS, STREAM = "events.json", "stream.pt"
 
 
 def write_events(folder: Path, state: Mapping[str, Any]) -> None:
-    """State of a declarer."""
+    """What `Engine.events_state` returns."""
     with new_file(folder / EVENTS) as partial:
         partial.write_text(json.dumps(state), encoding="utf-8")
 
@@ -30,6 +30,8 @@ def read_events(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or set(found) != {"declarer", "reader"}:
+            raise ValueError("declarer and reader are not what it holds")
     except ValueError as error:
         raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
     return found

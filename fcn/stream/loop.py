@@ -1,22 +1,26 @@
 """A monitor: packets from a source, through the engine, to what is said; and the state that survives a kill.
 
-What was declared is on the disk before it is said (`events.json`), and what was said is in the journal: after
-a kill at any moment the one lacks at most the last lines of the other, which are said at the restart.
+What was declared is on the disk before it is said (`events.json`), and what was said is in the journal of the
+sinks: after a kill at any moment that lacks at most the last versions, which are said at the restart.
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import obspy
 
+from fcn.alert.alert import Alert, Latencies, Producer
+from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.sinks.sinks import Sinks
+from fcn.catalogue.event import DeclaredEvent
 from fcn.stream.engine import Engine
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
-from fcn.stream.said import Said
+from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
 from fcn.waveform.amplitude import BLOCK_S
 
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 TICK_S = BLOCK_S  # windows end at its multiples
 REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
 EACH_S = 600.0  # and looked for so often
+CLOSING_S = 10.0  # sinks have so long for what waits at the end; the journal keeps the rest
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,10 @@ class Habits:
 
 @dataclass(eq=False)
 class Monitor:
-    """Runs until the source is over or `stop` is called. `show`: takes an alert, as `said.alert` makes it.
+    """Runs until the source is over or `stop` is called, which closes the sinks.
 
-    identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source.
-    Raises ValueError for a folder with the state of another.
+    identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source. sites: to be
+    warned, if any. Raises ValueError for a folder with the state of another.
     """
 
     engine: Engine
@@ -56,16 +61,22 @@ class Monitor:
     folder: Path
     habits: Habits
     identity: Mapping[str, Any]
-    show: Callable[[Mapping[str, Any]], None]
-    beat: Callable[[str], None]
+    sinks: Sinks
+    producer: Producer
+    sites: WarnedSites | None = None
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.said = Said(self.folder)
         self._restore()
+        journal = self.sinks.journal
+        # without a journal nobody knows: what was declared before is taken for said
+        self._versions = {
+            each.event_id: journal.newest_version(each.event_id) if journal else len(each.updates)
+            for each in self.engine.declarer.events
+        }
         self._beat_s = self._tidied_s = -math.inf
         self._kept_s = time.monotonic()
 
@@ -75,15 +86,19 @@ class Monitor:
 
     def run(self) -> None:
         """Until nothing more comes; the state is written at the end."""
-        clock = self.source.clock
-        tick = math.ceil(clock.now_s() / TICK_S)
-        self._say(clock.now_s())  # what was declared and not said before a kill
-        while not self._stopped and not self.source.is_over(tick * TICK_S):
-            clock.wait_until(tick * TICK_S)
-            self._step(tick * TICK_S)
-            tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
-        self._keep()
-        self.source.close()
+        try:
+            clock = self.source.clock
+            tick = math.ceil(clock.now_s() / TICK_S)
+            self._say(None)  # what was declared and not said before a kill
+            while not self._stopped and not self.source.is_over(tick * TICK_S):
+                clock.wait_until(tick * TICK_S)
+                self._step(tick * TICK_S)
+                tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
+            self._keep()
+        finally:
+            self.sinks.beat(self._heartbeat(is_alive=False))
+            self.sinks.close(CLOSING_S)
+            self.source.close()
 
     def _step(self, now_s: float) -> None:
         self.engine.push(self.source.poll(now_s), now_s)
@@ -92,24 +107,57 @@ class Monitor:
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
-            write_events(self.folder, self.engine.declarer.state())
-            self._say(self.source.clock.now_s())
+            write_events(self.folder, self.engine.events_state())
+            self._say(now_s)
+        if steps and self.sites is not None:
+            last = [each.final for each in self.engine.declarer.events]
+            self.sites.process(now_s, last, self.source.clock.now_s())
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
-            self.beat(self._alive(now_s))
+            self.sinks.beat(self._heartbeat(is_alive=True))
+            log.info(self._alive(now_s))
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
             self.engine.declarer.forget(now_s - REMEMBER_S)
-            self.said.forget(self.engine.declarer.events)
+            known = {each.event_id for each in self.engine.declarer.events}
+            self._versions = {name: v for name, v in self._versions.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self._keep()
 
-    def _say(self, now_s: float) -> None:
-        """To the journal first: a console that lacks a line does less harm than a journal."""
-        alerts = self.said.missing(self.engine.declarer.events, now_s)
-        self.said.write(alerts)
-        for each in alerts:
-            self.show(each)
+    def _say(self, step_s: float | None) -> None:
+        """What is declared and not said, in order of time. step_s: by the clock; None at a start."""
+        missing = [
+            (update.now_s, version, each)
+            for each in self.engine.declarer.events
+            for version, update in enumerate(each.updates, start=1)
+            if version > self._versions.get(each.event_id, 0)
+        ]
+        for _, version, each in sorted(missing, key=lambda found: found[:2]):
+            self._versions[each.event_id] = version
+            try:
+                self.sinks.say(self._alert(each, version, step_s))
+            except ValueError as error:
+                log.error("version %d of %s cannot be said: %s", version, each.event_id, error)
+
+    def _alert(self, declared: DeclaredEvent, version: int, step_s: float | None) -> Alert:
+        update, issued_s = declared.updates[version - 1], self.source.clock.now_s()
+        latencies = None
+        if step_s is not None:  # a wall's clock may be set back
+            latencies = Latencies(max(step_s - update.now_s, 0.0), max(issued_s - step_s, 0.0))
+        return Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
+
+    def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
+        declarer, delivering = self.engine.declarer, self.engine.delivering
+        read_s, now_s = declarer.last_now_s, self.source.clock.now_s()
+        return Heartbeat(
+            issued_time_s=now_s,
+            is_alive=is_alive,
+            data_time_s=read_s if math.isfinite(read_s) else None,
+            n_stations=len(delivering),
+            n_stations_heard=sum(late_s is not None for late_s in delivering.values()),
+            n_events_open=sum(each.is_open for each in declarer.known(now_s)),
+            producer=self.producer,
+        )
 
     def _alive(self, now_s: float) -> str:
         delivering = self.engine.delivering
@@ -124,7 +172,7 @@ class Monitor:
 
     def _keep(self) -> None:
         """Events first: what the stream's state has passed, they must know."""
-        write_events(self.folder, self.engine.declarer.state())
+        write_events(self.folder, self.engine.events_state())
         state = {"of": dict(self.identity), "engine": self.engine.state(), "source": self.source.state()}
         write_stream(self.folder, state)
         self._kept_s = time.monotonic()
@@ -138,7 +186,7 @@ class Monitor:
                 "give another folder=, or remove events.json and stream.pt from it"
             )
         if events is not None:
-            self.engine.declarer.restore(events)
+            self.engine.restore_events(events)
         if stream is not None:
             self.engine.restore(stream["engine"])
             self.source.restore(stream["source"])

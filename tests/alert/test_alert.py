@@ -57,6 +57,18 @@ def test_a_magnitude_comes_with_the_range_of_ninety_per_cent():
     assert of(DECLARED.updates[1]).magnitude is None
 
 
+def test_uncertainties_beyond_the_earth_are_unknown_and_keep_nothing_from_being_said():
+    wild = {
+        "horizontal_uncertainty_km": math.inf,
+        "depth_uncertainty_km": 7e3,
+        "magnitude_uncertainty": math.nan,
+    }
+    update = Update(T0 + 5, dataclasses.replace(EVENT, **wild), 0.9, 0.8)
+    found = Alert.of(DeclaredEvent("e1", [update]), update, PRODUCER, issued_time_s=T0 + 10)
+    assert found.origin.horizontal_uncertainty_km is found.origin.depth_uncertainty_km is None
+    assert (found.magnitude.value, found.magnitude.least, found.magnitude.most) == (6.0, None, None)
+
+
 def test_versions_count_updates_and_the_last_word_is_known():
     said = [of(each) for each in DECLARED.updates]
     assert [each.version for each in said] == [1, 2, 3]

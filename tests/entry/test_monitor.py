@@ -4,13 +4,20 @@ import csv
 import json
 import re
 
+import obspy
 import pytest
 from command_lines import SHORT_SEQUENCE, run
+from made_alerts import alert
+from made_sites import HalfSpace, said
 from made_streams import SPEC
 from toy import resolved
 
+from fcn.alert.alert import Alert
 from fcn.catalogue.io import iso
-from fcn.run_monitor import listen
+from fcn.geometry.network import Network, Station
+from fcn.geometry.projection import LocalFrame
+from fcn.run_monitor import build_sinks, build_sites, listen
+from fcn.stream.network import WatchedNetwork
 
 
 @pytest.mark.slow
@@ -24,15 +31,20 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, packet_s):
     with (tmp_path / "tested" / "updates.csv").open() as file:
         expected = [(row["now_utc"], row["event_id"], row["status"]) for row in csv.DictReader(file)]
     lines = (tmp_path / "live" / "alerts.jsonl").read_text().splitlines()
-    found = [(iso(each["now_s"]), each["id"], each["status"]) for each in map(json.loads, lines)]
+    alerts = [Alert.from_json(line) for line in lines if json.loads(line)["schema"] == "fcn-alert"]
+    found = [(iso(each.data_time_s), each.event_id, str(each.status)) for each in alerts]
     assert expected
     assert found == expected
+    assert all(each.producer.is_simulated for each in alerts)
 
 
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        (("source=archive", "source.archive.root=x"), r"source= of a monitor is one of replay, dir"),
+        (
+            ("source=directory", "source.root=x", "source.kind=archive"),
+            r"source= of a monitor is one of replay, dir",
+        ),
         (("source=directory", "source.root=x"), r"source=directory needs a station list: stations="),
         (("source=replay", "source.root=none"), r"none is no sequence folder: waveforms is missing"),
     ],
@@ -41,3 +53,39 @@ def test_what_it_cannot_listen_to_is_said(overrides, told):
     config = resolved("monitor", "ckpt=x", *overrides)
     with pytest.raises((ValueError, FileNotFoundError), match=told):
         listen(config, SPEC)
+
+
+def test_what_is_written_lies_in_the_folder(tmp_path):
+    config = resolved("monitor", "ckpt=x", "source=directory", "source.root=x", "sinks=[jsonl,table]")
+    sinks = build_sinks(config, tmp_path)
+    sinks.say(alert())
+    assert sinks.close(20.0)
+    assert (tmp_path / "alerts.jsonl").is_file()
+    assert (tmp_path / "journal.jsonl").is_file()
+    assert len(list((tmp_path / "tables").glob("*.txt"))) == 1
+
+
+def test_without_a_journal_there_is_none(tmp_path):
+    config = resolved("monitor", "ckpt=x", "source=directory", "source.root=x", "alerts.journal=null")
+    sinks = build_sinks(config, tmp_path)
+    assert sinks.say(alert())
+    assert sinks.close(20.0)
+    assert [each.name for each in tmp_path.iterdir()] == ["alerts.jsonl"]
+
+
+def test_sites_are_warned_of_sources_wherever_they_are():
+    frame = LocalFrame(32.8, 130.7)
+    stations = Network((Station("JP", "A", "", 32.8, 130.7, 0.0), Station("JP", "B", "", 33.0, 130.9, 100.0)))
+    watched = WatchedNetwork("made", stations, obspy.Inventory(), frame)
+    given = ("ckpt=x", "source=directory", "source.root=x")
+    asked = []
+    assert build_sites(resolved("monitor", *given), watched, asked.append) is None
+    assert not asked
+    config = resolved("monitor", *given, "sites=kumamoto")
+    warnings = build_sites(config, watched, lambda km: asked.append(km) or HalfSpace())
+    assert asked[0].shape == (5, 3)
+    told = warnings.process(1003.0, [said(7.0)], {})
+    assert {each.site for each in told} == {"Kumamoto castle", "Mashiki town hall", "Aso"}
+    config["shaking"]["plum"] = {"_target_": "fcn.shaking.plum.Plum", "radius_km": 30.0}
+    with pytest.raises(ValueError, match=r"shaking.plum=null"):
+        build_sites(config, watched, HalfSpace)

@@ -1,7 +1,8 @@
 """Reading networks with one volume over a fixed grid: one event per window."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,6 +40,13 @@ class ImageReader:
             now_s=batch.now_s,
         )
         return [[] if each is None else [each] for each in found]
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: no window teaches it anything."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`."""
 
     @torch.no_grad()
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

@@ -4,14 +4,15 @@ Finding, placing and sizing are three things. What is new needs picks and eviden
 where a volume is trusted, and keeps its place where none is; its magnitude is read there in every window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fcn.arch.migration import Features, MigrationNet
+from fcn.arch.migration import MigrationNet
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
@@ -23,8 +24,9 @@ from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
+from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
-from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times, travel_times_of
+from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times
 from fcn.targets.location import LocationEstimate
 
 
@@ -76,25 +78,6 @@ class Reading:
             )
         if self.margin < 1:
             raise ValueError(f"reading.margin: a volume spans its stations, 1 or more, got {self.margin:g}")
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """One window and what the network says of its stations.
-
-    start_s: POSIX time of its first sample. terms: of the stations.
-    """
-
-    batch: Batch
-    network: MigrationNet
-    features: Features
-    picks: Picks
-    start_s: float
-    terms: Terms
-
-    def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
-        """P and S from places to every station, s, with the stations' terms."""
-        return travel_times_of(self.batch, place_km) + self.terms.delay_s
 
 
 @dataclass
@@ -152,6 +135,15 @@ class MigrationReader:
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         return [self._said(seen, settled, next_s) if len(settled) else []]
 
+    def state(self) -> dict[str, Any]:
+        """The stations' terms, where there are any."""
+        return {} if self.terms is None else {"terms": self.terms.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`. Terms are passed over by a reading without, and begun anew where there were none."""
+        if self.terms is not None and "terms" in state:
+            self.terms.restore(state["terms"])
+
     def _terms(self, batch: Batch, now_s: float, known: Sequence[Known]) -> Terms:
         if self.terms is None:
             return Terms(
@@ -161,7 +153,7 @@ class MigrationReader:
         self.terms.close(known)
         return terms
 
-    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, start_s: float) -> _Seen:
+    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, start_s: float) -> Seen:
         features = self.core.encode(network, batch)
         require_finite(batch, station_p=features.station_p, features=features.table)
         picks = find_picks(
@@ -171,12 +163,12 @@ class MigrationReader:
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
         )
-        return _Seen(batch, network, features, picks, start_s, terms)
+        return Seen(batch, network, features, picks, start_s, terms)
 
     # ---------------------------------------------------------------- coarse volumes
 
     def _coarse_peaks(
-        self, seen: _Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
+        self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
     ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
         """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
         lattice, near, travel_s = joined([self.coarse.of(seen.batch, row) for row in station.tolist()])
@@ -194,7 +186,7 @@ class MigrationReader:
         return self.core.decode(logits, lattice), evidence[0].sigmoid(), lattice.spacing_km[0, :, 0]
 
     def _followed(
-        self, seen: _Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
+        self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
     ) -> Hypotheses:
         """Declared events to look for again about their last place."""
         batch = seen.batch
@@ -209,7 +201,7 @@ class MigrationReader:
             p_tolerance_s=self.reading.p_tolerance_s,
         )
 
-    def _moved(self, seen: _Seen, followed: Hypotheses) -> Hypotheses:
+    def _moved(self, seen: Seen, followed: Hypotheses) -> Hypotheses:
         """Declared events to look for elsewhere, out of reach of the volume about their last place."""
         if len(followed) == 0:
             return followed
@@ -223,7 +215,7 @@ class MigrationReader:
             least_evidence=self.reading.least_evidence,
         )
 
-    def _anchored(self, seen: _Seen, picks: Picks) -> Hypotheses:
+    def _anchored(self, seen: Seen, picks: Picks) -> Hypotheses:
         """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
         n = min(self.reading.max_anchors, len(picks))
         station, time_s = picks.station[:n], picks.time_s[:n]
@@ -245,7 +237,7 @@ class MigrationReader:
 
     # ---------------------------------------------------------------- fine volumes
 
-    def _fine_pass(self, seen: _Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]) -> Places:
+    def _fine_pass(self, seen: Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]) -> Places:
         """Hypocentres, origin times and evidence of hypotheses; new ones have picks of their own.
 
         explained: picks that a declared event explains.
@@ -298,7 +290,7 @@ class MigrationReader:
         )
         return found.rows(keep.nonzero()[:, 0].tolist())
 
-    def _about(self, seen: _Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
+    def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
         """Fine volumes about places, no further out than coarse ones, and the stations that judge them."""
         batch = seen.batch
         near = self.core.about_places(batch, places.centre_km[None], places.station[None])
@@ -314,7 +306,7 @@ class MigrationReader:
         return with_own(judges, places.station[None]), lattice
 
     def _said(
-        self, seen: _Seen, places: Places, next_s: Float[Tensor, "event station"]
+        self, seen: Seen, places: Places, next_s: Float[Tensor, "event station"]
     ) -> list[WindowEstimate]:
         """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
@@ -327,7 +319,14 @@ class MigrationReader:
         )
         if self.terms is not None:
             self.terms.observe_all(
-                seen.terms, seen.picks, places, arrival_s, said, amplitudes.use[0], self.reading.p_tolerance_s
+                seen.terms,
+                seen.picks,
+                places,
+                arrival_s,
+                seen.moveout_spkm(places.place_km),
+                said,
+                amplitudes.use[0],
+                self.reading.p_tolerance_s,
             )
         falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
         return places.estimates(

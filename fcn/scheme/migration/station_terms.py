@@ -48,8 +48,10 @@ class TermsLaw:
         for name in ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
-        if self.fewest < 3:
-            raise ValueError(f"reading.terms.fewest: a median needs 3 stations at least, got {self.fewest}")
+        if self.fewest < 5:
+            raise ValueError(
+                f"reading.terms.fewest: an origin takes 4 stations, terms one more, got {self.fewest}"
+            )
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class _Residuals:
     delay_weight: Float[Tensor, " station"]
     magnitude: Float[Tensor, " station"]
     magnitude_weight: Float[Tensor, " station"]
+
+    def table(self) -> Float[Tensor, "station 4"]:
+        """The four, in order."""
+        columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
+        return torch.stack(columns, dim=1)
 
 
 @dataclass
@@ -127,6 +134,7 @@ class StationTerms:
         picks: Picks,
         places: Places,
         arrival_s: Float[Tensor, "event station 2"],
+        moveout_spkm: Float[Tensor, "event station 3"],
         said: Sized,
         sized: Bool[Tensor, "event station"],
         tolerance_s: float,
@@ -141,6 +149,7 @@ class StationTerms:
                     terms,
                     picks,
                     arrival_s[row],
+                    moveout_spkm[row],
                     tolerance_s=tolerance_s,
                     magnitude=said.by_station[row] - said.magnitude[row],
                     sized=sized[row],
@@ -152,6 +161,7 @@ class StationTerms:
         terms: Terms,
         picks: Picks,
         due_s: Float[Tensor, "station 2"],
+        moveout_spkm: Float[Tensor, "station 3"],
         *,
         tolerance_s: float,
         magnitude: Float[Tensor, " station"],
@@ -160,6 +170,7 @@ class StationTerms:
         """What an open event's newest good solution says of its stations, in the place of one before.
 
         terms: that the solution was made with. due_s: P and S by them, after the window's first sample.
+        moveout_spkm: of P, for a place further east, north, down.
         magnitude: what each station says by itself, less its term, where it is `sized`; less the event's.
         """
         n = len(due_s)
@@ -174,8 +185,7 @@ class StationTerms:
         seen = weight > 0
         if int(seen.sum()) < self.law.fewest:
             return
-        # what all have in common is the origin time's
-        residual_s = residual_s - residual_s[seen].median() + terms.delay_s[:, 0].cpu()
+        residual_s = _not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
         own = sized.cpu()
         difference = magnitude.detach().float().cpu() + terms.magnitude.cpu()
         before = self._open.get(event_id)
@@ -185,21 +195,31 @@ class StationTerms:
             )
 
     def state(self) -> dict[str, Any]:
-        """Plain data that `restore` takes: what a stream saves. Open events teach nothing after a restart."""
+        """Plain data that `restore` takes: what a stream saves."""
         return {
             "now_s": self._now_s,
             "station_km": self._station_km.tolist(),
             "sums": self._sums.tolist(),
+            "open": {name: each.table().tolist() for name, each in self._open.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
         places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
-        sums = torch.tensor(state["sums"], dtype=torch.float32).view(-1, 4)
-        if len(places) != len(sums) or not (torch.isfinite(places).all() and torch.isfinite(sums).all()):
-            raise ValueError(f"station terms of {len(sums)} for {len(places)} stations, or not finite")
+        tables = {
+            name: torch.tensor(table, dtype=torch.float32).view(-1, 4)
+            for name, table in {"all events": state["sums"], **state["open"]}.items()
+        }
+        for name, table in tables.items():
+            if len(table) != len(places) or not torch.isfinite(table).all():
+                raise ValueError(
+                    f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
+                )
+        if not torch.isfinite(places).all():
+            raise ValueError("station terms: places of stations are not finite")
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
-        self._station_km, self._sums, self._open = places, sums, {}
+        self._station_km, self._sums = places, tables["all events"]
+        self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
         weight, total = self._sums[:, column], self._sums[:, column + 1]
@@ -215,3 +235,18 @@ class StationTerms:
             ).min(dim=1)
             sums = torch.where((apart_km < ON_PLACE_KM)[:, None], self._sums[nearest], sums)
         self._station_km, self._sums, self._open = station_km, sums, {}
+
+
+def _not_of_origin(
+    residual_s: Float[Tensor, " station"],
+    weight: Float[Tensor, " station"],
+    moveout_spkm: Float[Tensor, "station 3"],
+) -> Float[Tensor, " station"]:
+    """What of residuals no other origin time or place would take away, by weighted least squares.
+
+    The rest would make terms follow mislocations, and locations follow terms, event by event.
+    """
+    partials = torch.cat([torch.ones_like(moveout_spkm[:, :1]), moveout_spkm], dim=1).double()
+    root = weight.double().sqrt()
+    change = torch.linalg.pinv(root[:, None] * partials, rtol=1e-3) @ (root * residual_s.double())
+    return (residual_s.double() - partials @ change).float()

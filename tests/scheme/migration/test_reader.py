@@ -277,7 +277,7 @@ def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windo
         place_km = window.station_km[0]
         given = replace(window, travel_time=EarlyAtOne(window.travel_time, place_km[0], 0.5))
         scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
-        scheme.reader.terms.restore({"now_s": 0.0, "station_km": place_km.tolist(), "sums": sums})
+        scheme.reader.terms.restore({"now_s": 0.0, "station_km": place_km.tolist(), "sums": sums, "open": {}})
         found = numbers(scheme.estimates(module.network, given, [])[0])
         expected = numbers(read(module, window, terms=None))
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,39 @@
+"""One window of a stream, and what is known of it before any hypothesis is made."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fcn.arch.migration import Features, MigrationNet
+from fcn.batch import Batch
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.station_terms import Terms
+from fcn.scheme.migration.volume import travel_times_of
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One window and what the network says of its stations.
+
+    start_s: POSIX time of its first sample. terms: of the stations.
+    """
+
+    batch: Batch
+    network: MigrationNet
+    features: Features
+    picks: Picks
+    start_s: float
+    terms: Terms
+
+    def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
+        """P and S from places to every station, s, with the stations' terms."""
+        return travel_times_of(self.batch, place_km) + self.terms.delay_s
+
+    def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 3"]:
+        """By how much P comes later for a place a km further east, north or down."""
+        here_s = travel_times_of(self.batch, place_km)[..., 0]
+        steps_km = torch.eye(3, device=place_km.device, dtype=place_km.dtype)
+        moved_s = [travel_times_of(self.batch, place_km + step_km)[..., 0] for step_km in steps_km]
+        return torch.stack(moved_s, dim=-1) - here_s[..., None]

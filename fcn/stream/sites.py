@@ -1,0 +1,88 @@
+"""Sites of a monitor: what it declares goes to `SiteWarnings`, and what that says to `sites.jsonl`."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fcn.alert.alert import Producer
+from fcn.alert.plain import moment, to_line, utc
+from fcn.catalogue.event import Update
+from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
+from fcn.terminal import say, terminal
+from fcn.types import TravelTimes
+
+log = logging.getLogger(__name__)
+
+SITES = "sites.jsonl"
+SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 1
+
+
+@dataclass(frozen=True)
+class Unbatched:
+    """Travel times of a batch of one window as those of none: what `SiteWarnings` takes."""
+
+    of_one: TravelTimes
+
+    def between(self, source_km: Tensor, station_km: Tensor) -> Tensor:
+        """(station, source, 2) in s, between (., 3) positions in km."""
+        return self.of_one.between(source_km[None], station_km[None])[0]
+
+    def to(self, device: Any) -> "Unbatched":
+        """See `TravelTimes`."""
+        return Unbatched(self.of_one.to(device))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A warning as a line: when it was said, and by whom."""
+
+    issued_time_s: float
+    warning: SiteWarning
+    producer: Producer
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "issued_time_s", moment("issued_time_s", self.issued_time_s))
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return to_line(SCHEMA, SCHEMA_VERSION, self)
+
+    def words(self) -> str:
+        """The same for people."""
+        now, simulated = self.warning, ", simulated" if self.producer.is_simulated else ""
+        s = "" if now.s_in_s is None else f", S in {now.s_in_s:.0f} s"
+        bound = ", at least" if now.is_lower_bound else ""
+        return (
+            f"{utc(self.issued_time_s)[11:19]} site {now.site}: intensity {now.intensity:.1f} "
+            f"({now.low:.1f} to {now.high:.1f}){bound}{s}, {now.event_id}{simulated}"
+        )
+
+
+@dataclass(eq=False)
+class WarnedSites:
+    """Sites of a monitor. Neither a full disk nor a source that no table holds stops it: both are logged.
+
+    What was told before a restart is told again, if it still holds.
+    """
+
+    warnings: SiteWarnings
+    path: Path
+    producer: Producer
+    _wrong: str = field(default="", init=False)
+
+    def process(self, now_s: float, events: Sequence[Update], issued_time_s: float) -> None:
+        """Tell what has to be told by a clock, which runs on; events: the last updates of those declared."""
+        try:
+            for warning in self.warnings.process(now_s, events, {}):
+                told = Told(issued_time_s, warning, self.producer)
+                say(told.words(), terminal())
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(f"{told.to_json()}\n")
+        except (ValueError, OSError) as error:
+            if str(error) != self._wrong:
+                log.error("sites are not warned, or the file lacks it: %s", error)
+            self._wrong = str(error)

@@ -1,0 +1,68 @@
+"""What a monitor tells sites, and that nothing about it stops the monitor."""
+
+import json
+
+from made_alerts import PRODUCER
+from made_sites import FRAME, HalfSpace, north, said
+
+from fcn.shaking.expected import SiMidorikawa
+from fcn.shaking.intensity import JmaScale
+from fcn.shaking.site_warnings import SiteWarnings, WarningRule
+from fcn.stream.sites import Unbatched, WarnedSites
+
+
+class InBatches(HalfSpace):
+    def between(self, source_km, station_km):
+        assert source_km.ndim == station_km.ndim == 3
+        assert station_km.shape[0] == 1
+        return super().between(source_km, station_km)
+
+
+def warned(path) -> WarnedSites:
+    warnings = SiteWarnings(
+        ground_motion=SiMidorikawa(),
+        scale=JmaScale(),
+        rule=WarningRule((2.5, 3.5), pause_s=10.0, felt_s=20.0),
+        plum=None,
+        sites=[north(20.0, "near"), north(400.0, "far")],
+        stations=[],
+        travel_times=Unbatched(InBatches()),
+        frame=FRAME,
+    )
+    return WarnedSites(warnings, path, PRODUCER)
+
+
+def test_a_warning_is_a_line_and_is_told_once(tmp_path, capsys):
+    sites = warned(tmp_path / "sites.jsonl")
+    for now_s in (1003.0, 1003.5, 1004.0):
+        sites.process(now_s, [said(6.0, magnitude_uncertainty=0.3)], now_s + 0.1)
+    (line,) = map(json.loads, sites.path.read_text().splitlines())
+    assert (line["schema"], line["schema_version"]) == ("fcn-site-warning", 1)
+    assert line["issued_time_utc"] == "1970-01-01T00:16:43.100000Z"
+    assert (line["warning"]["site"], line["warning"]["basis"]) == ("near", "source")
+    assert line["producer"]["is_simulated"] is False
+    (shown,) = capsys.readouterr().out.splitlines()
+    assert shown.startswith("00:16:43 site near: intensity ")
+    assert "S in 3 s, 1" in shown
+
+
+def test_a_full_disk_stops_nothing(tmp_path, caplog, capsys):
+    sites = warned(tmp_path / "none" / "sites.jsonl")
+    sites.process(1003.0, [said(6.0)], 1003.0)
+    assert "near" in capsys.readouterr().out
+    assert "sites.jsonl" in caplog.text
+
+
+def test_a_source_beyond_all_tables_is_logged_once_and_stops_nothing(tmp_path, caplog, monkeypatch):
+    sites = warned(tmp_path / "sites.jsonl")
+
+    def beyond(self, source_km, station_km):
+        raise ValueError("source depth outside the table")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InBatches, "between", beyond)
+        for now_s in (1003.0, 1003.5):
+            sites.process(now_s, [said(6.0)], now_s)
+    assert caplog.text.count("outside the table") == 1
+    sites.process(1004.0, [said(6.0)], 1004.0)
+    assert len(sites.path.read_text().splitlines()) == 1
