@@ -95,7 +95,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
-    warned = sites and WarnedSites(sites, folder / SITES, producer)
+    warned = None if sites is None else WarnedSites(sites, folder / SITES, producer)
     return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer, warned)
 
 

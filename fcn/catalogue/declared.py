@@ -42,8 +42,8 @@ def read_updates_csv(path: Path) -> list[Update]:
             Update(
                 time_s(row["now_utc"], f"{place}: now_utc"),
                 event_of_row(row, place),
-                number(row["detection_score"], f"{place}: detection_score"),
-                number(row["location_score"], f"{place}: location_score"),
+                detection_score=number(row["detection_score"], f"{place}: detection_score"),
+                location_score=number(row["location_score"], f"{place}: location_score"),
                 is_lower_bound=row["is_lower_bound"] == "true",
                 status=Status(row["status"]),
             )

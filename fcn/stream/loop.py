@@ -132,7 +132,7 @@ class Monitor:
             for version, update in enumerate(each.updates, start=1)
             if version > self._versions.get(each.event_id, 0)
         ]
-        for _, version, each in sorted(missing, key=lambda found: found[:2]):
+        for _, version, each in sorted(missing, key=lambda found: found[0]):
             self._versions[each.event_id] = version
             try:
                 self.sinks.say(self._alert(each, version, step_s))
