@@ -84,7 +84,8 @@ class ReplaySource:
 
     def is_over(self, clock_s: float) -> bool:
         """See `Source`."""
-        return bool(self._next == len(self._due) and clock_s > max(self._end_s, self._due[-1].arrival_s) + LAST_S)
+        over_s = max(self._end_s, self._due[-1].arrival_s) + LAST_S
+        return self._next == len(self._due) and bool(clock_s > over_s)
 
     def state(self) -> dict[str, Any]:
         """See `Source`."""
