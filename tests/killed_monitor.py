@@ -58,6 +58,7 @@ class Learner:
                     terms,
                     Picks(stations, 10.0 + 1e5 * told[0], torch.ones(len(stations))),
                     10.0 + terms.delay_s,
+                    torch.zeros(len(stations), 3),
                     tolerance_s=5.0,
                     magnitude=1e5 * told[1],
                     sized=torch.ones(len(stations), dtype=torch.bool),

@@ -48,10 +48,8 @@ class TermsLaw:
         for name in ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
-        if self.fewest < 5:
-            raise ValueError(
-                f"reading.terms.fewest: an origin takes 4 stations, terms one more, got {self.fewest}"
-            )
+        if self.fewest < 3:
+            raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
 
 
 @dataclass(frozen=True)
