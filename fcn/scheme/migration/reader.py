@@ -146,9 +146,7 @@ class MigrationReader:
 
     def _terms(self, batch: Batch, now_s: float, known: Sequence[Known]) -> Terms:
         if self.terms is None:
-            return Terms(
-                torch.zeros_like(batch.station_km[0, :, :2]), torch.zeros_like(batch.station_km[0, :, 0])
-            )
+            return Terms.none(batch.station_km[0])
         terms = self.terms.begin(now_s, batch.station_km[0])
         self.terms.close(known)
         return terms
