@@ -2,6 +2,7 @@
 
     python experiments/generalized/terms.py generalized
     python experiments/generalized/terms.py generalized --sequences 0 1 2 --minutes 20
+    python experiments/generalized/terms.py --runs logs/with logs/without    # folders of fcn.test
 
 Prints, for every law of terms, how many events are found and how their final solutions differ from the
 truth: the shift they have in common, the scatter about it, and how many lie within their 90 % ranges. A shift
@@ -10,8 +11,10 @@ Readings are chosen here, never on a test sequence.
 """
 
 import argparse
+import json
 import math
 import sys
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -23,8 +26,11 @@ from rich.progress import track
 from rules import SEQUENCES, replayed, windows_of
 
 from fcn import config as configuration
+from fcn.cache import sequence_root
+from fcn.catalogue.declared import read_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event
 from fcn.checkpoint import load
+from fcn.data.sequences import Sequence
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.score import compare
 
@@ -49,6 +55,23 @@ def readings() -> dict[str, dict[str, Any]]:
         "S over P 2.5": {"terms": {**law, "s_over_p": 2.5}, **within_s},
         "delays alone": {"terms": {**law, "prior_magnitude": 1e-6}, **within_s},
     }
+
+
+def tested(folder: Path) -> tuple[list[Pair], int]:
+    """What a test of a sequence declared, beside the truth; and how many match nothing."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    config = manifest["config"]
+    root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
+    sequence = Sequence.load(root, configuration.build(manifest["checkpoint"]["config"]["preprocess"]))
+    assert sequence.catalogue is not None
+    by_id: dict[str, DeclaredEvent] = {}
+    for update in read_updates_csv(folder / "updates.csv"):
+        name = update.event.event_id
+        by_id.setdefault(name, DeclaredEvent(name)).updates.append(update)
+    declared = list(by_id.values())
+    tolerance = configuration.build(config["matching"])
+    counted, matched = compare(declared, sequence.catalogue, sequence.watched, tolerance)
+    return [(declared[i], counted[j]) for i, j in matched.pairs], len(matched.unmatched_declared)
 
 
 def off(pairs: list[Pair]) -> Float[np.ndarray, "event 4"]:
@@ -91,7 +114,8 @@ def _rms(values: Float[np.ndarray, " n"]) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("ckpt")
+    parser.add_argument("ckpt", nargs="?")
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], help="of fcn.test, instead of ckpt")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--sequences", type=int, nargs="+", default=[0, 1, 2], help="of those of rules.py")
     parser.add_argument("--readings", nargs="+", choices=list(readings()), help="default: all")
@@ -99,7 +123,10 @@ def main() -> None:
     torch.set_num_threads(1)
     chosen = [SEQUENCES[number] for number in arguments.sequences]
     rows = []
-    for name, reading in readings().items():
+    for folder in arguments.runs:
+        pairs, n_false = tested(folder)
+        rows.append(row(folder.name, [pairs], n_false))
+    for name, reading in readings().items() if arguments.ckpt else ():
         if arguments.readings and name not in arguments.readings:
             continue
         restored = load(arguments.ckpt, reading=reading)
