@@ -62,7 +62,15 @@ MIGRATION: dict[str, dict[str, Any]] = {
         for least in (0.6, 0.7)
         for total in (2.5, 3.5, 4.5, 5.5)
     },
-    "sum 4.5 above 0.7, or felt": {**SUM, "min_detection_score": 0.7, "least_log_odds": 4.5, "felt": FELT},
+    **{
+        f"sum {total:g} above 0.7, or felt": {
+            **SUM,
+            "min_detection_score": 0.7,
+            "least_log_odds": total,
+            "felt": FELT,
+        }
+        for total in (4.5, 5.5)
+    },
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
 EEWNET: dict[str, dict[str, Any]] = {
