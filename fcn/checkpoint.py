@@ -159,13 +159,25 @@ def _read_as(config: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
     return {**known, **reading}
 
 
+def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Raises ValueError for weights that are not numbers."""
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise ValueError(
+            f"{path} holds weights that are not numbers ({len(broken)} tensors; {broken[0]} is not "
+            "finite): the training diverged or the file is damaged; take an earlier checkpoint"
+        )
+
+
 def begin_with(module: FcnModule, name: str | Path) -> str:
     """Give a network about to be trained the weights of a checkpoint; returns the digest of its file.
 
-    Raises FileNotFoundError for an unknown name and ValueError for weights of another network.
+    Raises FileNotFoundError for an unknown name and ValueError for weights that are another network's, or no
+    numbers.
     """
     path = find(name)
     weights = read(path)["state_dict"]
+    _check_finite(weights, path)
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
@@ -191,12 +203,7 @@ def load(
         config = {**config, "scheme": {**config["scheme"], "reading": _read_as(config, reading)}}
     allowed.check(config, str(path), trust=trust)
     _check_used({**record, "config": config}, path)
-    broken = [n for n, value in weights.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise ValueError(
-            f"{path} holds weights that are not numbers ({len(broken)} tensors; {broken[0]} is not "
-            "finite): the training diverged or the file is damaged; take an earlier checkpoint"
-        )
+    _check_finite(weights, path)
     try:
         module = build_module(config, record=record, trainable=False)
         module.load_state_dict(weights)

@@ -29,3 +29,12 @@ def test_a_file_that_is_not_there_is_named():
     module = build_module(resolved("train", "experiment=smoke"), trainable=False)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.ckpt"):
         begin_with(module, Path("nowhere.ckpt"))
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    content = torch.load(find("lite"), weights_only=True)
+    next(iter(content["state_dict"].values())).fill_(torch.nan)
+    torch.save(content, tmp_path / "broken.ckpt")
+    module = build_module(read(find("lite"))["fcn"]["config"], trainable=False)
+    with pytest.raises(ValueError, match="weights that are not numbers"):
+        begin_with(module, tmp_path / "broken.ckpt")

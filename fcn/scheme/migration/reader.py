@@ -315,7 +315,7 @@ class MigrationReader:
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        if self.terms is not None:
+        if self.terms is not None and any(places.follows):
             self.terms.observe_all(
                 seen.terms,
                 seen.picks,
