@@ -93,6 +93,9 @@ def _settling(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _events(**kept: Any) -> dict[str, Any]:
     off = {"large_share": 0.0, "large_magnitude": [6.0, 8.0], "large_coda_before_s": [0.0, 90.0]}
+    reach = kept.get("reach")  # once the same in all windows
+    if isinstance(reach, float | int):
+        kept["reach"] = [reach, reach]
     return {**off, **kept}  # before some were drawn large
 
 

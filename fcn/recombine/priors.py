@@ -92,7 +92,8 @@ class EventPrior:
     Intervals are [low, high], drawn uniformly unless said otherwise.
     depth_km:             of every event.
     magnitude, b_value:   Gutenberg-Richter with slope b between the bounds; uniform for 0.
-    reach:                epicentres lie within this fraction of the box's half-width.
+    reach:                of a window: its epicentres lie within this fraction of the box's half-width; above 1
+                          some lie outside the network.
     fault_share:          share of windows whose events lie on one plane through the box, any strike;
     fault_dip_deg:        its dip.
     elapsed_s:            "now" minus the first event's first P; negative: it is yet to come.
@@ -113,7 +114,7 @@ class EventPrior:
     depth_km: Sequence[float]
     magnitude: Sequence[float]
     b_value: float
-    reach: float
+    reach: Sequence[float]
     fault_share: float
     fault_dip_deg: Sequence[float]
     elapsed_s: Sequence[float]
@@ -135,13 +136,13 @@ class EventPrior:
         for name in (
             *("depth_km", "magnitude", "fault_dip_deg", "elapsed_s", "overlap_delay_s"),
             *("coda_before_s", "coda_magnitude", "distant_km", "distant_magnitude"),
-            *("large_magnitude", "large_coda_before_s"),
+            *("large_magnitude", "large_coda_before_s", "reach"),
         ):
             object.__setattr__(self, name, interval(f"events.{name}", getattr(self, name)))
-        if not self.reach > 0 or not 0 <= self.overlap_share <= 1 or self.arrival_residual_s < 0:
+        if not self.reach[0] > 0 or not 0 <= self.overlap_share <= 1 or self.arrival_residual_s < 0:
             raise ValueError(
                 "events.reach must be positive, overlap_share in 0-1 and arrival_residual_s >= 0, got "
-                f"{self.reach}, {self.overlap_share}, {self.arrival_residual_s}"
+                f"{list(self.reach)}, {self.overlap_share}, {self.arrival_residual_s}"
             )
         if self.max_events < 1 or (self.max_events == 1 and self.overlap_share > 0):
             raise ValueError(

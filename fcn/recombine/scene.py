@@ -67,12 +67,12 @@ def draw_scene(
 ) -> Scene:
     """One scene per generator; an example's numbers depend on its own generator alone."""
     n_events = events.max_events  # one call per example and law, then arithmetic on the whole batch
-    of_scene = np.stack([rng.random(8) for rng in rngs])
+    of_scene = np.stack([rng.random(9) for rng in rngs])
     of_event = np.stack([rng.random((13, n_events)) for rng in rngs])
     on_fault = np.stack([rng.random((2, n_events, N_TRIES)) for rng in rngs])
     about_first = np.stack([rng.standard_normal((n_events, 3)) for rng in rngs])
     source_term = np.stack([rng.standard_normal(n_events) for rng in rngs])
-    u_elapsed, u_number, u_extra, u_model, u_scale, *u_plane = of_scene.T
+    u_elapsed, u_number, u_extra, u_model, u_scale, u_reach, *u_plane = of_scene.T
     u_magnitude, u_time, u_kind, u_large, u_origin, u_turn = of_event.swapaxes(0, 1)[:6]
 
     half_km = stations.draw_scale(u_scale)[:, None] * np.asarray(half_width_km, float)
@@ -80,7 +80,7 @@ def draw_scene(
     n_further = np.where(u_number < events.overlap_share, 1 + np.floor(u_extra * (n_events - 1)), 0)
     exists = np.arange(n_events) <= n_further[:, None]
     source_km = _hypocentres(
-        events, kinds, half_km, of_event[:, 6:10], np.stack(u_plane, axis=1), on_fault, about_first
+        events, kinds, half_km, u_reach, of_event[:, 6:10], np.stack(u_plane, axis=1), on_fault, about_first
     )
     first_p_s = _first_p_s(events, u_elapsed, u_time, window_s=window_s, kinds=kinds)
     networks = [stations.draw(rng, (float(h[0]), float(h[1]))) for rng, h in zip(rngs, half_km, strict=True)]
@@ -109,13 +109,14 @@ def _hypocentres(
     events: EventPrior,
     kinds: "_Kinds",
     half_km: Float[np.ndarray, "batch 2"],
+    u_reach: Float[np.ndarray, " batch"],
     of_event: Float[np.ndarray, "batch 4 event"],
     of_plane: Float[np.ndarray, "batch 3"],
     on_fault: Float[np.ndarray, "batch 2 event tries"],
     about_first: Float[np.ndarray, "batch event 3"],
 ) -> Float[np.ndarray, "batch event 3"]:
     """Of all events, from uniform draws (`about_first`: normal), each kind where it belongs."""
-    reach_km = half_km * events.reach
+    reach_km = half_km * _between(events.reach, u_reach)[:, None]
     (u_east, u_north, u_depth, u_distance), (u_fault, u_strike, u_dip) = of_event.swapaxes(0, 1), of_plane.T
     box_km = (2 * u_east - 1) * reach_km[:, :1], (2 * u_north - 1) * reach_km[:, 1:]
     source_km = np.stack([*box_km, _between(events.depth_km, u_depth)], axis=-1)

@@ -76,7 +76,7 @@ def test_kinds_of_further_events_come_as_often_as_they_are_weighted(stations, ev
 
 
 def test_a_burst_is_near_the_first_event(stations, events):
-    scene = draw(stations, replace(events, kinds=ONLY["burst"], burst_km=2.0, reach=0.9), 500)
+    scene = draw(stations, replace(events, kinds=ONLY["burst"], burst_km=2.0, reach=(0.9, 0.9)), 500)
     offset_km = scene.source_km[:, 1:] - scene.source_km[:, :1]
     assert float(offset_km.std()) == pytest.approx(2.0, rel=0.1)
     assert scene.locatable.equal(scene.exists & (scene.first_p_s >= 0))
@@ -88,6 +88,16 @@ def test_coda_is_of_a_larger_event_before_the_window(stations, events):
     assert float(scene.first_p_s[:, 1:].min()) < -25
     assert (scene.magnitude[:, 1:] >= scene.magnitude[:, :1]).all()
     assert not scene.locatable[:, 1:].any()
+
+
+def test_each_window_draws_how_far_outside_its_events_may_lie(stations, events):
+    scene = draw(stations, replace(events, reach=(0.5, 1.5), overlap_share=0.0))
+    reach = (scene.source_km[:, 0, :2].abs() / torch.tensor(HALF_KM)).amax(dim=1)
+    assert 1.4 < float(reach.max()) <= 1.5
+    # of a reach r above 1, 1 - 1 / r^2 lie outside: its mean over r uniform in 0.5-1.5
+    assert float((reach > 1).float().mean()) == pytest.approx(1 / 6, abs=0.03)
+    with pytest.raises(ValueError, match=r"events\.reach.*\[0\.0, 1\.0\]"):
+        replace(events, reach=(0.0, 1.0))
 
 
 def test_distant_events_are_outside_the_box_on_every_side(stations, events):
