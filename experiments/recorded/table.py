@@ -4,11 +4,11 @@
     python experiments/recorded/table.py --root REALDATA --ckpt logs/<run>/checkpoints/best.ckpt --only salton
     python experiments/recorded/table.py --root REALDATA --peers peers/bin/python model_PhaseNet_JMA.pth
 
-sets.yaml says which folders of REALDATA there are, get.md where each comes from. A sequence is built where it
-is missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in short),
-declared.csv, map.png, magnitudes.png and stories.png. What JMA-PhaseNet + PyOcto finds does not depend on the
-checkpoint: peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set
-that is not there, or fails, has its reason in the table, and the others go on.
+sets.yaml says which folders of REALDATA there are, get.md where each comes from. A sequence is built where
+it is missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in
+short), declared.csv, map.png, magnitudes.png and stories.png. What JMA-PhaseNet + PyOcto finds does not depend
+on the checkpoint: peers.csv, beside this script, has it; --peers makes it anew for the sets that are there.
+A set that is not there, or fails, has its reason in the table, and the others go on.
 """
 
 import argparse

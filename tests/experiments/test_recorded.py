@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import importlib
 import math
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import obspy
 import pytest
 import yaml
 from made_networks import make_trace
+from obspy.clients.fdsn.header import URL_MAPPINGS
 from report_example import MODEL, START_S, make_sequence
+from toy import resolved
 
+from fcn import config as configuration
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import iso
 from fcn.metrics.matching import MatchTolerance
@@ -242,6 +247,17 @@ def test_a_set_is_built_from_the_files_it_names(table, tmp_path, monkeypatch):
     assert f"velocity_model_file='{tmp_path}/coseismiq/velocity_model/local.txt'" in overrides
     assert "sensitivity_counts_per_mps=400000000.0" in overrides
     assert not [each for each in overrides if each.startswith("catalogue=")]
+
+
+def test_every_set_is_told_how_to_be_had_and_the_commands_ask_what_they_may():
+    text = (FOLDER / "get.md").read_text(encoding="utf-8")
+    sets = yaml.safe_load((FOLDER / "sets.yaml").read_text(encoding="utf-8"))
+    assert re.findall(r"^## (\w+)$", text, flags=re.M) == list(sets)
+    commands = re.findall(r"^    python -m fcn\.build_sequence ((?:.*\\\n)*.*)$", text, flags=re.M)
+    assert len(commands) == 3
+    for command in commands:
+        source = resolved("build_sequence", *shlex.split(command.replace("\\\n", " ")))["source"]
+        assert configuration.build(source).client.upper() in URL_MAPPINGS
 
 
 def test_a_peer_that_cannot_run_has_its_reason_and_leaves_the_table_as_it_is(
