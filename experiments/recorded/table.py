@@ -6,9 +6,9 @@
 
 sets.yaml says which folders of REALDATA there are, get.md where each comes from. A sequence is built where
 it is missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in
-short), declared.csv, map.png, magnitudes.png and stories.png. What JMA-PhaseNet + PyOcto finds does not depend
-on the checkpoint: peers.csv, beside this script, has it; --peers makes it anew for the sets that are there.
-A set that is not there, or fails, has its reason in the table, and the others go on.
+short), declared.csv, map.png, magnitudes.png and stories.png. What JMA-PhaseNet + PyOcto finds depends on no
+checkpoint: peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set
+that is not there, or fails, has its reason in the table, and the others go on.
 """
 
 import argparse
