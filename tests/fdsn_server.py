@@ -21,6 +21,7 @@ PARAMETERS = {
     "event": "starttime endtime minlatitude maxlatitude minlongitude maxlongitude mindepth maxdepth "
     "minmagnitude maxmagnitude orderby includearrivals",
 }
+TOKENS_TAKEN = '<resource path="auth"><method id="auth" name="POST"/></resource>'
 RECORD_S = 2.0  # beyond what is asked for: this data centre gives whole records
 CUT = -1  # a fault: the answer ends before its length
 GARBAGE = -2  # a fault: a page of HTML with status 200
@@ -30,10 +31,14 @@ Fault = Callable[[str, Query], int | None]  # a status, CUT or GARBAGE; None for
 
 
 class DataCentreServer:
-    """What it has, what it was asked for (service and query) and what goes wrong."""
+    """What it has, what it was asked for (service and query) and what goes wrong.
 
-    def __init__(self, inventory, stream, catalog=None, secret=None):
+    secret: a password without which there are no waveforms. token: one of EIDA that is exchanged for it.
+    """
+
+    def __init__(self, inventory, stream, catalog=None, secret=None, token=None):
         self.inventory, self.stream, self.catalog, self.secret = inventory, stream, catalog, secret
+        self.token = token
         self.services = ["dataselect", "station", *(["event"] if catalog is not None else [])]
         self.asked: list[tuple[str, Query]] = []
         self.fault: Fault = lambda service, query: None
@@ -113,13 +118,13 @@ def selected(inventory, query: Query):
     return found
 
 
-def wadl(service: str) -> bytes:
+def wadl(service: str, *, with_tokens: bool) -> bytes:
     parameters = "".join(f'<param name="{name}" style="query"/>' for name in PARAMETERS[service].split())
     return (
         '<application xmlns="http://wadl.dev.java.net/2009/02">'
         f'<resources base="http://here/fdsnws/{service}/1/"><resource path="query">'
-        f'<method id="query" name="GET"><request>{parameters}</request></method></resource></resources>'
-        "</application>"
+        f'<method id="query" name="GET"><request>{parameters}</request></method></resource>'
+        f"{TOKENS_TAKEN if with_tokens else ''}</resources></application>"
     ).encode()
 
 
@@ -134,7 +139,8 @@ def serving(centre: DataCentreServer):
             if service not in centre.services or resource in ("catalogs", "contributors"):
                 return self.say(404)
             if resource == "application.wadl":
-                return self.say(200, wadl(service))
+                with_tokens = service == "dataselect" and centre.token is not None
+                return self.say(200, wadl(service, with_tokens=with_tokens))
             if resource == "queryauth" and not centre.allows(self.headers["Authorization"]):
                 return self.say(401)
             if resource == "query" and service == "dataselect" and centre.secret is not None:
@@ -148,6 +154,12 @@ def serving(centre: DataCentreServer):
                 return self.say(status, b"because of the test" if status != 204 else b"")
             content = centre.answer(service, query)
             return self.say(200 if content else 204, content, cut=status == CUT)
+
+        def do_POST(self):
+            said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if not self.path.endswith("/dataselect/1/auth") or said != centre.token:
+                return self.say(400, b"token has expired")
+            return self.say(200, f"temporary:{centre.secret}".encode())
 
         def say(self, status, content=b"", *, cut=False):
             self.send_response(status)

@@ -30,6 +30,7 @@ def faults(station_id: str) -> dict[str, Damage]:
         f"{LOST:.0%} of packets lost": _lossy,
         f"{station_id} dead": _without(station_id, ""),
         **components,
+        "verticals alone": _verticals,
         f"{station_id} absurd": _absurd(station_id),
         f"a bit flipped in {FLIPPED:.0%} of packets": _flipped,
     }
@@ -59,6 +60,11 @@ def _without(station_id: str, components: str) -> Damage:
         )
 
     return strike
+
+
+def _verticals(stream: obspy.Stream, rng: np.random.Generator, root: Path) -> None:
+    """A network of single-component stations."""
+    write_sds(stream.select(component="Z"), root)
 
 
 def _absurd(station_id: str) -> Damage:

@@ -1,6 +1,7 @@
 """What faults of links, disks and sensors cost: events found in a damaged sequence and in the good one.
 
     python experiments/faults/table.py [ckpt=generalized] [minutes=9] [root=SEQUENCE velocity_model=jma2001]
+    python experiments/faults/table.py only=none,verticals     # faults whose names hold one of these
 
 The first minutes of dataset=validation_dense index 0 (simulated), and each sequence folder given by root=,
 replayed once for each fault of damage.py; the station struck is the one nearest to the network's centre. The
@@ -34,7 +35,10 @@ from fcn.waveform.folder import WAVEFORMS
 from fcn.waveform.inventory import read_stations
 
 SEED = 20160414
-HEAD = "| sequence | fault | found | declared | false | epicentre RMSE (km) | alarm (s) | replay (s) |"
+HEAD = (
+    "| sequence | fault | found | declared | false | epicentre RMSE (km) | alarm (s) | replay (s) "
+    "| magnitude: bias, MAE |"
+)
 
 
 def replayed(root: Path, restored: Restored, config: dict[str, Any]) -> dict[str, Any]:
@@ -80,13 +84,17 @@ def central_station(root: Path) -> str:
     ).id
 
 
-def rows(root: Path, restored: Restored, config: dict[str, Any], minutes: float) -> list[str]:
-    """Of the table."""
+def rows(
+    root: Path, restored: Restored, config: dict[str, Any], minutes: float, only: list[str]
+) -> list[str]:
+    """Of the table. only: parts of the names of faults; none: all."""
     stream, lines = read_sds(root / WAVEFORMS), []
     start = min(trace.stats.starttime for trace in stream)
     if math.isfinite(minutes):
         stream.trim(start, start + 60.0 * minutes)
     for name, damage in faults(central_station(root)).items():
+        if only and not any(part in name for part in only):
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / root.name
             shutil.copytree(root, folder, ignore=shutil.ignore_patterns(WAVEFORMS))
@@ -115,6 +123,7 @@ def row(sequence: str, fault: str, score: dict[str, Any], took_s: float) -> str:
         told("epicentre_rmse_km", ".2f"),
         told("alarm_latency_s_p50", ".1f"),
         f"{took_s:.0f}",
+        f"{told('magnitude_bias', '+.2f')}, {told('magnitude_mae', '.2f')}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -124,7 +133,8 @@ def main() -> None:
     given = [each.partition("=") for each in sys.argv[1:]]
     roots = [Path(value).expanduser() for key, _, value in given if key == "root"]
     minutes = float(next((value for key, _, value in given if key == "minutes"), 9.0))
-    overrides = [f"{key}={value}" for key, _, value in given if key not in ("root", "minutes")]
+    only = [part for key, _, value in given if key == "only" for part in value.split(",")]
+    overrides = [f"{key}={value}" for key, _, value in given if key not in ("root", "minutes", "only")]
     overrides = [*([] if any(o.startswith("ckpt=") for o in overrides) else ["ckpt=generalized"]), *overrides]
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         config = configuration.plain(compose("test", ["dataset=validation_dense", *overrides]))
@@ -132,9 +142,9 @@ def main() -> None:
     restored = load(config["ckpt"])
     restored.module.eval()
     simulated = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
-    lines = rows(simulated, restored, config, minutes)
-    lines += [line for root in roots for line in rows(root, restored, config, math.inf)]
-    sys.stdout.write("\n".join([HEAD, "|---" * 8 + "|", *lines]) + "\n")
+    lines = rows(simulated, restored, config, minutes, only)
+    lines += [line for root in roots for line in rows(root, restored, config, math.inf, only)]
+    sys.stdout.write("\n".join([HEAD, "|---" * 9 + "|", *lines]) + "\n")
 
 
 if __name__ == "__main__":

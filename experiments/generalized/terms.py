@@ -2,18 +2,22 @@
 
     python experiments/generalized/terms.py generalized
     python experiments/generalized/terms.py generalized --sequences 0 1 2 --minutes 20
+    python experiments/generalized/terms.py generalized --judges 3 4 6 1000 --sequences 0 3 --minutes 4
     python experiments/generalized/terms.py --runs logs/with logs/without    # folders of fcn.test
 
 Prints, for every law of terms, how many events are found and how their final solutions differ from the
 truth: the shift they have in common, the scatter about it, and how many lie within their 90 % ranges. A shift
 that all events of a place share is the velocity model's; terms learnt from one's own locations cannot see it.
-Readings are chosen here, never on a test sequence.
+`--judges` compares how late P may reach a station that judges a fine volume (`judges_within_s` of
+`scheme.reading`, s after the first; 1000: all judge), with terms as configured; the last column tells how
+locations age. Readings are chosen here, never on a test sequence.
 """
 
 import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence as Items
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -31,19 +35,34 @@ from fcn.catalogue.declared import read_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event
 from fcn.checkpoint import load
 from fcn.data.sequences import Sequence
+from fcn.data.windows import WindowDataset
 from fcn.geometry.projection import LocalFrame
+from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare
 
 Pair = tuple[DeclaredEvent, Event]
 ACROSS_90 = math.sqrt(-2 * math.log(0.1) / 2)  # of a circular Gaussian, in root-mean-square radii
 DOWN_90 = NormalDist().inv_cdf(0.95)
+MOMENTS_S = (4.0, 10.0, 20.0)  # after the first P
+
+
+def configured() -> dict[str, Any]:
+    """`scheme.reading` of the experiment `generalized`."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("train", overrides=["experiment=generalized"]))
+    reading: dict[str, Any] = config["scheme"]["reading"]
+    return reading
+
+
+def judged(within_s: Items[float]) -> dict[str, dict[str, Any]]:
+    """What is compared of `judges_within_s`, all else as configured."""
+    law = configured()["terms"]
+    return {f"judges within {each:g} s": {"terms": law, "judges_within_s": each} for each in within_s}
 
 
 def readings() -> dict[str, dict[str, Any]]:
     """What is compared: no terms, those of conf/scheme/migration.yaml, and others about them."""
-    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        config = configuration.plain(compose("train", overrides=["experiment=generalized"]))
-    reading = config["scheme"]["reading"]
+    reading = configured()
     law, within_s = reading["terms"], {"judges_within_s": reading["judges_within_s"]}
     return {
         "none": {"terms": None, "judges_within_s": 1000.0},
@@ -86,9 +105,24 @@ def off(pairs: list[Pair]) -> Float[np.ndarray, "event 4"]:
     return np.array(rows).reshape(-1, 4)
 
 
+def off_at_km(pairs: list[Pair], after_s: float) -> Float[np.ndarray, " event"]:
+    """How far off epicentres were so long after the first P: of the events that were declared by then."""
+    offs_km = []
+    for said, true in pairs:
+        if true.first_p_time_s is None:
+            continue
+        by_then = [update for update in said.updates if update.now_s <= true.first_p_time_s + after_s]
+        if by_then:
+            last = max(by_then, key=lambda update: update.now_s)
+            offs_km.append(epicentral_distance_km([last.event], [true])[0, 0])
+    return np.array(offs_km)
+
+
 def row(name: str, sequences: list[list[Pair]], n_false: int) -> str:
     """Of the table. The shift is each sequence's own: their stations and velocity models differ."""
     each = [off(pairs) for pairs in sequences if pairs]
+    if not each:
+        return f"| {name} | 0 | {n_false} |" + " |" * 7
     together = np.concatenate(each)
     shift_km = [np.median(values[:, :3], axis=0) for values in each]
     about = np.concatenate([values[:, :3] - shift for values, shift in zip(each, shift_km, strict=True)])
@@ -97,13 +131,16 @@ def row(name: str, sequences: list[list[Pair]], n_false: int) -> str:
     within = across_km <= ACROSS_90 * np.array([e.horizontal_uncertainty_km or math.nan for e in said])
     deep = np.abs(together[:, 2]) <= DOWN_90 * np.array([e.depth_uncertainty_km or math.nan for e in said])
     scatter_km = np.hypot(about[:, 0], about[:, 1])
+    pairs = [pair for pairs in sequences for pair in pairs]
+    aging = [off_at_km(pairs, after_s) for after_s in MOMENTS_S]
     return (
         f"| {name} | {len(together)} | {n_false} | {_rms(across_km):.2f} ({np.median(across_km):.2f}) km "
         f"| {', '.join(f'{np.hypot(*shift[:2]):.2f}' for shift in shift_km)} km "
         f"| {_rms(scatter_km):.2f} ({np.median(scatter_km):.2f}) km "
         f"| {_rms(together[:, 2]):.2f} km, {np.median(together[:, 2]):+.2f} "
         f"| {np.nanmean(np.abs(together[:, 3])):.3f} "
-        f"| {within.mean():.0%}, {deep.mean():.0%} |"
+        f"| {within.mean():.0%}, {deep.mean():.0%} "
+        f"| {', '.join(f'{np.median(each):.2f}' if len(each) else '-' for each in aging)} km |"
     )
 
 
@@ -119,20 +156,25 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--sequences", type=int, nargs="+", default=[0, 1, 2], help="of those of rules.py")
     parser.add_argument("--readings", nargs="+", choices=list(readings()), help="default: all")
+    parser.add_argument("--judges", type=float, nargs="+", metavar="S", help="these, instead of readings")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     chosen = [SEQUENCES[number] for number in arguments.sequences]
     rows = []
+    had: dict[tuple[str, int], tuple[WindowDataset, dict[str, Any]]] = {}
     for folder in arguments.runs:
         pairs, n_false = tested(folder)
         rows.append(row(folder.name, [pairs], n_false))
-    for name, reading in readings().items() if arguments.ckpt else ():
+    compared = judged(arguments.judges) if arguments.judges else readings()
+    for name, reading in compared.items() if arguments.ckpt else ():
         if arguments.readings and name not in arguments.readings:
             continue
         restored = load(arguments.ckpt, reading=reading)
         sequences, n_false = [], 0
-        for dataset, index in track(chosen, description=name, transient=True):
-            windows, matching = windows_of(dataset, index, restored)
+        for each in track(chosen, description=name, transient=True):
+            if each not in had:
+                had[each] = windows_of(*each, restored)
+            windows, matching = had[each]
             replays, _ = replayed(windows, restored, {name: {}}, matching, minutes=arguments.minutes)
             (replay,) = replays.values()
             assert replay.catalogue is not None
@@ -142,8 +184,9 @@ def main() -> None:
         rows.append(row(name, sequences, n_false))
     out = [
         "| reading | found | false | epicentre RMSE (median) | shift of each sequence "
-        "| scatter about it (median) | depth RMSE, bias | magnitude MAE | within 90 %: epicentre, depth |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| scatter about it (median) | depth RMSE, bias | magnitude MAE | within 90 %: epicentre, depth "
+        "| epicentre 4, 10, 20 s after first P, median |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *rows,
     ]
     sys.stdout.write("\n".join(out) + "\n")

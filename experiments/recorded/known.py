@@ -40,13 +40,15 @@ class Known:
     """The set as a sequence, with its first P and velocity model, and another list of origins.
 
     listed: POSIX origin time and magnitude (NaN where unknown) of each event of that list, `listed_by`.
-    same_s: how far apart origins of one event may be there and here.
+    same_s: how far apart origins of one event may be there and here. listed_deg: latitude and longitude of
+    the list's events, where it has any.
     """
 
     sequence: Sequence
     listed: Items[tuple[float, float]] = ()
     listed_by: str = ""
     same_s: float = SAME_S
+    listed_deg: Items[tuple[float, float]] = ()
 
     @classmethod
     def read(cls, root: Path, source: Path, given: dict[str, Any], first_p: Path) -> "Known":
@@ -60,7 +62,8 @@ class Known:
         sequence = dataclasses.replace(sequence, catalogue=catalogue, velocity_model=model)
         sequence = dataclasses.replace(sequence, catalogue=_with_computed_first_p(sequence))
         if "templates" in given:
-            return cls(sequence, _templates(source / given["templates"]), "the templates' catalogue")
+            listed, listed_deg = _templates(source / given["templates"])
+            return cls(sequence, listed, "the templates' catalogue", listed_deg=listed_deg)
         origins = given.get("origins", {})
         listed = [(time_s(f"{each}", "sets.yaml: origins"), math.nan) for each in origins.get("utc", ())]
         return cls(sequence, listed, origins.get("of", ""), float(origins.get("same_s", SAME_S)))
@@ -210,11 +213,9 @@ def _event(row: Row) -> Event:
     )
 
 
-def _templates(path: Path) -> list[tuple[float, float]]:
-    """Rows of number, date, time, latitude, longitude, depth, magnitude, below a head."""
+def _templates(path: Path) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """`listed` and `listed_deg` of rows of number, date, time, latitude, longitude, depth, magnitude."""
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [
-        (time_s(f"{each[1].replace('/', '-')}T{each[2]}", f"{path}"), float(each[6]))
-        for each in lines
-        if each and each[0].isdigit()
-    ]
+    found = [each for each in lines if each and each[0].isdigit()]  # below a head
+    listed = [(time_s(f"{each[1].replace('/', '-')}T{each[2]}", f"{path}"), float(each[6])) for each in found]
+    return listed, [(float(each[3]), float(each[4])) for each in found]

@@ -1,6 +1,7 @@
-"""Pictures of the recorded sets: where each side puts the events, and the magnitudes as they were stated."""
+"""Pictures of the recorded sets: maps, magnitudes as they were stated, the story of each largest event."""
 
 import io
+import math
 from collections.abc import Sequence as Items
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from fcn.catalogue.event import Event
+from fcn.geometry.projection import LocalFrame
+from fcn.metrics.matching import MatchTolerance, match_events
 from fcn.report.kit.picture import Picture
-from fcn.report.kit.style import BLUE, GREY, INK, PALE, VERMILION, letter, new_figure, styled
+from fcn.report.kit.style import BLUE, GREEN, GREY, INK, PALE, VERMILION, letter, new_figure, styled
 from fcn.report.test.outcome import local_km
 from fcn.tables import time_s
 
@@ -35,7 +39,7 @@ def write(figure: Figure, path: Path) -> None:
 
 @styled
 def draw_maps(shown: Shown) -> Figure:
-    """A map of each set: stations, the set's catalogue, and what either side has."""
+    """A map of each set: stations, what either side has, and the references: catalogue and other lists."""
     figure, panels = _panels(len(shown), 3.2)
     handles = {}
     for number, (axes, (title, known, sides)) in enumerate(zip(panels, shown, strict=False)):
@@ -53,6 +57,9 @@ def _draw_map(axes: Axes, known: Known, sides: dict[str, Side]) -> None:
     station_km = sequence.station_km
     axes.plot(station_km[:, 0], station_km[:, 1], "^", c=GREY, ms=4, mew=0, label="station")
     true_km = local_km(sequence, true)
+    if known.listed_deg:
+        listed_km = sequence.frame.to_local_km(*np.array(known.listed_deg).T)
+        axes.plot(*listed_km, ".", c=GREEN, ms=3, mew=0, zorder=2, label="another list")
     events_km = [true_km[:, :2]]
     for name in (PEER, "fcn"):
         if name in sides:
@@ -105,6 +112,90 @@ def draw_magnitudes(shown: Shown) -> Figure:
     figure.supxlabel("seconds of the recording", fontsize=8.5)
     figure.supylabel("magnitude: as stated (lines), the catalogue's (stars)", fontsize=8.5)
     return figure
+
+
+@styled
+def draw_stories(shown: Shown, tolerance: MatchTolerance) -> Figure:
+    """The largest event of each set as fcn told it: its magnitude, and how far off its epicentre was."""
+    n_lines = -(-len(shown) // COLUMNS)
+    figure = new_figure(3.1 * COLUMNS, 0.6 + 3.4 * n_lines)
+    panels = figure.subplots(2 * n_lines, COLUMNS, squeeze=False, height_ratios=[2, 1] * n_lines)
+    for axes in panels.ravel():
+        axes.set_axis_off()
+    handles = {}
+    for number, (title, known, sides) in enumerate(shown):
+        line, column = divmod(number, COLUMNS)
+        upper, lower = panels[2 * line : 2 * line + 2, column]
+        upper.set_axis_on()
+        letter(upper, "abcdefghijklmnopqrstuvwxyz"[number % 26], title)
+        said, true = largest(known, sides.get("fcn"), tolerance)
+        if said is None:
+            upper.text(0.5, 0.5, "nothing declared", ha="center", transform=upper.transAxes, c=GREY)
+            upper.set(xticks=[], yticks=[])
+            continue
+        lower.set_axis_on()
+        _draw_story((upper, lower), sides, said, true, tolerance)
+        handles |= dict(zip(*upper.get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=4)
+    figure.supxlabel("seconds after the first P: the catalogue's, fcn's own where it has none", fontsize=8.5)
+    figure.supylabel("magnitude; below, km from the catalogue's epicentre or fcn's last", fontsize=8.5)
+    return figure
+
+
+def largest(
+    known: Known, side: Side | None, tolerance: MatchTolerance
+) -> tuple[Event, Event | None] | tuple[None, None]:
+    """The largest catalogued event that fcn has, in its final words and in the catalogue's.
+
+    Without one that is in the catalogue, fcn's own largest; without any, nothing.
+    """
+    events = [] if side is None else side.events
+    true = () if known.sequence.catalogue is None else known.sequence.catalogue.events
+    pairs = match_events(events, true, tolerance).pairs
+    if pairs:
+        i, j = max(pairs, key=lambda pair: _size(true[pair[1]]))
+        return events[i], true[j]
+    return (max(events, key=_size), None) if events else (None, None)
+
+
+def _size(event: Event) -> float:
+    return -math.inf if event.magnitude is None else event.magnitude
+
+
+def _draw_story(
+    panels: tuple[Axes, Axes],
+    sides: dict[str, Side],
+    said: Event,
+    true: Event | None,
+    tolerance: MatchTolerance,
+) -> None:
+    upper, lower = panels
+    place = true or said
+    first_p_s = place.first_p_time_s or said.first_p_time_s or said.origin_time_s
+    updates = [row for row in sides["fcn"].updates if row["event_id"] == said.event_id]
+    since_s = np.array([time_s(row["now_utc"], "updates.csv: now_utc") for row in updates]) - first_p_s
+    size = np.array([float(row["magnitude"] or "nan") for row in updates])
+    latitude_deg, longitude_deg = (
+        np.array([float(row[name]) for row in updates]) for name in ("latitude_deg", "longitude_deg")
+    )
+    frame = LocalFrame(place.latitude_deg, place.longitude_deg)
+    off_km = np.hypot(*frame.to_local_km(latitude_deg, longitude_deg))
+    upper.step(since_s, size, where="post", c=VERMILION, label="fcn")
+    lower.step(since_s, off_km, where="post", c=VERMILION)
+    upper.plot(since_s[:1], size[:1], "o", c=INK, ms=4, label="alarm")
+    if true is not None and true.magnitude is not None:
+        upper.axhline(true.magnitude, c=INK, ls="--", lw=0.8, label="catalogue")
+    if PEER in sides:
+        events = sides[PEER].events
+        for i, _ in match_events(events, [place], tolerance).pairs:
+            enough_s = sides[PEER].said_s[events[i].event_id] - first_p_s
+            for axes, label in ((upper, f"{PEER}: enough picks"), (lower, None)):
+                axes.axvline(enough_s, c=BLUE, ls=":", lw=1.0, label=label)
+    for axes in panels:
+        axes.set_xlim(0.0, max(10.0, float(since_s.max()) * MARGIN))
+        axes.grid(c=PALE, lw=0.4)
+    upper.tick_params(labelbottom=False)
+    lower.set_ylim(0.0, max(5.0, MARGIN * float(off_km.max())))
 
 
 def _panels(n: int, height_in: float) -> tuple[Figure, list[Axes]]:

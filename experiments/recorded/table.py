@@ -1,14 +1,14 @@
-"""Recorded earthquakes through the project's own commands, beside a peer: one table, two pictures.
+"""Recorded earthquakes through the project's own commands, beside a peer: one table, three pictures.
 
     python experiments/recorded/table.py --root REALDATA
     python experiments/recorded/table.py --root REALDATA --ckpt logs/<run>/checkpoints/best.ckpt --only salton
     python experiments/recorded/table.py --root REALDATA --peers peers/bin/python model_PhaseNet_JMA.pth
 
-sets.yaml says which folders of REALDATA there are and where each comes from. A sequence is built where it is
-missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in short),
-declared.csv, map.png and magnitudes.png. What JMA-PhaseNet + PyOcto finds does not depend on the checkpoint:
-peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set that is not
-there, or fails, has its reason in the table, and the others go on.
+sets.yaml says which folders of REALDATA there are, get.md where each comes from. A sequence is built where
+it is missing, tested as a user would, in the folder --out, and told in table.md, headline.md (the same in
+short), declared.csv, map.png, magnitudes.png and stories.png. What JMA-PhaseNet + PyOcto finds depends on no
+checkpoint: peers.csv, beside this script, has it; --peers makes it anew for the sets that are there. A set
+that is not there, or fails, has its reason in the table, and the others go on.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import yaml
 from known import BOTH, LARGE_LISTED, PEER, Known, Side, of_fcn, of_peers, rows
-from pictures import draw_magnitudes, draw_maps, write
+from pictures import draw_magnitudes, draw_maps, draw_stories, write
 from rich.console import Console
 from rich.progress import track
 
@@ -117,6 +117,7 @@ def main() -> None:
         shown = [(each.given["title"], each.known, each.sides) for each in outcomes]
         write(draw_maps(shown), given.out / "map.png")
         write(draw_magnitudes(shown), given.out / "magnitudes.png")
+        write(draw_stories(shown, run.tolerance), given.out / "stories.png")
 
 
 def arguments() -> argparse.Namespace:

@@ -14,7 +14,7 @@ from obspy.clients.fdsn import header as fdsn
 
 log = logging.getLogger(__name__)
 
-TOKEN = "-----BEGIN PGP MESSAGE"  # how EIDA's begin
+TOKENS = ("-----BEGIN PGP MESSAGE", "-----BEGIN PGP SIGNED MESSAGE")  # how EIDA's begin
 LARGEST_CREDENTIALS_BYTES = 2**16
 LONGEST_REASON = 200  # characters of what a server says
 # Errors after which the same request may succeed.
@@ -76,23 +76,20 @@ class DataCentre:
                 f"{key}={name} is no data centre that ObsPy knows ({', '.join(sorted(fdsn.URL_MAPPINGS))}): "
                 "take one of these, or an address such as https://service.example.org"
             )
-        options = _credentials(credentials_file)
+        token, user, password = _credentials(credentials_file)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of parameters that a service does not know
-                self._client = Client(name, timeout=timeout_s, **options)
+                self._client = Client(name, timeout=timeout_s, user=user, password=password)
         except ValueError as error:
             raise ValueError(f"{key}={name}: {_short(error)}") from None
-        except fdsn.FDSNNoAuthenticationServiceException:
-            raise ValueError(
-                f"{key}={name} takes no tokens, and source.credentials_file={credentials_file} holds one: "
-                "give the file with the user and the password that this data centre gave you"
-            ) from None
         except (fdsn.FDSNException, OSError) as error:
             raise ConnectionError(
                 f"no FDSN web services answer at {key}={name}: check the name or address, and the connection "
                 f"({_short(error)})"
             ) from None
+        if token is not None:
+            self._exchange(token, f"{key}={name}", f"source.credentials_file={credentials_file}")
         missing = [service for service in services if service not in self._client.services]
         if missing:
             offered = ", ".join(each for each in fdsn.FDSNWS if each in self._client.services)
@@ -100,6 +97,22 @@ class DataCentre:
             raise ConnectionError(
                 f"{key}={name} offers {offered}, and no service {', '.join(missing)}: choose another{remedy}"
             )
+
+    def _exchange(self, token: str, centre: str, file: str) -> None:
+        """An EIDA token for the user and the password of some hours, over TLS, whatever the address says."""
+        try:
+            self._client.set_eida_token(token)
+        except fdsn.FDSNNoAuthenticationServiceException:
+            raise ValueError(
+                f"{centre} takes no tokens, and {file} holds one: give the file with the user and the "
+                "password that this data centre gave you"
+            ) from None
+        except (fdsn.FDSNException, ValueError) as error:
+            why = "" if isinstance(error, ValueError) else f" ({_short(error)})"
+            raise ValueError(
+                f"{centre} does not accept the token in {file}{why}: tokens expire; get a new one where you "
+                "had this from"
+            ) from None
 
     def takes(self, service: str, parameter: str) -> bool:
         """Whether a service knows a parameter."""
@@ -145,6 +158,8 @@ def _failure(error: fdsn.FDSNException) -> Exception:
         isinstance(error, fdsn.FDSNBadRequestException) and all(word in text for word in OVER_LIMIT)
     ):
         return TooMuchError(_short(error))
+    if isinstance(error, fdsn.FDSNUnauthorizedException | fdsn.FDSNForbiddenException):
+        return RefusedError(f"restricted to others than source.credentials_file names: {_short(error)}")
     kind = NoAnswerError if str(error).startswith(NO_ANSWER) else RefusedError
     return kind(_short(error))
 
@@ -155,19 +170,19 @@ def _short(error: Exception) -> str:
     return text[:LONGEST_REASON] or type(error).__name__
 
 
-def _credentials(file: str | None) -> dict[str, str]:
-    """Options of ObsPy's client; ValueError naming the file, and not what is in it."""
+def _credentials(file: str | None) -> tuple[str | None, str | None, str | None]:
+    """Token, user and password; ValueError naming the file, and not what is in it."""
     if file is None:
-        return {}
+        return None, None, None
     path = Path(file).expanduser()
     size = path.stat().st_size
     text = path.read_bytes()[:LARGEST_CREDENTIALS_BYTES].decode("utf-8", errors="replace").strip()
-    if text.startswith(TOKEN):
-        return {"eida_token": text}
+    if text.startswith(TOKENS):
+        return text, None, None
     user, colon, password = text.partition(":")
     if size > LARGEST_CREDENTIALS_BYTES or not (user and colon and password) or "\n" in text:
         raise ValueError(
-            f"source.credentials_file={file} holds neither an EIDA token (it begins {TOKEN}) nor a single "
-            "line user:password"
+            f"source.credentials_file={file} holds neither an EIDA token (it begins {TOKENS[0]}) nor a "
+            "single line user:password"
         )
-    return {"user": user, "password": password}
+    return None, user, password

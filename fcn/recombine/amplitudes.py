@@ -19,7 +19,8 @@ RECORDS_PER_CHUNK = 256
 class Residuals:
     """log10 of peaks in a band minus an attenuation law's, a row per record; NaN where there is none.
 
-    whole: vector amplitude from P to `AFTER_S_S` after S. p: vertical, `P_WINDOW_S` from P, up to S.
+    whole: vector amplitude from P to `AFTER_S_S` after S; none without horizontals. p: vertical, `P_WINDOW_S`
+    from P, up to S.
     """
 
     whole: Float[np.ndarray, " n"]
@@ -51,6 +52,6 @@ def _log_peaks(store: BaseStore, records: Int64[np.ndarray, " n"], band: Band) -
     p, s = store.p_sample[records, None], store.s_sample[records, None]
     early = (sample >= p) & (sample < np.minimum(s, p + P_WINDOW_S * rate))
     window = (sample >= p) & (sample < s + AFTER_S_S * rate)
-    whole = np.sqrt((waveforms**2).sum(axis=1) * window).max(axis=1)
+    whole = np.sqrt((waveforms**2).sum(axis=1) * window).max(axis=1) * ~store.vertical_only[records]
     peaks = np.stack([whole, (np.abs(waveforms[:, 0]) * early).max(axis=1)])
     return np.log10(np.where(peaks > 0, peaks, np.nan))

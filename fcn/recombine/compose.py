@@ -110,6 +110,7 @@ class Records:
     term_deviation: standard deviation of source terms where the record is from; zeros in both leave it alone.
     widened:      the record lies outside the selection's tolerances.
     common:       it and the others of its event are of one rupture: P moves the ground as it did there.
+    vertical_only: nobody recorded its horizontals, which are zero: they are unknown at its place.
     """
 
     velocity_mps: Float[Tensor, "k 3 time"]
@@ -121,6 +122,7 @@ class Records:
     term_deviation: Float[Tensor, " k"]
     widened: Bool[Tensor, " k"]
     common: Bool[Tensor, " k"]
+    vertical_only: Bool[Tensor, " k"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Composition:
         bands = self._bands(ground, narrow_noise + narrow_signal)
         self._damage(bands, ground, narrow_noise)
         rate, window = recipe.sampling_rate_hz, slice(recipe.n_lead, None)
-        there = self._known()
+        there = self._known(records.vertical_only)
         snr = p_snr(
             at,
             narrow_events[..., window],
@@ -265,9 +267,12 @@ class Composition:
             preprocess=self.recipe.preprocess,
         )
 
-    def _known(self) -> Bool[Tensor, "b n 3 t"]:
-        """Which samples of lead and window there are."""
-        return known(self.faults, self._begin_s(), **self._time()) & self.scene.mask[..., None, None]
+    def _known(self, vertical_only: Bool[Tensor, " k"]) -> Bool[Tensor, "b n 3 t"]:
+        """Which samples of lead and window there are: no horizontals where a record has none."""
+        there = known(self.faults, self._begin_s(), **self._time()) & self.scene.mask[..., None, None]
+        b, n, _ = self.places.at
+        there[b[vertical_only], n[vertical_only], 1:] = False
+        return there
 
     def _begin_s(self) -> Float[Tensor, "b n"]:
         """When each station begins to deliver; -inf: before the lead."""

@@ -246,6 +246,7 @@ def _whole_sources(
     """Records of ruptures and of as many others, sorted by source; the first of each, and their end."""
     records = store.select(split=split, category="earthquake")
     records = records[np.isfinite(store.p_sample[records]) & np.isfinite(store.s_sample[records])]
+    records = records[~store.vertical_only[records]]  # peaks of all components are asked for
     of_rupture = store.origin[records] == RUPTURES
     _, at, source, count = np.unique(
         store.source_id[records], return_index=True, return_inverse=True, return_counts=True

@@ -115,6 +115,7 @@ class Library:
             term_deviation=term_deviation,
             widened=torch.from_numpy(choice.widened).to(device),
             common=places.rupture >= 0,
+            vertical_only=torch.from_numpy(store.vertical_only[record]).to(device),
         )
 
     def _needed(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,8 +123,14 @@ class Importer:
     ) -> list[StoreRecord]:
         """The earthquake record, and a noise record where there is enough before P.
 
-        chunk: velocity Z, N, E. Raises ValueError, its message the reason, where no trustworthy one is in it.
+        chunk: velocity Z, N, E; horizontals that are zero throughout were not recorded, and make no noise
+        record, which needs three components. Raises ValueError, its message the reason, where no trustworthy
+        one is in it.
         """
+        vertical_only = not chunk.velocity_mps[1:].any()
+        if vertical_only and known.p_s is not None and known.s_s is None:
+            # analysts pick no S on a vertical, where it hides in the coda of P: the prediction serves
+            known = replace(known, s_s=known.p_s + path.s_s - path.p_s)
         p_sample, s_sample = self._arrivals(chunk, path, known)
         waveform, first = self._cut(chunk, p_sample, s_sample)
         quake_record = StoreRecord(
@@ -140,8 +146,9 @@ class Importer:
             p_arrival_sample=p_sample - first,
             s_arrival_sample=s_sample - first,
             origin=origin,
+            vertical_only=vertical_only,
         )
-        noise = self._noise(chunk, p_sample)
+        noise = None if vertical_only else self._noise(chunk, p_sample)
         if noise is None:
             return [quake_record]
         return [

@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 
 import numpy as np
 import obspy
+from jaxtyping import Bool, Float64
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import FIRST, read_picks, read_quakeml
@@ -21,7 +22,7 @@ from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
-from fcn.waveform.station import station_motion
+from fcn.waveform.station import StationMotion, station_motion
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class ArchiveSource:
     """Catalogued events of a sequence folder at every station with data; P and S as picked there, else found.
 
     p_search_s: either side of the predicted P; settle_s: read before a record, for the filters;
-    coda_s: after its S, for which another event spoils a record.
+    coda_s: after its S, for which another event spoils a record. Stations with a vertical alone give records
+    without horizontals, and no noise.
     Raises FileNotFoundError where a part of the folder is missing, ValueError for a station without
     coordinates.
     """
@@ -113,7 +115,7 @@ class ArchiveSource:
         )
         spec = self.importer.preprocess
         motion = station_motion(traces, self._inventory, spec)
-        chunk = Chunk(motion.start_sample, motion.velocity_mps, np.all(motion.valid, axis=0), fresh=True)
+        chunk = Chunk(motion.start_sample, *_components(motion), fresh=True)
         chunk = self._without_others(chunk, event, station, path)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
 
@@ -150,6 +152,15 @@ class ArchiveSource:
             )
             valid[max(first, 0) : max(last, 0)] = False
         return replace(chunk, valid=valid)
+
+
+def _components(motion: StationMotion) -> tuple[Float64[np.ndarray, "3 time"], Bool[np.ndarray, " time"]]:
+    """Velocity Z, N, E, and where all of it is known; the vertical alone where two horizontals never are."""
+    if motion.valid[1:].all(axis=0).any():
+        return motion.velocity_mps, motion.valid.all(axis=0)
+    velocity_mps = motion.velocity_mps.copy()
+    velocity_mps[1:] = 0.0
+    return velocity_mps, motion.valid[0]
 
 
 def picks_at(

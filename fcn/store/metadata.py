@@ -21,6 +21,7 @@ from fcn.store.schema import (
     RANGES,
     SAMPLING_RATES_HZ,
     UNIT,
+    YES,
 )
 from fcn.store.split import SPLITS
 
@@ -101,8 +102,13 @@ class Metadata:
             ("split", SPLITS),
             ("trace_component_order", ("".join(COMPONENTS_ZRT),)),
             ("trace_unit", (UNIT,)),
+            ("trace_vertical_only", ("", YES)),
         ):
-            self._refuse(~np.isin(self.text[column], known), column, f"it must be {' or '.join(known)}")
+            self._refuse(
+                ~np.isin(self.text[column], known),
+                column,
+                f"it must be {' or '.join(each or 'empty' for each in known)}",
+            )
         for column in ("source_id", "station_code", "trace_origin"):
             self._refuse(self.text[column] == "", column, "it must not be empty")
         names, first = np.unique(self.text["trace_name"], return_index=True)

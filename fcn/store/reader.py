@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Int, Int64, Shaped
 from fcn.constants import COMPONENTS_ZRT
 from fcn.hdf5 import scalar
 from fcn.store.metadata import Metadata, checked_rate_hz
-from fcn.store.schema import CATEGORIES, FASTEST_MPS, METADATA_FILE, SIMULATED, UNIT, WAVEFORM_FILE
+from fcn.store.schema import CATEGORIES, FASTEST_MPS, METADATA_FILE, SIMULATED, UNIT, WAVEFORM_FILE, YES
 from fcn.store.split import SPLITS
 
 BYTES_PER_SAMPLE = 4
@@ -30,6 +30,7 @@ class BaseStore:
     p_travel_s: from origin to P; NaN where that is not known.
     release_s: when the shares `RELEASED` of the source's moment are out, seconds after origin; NaN where that
         is not known.
+    vertical_only: nobody recorded its horizontals, which are zero.
     digest: SHA-256 of metadata.csv, which holds names, geometry and signal-to-noise of every record.
     """
 
@@ -45,6 +46,7 @@ class BaseStore:
     snr_db: Float64[np.ndarray, " record"]
     p_travel_s: Float64[np.ndarray, " record"]
     release_s: Float64[np.ndarray, "record share"]
+    vertical_only: Bool[np.ndarray, " record"]
     npts: Int64[np.ndarray, " record"]
     split: Shaped[np.ndarray, " record"]
     category: Shaped[np.ndarray, " record"]
@@ -92,6 +94,7 @@ class BaseStore:
             snr_db=table.numbers["trace_snr_db"],
             p_travel_s=table.numbers["path_p_travel_s"],
             release_s=table.release_s,
+            vertical_only=table.text["trace_vertical_only"] == YES,
             npts=table.npts,
             split=table.text["split"],
             category=table.text["trace_category"],

@@ -15,6 +15,7 @@ WAVEFORM_FILE = "waveforms.hdf5"
 REFUSED_FILE = "refused.csv"
 UNIT = "m/s"
 CATEGORIES = ("earthquake", "noise")
+YES = "yes"  # in trace_vertical_only; empty: no
 LONGEST_CELL = 256  # characters: readers keep a column as wide as its widest cell
 RUPTURES = f"{SIMULATED}_rupture"  # origin of large ruptures, each recorded by a dense array
 
@@ -52,9 +53,14 @@ COLUMNS = (
     "path_azimuth_deg",
     "path_p_travel_s",
     "source_release_s",
+    "trace_vertical_only",
     "split",
 )
-LATER_COLUMNS = ("path_p_travel_s", "source_release_s")  # stores written before these existed do without them
+LATER_COLUMNS = (
+    "path_p_travel_s",
+    "source_release_s",
+    "trace_vertical_only",
+)  # stores written before these existed do without them
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class StoreRecord:
     path_p_travel_s: from origin to P; NaN where that is not known.
     source_release_s: when the shares `RELEASED` of the moment are out, seconds after origin; empty where that
         is not known.
+    vertical_only: nobody recorded horizontals: R and T are zero.
     """
 
     waveform_mps: Float32[np.ndarray, "..."]
@@ -87,6 +94,7 @@ class StoreRecord:
     origin: str
     path_p_travel_s: float = float("nan")
     source_release_s: tuple[float, ...] = ()
+    vertical_only: bool = False
 
     @classmethod
     def noise(
@@ -133,6 +141,11 @@ class StoreRecord:
             )
         if not self.waveform_mps.any():
             raise ValueError(f"{self.name}: every sample is zero (dead channels)")
+        if self.vertical_only and (self.category == "noise" or self.waveform_mps[1:].any()):
+            raise ValueError(
+                f"{self.name}: a record without horizontals is of an earthquake, and zero in R and T: noise "
+                "needs three components, and what was recorded is said to be"
+            )
 
     def _check_source(self) -> None:
         if not np.isfinite(self.source_magnitude):

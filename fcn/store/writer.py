@@ -21,6 +21,7 @@ from fcn.store.schema import (
     SAMPLING_RATES_HZ,
     UNIT,
     WAVEFORM_FILE,
+    YES,
     StoreRecord,
 )
 from fcn.store.split import checked_fractions, split_by_source
@@ -115,6 +116,7 @@ class StoreWriter:
             "path_azimuth_deg": _text(record.path_azimuth_deg, 4),
             "path_p_travel_s": _text(record.path_p_travel_s, 3),
             "source_release_s": " ".join(f"{time_s:.3f}" for time_s in record.source_release_s),
+            "trace_vertical_only": YES if record.vertical_only else "",
         }
 
     def _flush(self) -> None:

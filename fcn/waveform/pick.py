@@ -23,6 +23,7 @@ class Picker:
     the one after which all components hold most over what was before, at least `contrast`. S: where the
     horizontals' power over `sta_s` rises by `s_ratio`, not farther from P plus the predicted S minus P than
     the tolerance (the larger of _s and _fraction of the prediction): a trigger on S or on noise has none.
+    Where horizontals are silent the vertical stands in for them.
     Both refined by the Akaike criterion (Maeda 1985, Zisin 38, 365-379).
     """
 
@@ -86,14 +87,15 @@ class Picker:
         n_window = max(min(n_sta, round(0.4 * s_minus_p_s * rate_hz)), 4)
         first = max(int(expected - half), p_sample + max(3, round(0.4 * s_minus_p_s * rate_hz)))
         last = int(np.ceil(expected + half)) + 1
-        ratio = rise(power[1] + power[2], n_window, n_window)[first:last]
+        seen = slice(1, 3) if trace[1:].any() else slice(0, 1)
+        ratio = rise(power[seen].sum(axis=0), n_window, n_window)[first:last]
         if ratio.max(initial=0.0) < self.s_ratio:
             raise ValueError(
                 f"no S {s_minus_p_s:.1f} +- {half / rate_hz:.1f} s after P: power rises "
                 f"{ratio.max(initial=0.0):.1f} times at most, {self.s_ratio:g} are needed"
             )
         peak = first + int(np.argmax(ratio))
-        onset = _onset(trace[1:], max(peak - n_window, p_sample + n_window // 2), peak + n_sta // 2)
+        onset = _onset(trace[seen], max(peak - n_window, p_sample + n_window // 2), peak + n_sta // 2)
         return onset if abs(onset - expected) <= half else peak
 
 

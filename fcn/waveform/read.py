@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # ObsPy asks whether a file is a pickle by unpickling it, which runs whatever code the file brings.
 ENTRY_POINTS["waveform"].pop("PICKLE", None)
+PICKLES = (".pkl", ".pickle")
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 DEEPEST_ARCHIVE = 3  # NIED packs event archives into one more; an archive may hold itself
@@ -186,6 +187,8 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         why = (
             _without_temporary_names(str(cause), name) if cause else left_out or "its records have no samples"
         )
+        if Path(name).suffix in PICKLES:
+            why = "a pickle may run any code, and is not opened: write its stream as miniSEED"
         raise ValueError(f"{name} cannot be read as a waveform file: {why}") from cause
     if refused:
         log.warning("%s: %d record(s) left out: %s", name, refused.total(), left_out)

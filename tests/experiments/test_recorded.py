@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import importlib
 import math
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import obspy
 import pytest
 import yaml
 from made_networks import make_trace
+from obspy.clients.fdsn.header import URL_MAPPINGS
 from report_example import MODEL, START_S, make_sequence
+from toy import resolved
 
+from fcn import config as configuration
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import iso
 from fcn.metrics.matching import MatchTolerance
@@ -120,6 +125,7 @@ def test_a_set_has_a_row_of_each_side_and_one_that_is_missing_says_so(table, seq
     assert [row["is"] for row in listed if row["by"] == table.PEER] == ["shared", "alone"]
     assert (out / "map.png").stat().st_size > 1000
     assert (out / "magnitudes.png").stat().st_size > 1000
+    assert (out / "stories.png").stat().st_size > 1000
 
 
 def side(known, name, events, **metrics):
@@ -146,6 +152,48 @@ def test_what_is_besides_the_catalogue_is_told_apart(table, known, sequence):
     assert table.besides(a_set, peer, fcn, TOLERANCE) == "2: 0 in the list, 1 fcn's too, 1 neither"
     fcn.metrics.update(n_catalogued=1, n_matched=1)
     assert table.found(a_set, fcn) == "1 of 1; 2 of 3 in the list of M ≥ 1"
+
+
+@pytest.fixture(scope="module")
+def pictures(scripts):
+    return scripts["pictures"]
+
+
+def update(event, after_s, magnitude, north_deg):
+    said = {"event_id": event.event_id, "now_utc": iso(event.first_p_time_s + after_s)}
+    place = {"latitude_deg": f"{event.latitude_deg + north_deg}", "longitude_deg": f"{event.longitude_deg}"}
+    return {**said, **place, "magnitude": magnitude}
+
+
+def test_the_story_is_of_the_largest_event_that_the_catalogue_has(known, pictures, sequence, tmp_path):
+    sized = {name: dataclasses.replace(event(name, s), magnitude=m) for name, s, m in (
+        ("small", 10.0, 2.0), ("large", 40.0, 4.5), ("larger, of nobody", 60.0, 6.0))}  # fmt: skip
+    true = tuple(dataclasses.replace(sized[name], event_id=f"true {name}") for name in ("small", "large"))
+    a_set = known.Known(
+        dataclasses.replace(sequence, catalogue=Catalogue("own", true)),
+        [(START_S + 10.0, 2.0)],
+        "the list",
+        listed_deg=[(32.7, 130.8)],
+    )
+    fcn = side(known, "fcn", list(sized.values()))
+    fcn.updates.extend(update(sized["large"], *each) for each in ((3.0, "", 0.05), (8.0, "4.1", 0.01)))
+    peer = side(known, known.PEER, [event("p", 41.0)])
+    assert pictures.largest(a_set, fcn, TOLERANCE) == (sized["large"], true[1])
+    bare = dataclasses.replace(a_set, sequence=dataclasses.replace(sequence, catalogue=None))
+    assert pictures.largest(bare, fcn, TOLERANCE) == (sized["larger, of nobody"], None)
+    assert pictures.largest(a_set, None, TOLERANCE) == (None, None)
+    shown = [("A set", a_set, {"fcn": fcn, known.PEER: peer}), ("Silent", bare, {})]
+    figure = pictures.draw_stories(shown, TOLERANCE)
+    upper, lower = (each for each in figure.axes if each.get_xlim()[1] == 10.0)
+    (said,) = (line for line in upper.lines if line.get_label() == "fcn")
+    np.testing.assert_allclose(said.get_xdata(), [3.0, 8.0])
+    np.testing.assert_allclose(said.get_ydata(), [np.nan, 4.1])
+    np.testing.assert_allclose(lower.lines[0].get_ydata(), [5.545, 1.109], atol=0.005)
+    (enough,) = (line for line in upper.lines if line.get_label().startswith(known.PEER))
+    assert enough.get_xdata()[0] == pytest.approx(41.0 + 6.0 - 42.0)
+    pictures.write(figure, tmp_path / "stories.png")
+    maps = pictures.draw_maps(shown)
+    assert [line.get_label() for line in maps.axes[0].lines].count("another list") == 1
 
 
 def test_without_a_catalogue_alarms_count_from_the_first_p_a_side_states(table, known, sequence):
@@ -199,6 +247,17 @@ def test_a_set_is_built_from_the_files_it_names(table, tmp_path, monkeypatch):
     assert f"velocity_model_file='{tmp_path}/coseismiq/velocity_model/local.txt'" in overrides
     assert "sensitivity_counts_per_mps=400000000.0" in overrides
     assert not [each for each in overrides if each.startswith("catalogue=")]
+
+
+def test_every_set_is_told_how_to_be_had_and_the_commands_ask_what_they_may():
+    text = (FOLDER / "get.md").read_text(encoding="utf-8")
+    sets = yaml.safe_load((FOLDER / "sets.yaml").read_text(encoding="utf-8"))
+    assert re.findall(r"^## (\w+)$", text, flags=re.M) == list(sets)
+    commands = re.findall(r"^    python -m fcn\.build_sequence ((?:.*\\\n)*.*)$", text, flags=re.M)
+    assert len(commands) == 3
+    for command in commands:
+        source = resolved("build_sequence", *shlex.split(command.replace("\\\n", " ")))["source"]
+        assert configuration.build(source).client.upper() in URL_MAPPINGS
 
 
 def test_a_peer_that_cannot_run_has_its_reason_and_leaves_the_table_as_it_is(

@@ -10,6 +10,7 @@ import pytest
 from fdsn_server import CUT, GARBAGE, DataCentreServer, serving
 from hydra import compose, initialize_config_dir
 from made_networks import COUNTS_PER_MPS, START_S, make_network, make_site, make_trace
+from obspy.clients.fdsn import Client
 from obspy.core import event as quakeml
 
 from fcn import config as configuration
@@ -364,6 +365,55 @@ def test_credentials_come_from_a_file_and_stay_there(parts, tmp_path, caplog, ca
     assert any(b"mine.txt" in text for text in texts)  # Hydra's record of the command line
     assert not any(b"so-secret" in text for text in texts)
     assert "so-secret" not in caplog.text + printed.out + printed.err
+
+
+TOKEN = "-----BEGIN PGP MESSAGE-----\nSo/+secret=\n-----END PGP MESSAGE-----"
+
+
+@pytest.fixture
+def without_tls(monkeypatch):
+    """Addresses that ObsPy asks: with TLS, which the server on loopback does not speak, as without."""
+    asked, download = [], Client._download
+
+    def plainly(client, url, **options):
+        asked.append(url)
+        return download(client, url.replace("https://", "http://"), **options)
+
+    monkeypatch.setattr(Client, "_download", plainly)
+    return asked
+
+
+def test_a_token_of_eida_opens_what_is_restricted(parts, tmp_path, caplog, capsys, call, without_tls):
+    (tmp_path / "mine.txt").write_text(TOKEN + "\n")
+    with serving(DataCentreServer(*parts, secret="so-secret", token=TOKEN)) as closed:
+        mine = (f"source.credentials_file={tmp_path / 'mine.txt'}", "source.event_client=null")
+        call("fcn.build_sequence", *LINE, f"source.client='{closed.url}'", *mine, f"out={tmp_path / 'made'}")
+    assert [url for url in without_tls if "/auth" in url] == [
+        f"https{closed.url[4:]}/fdsnws/dataselect/1/auth"
+    ]
+    assert set(samples(tmp_path).values()) == {12_000}
+    printed = capsys.readouterr()
+    texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "mine.txt"]
+    assert any(b"mine.txt" in text for text in texts)
+    assert not any(word in text for text in texts for word in (b"so-secret", b"So/+secret", b"temporary"))
+    assert not re.search("so-secret|So/[+]secret|temporary", caplog.text + printed.out + printed.err)
+
+
+@pytest.mark.parametrize(
+    ("taken", "message"),
+    [
+        ("another", r"does not accept the token in .*mine\.txt \(.*token has expired\): .* get a new one"),
+        (None, r"takes no tokens, and source\.credentials_file=.*mine\.txt holds one: .*password"),
+    ],
+)
+def test_a_token_that_is_not_taken(parts, tmp_path, without_tls, taken, message):
+    (tmp_path / "mine.txt").write_text(TOKEN)
+    with (
+        serving(DataCentreServer(*parts, secret="so-secret", token=taken)) as closed,
+        pytest.raises(ValueError, match=message) as raised,
+    ):
+        Fetched(closed, tmp_path, event_client=None, credentials_file=str(tmp_path / "mine.txt"))
+    assert "So/+secret" not in str(raised.value)
 
 
 def test_credentials_that_are_none_are_not_repeated(centre, tmp_path):

@@ -98,6 +98,33 @@ def test_without_s_alignment_records_keep_their_s_minus_p(pulses):
     assert torch.equal(found[fits].double(), own[fits])
 
 
+def test_records_without_horizontals_leave_them_unknown(tmp_path):
+    """At their stations, from before P on; peaks of all components are the vertical's there."""
+    rng = np.random.default_rng(0)
+    with StoreWriter(tmp_path / "store", RATE_HZ, {"train": 0.8, "dev": 0.1, "test": 0.1}, seed=0) as writer:
+        for index in range(80):
+            record = toy_record(rng, index, float(rng.uniform(1, 110)), float(rng.uniform(1, 25)))
+            record.waveform_mps[1:] = 0.0
+            writer.add(replace(record, vertical_only=True))
+        for index in range(10):
+            writer.add(toy_noise(rng, index))
+    made = dataset(tmp_path / "store", "data.events.elapsed_s=[1,4]")
+    scene = made.draw(rngs(4))
+    batch = made.synthesise(scene, rngs(4))
+    b, n, _ = composition(made, scene).places.at
+    reached = torch.zeros_like(scene.mask)
+    reached[b, n] = True
+    others = scene.mask & ~reached
+    assert reached.any()
+    assert others.any()
+    there = batch.known[..., -1]
+    assert torch.equal(there[..., 0], scene.mask)
+    for component in (1, 2):
+        assert torch.equal(there[..., component], others)
+    assert not batch.waveforms[:, :, 1:][reached].any()
+    assert torch.equal(batch.peaks[:, :, 0][reached], batch.peaks[:, :, 1][reached])
+
+
 def test_without_corrections_records_keep_their_amplitudes_and_directions(pulses):
     placed = Placed(pulses)
     for traces in (placed.z, placed.n):

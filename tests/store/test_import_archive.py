@@ -1,5 +1,7 @@
 """Catalogued events of an archive become records where the catalogue, the picks and the data allow it."""
 
+import shutil
+
 import numpy as np
 import obspy
 import pytest
@@ -75,6 +77,28 @@ def test_every_station_gives_a_record(tmp_path, archive_importer):
         if record.category == "earthquake":
             assert record.p_arrival_sample / 20 == pytest.approx(20.0, abs=0.2)
             assert record.source_magnitude == 3.5
+
+
+@pytest.mark.parametrize("lost", ["NE", "E"])
+def test_a_vertical_alone_gives_a_record_without_horizontals(tmp_path, archive_importer, lost):
+    """With P as picked, S as predicted. Noise records need three components: there is none."""
+    event = make_event("e1", 150.0)
+    path = archive_importer.path(Quake("e1", 32.8, 130.75, 10.0, 3.5, ""), SITES[1])
+    picks = {"e1": [PhasePick("XX", "B", "P", event.origin_time_s + path.p_s + 0.1)]}
+    root = write_archive(tmp_path / "s", archive_importer, [event], picks)
+    for component in lost:
+        shutil.rmtree(next(root.glob(f"waveforms/*/XX/B/HH{component}.D")))
+    records, refused, _ = collect(root, archive_importer)
+    assert not refused
+    made = [(record.station_code, record.category, record.vertical_only) for record in records]
+    assert made == [("XX.A", "earthquake", False), ("XX.A", "noise", False), ("XX.B", "earthquake", True)]
+    alone = records[-1]
+    alone.check()
+    assert alone.waveform_mps[0].any()
+    assert not alone.waveform_mps[1:].any()
+    assert alone.p_arrival_sample / 20 == pytest.approx(20.0, abs=0.2)
+    s_minus_p_s = (alone.s_arrival_sample - alone.p_arrival_sample) / 20
+    assert s_minus_p_s == pytest.approx(path.s_s - path.p_s, abs=1e-3)
 
 
 def test_picks_of_the_catalogue_are_kept(tmp_path, archive_importer):

@@ -90,6 +90,17 @@ def test_releases_are_read_back_and_absent_where_they_are_not_known(tmp_path):
     assert np.isnan(BaseStore.open(tmp_path / "store").release_s).all()
 
 
+def test_records_without_horizontals_say_so(tmp_path):
+    waveform_mps = make_record().waveform_mps.copy()
+    with pytest.raises(ValueError, match=r"without horizontals is of an earthquake, and zero in R and T"):
+        make_record(vertical_only=True).check()
+    waveform_mps[1:] = 0.0
+    with StoreWriter(tmp_path / "store", 20.0, FRACTIONS, seed=3) as writer:
+        writer.add(make_record(0))
+        writer.add(make_record(1, vertical_only=True, waveform_mps=waveform_mps))
+    assert BaseStore.open(tmp_path / "store").vertical_only.tolist() == [False, True]
+
+
 @pytest.mark.parametrize("times", [(1.0,), (-1.0,) * len(RELEASED), tuple(range(len(RELEASED), 0, -1))])
 def test_releases_out_of_order_are_refused(times):
     with pytest.raises(ValueError, match="source_release_s"):
@@ -341,6 +352,7 @@ def with_cell(row, column, value):
         (3, "trace_category", "quake", "it must be earthquake or noise"),
         (3, "trace_unit", "counts", "it must be m/s"),
         (3, "trace_component_order", "ZNE", "it must be ZRT"),
+        (3, "trace_vertical_only", "maybe", "it must be empty or yes"),
         (3, "trace_sampling_rate_hz", "0", "it must be 1 to 1000"),
         (3, "trace_sampling_rate_hz", "-20", "it must be 1 to 1000"),
         (3, "trace_sampling_rate_hz", "nan", "it must be 1 to 1000"),

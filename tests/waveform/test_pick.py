@@ -23,6 +23,14 @@ def test_picks_are_near_the_onsets(picker, seed, s_minus_p_s):
     assert s / RATE_HZ == pytest.approx(20.0 + s_minus_p_s, abs=0.4)
 
 
+def test_s_is_picked_on_the_vertical_where_horizontals_are_silent(picker):
+    wave = shaking(60.0, 20.0, 26.0, RATE_HZ)
+    wave[1:] = 0.0
+    p, s = picker.pick(wave, RATE_HZ, 6.2, (0, wave.shape[1]))
+    assert p / RATE_HZ == pytest.approx(20.0, abs=0.15)
+    assert s / RATE_HZ == pytest.approx(26.0, abs=0.4)
+
+
 def test_the_strongest_event_is_picked(picker):
     wave = shaking(90.0, 50.0, 56.0, RATE_HZ) + shaking(90.0, 15.0, 21.0, RATE_HZ, 1, level_mps=1e-6)
     p, _ = picker.pick(wave, RATE_HZ, 6.0, (0, wave.shape[1]))

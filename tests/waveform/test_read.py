@@ -190,6 +190,12 @@ def test_a_pickle_is_not_opened(tmp_path, in_archive):
     assert not made.exists()
 
 
+def test_what_calls_itself_a_pickle_is_told_what_to_do(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(obspy.Stream()))
+    with pytest.raises(ValueError, match=r"a\.pkl cannot be read .*: a pickle may run any code, .* miniSEED"):
+        read_waveforms([tmp_path / "a.pkl"])
+
+
 def test_brackets_in_a_name_are_no_pattern(tmp_path):
     for name in ("a[1].mseed", "a1.mseed"):
         trace = obspy.Trace(COUNTS.astype(np.int32) + len(name))
