@@ -88,7 +88,7 @@ def _declarer(settle: Mapping[str, Any], evidence: Mapping[str, Any], **kept: An
 
 def _settling(rule: Mapping[str, Any]) -> dict[str, Any]:
     """Rules that had but one way of ending updates have no others."""
-    return {"follow": None, "coda": None, "retract": None, **rule}
+    return {"follow": None, "coda": None, "retract": None, "coincide": None, **rule}
 
 
 def _events(**kept: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ LATEST = Latest()
 
 
 def declarer(agree_s=0.5, within_s=2.0, prefer=LATEST, evidence=None, rules=None, **settle):
-    """rules: of following, coda and retraction; none where not named."""
+    """rules: of following, coda, retraction and doubles; none where not named."""
     settlement = {"stable_s": 2.5, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
         "min_s": 8.0,
         "max_s": 20.0,
@@ -23,7 +23,7 @@ def declarer(agree_s=0.5, within_s=2.0, prefer=LATEST, evidence=None, rules=None
         agree=Nearness(3.0, 10.0),
         same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),
         settle=Settlement(**(settlement | settle)),
-        **({"follow": None, "coda": None, "retract": None} | (rules or {})),
+        **({"follow": None, "coda": None, "retract": None, "coincide": None} | (rules or {})),
         prefer=prefer,
         magnitude_type="M",
     )

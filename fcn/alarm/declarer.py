@@ -22,7 +22,9 @@ class Declarer:
 
     Declaring, following and withdrawing have rules of their own. follow: where None, an event is updated by
     what passes the rule of declaring until it is settled; else, where its network says how ground motion
-    goes, by what is read again of it until it is final. coda, retract: where None, there is no such rule.
+    goes, by what is read again of it until it is final. coincide: two declared
+    events that have come so near each other are one, and the one declared last is withdrawn. coda, retract,
+    coincide: where None, there is no such rule.
     """
 
     def __init__(
@@ -35,10 +37,12 @@ class Declarer:
         follow: Following | None,
         coda: Coda | None,
         retract: Retraction | None,
+        coincide: Nearness | None,
         prefer: Preference,
         magnitude_type: str,
     ) -> None:
         self.frame, self.evidence, self.agree, self.same, self.coda = frame, evidence, agree, same, coda
+        self.coincide = coincide
         self.rules = Rules(frame, same, settle, follow, retract, prefer, magnitude_type)
         self.reset()
 
@@ -111,6 +115,7 @@ class Declarer:
         while self._earlier and now_s - self._earlier[0][0] > self.evidence.within_s - CLOCK_S:
             self._earlier.popleft()
         updates, unexplained = self._update_declared(now_s, estimates)
+        updates += self._withdraw_doubles(now_s)
         while unexplained and (first := self._first_agreed(unexplained)) is not None:
             followed = self._declare(first)
             updates.append(followed.declared.alarm)
@@ -166,6 +171,21 @@ class Declarer:
             if now_s - each.last_now_s <= last_s and not each.declared.is_retracted
         ]
         return updates, list(self._no_coda(unexplained))
+
+    def _withdraw_doubles(self, now_s: float) -> list[Update]:
+        """Events declared apart whose last places are one: what was declared later, and is open, goes."""
+        updates: list[Update] = []
+        if self.coincide is None:
+            return updates
+        for row, younger in enumerate(self._followed):
+            if younger.is_open(now_s) and any(
+                self.coincide.holds(older.estimates[-1], younger.estimates[-1])
+                for older in self._followed[:row]
+                if not older.declared.is_retracted
+            ):
+                updates.append(younger.withdraw(now_s))
+        self._followed = [each for each in self._followed if not each.declared.is_retracted]
+        return updates
 
     def _no_coda(self, estimates: list[WindowEstimate]) -> Iterator[WindowEstimate]:
         """Those that are not the coda of a declared event."""

@@ -83,6 +83,10 @@ class Followed:
             return None
         return self._append(estimate, Status.UPDATE)
 
+    def withdraw(self, now_s: float) -> Update:
+        """The last word on an event that turned out to be another one."""
+        return self._repeat(now_s, Status.RETRACTED)
+
     def closed_by_time(self, now_s: float) -> Update | None:
         """The last word on a watched event of which nothing more may come; None on others, and once said."""
         if not self._is_watched or self.declared.final.status in (Status.FINAL, Status.RETRACTED):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from made_alarms import STEP_S, T0, declarer, estimate
 
 from fcn.alarm.following import Coda, Following, Retraction
+from fcn.alarm.rules import Nearness
 from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Status
 
@@ -272,6 +273,32 @@ def test_none_is_withdrawn_where_no_evidence_is_called_weak():
     assert not rule.events[0].is_retracted
 
 
+# ------------------------------------------------------------------ doubles
+
+
+@pytest.mark.parametrize(
+    ("origin_s", "east_km", "withdrawn"), [(0.5, 4.0, True), (1.0, 0.0, False), (0.0, 6.0, False)]
+)
+def test_of_two_events_that_come_to_one_place_the_later_one_is_withdrawn(origin_s, east_km, withdrawn):
+    rule, first = declared(coincide=Nearness(0.75, 5.0))
+    for now_s in (START_S + 2 * STEP_S, START_S + 3 * STEP_S):
+        rule.process(now_s, [estimate(now_s, origin_time_s=T0 + 3.5, east_km=40.0)])
+    second = rule.events[1].event_id
+    now_s = START_S + 4 * STEP_S
+    updates = rule.process(
+        now_s,
+        [
+            estimate(now_s, follows=first, falling_s=0.0),
+            estimate(now_s, T0 + origin_s, east_km, follows=second, falling_s=0.0),
+        ],
+    )
+    assert [each.event_id for each in rule.known(now_s + 1)] == ([first] if withdrawn else [first, second])
+    assert rule.events[1].is_retracted is withdrawn
+    assert [each.status for each in updates] == [Status.UPDATE] * 2 + [Status.RETRACTED] * withdrawn
+    rule.process(now_s + STEP_S, [estimate(now_s + STEP_S, T0 + origin_s, east_km)])
+    assert len(rule.events) == 2  # the first explains it
+
+
 # ------------------------------------------------------------------ properties and refusals
 
 said = st.tuples(
@@ -287,7 +314,9 @@ streams = st.lists(st.lists(said, max_size=3, unique_by=lambda each: each[1:4]),
 
 
 def replay(windows, order):
-    rule = declarer(rules={"follow": FOLLOW, "coda": CODA, "retract": RETRACT})
+    rule = declarer(
+        rules={"follow": FOLLOW, "coda": CODA, "retract": RETRACT, "coincide": Nearness(0.75, 5.0)}
+    )
     updates = []
     for step, window in enumerate(windows):
         now_s = START_S + step * STEP_S
