@@ -73,7 +73,7 @@ def clocks_s(
     off_s, off_share, reach_s: see `fcn.scheme.migration.station_health.HealthLaw`.
     """
     late_s = picks.time_s - expected.due_s[picks.station, 0]
-    from_s = (picks.time_s[:, None] - expected.others_s[:, picks.station].transpose(0, 1)).abs()
+    from_s = (picks.time_s[:, None, None] - expected.others_s[:, picks.station].transpose(0, 1)).abs()
     limit_s = torch.tensor([expected.p_tolerance_s, expected.s_tolerance_s], device=from_s.device)
     is_s = (picks.time_s - expected.due_s[picks.station, 1]).abs() <= S_APART_S
     is_else = is_s | (from_s <= limit_s).flatten(1).any(dim=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_streams import NoTravelTimes
 from omegaconf import OmegaConf
 
 from fcn.batch import Batch
@@ -34,16 +35,18 @@ def window(now_s: float, level_mps: list[float] | None = None, still: tuple[int,
     """Noise at every station; `still` ones do not move."""
     waveforms = LEVEL_MPS * torch.randn(1, N, 3, 600, generator=torch.Generator().manual_seed(int(now_s)))
     waveforms[:, list(still)] = 0.0
+    there = torch.ones(1, N, 3, 600, dtype=torch.bool)
+    there[..., -40:] = False  # data are two seconds late
     level = torch.tensor(level_mps or [LEVEL_MPS] * N)[None, :, None, None].expand(1, N, 2, 600)
     return Batch(
         waveforms=waveforms,
         waveforms_broad=waveforms,
         station_km=STATION_KM[None],
         mask=torch.ones(1, N, dtype=torch.bool),
-        known=torch.ones(1, N, 3, 600, dtype=torch.bool),
+        known=there,
         background_mps=level,
         peaks=torch.zeros(1, N, 6, 800),
-        travel_time=None,
+        travel_time=NoTravelTimes(),
         now_s=torch.tensor([now_s], dtype=torch.float64),
     )
 

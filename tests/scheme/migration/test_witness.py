@@ -53,9 +53,9 @@ def test_of_several_the_most_probable_speaks():
 
 @pytest.mark.parametrize("phase", [0, 1])
 def test_arrivals_of_other_events_say_nothing(phase):
-    others_s = torch.full((1, 4, 2), 99.0)
-    others_s[0, 0, phase] = 11.5
-    assert said((0, 11.3), others_s=others_s)[0] is None
+    others_s = torch.full((3, 4, 2), 99.0)
+    others_s[1, 0, phase] = 11.5
+    assert said((0, 11.3), (1, 12.3), others_s=others_s)[:2] == [None, pytest.approx(1.3, abs=1e-4)]
 
 
 def test_sizes_are_told_from_the_median_of_trusted_stations_that_saw_p():
