@@ -125,8 +125,10 @@ def _volumes(**kept: Any) -> dict[str, Any]:
 
 
 def _reading(**kept: Any) -> dict[str, Any]:
-    # before sources were looked for outside networks, stations had terms, or were too late to judge
-    return {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, **kept}
+    # before sources were looked for outside networks, stations had terms and health, or were too late to
+    # judge, and picks had to show moveout
+    off = {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, "moveout": None, "health": None}
+    return {**off, **kept}
 
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had

@@ -7,7 +7,7 @@ sinks: after a kill at any moment that lacks at most the last versions, which ar
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class Monitor:
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
+    _told_left_out: str = field(default="", init=False)
+    _is_full: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +109,7 @@ class Monitor:
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
-            write_events(self.folder, self.engine.events_state())
+            self._write(write_events, self.engine.events_state())
             self._say(now_s)
         if steps and self.sites is not None:
             last = [each.final for each in self.engine.declarer.events]
@@ -116,6 +118,9 @@ class Monitor:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
             log.info(self._alive(now_s))
+            if (left_out := self._left_out()) != self._told_left_out:
+                log.warning("stations left out: %s", left_out or "none any more")
+                self._told_left_out = left_out
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
             self.engine.declarer.forget(now_s - REMEMBER_S)
@@ -172,10 +177,30 @@ class Monitor:
 
     def _keep(self) -> None:
         """Events first: what the stream's state has passed, they must know."""
-        write_events(self.folder, self.engine.events_state())
         state = {"of": dict(self.identity), "engine": self.engine.state(), "source": self.source.state()}
-        write_stream(self.folder, state)
+        if self._write(write_events, self.engine.events_state()):
+            self._write(write_stream, state)
         self._kept_s = time.monotonic()
+
+    def _write(self, write: Callable[[Path, Mapping[str, Any]], None], state: Mapping[str, Any]) -> bool:
+        """Whether the disk took it. One that is full is logged, once, and keeps nobody from being told."""
+        try:
+            write(self.folder, state)
+        except OSError as error:
+            if not self._is_full:
+                log.error("alerts are said, but the state cannot be written: %s", error)
+            self._is_full = True
+            return False
+        if self._is_full:
+            log.info("the state can be written again")
+        self._is_full = False
+        return True
+
+    def _left_out(self) -> str:
+        """Stations that the reader does not hear at present, and why."""
+        said = self.engine.reader.state().get("health", {}).get("left_out", ())
+        named = zip(self.engine.live, said, strict=False)  # before the first window nothing is said
+        return "; ".join(f"{name}: {why}" for name, why in named if why is not None)
 
     def _restore(self) -> None:
         events, stream = read_events(self.folder), read_stream(self.folder)

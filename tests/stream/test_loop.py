@@ -1,6 +1,8 @@
 """A monitor that is killed says everything once, and the same."""
 
+import errno
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -8,11 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_alarms import declarer, estimate
+from made_networks import START_S, make_network
+from made_streams import SPEC, Listener, engine_of
 
-from fcn.alert.alert import Alert
+from fcn.alert.alert import Alert, Producer
 from fcn.alert.journal import Journal
+from fcn.alert.sinks.jsonl import JsonLines
+from fcn.alert.sinks.lane import Patience
+from fcn.alert.sinks.sinks import Sinks
+from fcn.stream import keeping
+from fcn.stream.loop import Habits, Monitor
+from fcn.stream.network import WatchedNetwork
+from fcn.stream.sources.replay import Link, ReplaySource
+from fcn.waveform.folder import write_sequence_folder
 
 TESTS = Path(__file__).parents[1]
+PATIENCE = Patience(256, 1000, 0.1, 1.0)
 
 
 def said(folder: Path) -> list[Alert]:
@@ -54,3 +68,59 @@ def test_kills_lose_no_alert_and_repeat_none(tmp_path, n_kills, longest_s):
     # a kill costs at most what waited for the file just then
     assert len({(each.event_id, each.version) for each in found}) >= len(expected) - 3 * kills
     assert len(found) <= len(expected) + kills
+
+
+class Doctor(Listener):
+    """Speaks of one event, and leaves a station out from the third window on."""
+
+    def __init__(self):
+        super().__init__(lambda batch, known: [estimate(float(batch.now_s[0]), origin_time_s=START_S + 4.0)])
+
+    def state(self):
+        ill = "clock 1.3 s late" if len(self.batches) > 2 else None
+        return {"health": {"left_out": [None, ill, None][: 3 * len(self.batches)]}}
+
+
+@pytest.fixture
+def monitor(tmp_path):
+    _, stream, inventory = make_network(3, seconds=14.0)
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    watched, stream = WatchedNetwork.of_folder(tmp_path / "made", SPEC)
+    return Monitor(
+        engine_of(watched, watched.inventory, Doctor(), declarer()),
+        ReplaySource(stream, Link(1, 1.0, 0.4, [0.0, 0.0], 0.0, 0.0, 0.0, 0.0, 0.0), pace=None),
+        tmp_path / "said",
+        Habits(wait_s=0.0, heartbeat_s=1.0, state_s=1e-6),
+        {"of": "a test"},
+        Sinks({"jsonl": JsonLines(str(tmp_path / "said" / "alerts.jsonl"), 1.0, 1, False)}, PATIENCE, None),
+        Producer("full", "0123456789ab", "ba9876543210", is_simulated=True),
+    )
+
+
+def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
+    """It is said once that the state cannot be written, and that it can again, which then it is."""
+    n_tried, real = [0], keeping.new_file
+
+    def full(path):
+        n_tried[0] += 1
+        if n_tried[0] < 12:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return real(path)
+
+    monkeypatch.setattr(keeping, "new_file", full)
+    with caplog.at_level(logging.INFO):
+        monitor.run()
+    assert n_tried[0] > 12
+    newest = {each.event_id: len(each.updates) for each in monitor.engine.declarer.events}
+    assert {each.event_id: each.version for each in said(monitor.folder)} == newest
+    assert len(newest) == 1
+    told = [each.message for each in caplog.records if "state can" in each.message]
+    assert ["cannot" in each for each in told] == [True, False]
+    assert keeping.read_events(monitor.folder) == json.loads(json.dumps(monitor.engine.events_state()))
+
+
+def test_who_is_left_out_is_named_when_it_changes(monitor, caplog):
+    with caplog.at_level(logging.WARNING):
+        monitor.run()
+    told = [each.message for each in caplog.records if "left out" in each.message]
+    assert told == ["stations left out: XX.S01: clock 1.3 s late"]

@@ -216,6 +216,7 @@ def have_picks(
     picks: Picks,
     is_new: Bool[Tensor, " event"],
     explained: Bool[Tensor, " pick"],
+    at_once: Bool[Tensor, "event pick"],
     *,
     least_picks: int,
     p_tolerance_s: float,
@@ -224,7 +225,7 @@ def have_picks(
     """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` stations.
 
     A pick is a hypothesis's own where neither a declared event (`explained`) nor P or S of one with more
-    evidence explains it.
+    evidence explains it, nor did it come `at_once` with others as P of that hypothesis does not.
     """
     off_s = (picks.time_s[None, :, None] - arrival_s[:, picks.station]).abs()
     is_p = off_s[..., 0] <= p_tolerance_s
@@ -232,7 +233,7 @@ def have_picks(
     free, keep = ~explained, ~is_new
     for event in evidence.argsort(descending=True, stable=True).tolist():
         if bool(is_new[event]):
-            stations = picks.station[is_p[event] & free].unique()
+            stations = picks.station[is_p[event] & free & ~at_once[event]].unique()
             keep[event] = len(stations) >= least_picks
         if bool(keep[event]):
             free = free & ~explains[event]

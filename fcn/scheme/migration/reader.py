@@ -19,13 +19,16 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
+from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.seen import Seen
-from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
+from fcn.scheme.migration.station_health import HealthLaw, Sound
+from fcn.scheme.migration.station_terms import Terms, TermsLaw
 from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times
 from fcn.targets.location import LocationEstimate
 
@@ -49,7 +52,8 @@ class Reading:
                        sources outside a network have to lie in one.
     judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
                        `neighbourhood.enough` others do: paths to them are known least.
-    terms:             of stations, learnt from declared events; None for none.
+    terms, health:     of stations, learnt from declared events; moveout: what picks of a new event have to
+                       show. None: without.
     """
 
     least_probability: float
@@ -69,6 +73,8 @@ class Reading:
     margin: float
     judges_within_s: float
     terms: TermsLaw | None
+    moveout: MoveoutLaw | None
+    health: HealthLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
@@ -82,7 +88,7 @@ class Reading:
 
 @dataclass
 class MigrationReader:
-    """Reads windows of one stream one by one; coarse volumes and terms of its stations are kept in between.
+    """Reads windows of one stream one by one; coarse volumes and what is learnt of stations are kept.
 
     visible_snr: P anchors the volume of `look` above it.
     """
@@ -91,12 +97,12 @@ class MigrationReader:
     reading: Reading
     visible_snr: float
     coarse: CoarseVolumes = field(init=False)
-    terms: StationTerms | None = field(init=False)
+    learnt: Learnt = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
         self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)
-        self.terms = None if self.reading.terms is None else StationTerms(self.reading.terms)
+        self.learnt = Learnt.by(self.reading.terms, self.reading.health)
 
     @torch.no_grad()
     def estimates(
@@ -109,7 +115,8 @@ class MigrationReader:
         if not batch.mask.any():
             return [[]]
         reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
-        seen = self._see(network, batch, self._terms(batch, now_s, known), now_s - window_s)
+        terms, sound = self.learnt.begin(batch, known)
+        seen = self._see(network, batch, terms, sound, now_s - window_s)
         due_s = hypotheses.due(
             known, seen.travel_times(hypotheses.places_km(known, batch.station_km.device)), seen.start_s
         )
@@ -133,35 +140,29 @@ class MigrationReader:
             trusted_score=reading.trusted_score,
         )
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
-        return [self._said(seen, settled, next_s) if len(settled) else []]
+        return [self._said(seen, settled, next_s, known, due_s) if len(settled) else []]
 
     def state(self) -> dict[str, Any]:
-        """The stations' terms, where there are any."""
-        return {} if self.terms is None else {"terms": self.terms.state()}
+        """What it has learnt of its stations."""
+        return self.learnt.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """See `Reader`. Terms are passed over by a reading without, and begun anew where there were none."""
-        if self.terms is not None and "terms" in state:
-            self.terms.restore(state["terms"])
+        """See `Reader`."""
+        self.learnt.restore(state)
 
-    def _terms(self, batch: Batch, now_s: float, known: Sequence[Known]) -> Terms:
-        if self.terms is None:
-            return Terms.none(batch.station_km[0])
-        terms = self.terms.begin(now_s, batch.station_km[0])
-        self.terms.close(known)
-        return terms
-
-    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, start_s: float) -> Seen:
+    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, sound: Sound, start_s: float) -> Seen:
         features = self.core.encode(network, batch)
         require_finite(batch, station_p=features.station_p, features=features.table)
-        picks = find_picks(
+        heard = find_picks(
             features.station_p[0],
             ~batch.known[0].any(dim=1) | ~batch.mask[0, :, None],
             least_probability=self.reading.least_probability,
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
         )
-        return Seen(batch, network, features, picks, start_s, terms)
+        picks = heard.where(sound.times[heard.station])
+        sounding = replace(batch, mask=batch.mask & sound.times)
+        return Seen(sounding, network, features, picks, heard, start_s, terms, sound)
 
     # ---------------------------------------------------------------- coarse volumes
 
@@ -265,12 +266,16 @@ class MigrationReader:
             p_tolerance_s=reading.p_tolerance_s,
         )
         arrival_s = origin_s[:, None, None] + travel_s
+        at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool, device=rows.device)
+        if reading.moveout is not None:
+            at_once = reading.moveout.at_once(seen.picks, arrival_s[..., 0], near[0], ~explained)
         keep = hypotheses.have_picks(
             arrival_s,
             evidence[0],
             seen.picks,
             torch.tensor([name is None for name in places.follows], device=rows.device),
             explained,
+            at_once,
             least_picks=reading.least_picks,
             p_tolerance_s=reading.p_tolerance_s,
             s_tolerance_s=reading.s_tolerance_s,
@@ -304,28 +309,28 @@ class MigrationReader:
         return with_own(judges, places.station[None]), lattice
 
     def _said(
-        self, seen: Seen, places: Places, next_s: Float[Tensor, "event station"]
+        self,
+        seen: Seen,
+        places: Places,
+        next_s: Float[Tensor, "event station"],
+        known: Sequence[Known],
+        due_s: Float[Tensor, "known station 2"],
     ) -> list[WindowEstimate]:
-        """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
+        """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events.
+
+        due_s: of `known`, as `due`.
+        """
         batch = seen.batch
         arrival_s = places.origin_s[:, None, None] + seen.travel_times(places.place_km)
-        amplitudes = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])
+        felt = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])
+        amplitudes = replace(felt, use=felt.use & seen.sound.sizes)
         first_guess = amplitudes.first_guess[0] - seen.terms.magnitude
         said = seen.network.magnitude(first_guess, amplitudes.inputs[0], amplitudes.use[0])
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        if self.terms is not None and any(places.follows):
-            self.terms.observe_all(
-                seen.terms,
-                seen.picks,
-                places,
-                arrival_s,
-                seen.moveout_spkm(places.place_km),
-                said,
-                amplitudes.use[0],
-                self.reading.p_tolerance_s,
-            )
+        tolerances_s = self.reading.p_tolerance_s, self.reading.s_tolerance_s
+        self.learnt.observe(seen, places, arrival_s, said, felt.use[0], known, due_s, tolerances_s)
         falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
         return places.estimates(
             now_s=float(batch.now_s[0]),

@@ -9,6 +9,7 @@ from torch import Tensor
 from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
 from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import travel_times_of
 
@@ -17,15 +18,18 @@ from fcn.scheme.migration.volume import travel_times_of
 class Seen:
     """One window and what the network says of its stations.
 
-    start_s: POSIX time of its first sample. terms: of the stations.
+    batch: without the stations that may say nothing. picks: of the others; heard: of all.
+    start_s: POSIX time of its first sample. terms, sound: of the stations.
     """
 
     batch: Batch
     network: MigrationNet
     features: Features
     picks: Picks
+    heard: Picks
     start_s: float
     terms: Terms
+    sound: Sound
 
     def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
         """P and S from places to every station, s, with the stations' terms."""

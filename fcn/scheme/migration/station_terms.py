@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn import checked
@@ -225,14 +225,23 @@ class StationTerms:
 
     def _moved_to(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Give every place what is known of it; what is known of other places is forgotten."""
+        rows = rows_at(station_km, self._station_km)
         sums = torch.zeros(len(station_km), 4)
-        if len(self._station_km) and len(station_km):
-            # not by products of matrices, which are off by metres
-            apart_km, nearest = torch.cdist(
-                station_km, self._station_km, compute_mode="donot_use_mm_for_euclid_dist"
-            ).min(dim=1)
-            sums = torch.where((apart_km < ON_PLACE_KM)[:, None], self._sums[nearest], sums)
+        sums[rows >= 0] = self._sums[rows[rows >= 0]]
         self._station_km, self._sums, self._open = station_km, sums, {}
+
+
+def rows_at(
+    station_km: Float[Tensor, "station 3"], known_km: Float[Tensor, "known 3"]
+) -> Int[Tensor, " station"]:
+    """Which of the known places each of some places is; -1 for none of them."""
+    if not len(station_km) or not len(known_km):
+        return torch.full((len(station_km),), -1)
+    # not by products of matrices, which are off by metres
+    apart_km, nearest = torch.cdist(station_km, known_km, compute_mode="donot_use_mm_for_euclid_dist").min(
+        dim=1
+    )
+    return nearest.where(apart_km < ON_PLACE_KM, -1)
 
 
 def _not_of_origin(

@@ -183,15 +183,23 @@ def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree():
 
 
 def standing(
-    arrival_s: torch.Tensor, evidence: list[float], picks: Picks, is_new: list[bool], taken: list[bool]
+    arrival_s: torch.Tensor,
+    evidence: list[float],
+    picks: Picks,
+    is_new: list[bool],
+    taken: list[bool],
+    pulses: tuple[int, ...] = (),
 ) -> list[bool]:
-    """Hypotheses that stand where new ones need two picks; `taken` ones are explained."""
+    """Hypotheses that stand where new ones need two picks; `taken`: explained, `pulses`: came at once."""
+    at_once = torch.zeros(len(evidence), len(picks), dtype=torch.bool)
+    at_once[:, list(pulses)] = True
     return have_picks(
         arrival_s,
         torch.tensor(evidence),
         picks,
         torch.tensor(is_new),
         torch.tensor(taken),
+        at_once,
         least_picks=2,
         p_tolerance_s=P_TOLERANCE_S,
         s_tolerance_s=S_TOLERANCE_S,
@@ -223,6 +231,16 @@ def test_two_picks_of_one_station_are_not_two_stations(station, stands):
     arrival_s = torch.tensor([[[10.0, 13.0], [11.0, 14.5]]])  # event, station, phase
     picks = picks_at((0, 9.7), (station, 10.5))
     assert standing(arrival_s, [1.0], picks, [True], [False, False]) == [stands]
+
+
+@pytest.mark.parametrize(
+    ("pulses", "is_new", "stands"), [((0,), True, True), ((0, 1), True, False), ((0, 1), False, True)]
+)
+def test_picks_that_came_at_once_count_for_nothing(pulses, is_new, stands):
+    """Of three, two are asked for; a declared event needs none."""
+    arrival_s = torch.tensor([[[10.0, 13.0], [10.4, 13.5], [12.0, 15.0]]])
+    picks = picks_at((0, 10.1), (1, 10.1), (2, 12.0))
+    assert standing(arrival_s, [1.0], picks, [is_new], [False] * 3, pulses) == [stands]
 
 
 def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():

@@ -17,6 +17,8 @@ from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.station_health import Sound
+from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import travel_times
 from fcn.seeding import Purpose
 
@@ -277,12 +279,61 @@ def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windo
         place_km = window.station_km[0]
         given = replace(window, travel_time=EarlyAtOne(window.travel_time, place_km[0], 0.5))
         scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
-        scheme.reader.terms.restore({"now_s": 0.0, "station_km": place_km.tolist(), "sums": sums, "open": {}})
+        scheme.reader.learnt.terms.restore(
+            {"now_s": 0.0, "station_km": place_km.tolist(), "sums": sums, "open": {}}
+        )
         found = numbers(scheme.estimates(module.network, given, [])[0])
         expected = numbers(read(module, window, terms=None))
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
         without = numbers(read(module, given, terms=None))
         assert without.shape != expected.shape or (without - expected).abs().max() > 0.1
+
+
+class FromStraightBelow:
+    """Straight rays at 6 and 3.5 km/s."""
+
+    def between(self, source_km: torch.Tensor, station_km: torch.Tensor) -> torch.Tensor:
+        distance_km = (station_km[:, :, None] - source_km[:, None]).norm(dim=-1)
+        return torch.stack([distance_km / 6.0, distance_km / 3.5], dim=-1)
+
+    def to(self, device) -> "FromStraightBelow":
+        return self
+
+
+@pytest.mark.parametrize("moves_out", [False, True])
+def test_pulses_without_moveout_make_no_event(module, windows, monkeypatch, moves_out):
+    """The same picks but for their times; tolerances are wide, so that moveout alone decides."""
+    window, law = replace(windows[3][0], travel_time=FromStraightBelow()), module.scheme.reading.moveout
+    station_km = torch.tensor([[0.0, 0.0, 0.0], [30.0, 0.0, 0.0], [0.0, 50.0, 0.0]])
+    window = replace(window, station_km=station_km[None])
+    picked(monkeypatch, *((row, 22.0 + moves_out * row) for row in range(3)))
+    other = {"least_picks": 2, "p_tolerance_s": 100.0, "max_anchors": 1}
+    assert len(read(module, window, moveout=law, **other)) == moves_out
+    assert len(read(module, window, moveout=None, **other)) == 1
+
+
+@pytest.mark.parametrize("part", ["times", "sizes"])
+def test_a_station_that_may_say_nothing_changes_nothing(module, windows, part):
+    """Without times it is as one that is not there, without sizes its amplitudes do not matter."""
+    window = windows[64][0]
+    ill = torch.zeros(window.mask.shape[1], dtype=torch.bool)
+    ill[::2] = True
+    spoilt = replace(window, peaks=window.peaks.clone())
+    spoilt.peaks[:, ill] *= 1e3
+    said = {name: ~(ill & (part == name)) for name in ("times", "sizes")}
+    said["sizes"] &= said["times"]
+    found = []
+    for given in (window, spoilt):
+        scheme = replace(module.scheme)
+        scheme.reader.learnt.begin = lambda batch, known: (Terms.none(batch.station_km[0]), Sound(**said))
+        found.append(scheme.estimates(module.network, given, [])[0])
+    torch.testing.assert_close(numbers(found[0]), numbers(found[1]))
+    if part == "times":
+        absent = replace(window, mask=window.mask & ~ill)
+        torch.testing.assert_close(numbers(found[0]), numbers(read(module, absent, terms=None, health=None)))
+    else:
+        loud = numbers(read(module, spoilt, terms=None, health=None))
+        assert (loud - numbers(found[0])).abs().max() > 1e-3
 
 
 def test_a_stream_looks_for_sources_outside_its_network(module, windows):

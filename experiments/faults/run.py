@@ -1,0 +1,544 @@
+"""What a live monitor makes of faults: the same packets with and without each, through the whole monitor.
+
+    python experiments/faults/run.py generalized --out FOLDER
+    python experiments/faults/run.py generalized --minutes 3 --rows lost,clock,pulses --out FOLDER
+    python experiments/faults/run.py generalized --hinet ../shared/realdata/hinet_fukushima --out FOLDER
+
+The busiest minutes of dataset=validation index 0 (simulated), and, with --hinet, of a Hi-net swarm (recorded;
+left out where the folder is absent), as packets of 1 s that come 0.5 s late. Rows of `ROWS`; each is compared
+with the run without a fault, and with the run in which the stations struck say nothing at all. --rules
+checkpoint: as the checkpoint was shipped; configuration (default): with `moveout` and `health` of
+conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out. All is drawn from --seed.
+"""
+
+import argparse
+import contextlib
+import csv
+import errno
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import faults
+import matplotlib.pyplot as plt
+import numpy as np
+import obspy
+import torch
+from faults import ComingSource, Packets
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+from rich.progress import Progress
+
+from fcn import config as configuration
+from fcn.alert.alert import Alert
+from fcn.alert.journal import Journal
+from fcn.alert.sinks.base import Sink
+from fcn.alert.sinks.jsonl import JsonLines
+from fcn.cache import sequence_root
+from fcn.catalogue.event import Catalogue, DeclaredEvent
+from fcn.catalogue.io import read_quakeml
+from fcn.checkpoint import Restored, load
+from fcn.geometry.network import Network
+from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, match_events
+from fcn.run_monitor import build_monitor
+from fcn.stream import keeping
+from fcn.stream.loop import Monitor
+from fcn.waveform.archive import read_sds, write_sds
+from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
+from fcn.waveform.inventory import read_stations
+
+MINUTES = 10.0
+STEP_MINUTES = 1.0  # the stretch begins at one of these
+DYING = 0.3  # of the stations
+N_PULSED = 4  # stations
+CONSOLE = Console(stderr=True)
+
+
+# --------------------------------------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Packets of some minutes, and whom faults strike.
+
+    stations: by distance from the middle of the network, the nearest first. km: east, north of each.
+    """
+
+    name: str
+    root: Path
+    come: Packets
+    start_s: float
+    end_s: float
+    stations: tuple[str, ...]
+    km: dict[str, tuple[float, float]]
+    catalogue: Catalogue | None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Then its catalogue is complete."""
+        return self.name.startswith("validation")
+
+    @property
+    def middle_s(self) -> float:
+        """POSIX time."""
+        return (self.start_s + self.end_s) / 2
+
+    @property
+    def one(self) -> str:
+        """The station that most events pass."""
+        return self.stations[0]
+
+    @property
+    def dying(self) -> tuple[str, ...]:
+        """`DYING` of the stations, from the middle outwards, every other one."""
+        return self.stations[: 2 * max(round(DYING * len(self.stations)), 1) : 2]
+
+
+Struck = Callable[[Stretch, np.random.Generator], Packets]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault: what it does to packets, which stations it strikes, and what it does to the monitor."""
+
+    told: str
+    packets: Struck
+    strikes: Callable[[Stretch], tuple[str, ...]] = lambda stretch: ()
+    monitor: str = ""
+
+
+def _one(stretch: Stretch) -> tuple[str, ...]:
+    return (stretch.one,)
+
+
+def _pulsed(stretch: Stretch) -> tuple[str, ...]:
+    return stretch.stations[:N_PULSED]
+
+
+def _teleseism(s: Stretch) -> Packets:
+    """From the west, at 15 km/s along the surface."""
+    return faults.added(
+        s.come, {name: faults.teleseism(s.start_s + 60 + s.km[name][0] / 15.0, 1000.0) for name in s.stations}
+    )
+
+
+ROWS: dict[str, Row] = {
+    "none": Row("none", lambda s, rng: s.come),
+    "lost": Row("10 % of packets lost", lambda s, rng: faults.lost(s.come, rng, 0.1)),
+    "jitter": Row("2 s of jitter", lambda s, rng: faults.jittered(s.come, rng, 2.0)),
+    "dying": Row(
+        "30 % of the stations die in the middle",
+        lambda s, rng: faults.died(s.come, s.dying, s.middle_s),
+        lambda s: s.dying,
+    ),
+    "silent": Row(
+        "all stations silent for 20 s", lambda s, rng: faults.silent(s.come, s.middle_s, s.middle_s + 20.0)
+    ),
+    "clock": Row("one clock 1.3 s off", lambda s, rng: faults.clock_off(s.come, s.one, 1.3), _one),
+    "gain": Row("one gain x1000", lambda s, rng: faults.amplified(s.come, s.one, 1e3, s.start_s), _one),
+    "gain_jump": Row(
+        "one gain x1000 from a third on",
+        lambda s, rng: faults.amplified(s.come, s.one, 1e3, (2 * s.start_s + s.end_s) / 3),
+        _one,
+    ),
+    "clipped": Row(
+        "one clipped at 30 times its noise", lambda s, rng: faults.clipped(s.come, s.one, 30.0), _one
+    ),
+    "constant": Row(
+        "one constant from a third on",
+        lambda s, rng: faults.constant(s.come, s.one, (2 * s.start_s + s.end_s) / 3),
+        _one,
+    ),
+    "hum": Row("one hums", lambda s, rng: faults.added(s.come, {s.one: faults.hum(6.25, 10.0)}), _one),
+    "spikes": Row("one has spikes", lambda s, rng: faults.spiked(s.come, rng, s.one, 10.0, 1000.0), _one),
+    "calibration": Row(
+        "one is calibrated every minute",
+        lambda s, rng: faults.added(s.come, {s.one: faults.calibration(s.start_s + 30.0, 60.0, 3000.0)}),
+        _one,
+    ),
+    "swapped": Row("components of one swapped", lambda s, rng: faults.swapped(s.come, s.one), _one),
+    "pulses": Row(
+        "common pulses at four",
+        lambda s, rng: faults.added(
+            s.come, dict.fromkeys(_pulsed(s), faults.pulses(s.start_s + 20.0, 30.0, 300.0))
+        ),
+        _pulsed,
+    ),
+    "teleseism": Row("a teleseism", lambda s, rng: _teleseism(s)),
+    "restarting": Row(
+        "the link out for 5 s every 2 minutes", lambda s, rng: faults.restarted(s.come, 120.0, 5.0, 10.0)
+    ),
+    "full": Row("storage full for a fifth of the time", lambda s, rng: s.come, monitor="full"),
+    "down": Row("a sink down", lambda s, rng: s.come, monitor="down"),
+    "killed": Row("kill -9 in the middle", lambda s, rng: s.come, monitor="killed"),
+}
+
+
+# ------------------------------------------------------------------------------------------ running
+
+
+class Down(Sink):
+    """A place that cannot be reached."""
+
+    def deliver(self, alert: Alert) -> None:
+        """Never."""
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens")
+
+
+class Timed(ComingSource):
+    """Calls `act` with the clock's time before each poll."""
+
+    def __init__(self, come: Packets, act: Callable[[float], None]) -> None:
+        super().__init__(come)
+        self._act = act
+
+    def poll(self, clock_s: float) -> list[Any]:
+        """See `Source`."""
+        self._act(clock_s)
+        return super().poll(clock_s)
+
+
+@dataclass
+class Said:
+    """What a run said. undelivered: events whose newest version a reachable sink lacks at the end."""
+
+    events: list[DeclaredEvent]
+    undelivered: int
+
+
+@dataclass
+class Disk:
+    """A disk that may be full."""
+
+    is_full: bool = False
+
+    @contextlib.contextmanager
+    def beneath(self) -> Iterator[None]:
+        """What a monitor writes goes to it."""
+
+        def through(real: Callable[..., Any]) -> Callable[..., Any]:
+            def write(*arguments: Any, **named: Any) -> Any:
+                if self.is_full:
+                    raise OSError(errno.ENOSPC, "no space left on device")
+                return real(*arguments, **named)
+
+            return write
+
+        with (
+            mock.patch.object(keeping, "new_file", through(keeping.new_file)),
+            mock.patch.object(JsonLines, "_add", through(JsonLines._add)),
+            mock.patch.object(Journal, "_append", through(Journal._append)),
+        ):
+            yield
+
+
+def monitor_of(
+    stretch: Stretch,
+    restored: Restored,
+    folder: Path,
+    come: Packets,
+    act: Callable[[float], None],
+    down: bool,
+) -> Monitor:
+    """A monitor that goes on from what is in its folder, fed with these packets."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        overrides = ["ckpt=none", "source=replay", f"source.root='{stretch.root}'", "sinks=[jsonl]"]
+        if not stretch.is_simulated:  # which states no velocity model
+            overrides.append("velocity_model=jma2001")
+        config = configuration.plain(compose("monitor", overrides))
+    config["skip_s"] = None
+    # a reader keeps what it learns of a stream
+    restored.module.scheme = replace(restored.module.scheme)
+    if down:
+        config["sinks"]["down"] = {"_target_": f"{Down.__module__}.Down"}
+    monitor = build_monitor(config, folder, restored)
+    source, kept = Timed(come, act), keeping.read_stream(folder)
+    if kept is not None:
+        source.restore(kept["source"])
+    monitor.source = source
+    return monitor
+
+
+def run(stretch: Stretch, restored: Restored, come: Packets, what: str) -> Said:
+    """All packets through a monitor in a folder of its own. what: see `Row.monitor`."""
+    span_s, disk = stretch.end_s - stretch.start_s, Disk()
+
+    def fills(clock_s: float) -> None:
+        disk.is_full = what == "full" and 0.4 < (clock_s - stretch.start_s) / span_s < 0.6
+
+    def dies(clock_s: float) -> None:
+        if clock_s > stretch.middle_s:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with tempfile.TemporaryDirectory() as scratch, disk.beneath():
+        folder = Path(scratch)
+        if what == "killed":
+            child = os.fork()
+            if child == 0:
+                monitor_of(stretch, restored, folder, come, dies).run()
+                os._exit(0)
+            os.waitpid(child, 0)
+        monitor = monitor_of(stretch, restored, folder, come, fills, down=what == "down")
+        monitor.run()
+        events = monitor.engine.declarer.events
+        return Said(events, _undelivered(folder / "alerts.jsonl", events))
+
+
+def _undelivered(path: Path, events: list[DeclaredEvent]) -> int:
+    lines = path.read_text().splitlines() if path.exists() else []
+    alerts = [Alert.from_json(line) for line in lines if '"fcn-alert"' in line]
+    newest = {event.event_id: len(event.updates) for event in events}
+    told: dict[str, int] = {}
+    for alert in alerts:
+        told[alert.event_id] = max(alert.version, told.get(alert.event_id, 0))
+    return sum(told.get(name, 0) < version for name, version in newest.items())
+
+
+# ---------------------------------------------------------------------------------------- comparing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row of the table, against a reference. lost: events of the reference that are not there any more.
+
+    false: declared events that match neither the catalogue nor, where that is not complete, the run without a
+    fault. moved_km, later_s: medians over events that both found, of final epicentres and of alarms.
+    """
+
+    sequence: str
+    rules: str
+    fault: str
+    found: int
+    lost: int
+    lost_without: int | None
+    false: int
+    moved_km: float
+    later_s: float
+    undelivered: int
+
+
+def compared(
+    said: Said, plain: Said, without: Said | None, stretch: Stretch, rules: str, tolerance: MatchTolerance
+) -> dict[str, Any]:
+    """The figures of a run. plain: without a fault; without: without the stations struck."""
+    good = standing(plain, stretch, tolerance)
+    here = standing(said, stretch, tolerance)
+    pairs = matched(here, good, tolerance)
+    moved_km = [
+        float(epicentral_distance_km([here[i].final.event], [good[j].final.event])[0, 0]) for i, j in pairs
+    ]
+    later_s = [here[i].alarm.now_s - good[j].alarm.now_s for i, j in pairs]
+    rest = None
+    if without is not None:
+        theirs = standing(without, stretch, tolerance)
+        rest = len(theirs) - len(matched(here, theirs, tolerance))
+    declared = [each for each in said.events if not each.is_retracted]
+    false = len(declared) - (len(here) if stretch.is_simulated else len(pairs))
+    return {
+        "sequence": stretch.name,
+        "rules": rules,
+        "found": len(here),
+        "lost": len(good) - len(pairs),
+        "lost_without": rest,
+        "false": false,
+        "moved_km": float(np.median(moved_km)) if moved_km else math.nan,
+        "later_s": float(np.median(later_s)) if later_s else math.nan,
+        "undelivered": said.undelivered,
+    }
+
+
+def standing(said: Said, stretch: Stretch, tolerance: MatchTolerance) -> list[DeclaredEvent]:
+    """Events that were not withdrawn; of a simulated sequence, those that are of its catalogue."""
+    kept = [each for each in said.events if not each.is_retracted]
+    if not stretch.is_simulated or stretch.catalogue is None:
+        return kept
+    found = match_events([each.final.event for each in kept], stretch.catalogue.events, tolerance)
+    return [kept[i] for i, _ in found.pairs]
+
+
+def matched(
+    first: list[DeclaredEvent], second: list[DeclaredEvent], tolerance: MatchTolerance
+) -> tuple[tuple[int, int], ...]:
+    """Rows of the events that both have."""
+    return match_events(
+        [each.final.event for each in first], [each.final.event for each in second], tolerance
+    ).pairs
+
+
+# ---------------------------------------------------------------------------------------- sequences
+
+
+def stretch_of(root: Path, minutes: float, scratch: Path) -> Stretch:
+    """The minutes of a sequence folder with most catalogued events, as a folder of its own."""
+    stream = read_sds(root / WAVEFORMS)
+    first_s = min(trace.stats.starttime.timestamp for trace in stream)
+    last_s = max(trace.stats.endtime.timestamp for trace in stream)
+    catalogue = read_quakeml(root / CATALOGUE) if (root / CATALOGUE).exists() else None
+    origins_s = np.array([each.origin_time_s for each in catalogue or ()])
+    starts_s = np.arange(first_s, max(last_s - 60 * minutes, first_s) + 1.0, 60 * STEP_MINUTES)
+    counts = [((origins_s >= s) & (origins_s < s + 60 * minutes)).sum() for s in starts_s]
+    start_s = float(starts_s[int(np.argmax(counts))])
+    end_s = min(start_s + 60 * minutes, last_s)
+    stream.trim(obspy.UTCDateTime(start_s), obspy.UTCDateTime(end_s))
+    folder = scratch / root.name
+    shutil.copytree(root, folder, ignore=shutil.ignore_patterns(WAVEFORMS))
+    write_sds(stream, folder / WAVEFORMS)
+    there = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
+    network = Network(
+        tuple(s for s in Network.from_inventory(read_stations(root / STATIONS)) if s.id in there)
+    )
+    latitude_deg, longitude_deg = network.centre()
+    km = {
+        s.id: (
+            111.2 * (s.longitude_deg - longitude_deg) * math.cos(math.radians(latitude_deg)),
+            111.2 * (s.latitude_deg - latitude_deg),
+        )
+        for s in network
+    }
+    names = tuple(sorted(km, key=lambda name: math.hypot(*km[name])))
+    return Stretch(root.name, folder, come, start_s, end_s, names, km, catalogue)
+
+
+def validation_root() -> Path:
+    """Of dataset=validation index 0, simulated on first use."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("test", ["ckpt=none", "dataset=validation"]))
+    return sequence_root(config["dataset"], Path(config["cache"]).expanduser())
+
+
+def laws() -> dict[str, Any]:
+    """`moveout` and `health` of the configuration."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        reading = configuration.plain(compose("train", ["experiment=generalized"]))["scheme"]["reading"]
+    return {name: reading[name] for name in ("moveout", "health")}
+
+
+# ------------------------------------------------------------------------------------------ the table
+
+
+@dataclass
+class Table:
+    """Rows as they come; what is written is complete up to now."""
+
+    out: Path
+    rows: list[Outcome] = field(default_factory=list)
+
+    def add(self, row: Outcome) -> None:
+        """Write all again."""
+        self.rows.append(row)
+        names = [each.name for each in fields(Outcome)]
+        with (self.out / "faults.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            writer.writerows([_shown(getattr(each, name)) for name in names] for each in self.rows)
+        (self.out / "faults.md").write_text("\n".join(self.lines()) + "\n")
+        picture(self.rows, self.out / "faults.png")
+
+    def lines(self) -> list[str]:
+        """In Markdown."""
+        return [
+            "| sequence | rules | fault | found | lost | lost, against the stations left | false "
+            "| moved (km) | alarm later (s) | undelivered |",
+            "|---|---|---|" + "---:|" * 7,
+            *(
+                "| " + " | ".join(_shown(getattr(each, f.name)) for f in fields(each)) + " |"
+                for each in self.rows
+            ),
+        ]
+
+
+def _shown(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def picture(rows: list[Outcome], path: Path) -> None:
+    """Lost and false, by fault."""
+    groups = list(dict.fromkeys((each.sequence, each.rules) for each in rows))
+    figure, axes = plt.subplots(
+        1, len(groups), figsize=(5.5 * len(groups), 6), layout="constrained", squeeze=False
+    )
+    for axis, group in zip(axes[0], groups, strict=True):
+        own = [each for each in rows if (each.sequence, each.rules) == group]
+        y = np.arange(len(own))
+        axis.barh(y - 0.2, [-each.lost for each in own], 0.4, color="C1", label="lost")
+        axis.barh(y + 0.2, [each.false for each in own], 0.4, color="C3", label="false")
+        axis.set_yticks(y, [each.fault for each in own])
+        axis.invert_yaxis()
+        axis.axvline(0, color="0.3", lw=0.8)
+        found = next((each.found for each in own if each.fault == ROWS["none"].told), 0)
+        axis.set(title=f"{group[0]}, rules of the {group[1]}: {found} found", xlabel="events")
+        axis.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def rows_of(
+    stretch: Stretch, restored: Restored, names: list[str], rules: str, seed: int, table: Table
+) -> None:
+    """All rows of a sequence; runs that serve several are made once."""
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        tolerance = configuration.build(configuration.plain(compose("test", ["ckpt=none"]))["matching"])
+    plain = run(stretch, restored, stretch.come, "")
+    left: dict[tuple[str, ...], Said] = {}
+    with Progress(console=CONSOLE, transient=True) as progress:
+        task = progress.add_task(f"{stretch.name}, {rules}", total=len(names))
+        for name in names:
+            row = ROWS[name]
+            struck = row.strikes(stretch)
+            if struck and struck not in left:
+                left[struck] = run(stretch, restored, faults.died(stretch.come, struck, -math.inf), "")
+            rng = np.random.default_rng([seed, list(ROWS).index(name)])
+            said = plain if name == "none" else run(stretch, restored, row.packets(stretch, rng), row.monitor)
+            figures = compared(said, plain, left.get(struck), stretch, rules, tolerance)
+            table.add(Outcome(fault=row.told, **figures))
+            CONSOLE.print(table.lines()[-1], markup=False, soft_wrap=True)
+            progress.advance(task)
+
+
+@torch.no_grad()
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ckpt")
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--rows", help=f"of {', '.join(ROWS)}; default: all")
+    parser.add_argument("--hinet", type=Path, help="folder of the recorded swarm")
+    parser.add_argument(
+        "--rules", nargs="+", choices=["checkpoint", "configuration"], default=["configuration"]
+    )
+    parser.add_argument("--seed", type=int, default=20160414)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    names = arguments.rows.split(",") if arguments.rows else list(ROWS)
+    if unknown := sorted(set(names) - set(ROWS)):
+        parser.error(f"--rows: no {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    torch.set_num_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    roots = [validation_root()]
+    if arguments.hinet is not None:
+        if arguments.hinet.is_dir():
+            roots.append(arguments.hinet.expanduser())
+        else:
+            CONSOLE.print(f"left out: there is no folder {arguments.hinet}", markup=False)
+    table = Table(arguments.out)
+    with tempfile.TemporaryDirectory() as scratch:
+        stretches = [stretch_of(root, arguments.minutes, Path(scratch)) for root in roots]
+        for rules in arguments.rules:
+            restored = load(arguments.ckpt, reading=laws() if rules == "configuration" else {})
+            for stretch in stretches:
+                rows_of(stretch, restored, names, rules, arguments.seed, table)
+    sys.stdout.write("\n".join(table.lines()) + "\n")
+
+
+if __name__ == "__main__":
+    main()

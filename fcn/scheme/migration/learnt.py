@@ -1,0 +1,86 @@
+"""What a stream has learnt of its stations from its own events: their terms, and their health."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn.arch.migration import Sized
+from fcn.batch import Batch
+from fcn.catalogue.event import Known
+from fcn.scheme.migration.places import Places
+from fcn.scheme.migration.seen import Seen
+from fcn.scheme.migration.station_health import HealthLaw, Sound, StationHealth
+from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
+from fcn.scheme.migration.witness import Expected
+
+
+@dataclass
+class Learnt:
+    """Both, None where a reading has no law for it."""
+
+    terms: StationTerms | None
+    health: StationHealth | None
+
+    @classmethod
+    def by(cls, terms: TermsLaw | None, health: HealthLaw | None) -> "Learnt":
+        """Nothing yet, by these laws."""
+        return cls(
+            None if terms is None else StationTerms(terms), None if health is None else StationHealth(health)
+        )
+
+    def begin(self, batch: Batch, known: Sequence[Known]) -> tuple[Terms, Sound]:
+        """Of the stations of a window; known: the events declared before it."""
+        terms, sound = Terms.none(batch.station_km[0]), Sound.all(batch.mask[0])
+        if self.terms is not None:
+            terms = self.terms.begin(float(batch.now_s[0]), batch.station_km[0])
+            self.terms.close(known)
+        if self.health is not None:
+            sound = self.health.begin(batch, known)
+        return terms, sound
+
+    def observe(
+        self,
+        seen: Seen,
+        places: Places,
+        arrival_s: Float[Tensor, "event station 2"],
+        said: Sized,
+        use: Bool[Tensor, "event station"],
+        known: Sequence[Known],
+        due_s: Float[Tensor, "known station 2"],
+        tolerances_s: tuple[float, float],
+    ) -> None:
+        """What the events of one window say.
+
+        use: stations that have felt each, also those whose size is false. due_s: P and S of `known`.
+        tolerances_s: see `Expected`.
+        """
+        if not any(places.follows):
+            return
+        if self.terms is not None:
+            moveout_spkm = seen.moveout_spkm(places.place_km)
+            sized = use & seen.sound.sizes
+            self.terms.observe_all(
+                seen.terms, seen.picks, places, arrival_s, moveout_spkm, said, sized, tolerances_s[0]
+            )
+        if self.health is not None:
+            expected = []
+            for row, name in enumerate(places.follows):
+                others = torch.tensor([each.event_id != name for each in known], device=due_s.device)
+                travel_s = arrival_s[row, :, 0] - places.origin_s[row]
+                expected.append(Expected(arrival_s[row], travel_s, due_s[others], *tolerances_s))
+            self.health.observe_all(seen.heard, places, expected, said.by_station, use, seen.sound.sizes)
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that `restore` takes."""
+        parts = {"terms": self.terms, "health": self.health}
+        return {name: part.state() for name, part in parts.items() if part is not None}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`; a part without a law is passed over, one that was not saved begins anew."""
+        for name, part in (("terms", self.terms), ("health", self.health)):
+            if part is not None and name in state:
+                part.restore(state[name])
