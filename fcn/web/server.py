@@ -27,7 +27,7 @@ from fcn.web.state import State
 
 log = logging.getLogger(__name__)
 
-CLOSING_S = 3.0
+CLOSING_S = 5.0
 TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -86,7 +86,7 @@ class Page:
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=10,
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=3,
                 h11_max_incomplete_event_size=16_384,
             )
         )
