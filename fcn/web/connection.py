@@ -1,7 +1,6 @@
 """A browser's connection: one that asks nothing, or does not read what it is sent, is cut off."""
 
 import asyncio
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -42,10 +41,6 @@ class Connection(H11Protocol):
         super().resume_writing()
         if self._full is not None:
             self._full.cancel()
-
-    def handle_websocket_upgrade(self, event: Any) -> None:
-        """There are none."""
-        self.transport.abort()
 
     def _cut_if_idle(self) -> None:
         is_answered = self.cycle is None or self.cycle.response_complete

@@ -77,6 +77,7 @@ function status() {
 
 function tick() {
   const [kind, words] = status();
+  if (kind === "broken" && !find("link").classList.contains("broken")) say(find("news"), words);
   set(find("link"), { class: `pill ${kind}` });
   say(find("link"), words);
   if (state === null) return;
