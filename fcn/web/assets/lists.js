@@ -32,10 +32,10 @@ function updateEvent(element, event) {
   say(chip, last.status);
   const spread = range(last.magnitude);
   say(magnitude, `${size(last.magnitude)}${spread ? ` (${spread})` : ""}`);
-  say(time, `${day(last.origin_s)} ${clock(last.origin_s)}`);
+  say(time, clock(last.origin_s));
   const alarm = last.first_p_s === null ? "" : `, alarm ${(event.alarm_s - last.first_p_s).toFixed(1)} s after the first P`;
   const bound = last.magnitude && last.magnitude.is_lower_bound ? ", magnitude is a lower bound" : "";
-  say(where, `version ${last.version}, ${place(last.latitude_deg, last.longitude_deg)}, ${last.depth_km.toFixed(0)} km deep${alarm}${bound}`);
+  say(where, `${day(last.origin_s)}, version ${last.version}, ${place(last.latitude_deg, last.longitude_deg)}, ${last.depth_km.toFixed(0)} km deep${alarm}${bound}`);
   const body = element.querySelector("tbody");
   keyed(body, [...event.versions].reverse(), (each) => each.version, () => make("tr"), (row, each) => {
     const { magnitude: found } = each;
@@ -75,7 +75,7 @@ export function showStations(body, note, state) {
     cells(row, [
       station.id, { text: station.state, kind: `chip ${chip}` },
       { text: station.age_s === null ? "-" : seconds(station.age_s), kind: "number" },
-      { text: station.largest === 0 ? "-" : station.largest.toPrecision(2).replace(/e\+?/, "e"), kind: "number" },
+      { text: station.largest === 0 ? "-" : station.largest < 10 ? station.largest.toPrecision(2) : station.largest.toFixed(0), kind: "number" },
     ]);
   });
 }

@@ -120,7 +120,7 @@ export class WorldMap {
     const km = projection(centre);
     const halfEast = this.width / 2 / this.scale, { half, east, north } = this.shown;
     const [south, west] = km.inverse(east - halfEast, north - half), [top, right] = km.inverse(east + halfEast, north + half);
-    const wide = STEPS_DEG.find((each) => (right - west) / each <= Math.max(this.width / 110, 2)) ?? 30;
+    const wide = STEPS_DEG.find((each) => (right - west) / each <= Math.max(this.width / 90, 2)) ?? 30;
     const digits = wide < 0.1 ? 2 : wide < 1 ? 1 : 0;
     const line = (points) => layer.append(draw("polyline", { class: "grid", points: points.map(([e, n]) => `${this.x(e).toFixed(1)},${this.y(n).toFixed(1)}`).join(" ") }));
     const label = (x, y, text, anchor) => frame.append(draw("text", { class: "grid-label halo", x, y, "text-anchor": anchor }, text));
@@ -151,7 +151,7 @@ export class WorldMap {
       const late = station.age_s === null ? "" : `, data ${station.age_s.toFixed(1)} s late`;
       mark.append(draw("title", {}, `${station.id}: ${station.state}${late}`));
       group.append(mark);
-      if (names) group.append(draw("text", { class: "name", x: 9, y: 4 }, station.id.split(".").at(-1)));
+      if (names) group.append(this.name(station, station.id.split(".").at(-1)));
       layer.append(group);
     }
   }
@@ -162,9 +162,15 @@ export class WorldMap {
       const group = draw("g", { transform: `translate(${this.x(site.east_km).toFixed(1)} ${this.y(site.north_km).toFixed(1)})` });
       const mark = draw("path", { class: "site", d: SQUARE });
       mark.append(draw("title", {}, site.name));
-      group.append(mark, draw("text", { class: "name", x: 8, y: 4 }, site.name));
+      group.append(mark, this.name(site, site.name));
       this.layers.sites.append(group);
     }
+  }
+
+  // Beside a mark, on the side that has room.
+  name(each, text) {
+    const isRight = this.x(each.east_km) + 14 + 6.5 * text.length > this.width;
+    return draw("text", { class: "name", x: isRight ? -9 : 9, y: 4, "text-anchor": isRight ? "end" : "start" }, text);
   }
 
   events(state) {

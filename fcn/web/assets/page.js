@@ -103,6 +103,7 @@ function banner(time) {
     () => make("li", {}, make("strong"), make("span", { class: "figures" }), make("span", { class: "figures" })),
     (row, event) => {
       const last = event.versions.at(-1), spread = range(last.magnitude);
+      set(row, { class: event.is_open ? "open" : "over" });
       say(row.children[0], `${size(last.magnitude)}${spread ? ` (${spread})` : ""}`);
       say(row.children[1], `${place(last.latitude_deg, last.longitude_deg)}, ${last.depth_km.toFixed(0)} km deep`);
       say(row.children[2], `origin ${clock(last.origin_s)}, ${span(Math.max(time - last.origin_s, 0))} ago`);
@@ -144,8 +145,8 @@ const THEMES = ["auto", "light", "dark"];
 function theme(name) {
   if (name === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  say(find("theme"), `Colours: ${name}`);
-  set(find("theme"), { "aria-label": name === "auto" ? "Colours: as the system has them" : `Colours: ${name}` });
+  say(find("theme"), { auto: "Auto", light: "Light", dark: "Dark" }[name]);
+  set(find("theme"), { "aria-label": name === "auto" ? "Colours: auto, as the system has them" : `Colours: ${name}` });
   if (state !== null) waves.show(state);
 }
 

@@ -1,6 +1,7 @@
 // The last minute of each station, and when P and S of the newest event come to it.
 
-const ROW = 26, TOP = 20, LABEL = 74;
+const ROWS = [26, 40]; // height of a row: of many stations, of few
+const FEW = 12, TOP = 20, LABEL = 74;
 const QUIET = 6; // a trace fills its row where it reaches so many times its own middle level
 
 export class Waves {
@@ -11,7 +12,8 @@ export class Waves {
   show(state) {
     const { canvas } = this;
     const order = byDistance(state);
-    const width = canvas.parentElement.clientWidth, height = TOP + ROW * order.length + 4;
+    this.row = order.length > FEW ? ROWS[0] : ROWS[1];
+    const width = canvas.parentElement.clientWidth, height = TOP + this.row * order.length + 4;
     const ratio = window.devicePixelRatio || 1;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
       canvas.width = Math.round(width * ratio);
@@ -26,7 +28,11 @@ export class Waves {
     pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
     pen.textBaseline = "middle";
     this.axis(pen, state, width, height);
-    order.forEach((index, row) => this.trace(pen, state, index, TOP + ROW * (row + 0.5), width));
+    order.forEach((index, row) => {
+      const middle = TOP + this.row * (row + 0.5);
+      this.trace(pen, state, index, middle, width);
+      this.arrivals(pen, state, index, middle, width, row === 0);
+    });
     const heard = state.stations.filter((station) => station.state === "delivering").length;
     canvas.setAttribute("aria-label", `Waveforms of ${state.stations.length} stations, ${heard} of which deliver; figures are in the list of stations`);
   }
@@ -57,7 +63,7 @@ export class Waves {
     const levels = bytes(traces.envelopes[index]);
     const largest = traces.largest_mps[index];
     const full = Math.max(largest, QUIET * traces.middle_mps[index]);
-    const scale = full > 0 ? ((ROW / 2 - 1) * largest) / full / 127 : 0;
+    const scale = full > 0 ? ((this.row / 2 - 1) * largest) / full / 127 : 0;
     pen.strokeStyle = this.colour("wave-soft");
     pen.setLineDash([2, 3]);
     pen.beginPath();
@@ -77,10 +83,10 @@ export class Waves {
     }
     pen.stroke();
     pen.lineWidth = 1;
-    this.arrivals(pen, state, index, middle, left, wide);
   }
 
-  arrivals(pen, state, index, middle, left, wide) {
+  arrivals(pen, state, index, middle, width, named) {
+    const left = LABEL, wide = width - LABEL - 6;
     const span = state.traces.n_blocks * state.traces.block_s;
     for (const event of state.events) {
       if (event.fronts === null) continue;
@@ -92,12 +98,12 @@ export class Waves {
         pen.strokeStyle = pen.fillStyle = this.colour(phase);
         pen.lineWidth = 1.5;
         pen.beginPath();
-        pen.moveTo(x, middle - ROW / 2 + 1);
-        pen.lineTo(x, middle + ROW / 2 - 1);
+        pen.moveTo(x, middle - this.row / 2 + 1);
+        pen.lineTo(x, middle + this.row / 2 - 1);
         pen.stroke();
         pen.lineWidth = 1;
         pen.textAlign = "right";
-        pen.fillText(phase.toUpperCase(), x - 2, middle - ROW / 2 + 7);
+        if (named) pen.fillText(phase.toUpperCase(), x - 2, middle - this.row / 2 + 7);
       }
     }
   }
