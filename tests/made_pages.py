@@ -119,10 +119,9 @@ def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> tupl
 
 
 def raw(port: int, content: bytes, within_s: float = 20.0) -> bytes:
-    """What comes back for bytes, until the other side closes or an answer has come."""
+    """What comes back for bytes, until the other side closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=within_s) as link:
         link.sendall(content)
-        link.shutdown(socket.SHUT_WR)
         found = b""
         while part := link.recv(65_536):
             found += part
