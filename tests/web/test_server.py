@@ -1,5 +1,6 @@
 """The page's server on loopback: what it answers, whom, and that nobody can hold it up."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -170,6 +171,7 @@ def test_who_asks_nothing_or_does_not_read_is_cut_off(page, monkeypatch):
     async def endless(board, state):
         while True:
             yield "x" * 100_000
+            await asyncio.sleep(0)
 
     monkeypatch.setattr(events, "events", endless)
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as link:
