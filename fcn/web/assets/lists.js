@@ -21,7 +21,7 @@ function createEvent() {
   return make("details", {},
     make("summary", {}, make("span", { class: "chip" }), make("span", { class: "size" }), make("span", { class: "figures" }),
       make("span", { class: "where" })),
-    make("div", { class: "scroll" }, table));
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Versions" }, table));
 }
 
 function updateEvent(element, event) {
