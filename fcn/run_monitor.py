@@ -25,7 +25,7 @@ from fcn.engine import precision
 from fcn.shaking.site import Sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.engine import Engine, Reader, Timing
-from fcn.stream.loop import Habits, Monitor
+from fcn.stream.loop import Habits, Monitor, Watcher
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
@@ -51,6 +51,8 @@ def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
         f"listening to {len(running.engine.live)} stations ({watched}); alerts in {running.folder}",
         terminal(),
     )
+    for watcher in running.watchers:
+        say(str(watcher), terminal())
     running.run()
 
 
@@ -96,7 +98,9 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
     warned = None if sites is None else WarnedSites(sites, folder / SITES, producer)
-    return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer, warned)
+    sinks = build_sinks(config, folder)
+    watchers = build_watchers(config, watched, producer, sites)
+    return Monitor(engine, source, folder, habits, identity, sinks, producer, warned, watchers)
 
 
 def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
@@ -134,6 +138,32 @@ def build_sites(
     times = Unbatched(times_to(torch.as_tensor(both_km, dtype=torch.float32)))
     made: SiteWarnings = build(shaking, sites=sites, stations=[], travel_times=times, frame=watched.frame)
     return made
+
+
+def build_watchers(
+    config: Mapping[str, Any], watched: WatchedNetwork, producer: Producer, sites: SiteWarnings | None
+) -> list[Watcher]:
+    """Who looks on: the page, where it has a port. Raises ValueError for one that it cannot listen at."""
+    if config["web"]["port"] is None:
+        return []
+    try:
+        from fcn.web.server import Page
+    except ImportError as error:
+        raise ValueError("web.port: the page needs starlette and uvicorn: pip install 'fcn[web]'") from error
+    from fcn.web.snapshot import Watched
+
+    is_replay = config["source"]["kind"] == "replay"
+    network = watched.stations
+    station_km = network.local_km(watched.frame).astype(np.float32)
+    seen = Watched(
+        producer,
+        watched.frame,
+        network,
+        station_km,
+        None if sites is None else sites.sites,
+        config["source"]["pace"] if is_replay else 1.0,
+    )
+    return [Page(seen, **config["web"])]
 
 
 def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[WatchedNetwork, Source]:

@@ -11,14 +11,14 @@ STEP_S = 0.5
 LATEST = Latest()
 
 
-def declarer(agree_s=0.5, within_s=2.0, prefer=LATEST, evidence=None, rules=None, **settle):
+def declarer(agree_s=0.5, within_s=2.0, prefer=LATEST, evidence=None, rules=None, frame=FRAME, **settle):
     """rules: of following, coda, retraction and doubles; none where not named."""
     settlement = {"stable_s": 2.5, "origin_time_s": 0.3, "epicentre_km": 1.0, "magnitude": 0.1} | {
         "min_s": 8.0,
         "max_s": 20.0,
     }
     return Declarer(
-        FRAME,
+        frame,
         evidence=evidence or Evidence(0.7, 0.6, agree_s, within_s),
         agree=Nearness(3.0, 10.0),
         same=Sameness(3.0, 15.0, first_p_s=1.0, forget_s=60.0),

@@ -93,15 +93,15 @@ class SiteWarnings:
         travel_times: TravelTimes,
         frame: LocalFrame,
     ) -> None:
-        self._sites = Sites.of(sites, frame)
+        self.sites = Sites.of(sites, frame)
         self._source = SourceShaking(ground_motion, scale, travel_times, frame)
-        self._plum = None if plum is None else PlumSites(plum, stations, self._sites, frame, scale)
+        self._plum = None if plum is None else PlumSites(plum, stations, self.sites, frame, scale)
         self._rule = rule
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, before another stream."""
-        self._reached_s = np.full((len(self._sites), len(self._rule.levels)), -np.inf)
+        self._reached_s = np.full((len(self.sites), len(self._rule.levels)), -np.inf)
         self._expected: dict[str, tuple[Update, Expected]] = {}
         self._last_s = -math.inf
 
@@ -132,7 +132,7 @@ class SiteWarnings:
     ) -> list[SiteWarning | None]:
         """What holds for each site at a time, whether it has been told or not; None below all levels."""
         by_event = self._expect(events)
-        n_sites = len(self._sites)
+        n_sites = len(self.sites)
         nearby = np.full(n_sites, -np.inf) if self._plum is None else self._plum.expected(observed)
         ahead = np.full((len(by_event), n_sites), -np.inf)
         for row, (_, expected) in enumerate(by_event):
@@ -149,7 +149,7 @@ class SiteWarnings:
             event_id = update.event.event_id
             held = self._expected.get(event_id)
             same = held is not None and held[0].event == update.event
-            expected = held[1] if held and same else self._source.at(update.event, self._sites)
+            expected = held[1] if held and same else self._source.at(update.event, self.sites)
             known[event_id] = (update, expected)
         self._expected = known
         return list(known.values())
@@ -180,7 +180,7 @@ class SiteWarnings:
             if of_source >= nearby:
                 low, high = float(expected.low[site]), float(expected.high[site])
         return SiteWarning(
-            site=self._sites.names[site],
+            site=self.sites.names[site],
             now_s=now_s,
             level=reached[-1],
             intensity=intensity,

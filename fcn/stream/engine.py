@@ -93,6 +93,7 @@ class Engine:
     network: the neural one, in evaluation mode; `reader` reads it. stations: those whose packets count, in
     the order of windows. travel_times: of stations at places (station, 3), km in the frame.
     What has come by `advance` counts, from whichever station; what comes later counts in the next window.
+    newest: the last window that was read; None before there is one.
     """
 
     network: nn.Module
@@ -118,6 +119,7 @@ class Engine:
             for station in self.stations
         }
         self.clock_s = -math.inf
+        self.newest: Batch | None = None
         self._next: int | None = None  # sample at which the next window ends
         self._placed: tuple[tuple[float | None, ...], Tensor, TravelTimes] | None = None
 
@@ -177,7 +179,7 @@ class Engine:
         if now_s <= self.declarer.last_now_s:  # read before a restart
             self.batch(end)
             return Step(now_s, (), ())
-        batch = self.batch(end)
+        self.newest = batch = self.batch(end)
         try:
             (estimates,) = self.reader.estimates(self.network, batch, self.declarer.known(now_s))
         except ValueError as error:

@@ -7,10 +7,10 @@ sinks: after a kill at any moment that lacks at most the last versions, which ar
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import obspy
 
@@ -18,7 +18,7 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
-from fcn.stream.engine import Engine
+from fcn.stream.engine import Engine, Step
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
@@ -48,12 +48,29 @@ class Habits:
             raise ValueError(f"wait_s >= 0, heartbeat_s > 0 and state_s > 0 are required: {self}")
 
 
+@runtime_checkable
+class Watcher(Protocol):
+    """Looks on, in the loop's thread: each call copies what it needs, is soon done and raises nothing."""
+
+    def said(self, alert: Alert) -> None:
+        """An alert has been given to the sinks."""
+        ...
+
+    def look(self, monitor: "Monitor", steps: Sequence[Step]) -> None:
+        """The windows of a tick, perhaps none, have been read."""
+        ...
+
+    def close(self) -> None:
+        """The monitor has ended."""
+        ...
+
+
 @dataclass(eq=False)
 class Monitor:
     """Runs until the source is over or `stop` is called, which closes the sinks.
 
     identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source. sites: to be
-    warned, if any. Raises ValueError for a folder with the state of another.
+    warned, if any. watchers: who looks on. Raises ValueError for a folder with the state of another.
     """
 
     engine: Engine
@@ -64,6 +81,7 @@ class Monitor:
     sinks: Sinks
     producer: Producer
     sites: WarnedSites | None = None
+    watchers: Sequence[Watcher] = ()
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
@@ -101,6 +119,8 @@ class Monitor:
             self.sinks.beat(self._heartbeat(is_alive=False))
             self.sinks.close(CLOSING_S)
             self.source.close()
+            for watcher in self.watchers:
+                watcher.close()
 
     def _step(self, now_s: float) -> None:
         self.engine.push(self.source.poll(now_s), now_s)
@@ -114,6 +134,8 @@ class Monitor:
         if steps and self.sites is not None:
             last = [each.final for each in self.engine.declarer.events]
             self.sites.process(now_s, last, self.source.clock.now_s())
+        for watcher in self.watchers:
+            watcher.look(self, steps)
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
@@ -140,9 +162,13 @@ class Monitor:
         for _, version, each in sorted(missing, key=lambda found: found[0]):
             self._versions[each.event_id] = version
             try:
-                self.sinks.say(self._alert(each, version, step_s))
+                alert = self._alert(each, version, step_s)
+                self.sinks.say(alert)
             except ValueError as error:
                 log.error("version %d of %s cannot be said: %s", version, each.event_id, error)
+                continue
+            for watcher in self.watchers:
+                watcher.said(alert)
 
     def _alert(self, declared: DeclaredEvent, version: int, step_s: float | None) -> Alert:
         update, issued_s = declared.updates[version - 1], self.source.clock.now_s()
