@@ -24,6 +24,7 @@ from fcn.config import build
 from fcn.engine import precision
 from fcn.shaking.site import Sites
 from fcn.shaking.site_warnings import SiteWarnings
+from fcn.stream.attendants import Attendant, StatusKeeper
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
@@ -96,7 +97,22 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
     warned = None if sites is None else WarnedSites(sites, folder / SITES, producer)
-    return Monitor(engine, source, folder, habits, identity, build_sinks(config, folder), producer, warned)
+    return Monitor(
+        engine,
+        source,
+        folder,
+        habits,
+        identity,
+        build_sinks(config, folder),
+        producer,
+        warned,
+        build_attendants(config),
+    )
+
+
+def build_attendants(config: Mapping[str, Any]) -> list[Attendant]:
+    """What goes along with the monitor's steps."""
+    return [StatusKeeper(config["operations"]["status_s"])]
 
 
 def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:

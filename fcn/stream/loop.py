@@ -7,7 +7,7 @@ sinks: after a kill at any moment that lacks at most the last versions, which ar
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
+from fcn.stream.attendants import Attendant
 from fcn.stream.engine import Engine
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 from fcn.stream.sites import WarnedSites
@@ -53,7 +54,8 @@ class Monitor:
     """Runs until the source is over or `stop` is called, which closes the sinks.
 
     identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source. sites: to be
-    warned, if any. Raises ValueError for a folder with the state of another.
+    warned, if any. attendants: called after every step, and at the end.
+    Raises ValueError for a folder with the state of another.
     """
 
     engine: Engine
@@ -64,6 +66,7 @@ class Monitor:
     sinks: Sinks
     producer: Producer
     sites: WarnedSites | None = None
+    attendants: Sequence[Attendant] = ()
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
@@ -93,12 +96,16 @@ class Monitor:
             while not self._stopped and not self.source.is_over(tick * TICK_S):
                 clock.wait_until(tick * TICK_S)
                 self._step(tick * TICK_S)
+                for each in self.attendants:
+                    each.attend(self, tick * TICK_S)
                 tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
-            self._keep()
+            self.keep()
         finally:
             self.sinks.beat(self._heartbeat(is_alive=False))
             self.sinks.close(CLOSING_S)
             self.source.close()
+            for each in self.attendants:
+                each.leave(self)
 
     def _step(self, now_s: float) -> None:
         self.engine.push(self.source.poll(now_s), now_s)
@@ -122,7 +129,7 @@ class Monitor:
             known = {each.event_id for each in self.engine.declarer.events}
             self._versions = {name: v for name, v in self._versions.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
-            self._keep()
+            self.keep()
 
     def _say(self, step_s: float | None) -> None:
         """What is declared and not said, in order of time. step_s: by the clock; None at a start."""
@@ -170,10 +177,15 @@ class Monitor:
         n_open = sum(each.is_open for each in self.engine.declarer.known(now_s))
         return f"{text}, {n_open} events open"
 
-    def _keep(self) -> None:
-        """Events first: what the stream's state has passed, they must know."""
+    def keep(self) -> None:
+        """Write the state. Events first: what the stream's state has passed, they must know."""
         write_events(self.folder, self.engine.events_state())
-        state = {"of": dict(self.identity), "engine": self.engine.state(), "source": self.source.state()}
+        state = {
+            "of": dict(self.identity),
+            "frame": [self.engine.frame.latitude_deg, self.engine.frame.longitude_deg],
+            "engine": self.engine.state(),
+            "source": self.source.state(),
+        }
         write_stream(self.folder, state)
         self._kept_s = time.monotonic()
 
