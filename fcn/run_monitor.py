@@ -1,5 +1,7 @@
 """What `python -m fcn.monitor` does, from a resolved configuration."""
 
+import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -15,17 +17,21 @@ from torch import Tensor, nn
 
 from fcn import checked
 from fcn.alert.alert import Producer
-from fcn.alert.sinks.sinks import Sinks
 from fcn.assemble import choose_velocity_model, times_between
 from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.geometry.projection import LocalFrame
+from fcn.operations.prometheus import installed, write_metrics
+from fcn.rotated import RotatedFile
+from fcn.saying import build_sinks, log_to
 from fcn.shaking.site import Sites
 from fcn.shaking.site_warnings import SiteWarnings
-from fcn.stream.attendants import Attendant, StatusKeeper
+from fcn.stream.attendants import Attendant, StatusKeeper, Systemd
 from fcn.stream.engine import Engine, Reader, Timing
+from fcn.stream.keeping import read_stream
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sites import SITES, Unbatched, WarnedSites
@@ -33,6 +39,7 @@ from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
+from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
@@ -44,9 +51,11 @@ def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     """Until the source is over, or SIGTERM or SIGINT comes; the state is written then, too."""
     torch.set_num_threads(config["threads"])
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
+    log_to(config["log"], state_folder(config, run_dir))
     running = build_monitor(config, run_dir, restored)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: running.stop())
+    signal.signal(signal.SIGHUP, lambda *_: _ask_for_stations(running))
     watched = ", ".join(running.engine.live)
     say(
         f"listening to {len(running.engine.live)} stations ({watched}); alerts in {running.folder}",
@@ -60,7 +69,9 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
 
     Raises ValueError and FileNotFoundError naming the key.
     """
+    folder = state_folder(config, run_dir)
     watched, source = listen(config, restored.preprocess)
+    watched = in_frame_of(folder, watched)
     model = choose_velocity_model(config["velocity_model"], watched, restored.velocity_models)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     scheme = restored.module.scheme
@@ -93,10 +104,10 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         "source": {key: value for key, value in config["source"].items() if key != "pace"},
         "step_s": timing.step_s,
     }
-    folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
-    warned = None if sites is None else WarnedSites(sites, folder / SITES, producer)
+    told = RotatedFile(folder / SITES, **config["operations"]["sites_file"], flushes=False)
+    warned = None if sites is None else WarnedSites(sites, told, producer)
     return Monitor(
         engine,
         source,
@@ -106,27 +117,46 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         build_sinks(config, folder),
         producer,
         warned,
-        build_attendants(config),
+        build_attendants(config, folder),
     )
 
 
-def build_attendants(config: Mapping[str, Any]) -> list[Attendant]:
-    """What goes along with the monitor's steps."""
-    return [StatusKeeper(config["operations"]["status_s"])]
+def state_folder(config: Mapping[str, Any], run_dir: Path) -> Path:
+    """Where state, alerts and log lie."""
+    return run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
 
 
-def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
-    """The sinks of a configuration and their journal; relative paths of what they write are in the folder."""
+def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]:
+    """What goes along with the monitor's steps. Raises ImportError where metrics cannot be written."""
+    operations = config["operations"]
+    attendants: list[Attendant] = [Systemd()]
+    stations = None
+    if config["source"]["kind"] != "replay":
+        path = Path(config["stations"]).expanduser()
+        read = functools.partial(WatchedNetwork.of_file, path, config["station_ids"])
+        stations = StationList(path, read, operations["stations_s"])
+        attendants.append(stations)
+    write = []
+    if operations["metrics"] is not None:
+        installed()
+        path = folder / Path(operations["metrics"]).expanduser()
+        write.append(functools.partial(write_metrics, path))
+    listed = stations.status if stations is not None else lambda: None
+    return [*attendants, StatusKeeper(operations["status_s"], tuple(write), listed)]
 
-    def placed(node: Mapping[str, Any]) -> dict[str, Any]:
-        stated = {key: node[key] for key in ("path", "folder") if key in node}
-        return {**node, **{key: str(folder / Path(path).expanduser()) for key, path in stated.items()}}
 
-    alerts = config["alerts"]
-    journal = alerts["journal"] and placed(alerts["journal"])
-    sinks = {name: placed(node) for name, node in config["sinks"].items()}
-    made: Sinks = build({**alerts, "sinks": sinks, "journal": journal})
-    return made
+def _ask_for_stations(running: Monitor) -> None:
+    for each in running.attendants:
+        if isinstance(each, StationList):
+            each.ask()
+
+
+def in_frame_of(folder: Path, watched: WatchedNetwork) -> WatchedNetwork:
+    """The network in the frame of the state in a folder, where there is one: events of it are in its km."""
+    state = read_stream(folder)
+    if state is None or "frame" not in state:
+        return watched
+    return dataclasses.replace(watched, frame=LocalFrame(*state["frame"]))
 
 
 def build_sites(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import fcn
+from fcn.operations import systemd
 from fcn.operations.status import (
     StationListStatus,
     StationStatus,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from fcn.stream.loop import Monitor
 
 log = logging.getLogger(__name__)
+
+TOLD_S = 10.0  # between what systemd is told, where it does not say how often it wants to hear
 
 
 @runtime_checkable
@@ -66,6 +69,25 @@ def status_of(
         left_out=counted(engine.counts, sources, *(each.counts for each in engine.live.values())),
         sinks=of_sinks(monitor.sinks.counts),
     )
+
+
+class Systemd:
+    """Tells systemd that the monitor is ready, then that its loop goes on, and how it is."""
+
+    def __init__(self) -> None:
+        self.every_s = systemd.watchdog_s() or TOLD_S
+        self._told_s = -math.inf
+
+    def attend(self, monitor: "Monitor", now_s: float) -> None:
+        """See `Attendant`."""
+        if time.monotonic() - self._told_s >= self.every_s:
+            state = "WATCHDOG=1" if math.isfinite(self._told_s) else "READY=1"
+            systemd.notify(state, f"STATUS={monitor.alive(now_s)}")
+            self._told_s = time.monotonic()
+
+    def leave(self, monitor: "Monitor") -> None:
+        """See `Attendant`."""
+        systemd.notify("STOPPING=1")
 
 
 @dataclass(eq=False)

@@ -122,7 +122,7 @@ class Monitor:
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
-            log.info(self._alive(now_s))
+            log.info(self.alive(now_s))
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
             self.engine.declarer.forget(now_s - REMEMBER_S)
@@ -166,7 +166,8 @@ class Monitor:
             producer=self.producer,
         )
 
-    def _alive(self, now_s: float) -> str:
+    def alive(self, now_s: float) -> str:
+        """How it is, on a line."""
         delivering = self.engine.delivering
         late = [late_s for late_s in delivering.values() if late_s is not None]
         text = f"{obspy.UTCDateTime(now_s)} {len(late)} of {len(delivering)} stations"

@@ -1,6 +1,7 @@
 """What goes along with the steps of a monitor."""
 
 import logging
+import socket
 
 import pytest
 from made_alarms import declarer
@@ -11,7 +12,7 @@ from fcn.alert.alert import Producer
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
 from fcn.operations.status import read_status
-from fcn.stream.attendants import StatusKeeper
+from fcn.stream.attendants import StatusKeeper, Systemd
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import Link, ReplaySource
@@ -77,3 +78,25 @@ def test_a_full_disk_stops_nobody_and_is_said_once(sequence, tmp_path, caplog):
     assert [each.getMessage() for each in caplog.records] == [
         "the status cannot be written: [Errno 28] No space left on device"
     ]
+
+
+def test_systemd_hears_that_the_loop_goes_on(sequence, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        link.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2")
+        link.setblocking(False)
+        heard = []
+
+        class Ear:
+            def attend(self, monitor, now_s):
+                heard.append(link.recv(4096).decode())
+
+            def leave(self, monitor):
+                heard.append(link.recv(4096).decode())
+
+        monitor(sequence, tmp_path / "folder", Systemd(), Ear()).run()
+    assert heard[0].startswith("READY=1\nSTATUS=")
+    assert all(each.startswith("WATCHDOG=1\nSTATUS=") for each in heard[1:-1])
+    assert "2 of 2 stations" in heard[-2]
+    assert heard[-1] == "STOPPING=1"
