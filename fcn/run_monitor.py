@@ -117,7 +117,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         build_sinks(config, folder),
         producer,
         warned,
-        build_attendants(config, folder),
+        attendants=build_attendants(config, folder),
     )
 
 
