@@ -29,8 +29,11 @@ TOP_LEVEL = {
     "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
     "monitor": (
         "name folder ckpt trust reading source stations station_ids velocity_model declare windows "
-        "patience_s skip_s habits sinks alerts sites shaking web threads precision"
+        "patience_s skip_s habits operations log sinks alerts sites shaking web threads precision"
     ),
+    "status": "folder",
+    "check": "folder limits",
+    "merge": "name folder listen likeness keeping habits log sinks alerts",
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",
 }

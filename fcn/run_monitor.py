@@ -1,5 +1,7 @@
 """What `python -m fcn.monitor` does, from a resolved configuration."""
 
+import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -15,23 +17,29 @@ from torch import Tensor, nn
 
 from fcn import checked
 from fcn.alert.alert import Producer
-from fcn.alert.sinks.sinks import Sinks
 from fcn.assemble import choose_velocity_model, times_between
 from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.geometry.projection import LocalFrame
+from fcn.operations.prometheus import installed, write_metrics
+from fcn.rotated import RotatedFile
+from fcn.saying import build_sinks, log_to
 from fcn.shaking.site import Sites
 from fcn.shaking.site_warnings import SiteWarnings
+from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
 from fcn.stream.engine import Engine, Reader, Timing
-from fcn.stream.loop import Habits, Monitor, Watcher
+from fcn.stream.keeping import read_stream
+from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
+from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
@@ -43,16 +51,18 @@ def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     """Until the source is over, or SIGTERM or SIGINT comes; the state is written then, too."""
     torch.set_num_threads(config["threads"])
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
+    log_to(config["log"], state_folder(config, run_dir))
     running = build_monitor(config, run_dir, restored)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: running.stop())
+    signal.signal(signal.SIGHUP, lambda *_: _ask_for_stations(running))
     watched = ", ".join(running.engine.live)
     say(
         f"listening to {len(running.engine.live)} stations ({watched}); alerts in {running.folder}",
         terminal(),
     )
-    for watcher in running.watchers:
-        say(str(watcher), terminal())
+    for page in (each for each in running.attendants if isinstance(each, Told)):
+        say(str(page), terminal())
     running.run()
 
 
@@ -61,7 +71,9 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
 
     Raises ValueError and FileNotFoundError naming the key.
     """
+    folder = state_folder(config, run_dir)
     watched, source = listen(config, restored.preprocess)
+    watched = in_frame_of(folder, watched)
     model = choose_velocity_model(config["velocity_model"], watched, restored.velocity_models)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     scheme = restored.module.scheme
@@ -94,27 +106,59 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         "source": {key: value for key, value in config["source"].items() if key != "pace"},
         "step_s": timing.step_s,
     }
-    folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
-    warned = None if sites is None else WarnedSites(sites, folder / SITES, producer)
-    sinks = build_sinks(config, folder)
-    watchers = build_watchers(config, watched, producer, sites)
-    return Monitor(engine, source, folder, habits, identity, sinks, producer, warned, watchers)
+    told = RotatedFile(folder / SITES, **config["operations"]["sites_file"], flushes=False)
+    warned = None if sites is None else WarnedSites(sites, told, producer)
+    return Monitor(
+        engine,
+        source,
+        folder,
+        habits,
+        identity,
+        build_sinks(config, folder),
+        producer,
+        warned,
+        attendants=[*build_attendants(config, folder), *build_page(config, watched, producer, sites)],
+    )
 
 
-def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
-    """The sinks of a configuration and their journal; relative paths of what they write are in the folder."""
+def state_folder(config: Mapping[str, Any], run_dir: Path) -> Path:
+    """Where state, alerts and log lie."""
+    return run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
 
-    def placed(node: Mapping[str, Any]) -> dict[str, Any]:
-        stated = {key: node[key] for key in ("path", "folder") if key in node}
-        return {**node, **{key: str(folder / Path(path).expanduser()) for key, path in stated.items()}}
 
-    alerts = config["alerts"]
-    journal = alerts["journal"] and placed(alerts["journal"])
-    sinks = {name: placed(node) for name, node in config["sinks"].items()}
-    made: Sinks = build({**alerts, "sinks": sinks, "journal": journal})
-    return made
+def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]:
+    """What goes along with the monitor's steps. Raises ImportError where metrics cannot be written."""
+    operations = config["operations"]
+    attendants: list[Attendant] = [Systemd()]
+    stations = None
+    if config["source"]["kind"] != "replay":
+        path = Path(config["stations"]).expanduser()
+        read = functools.partial(WatchedNetwork.of_file, path, config["station_ids"])
+        stations = StationList(path, read, operations["stations_s"])
+        attendants.append(stations)
+    write = []
+    if operations["metrics"] is not None:
+        installed()
+        path = folder / Path(operations["metrics"]).expanduser()
+        write.append(functools.partial(write_metrics, path))
+    listed = stations.status if stations is not None else lambda: None
+    return [*attendants, StatusKeeper(operations["status_s"], tuple(write), listed)]
+
+
+def _ask_for_stations(running: Monitor) -> None:
+    for each in running.attendants:
+        if isinstance(each, StationList):
+            each.ask()
+
+
+def in_frame_of(folder: Path, watched: WatchedNetwork) -> WatchedNetwork:
+    """The network in the frame of the state in a folder, where there is one: events of it are in its km."""
+    state = read_stream(folder)
+    if state is None or "frame" not in state:
+        return watched
+    return dataclasses.replace(watched, frame=LocalFrame(*state["frame"]))
 
 
 def build_sites(
@@ -140,10 +184,10 @@ def build_sites(
     return made
 
 
-def build_watchers(
+def build_page(
     config: Mapping[str, Any], watched: WatchedNetwork, producer: Producer, sites: SiteWarnings | None
-) -> list[Watcher]:
-    """Who looks on: the page, where it has a port. Raises ValueError for one that it cannot listen at."""
+) -> list[Attendant]:
+    """The page, where it has a port. Raises ValueError for one that it cannot listen at."""
     if config["web"]["port"] is None:
         return []
     try:

@@ -94,7 +94,7 @@ def run(folder: Path, root: Path) -> Learner:
         Habits(wait_s=0.0, heartbeat_s=10.0, state_s=0.05),
         {"of": "a test"},
         Sinks(
-            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, False)},
+            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, None, False)},
             Patience(256, 1000, 0.1, 1.0),
             Journal(str(folder / "journal.jsonl"), 0.1, 100),
         ),

@@ -47,10 +47,13 @@ class Watch:
 
     def __init__(self, board):
         self.board, self.seen = board, []
-        self.said, self.close = board.said, board.close
+        self.said = board.said
 
-    def look(self, monitor, steps):
-        self.board.look(monitor, steps)
+    def leave(self, monitor):
+        self.board.close()
+
+    def attend(self, monitor, now_s):
+        self.board.look(monitor, monitor.steps)
         if self.board.newest is not None and (not self.seen or self.seen[-1] is not self.board.newest):
             self.seen.append(self.board.newest)
 

@@ -32,6 +32,8 @@ AHEAD_S, BEHIND_S = 60.0, 3_600.0  # a packet from so far in the future, or the 
 ON_BLOCK = 1e-3
 SILENT_S = 60.0  # a station that has said nothing for so long does not deliver
 
+_Placed = tuple[tuple[float | None, ...], Float[Tensor, "station 3"], TravelTimes]  # elevations, km, times
+
 
 @runtime_checkable
 class Reader(Protocol):
@@ -112,16 +114,36 @@ class Engine:
         self.n_samples = round(self.timing.window_s * self._rate_hz)
         self._n_block = samples_in(BLOCK_S, self._rate_hz)
         self._n_step = round(self.timing.step_s / BLOCK_S) * self._n_block
-        self.live = {
-            station.id: LiveStation(
-                station.id, self.inventory, self.preprocess, self.n_samples, self.timing.patience_s
-            )
-            for station in self.stations
-        }
+        self.live = {station.id: self._new(station.id, self.inventory) for station in self.stations}
         self.clock_s = -math.inf
         self.newest: Batch | None = None
         self._next: int | None = None  # sample at which the next window ends
-        self._placed: tuple[tuple[float | None, ...], Tensor, TravelTimes] | None = None
+        self._placed: _Placed | None = None
+
+    def _new(self, station_id: str, inventory: obspy.Inventory) -> LiveStation:
+        return LiveStation(station_id, inventory, self.preprocess, self.n_samples, self.timing.patience_s)
+
+    def watch(self, stations: Network, inventory: obspy.Inventory) -> str:
+        """Listen to these from the next window on; what changed, in words, none where nothing did.
+
+        Stations that are described as before keep all they hold; others, moved ones too, begin anew. Raises
+        ValueError, and changes nothing, where travel times to one of them cannot be had.
+        """
+        live = {station.id: self._new(station.id, inventory) for station in stations}
+        old = {station.id: self.live[station.id] for station in self.stations}
+        same = {name for name, each in live.items() if name in old and each.described == old[name].described}
+        changes = {
+            "joined": sorted(set(live) - set(old)),
+            "left": sorted(set(old) - set(live)),
+            "described anew": sorted(set(live) & set(old) - same),
+        }
+        live |= {name: old[name] for name in same}
+        placed = self._placing(stations, live)
+        for name in same:
+            live[name].inventory = inventory
+        self.stations, self.inventory, self.live, self._placed = stations, inventory, live, placed
+        told = (f"{len(names)} {what} ({', '.join(names)})" for what, names in changes.items() if names)
+        return "; ".join(told)
 
     def push(self, packets: Iterable[Packet], clock_s: float | None = None) -> None:
         """Packets in the order they came, by a POSIX time; None: that of the last `advance`.
@@ -214,15 +236,19 @@ class Engine:
         """Where the sensors are that have been used first: boreholes lie deeper than their stations."""
         elevations_m = tuple(each.elevation_m for each in self.live.values())
         if self._placed is None or self._placed[0] != elevations_m:
-            placed = (
-                station if elevation_m is None else replace(station, elevation_m=elevation_m)
-                for station, elevation_m in zip(self.stations, elevations_m, strict=True)
-            )
-            km = torch.as_tensor(Network(tuple(placed)).local_km(self.frame), dtype=torch.float32)
-            same = self._placed is not None and torch.equal(km, self._placed[1])
-            times = self._placed[2] if same and self._placed is not None else self.travel_times(km)
-            self._placed = (elevations_m, km, times)
+            self._placed = self._placing(self.stations, self.live)
         return self._placed[1], self._placed[2]
+
+    def _placing(self, stations: Network, live: Mapping[str, LiveStation]) -> _Placed:
+        elevations_m = tuple(each.elevation_m for each in live.values())
+        placed = (
+            station if elevation_m is None else replace(station, elevation_m=elevation_m)
+            for station, elevation_m in zip(stations, elevations_m, strict=True)
+        )
+        km = torch.as_tensor(Network(tuple(placed)).local_km(self.frame), dtype=torch.float32)
+        if self._placed is not None and torch.equal(km, self._placed[1]):
+            return elevations_m, km, self._placed[2]
+        return elevations_m, km, self.travel_times(km)
 
     @property
     def delivering(self) -> dict[str, float | None]:
@@ -252,9 +278,16 @@ class Engine:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned; stations that are not watched any more are passed over."""
+        """Go on from what `state` returned.
+
+        Stations that are not watched any more are passed over; those described otherwise begin anew.
+        """
         self.clock_s, self._next = state["clock_s"], state["next"]
         self.counts = Counter(state["counts"])
         for name, each in state["stations"].items():
-            if name in self.live:
+            if name not in self.live:
+                continue
+            if each.get("described") == self.live[name].described:
                 self.live[name].restore(each)
+            else:
+                log.warning("%s is described otherwise than before: it begins anew", name)

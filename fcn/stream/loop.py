@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import obspy
 
@@ -18,6 +18,7 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
+from fcn.stream.attendants import Attendant, Told
 from fcn.stream.engine import Engine, Step
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 from fcn.stream.sites import WarnedSites
@@ -48,29 +49,13 @@ class Habits:
             raise ValueError(f"wait_s >= 0, heartbeat_s > 0 and state_s > 0 are required: {self}")
 
 
-@runtime_checkable
-class Watcher(Protocol):
-    """Looks on, in the loop's thread: each call copies what it needs, is soon done and raises nothing."""
-
-    def said(self, alert: Alert) -> None:
-        """An alert has been given to the sinks."""
-        ...
-
-    def look(self, monitor: "Monitor", steps: Sequence[Step]) -> None:
-        """The windows of a tick, perhaps none, have been read."""
-        ...
-
-    def close(self) -> None:
-        """The monitor has ended."""
-        ...
-
-
 @dataclass(eq=False)
 class Monitor:
     """Runs until the source is over or `stop` is called, which closes the sinks.
 
     identity: what the state in `folder` must be of to be gone on with: a checkpoint, a source. sites: to be
-    warned, if any. watchers: who looks on. Raises ValueError for a folder with the state of another.
+    warned, if any. attendants: called after every step, and at the end. steps: the windows of the last one.
+    Raises ValueError for a folder with the state of another.
     """
 
     engine: Engine
@@ -81,7 +66,8 @@ class Monitor:
     sinks: Sinks
     producer: Producer
     sites: WarnedSites | None = None
-    watchers: Sequence[Watcher] = ()
+    attendants: Sequence[Attendant] = ()
+    steps: Sequence[Step] = ()
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
@@ -113,19 +99,21 @@ class Monitor:
             while not self._stopped and not self.source.is_over(tick * TICK_S):
                 clock.wait_until(tick * TICK_S)
                 self._step(tick * TICK_S)
+                for each in self.attendants:
+                    each.attend(self, tick * TICK_S)
                 tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
-            self._keep()
+            self.keep()
         finally:
             self.sinks.beat(self._heartbeat(is_alive=False))
             self.sinks.close(CLOSING_S)
             self.source.close()
-            for watcher in self.watchers:
-                watcher.close()
+            for each in self.attendants:
+                each.leave(self)
 
     def _step(self, now_s: float) -> None:
         self.engine.push(self.source.poll(now_s), now_s)
         began_s = time.perf_counter()
-        steps = self.engine.advance(now_s - self.habits.wait_s)
+        self.steps = steps = self.engine.advance(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
@@ -134,12 +122,10 @@ class Monitor:
         if steps and self.sites is not None:
             last = [each.final for each in self.engine.declarer.events]
             self.sites.process(now_s, last, self.source.clock.now_s())
-        for watcher in self.watchers:
-            watcher.look(self, steps)
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
-            log.info(self._alive(now_s))
+            log.info(self.alive(now_s))
             if (left_out := self._left_out()) != self._told_left_out:
                 log.warning("stations left out: %s", left_out or "none any more")
                 self._told_left_out = left_out
@@ -149,7 +135,7 @@ class Monitor:
             known = {each.event_id for each in self.engine.declarer.events}
             self._versions = {name: v for name, v in self._versions.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
-            self._keep()
+            self.keep()
 
     def _say(self, step_s: float | None) -> None:
         """What is declared and not said, in order of time. step_s: by the clock; None at a start."""
@@ -167,8 +153,9 @@ class Monitor:
             except ValueError as error:
                 log.error("version %d of %s cannot be said: %s", version, each.event_id, error)
                 continue
-            for watcher in self.watchers:
-                watcher.said(alert)
+            for attendant in self.attendants:
+                if isinstance(attendant, Told):
+                    attendant.said(alert)
 
     def _alert(self, declared: DeclaredEvent, version: int, step_s: float | None) -> Alert:
         update, issued_s = declared.updates[version - 1], self.source.clock.now_s()
@@ -190,7 +177,8 @@ class Monitor:
             producer=self.producer,
         )
 
-    def _alive(self, now_s: float) -> str:
+    def alive(self, now_s: float) -> str:
+        """How it is, on a line."""
         delivering = self.engine.delivering
         late = [late_s for late_s in delivering.values() if late_s is not None]
         text = f"{obspy.UTCDateTime(now_s)} {len(late)} of {len(delivering)} stations"
@@ -201,9 +189,14 @@ class Monitor:
         n_open = sum(each.is_open for each in self.engine.declarer.known(now_s))
         return f"{text}, {n_open} events open"
 
-    def _keep(self) -> None:
-        """Events first: what the stream's state has passed, they must know."""
-        state = {"of": dict(self.identity), "engine": self.engine.state(), "source": self.source.state()}
+    def keep(self) -> None:
+        """Write the state. Events first: what the stream's state has passed, they must know."""
+        state = {
+            "of": dict(self.identity),
+            "frame": [self.engine.frame.latitude_deg, self.engine.frame.longitude_deg],
+            "engine": self.engine.state(),
+            "source": self.source.state(),
+        }
         if self._write(write_events, self.engine.events_state()):
             self._write(write_stream, state)
         self._kept_s = time.monotonic()

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from fcn.alert.alert import Producer
 from fcn.alert.plain import moment, to_line, utc
 from fcn.catalogue.event import Update
+from fcn.rotated import RotatedFile
 from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
@@ -70,7 +70,7 @@ class WarnedSites:
     """
 
     warnings: SiteWarnings
-    path: Path
+    file: RotatedFile
     producer: Producer
     _wrong: str = field(default="", init=False)
 
@@ -80,8 +80,7 @@ class WarnedSites:
             for warning in self.warnings.process(now_s, events, {}):
                 told = Told(issued_time_s, warning, self.producer)
                 say(told.words(), terminal())
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(f"{told.to_json()}\n")
+                self.file.add(told.to_json())
         except (ValueError, OSError) as error:
             if str(error) != self._wrong:
                 log.error("sites are not warned, or the file lacks it: %s", error)

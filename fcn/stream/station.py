@@ -1,6 +1,7 @@
 """Ground motion of one station as it comes, in a memory of bounded length."""
 
 import copy
+import functools
 import logging
 import math
 from collections import Counter
@@ -17,6 +18,7 @@ from fcn.stream.channel import LiveChannel
 from fcn.stream.packet import Packet
 from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S, block_peaks, samples_in
 from fcn.waveform.channel import NOTHING
+from fcn.waveform.inventory import description_digest
 from fcn.waveform.level import LEVEL_BLOCK_S, TAU_S, RunningLevels
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
@@ -77,7 +79,7 @@ class LiveStation:
         self.elevation_m: float | None = None
         self.refused: Counter[str] = Counter()
         self._unknown: set[str] = set()
-        self._inventory = inventory
+        self.inventory = inventory
         self._channels: dict[tuple[str, float], LiveChannel] = {}
         self._mixer = StationMixer(spec.sampling_rate_hz)
         rate_hz = spec.sampling_rate_hz
@@ -89,6 +91,11 @@ class LiveStation:
         n, n_more = self._n_level, self._n_level // self._n_block
         self._n_past = round(PAST_S / BLOCK_S)
         self._kept = Kept.nothing(n_samples + n, self._n_past + n_more, n_samples // n + 2)
+
+    @functools.cached_property
+    def described(self) -> str:
+        """A digest of what StationXML says of it: of its place, channels and their epochs."""
+        return description_digest(self.inventory, self.station_id)
 
     def push(self, packet: Packet, clock_s: float) -> None:
         """A packet of this station; what cannot be used of it is counted."""
@@ -199,7 +206,7 @@ class LiveStation:
     def _add(self, key: tuple[str, float], start_s: float) -> None:
         """A further channel; ValueError where StationXML does not describe it."""
         seed_id, rate_hz = key
-        epochs = describe(self._inventory, seed_id, start_s, math.inf)
+        epochs = describe(self.inventory, seed_id, start_s, math.inf)
         self._channels[key] = LiveChannel(epochs, rate_hz, self.spec, self.patience_s, start_s)
         for motion in self._channels[key].motions:
             self._mixer.add(motion)
@@ -219,6 +226,7 @@ class LiveStation:
             "elevation_m": self.elevation_m,
             "kept": dict(vars(self._kept)),
             "refused": dict(self.refused),
+            "described": self.described,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import glob
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import obspy
+from obspy import UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
 
@@ -144,3 +146,22 @@ def _channel(site: Site, seed_id: str, traces: obspy.Stream, stated: Sensitivity
 def _response(stated: Sensitivity) -> Response:
     unit = INPUT_UNIT[stated.measurement]
     return Response(instrument_sensitivity=InstrumentSensitivity(stated.value, REFERENCE_HZ, unit, "COUNTS"))
+
+
+def description_digest(inventory: Inventory, station_id: str) -> str:
+    """Of all that is said of a station, "NET.STA", and of its channels: equal where nothing differs."""
+    found = [
+        _plain(station)
+        for network in inventory
+        for station in network
+        if f"{network.code}.{station.code}" == station_id
+    ]
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
+
+
+def _plain(node: object) -> object:
+    """ObsPy's objects as nested lists; numbers with uncertainties are objects, too."""
+    if isinstance(node, UTCDateTime) or not hasattr(node, "__dict__"):
+        return [_plain(each) for each in node] if isinstance(node, list | tuple) else repr(node)
+    value = repr(float(node)) if isinstance(node, float) else type(node).__name__
+    return [value, [[key, _plain(each)] for key, each in sorted(vars(node).items())]]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
+
 from fcn.alert.alert import Alert
 from fcn.catalogue.event import WindowEstimate
 from fcn.shaking.site_warnings import SiteWarning
@@ -25,7 +27,7 @@ N_TIMED = 60  # of these looks, over which the cost of a window is averaged
 
 
 class Board:
-    """A watcher of a monitor's loop: makes a snapshot of each step, which costs the loop under a millisecond.
+    """Looks at a monitor's loop: makes a snapshot of each step, which costs the loop under a millisecond.
 
     newest: None before the first step. is_over: the newest is the last. Nothing that goes wrong here reaches
     the loop; it is logged.
@@ -44,7 +46,7 @@ class Board:
         self._wrong = ""
 
     def said(self, alert: Alert) -> None:
-        """See `Watcher`."""
+        """Keep an alert that has been given to the sinks."""
         known = self._stories if self._stories is not None else {}
         told = (*known.get(alert.event_id, ()), alert)
         known[alert.event_id] = told if len(told) <= MOST_VERSIONS else (told[0], *told[2:])
@@ -53,7 +55,7 @@ class Board:
         self._stories = known
 
     def look(self, monitor: Monitor, steps: Sequence[Step]) -> None:
-        """See `Watcher`."""
+        """After a step; steps: the windows, perhaps none, that it read."""
         try:
             if steps:
                 self._estimates = steps[-1].estimates
@@ -67,7 +69,7 @@ class Board:
             self._wrong = str(error)
 
     def close(self) -> None:
-        """See `Watcher`: the last snapshot says that it is."""
+        """The monitor has ended: the last snapshot says so."""
         if self.newest is not None:
             last = self.newest
             self.newest = replace(last, number=last.number + 1, made_s=time.time(), is_alive=False)
@@ -76,6 +78,12 @@ class Board:
     def _snapshot(self, monitor: Monitor, now_s: float) -> Snapshot:
         engine = monitor.engine
         window, read_s = engine.newest, engine.declarer.last_now_s
+        if engine.stations != self.watched.stations:
+            station_km = engine.stations.local_km(self.watched.frame).astype(np.float32)
+            self.watched = replace(self.watched, stations=engine.stations, station_km=station_km)
+            self._traces = Traces.nothing(len(station_km))
+        if window is not None and window.station_km.shape[1] != len(engine.stations):
+            window = None  # of the list before
         if self._stories is None or self.newest is None:
             self._begin(monitor)
         if window is not None and (end_s := float(window.now_s[0])) != self._traces.end_s:

@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from fcn import checked
 from fcn.alert.alert import Alert
-from fcn.stream.engine import Step
 from fcn.stream.loop import Monitor
 from fcn.web.board import Board
 from fcn.web.connection import MOST_CONNECTIONS, Connection
@@ -51,7 +50,7 @@ ROUTES: tuple[Text, ...] = ()
 
 
 class Page:
-    """A watcher that serves what it sees on `http://host:port`, until the monitor ends.
+    """An attendant that serves what it sees on `http://host:port`, until the monitor ends.
 
     port: 0 for any that is free. names: further names it may be asked by (`Guard`). Raises ValueError naming
     the key for a place where it cannot listen.
@@ -97,12 +96,16 @@ class Page:
         return f"page at {self.address}"
 
     def said(self, alert: Alert) -> None:
-        """See `Watcher`."""
+        """See `Told`."""
         self.board.said(alert)
 
-    def look(self, monitor: Monitor, steps: Sequence[Step]) -> None:
-        """See `Watcher`."""
-        self.board.look(monitor, steps)
+    def attend(self, monitor: Monitor, now_s: float) -> None:
+        """See `Attendant`."""
+        self.board.look(monitor, monitor.steps)
+
+    def leave(self, monitor: Monitor) -> None:
+        """See `Attendant`."""
+        self.close()
 
     def close(self) -> None:
         """Tell browsers that it is over, and end; who has not taken it by then is cut off."""

@@ -20,7 +20,7 @@ from fcn.web.traces import Traces
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What does not change while a monitor runs.
+    """What changes in a monitor only with its list of stations.
 
     pace: seconds of its clock in a second; None where that stands still while it works.
     """

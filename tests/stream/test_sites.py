@@ -5,6 +5,7 @@ import json
 from made_alerts import PRODUCER
 from made_sites import FRAME, HalfSpace, north, said
 
+from fcn.rotated import RotatedFile
 from fcn.shaking.expected import SiMidorikawa
 from fcn.shaking.intensity import JmaScale
 from fcn.shaking.site_warnings import SiteWarnings, WarningRule
@@ -29,14 +30,14 @@ def warned(path) -> WarnedSites:
         travel_times=Unbatched(InBatches()),
         frame=FRAME,
     )
-    return WarnedSites(warnings, path, PRODUCER)
+    return WarnedSites(warnings, RotatedFile(path, 1.0, 1, None, flushes=False), PRODUCER)
 
 
 def test_a_warning_is_a_line_and_is_told_once(tmp_path, capsys):
     sites = warned(tmp_path / "sites.jsonl")
     for now_s in (1003.0, 1003.5, 1004.0):
         sites.process(now_s, [said(6.0, magnitude_uncertainty=0.3)], now_s + 0.1)
-    (line,) = map(json.loads, sites.path.read_text().splitlines())
+    (line,) = map(json.loads, sites.file.path.read_text().splitlines())
     assert (line["schema"], line["schema_version"]) == ("fcn-site-warning", 1)
     assert line["issued_time_utc"] == "1970-01-01T00:16:43.100000Z"
     assert (line["warning"]["site"], line["warning"]["basis"]) == ("near", "source")
@@ -47,7 +48,8 @@ def test_a_warning_is_a_line_and_is_told_once(tmp_path, capsys):
 
 
 def test_a_full_disk_stops_nothing(tmp_path, caplog, capsys):
-    sites = warned(tmp_path / "none" / "sites.jsonl")
+    (tmp_path / "sites.jsonl").mkdir()
+    sites = warned(tmp_path / "sites.jsonl")
     sites.process(1003.0, [said(6.0)], 1003.0)
     assert "near" in capsys.readouterr().out
     assert "sites.jsonl" in caplog.text
@@ -65,4 +67,4 @@ def test_a_source_beyond_all_tables_is_logged_once_and_stops_nothing(tmp_path, c
             sites.process(now_s, [said(6.0)], now_s)
     assert caplog.text.count("outside the table") == 1
     sites.process(1004.0, [said(6.0)], 1004.0)
-    assert len(sites.path.read_text().splitlines()) == 1
+    assert len(sites.file.path.read_text().splitlines()) == 1

@@ -52,6 +52,7 @@ class SeedLinkSource:
         self._given: dict[str, int] = {}
         self._waiting: queue.Queue[tuple[str, int | None, Packet]] = queue.Queue(MOST_WAITING)
         self._ends = threading.Event()
+        self._selected = threading.Event()  # since the connection was made
         self._link: Any = None
         self._thread: threading.Thread | None = None
         self._clock = WallClock()
@@ -99,16 +100,28 @@ class SeedLinkSource:
         if self._thread is not None:
             self._thread.join(timeout=self._timeout_s)
 
+    def select(self, station_ids: Sequence[str]) -> None:
+        """Ask for these stations from now on, by a new connection."""
+        self._stations = list(station_ids)
+        self._selected.set()
+        if self._link is not None:
+            with contextlib.suppress(Exception):  # whatever the thread is doing with it
+                self._link.close()
+
     def _receive(self) -> None:
         """Connection after connection, until it ends."""
         while not self._ends.is_set():
+            self._selected.clear()
             try:
                 self._connection()
-                log.warning("%s: the connection has ended", self._server)
+                if not self._selected.is_set():
+                    log.warning("%s: the connection has ended", self._server)
             except Exception as error:  # whatever a server sends, the monitor goes on
-                self.counts["connections lost"] += 1
-                log.warning("%s: %s; again in %g s", self._server, error, self._reconnect_s)
-            self._ends.wait(self._reconnect_s)
+                if not (self._selected.is_set() or self._ends.is_set()):
+                    self.counts["connections lost"] += 1
+                    log.warning("%s: %s; again in %g s", self._server, error, self._reconnect_s)
+            if not self._selected.is_set():
+                self._ends.wait(self._reconnect_s)
 
     def _connection(self) -> None:
         link = self._client.SeedLink.from_server_string(
@@ -129,7 +142,7 @@ class SeedLinkSource:
         try:
             for each in link.collect(reconnect=False):
                 n_received += 1
-                if self._ends.is_set():
+                if self._ends.is_set() or self._selected.is_set():
                     return
                 self._take(each)
         except self._client.SeedLinkError as error:

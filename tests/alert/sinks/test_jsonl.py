@@ -6,7 +6,7 @@ from fcn.alert.sinks.jsonl import JsonLines
 
 
 def sink(path, largest_mb=1.0, n_old=2, heartbeats=True):
-    return JsonLines(str(path), largest_mb, n_old, heartbeats)
+    return JsonLines(str(path), largest_mb, n_old, None, heartbeats)
 
 
 def versions(path):

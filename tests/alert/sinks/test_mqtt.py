@@ -1,13 +1,12 @@
 """Against mosquitto on loopback (Debian's); skips where it or paho-mqtt is not installed."""
 
 import contextlib
-import shutil
 import socket
-import subprocess
 import time
 
 import pytest
 from made_alerts import alert, heartbeat, until
+from mosquitto_broker import broker, free_port, needs_broker
 
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
@@ -16,35 +15,6 @@ from fcn.alert.sinks.lane import Lane, Patience
 paho = pytest.importorskip("paho.mqtt.client")
 
 from fcn.alert.sinks.mqtt import Mqtt  # noqa: E402
-
-BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-needs_broker = pytest.mark.skipif(BROKER is None, reason="no mosquitto: apt-get install mosquitto")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def broker(folder, port):
-    (folder / "broker.conf").write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-    )
-    process = subprocess.Popen([BROKER, "-c", str(folder / "broker.conf")], stderr=subprocess.DEVNULL)
-    try:
-        until(lambda: _answers(port))
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _answers(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
 
 
 @contextlib.contextmanager

@@ -165,4 +165,4 @@ def _is_whole(line):
 @pytest.mark.parametrize("name", ["a/b", "", "."])
 def test_the_name_of_a_sink_may_stand_in_a_journal(tmp_path, name):
     with pytest.raises(ValueError, match="sink must be"):
-        Sinks({name: JsonLines(str(Path(tmp_path) / "x"), 1.0, 1, False)}, PATIENCE, journal(tmp_path))
+        Sinks({name: JsonLines(str(Path(tmp_path) / "x"), 1.0, 1, None, False)}, PATIENCE, journal(tmp_path))

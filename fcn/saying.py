@@ -1,0 +1,30 @@
+"""Where a monitor or a merger says things: its sinks and its log, from a configuration."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fcn.alert.sinks.sinks import Sinks
+from fcn.config import build
+
+
+def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:
+    """The sinks of a configuration and their journal; relative paths of what they write are in the folder."""
+    alerts = config["alerts"]
+    journal = alerts["journal"] and placed(alerts["journal"], folder)
+    sinks = {name: placed(node, folder) for name, node in config["sinks"].items()}
+    made: Sinks = build({**alerts, "sinks": sinks, "journal": journal})
+    return made
+
+
+def log_to(node: Mapping[str, Any] | None, folder: Path) -> None:
+    """What is logged from now on goes to the file of a node, too; None: it does not."""
+    if node is not None:
+        logging.getLogger().addHandler(build(placed(node, folder)))
+
+
+def placed(node: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The node with its relative paths in the folder."""
+    stated = {key: node[key] for key in ("path", "folder") if key in node}
+    return {**node, **{key: str(folder / Path(path).expanduser()) for key, path in stated.items()}}

@@ -1,0 +1,87 @@
+"""What `conf/` says of operations is what is built."""
+
+import logging
+
+import pytest
+from made_merged import made
+from made_networks import make_network
+from made_streams import SPEC
+from toy import resolved
+
+from fcn.alert.alert import Alert
+from fcn.alert.sinks.jsonl import JsonLines
+from fcn.geometry.projection import LocalFrame
+from fcn.operations.status import read_status
+from fcn.run_merge import build_merging
+from fcn.run_monitor import build_attendants, in_frame_of, listen
+from fcn.saying import log_to
+from fcn.stream.attendants import StatusKeeper, Systemd
+from fcn.stream.keeping import write_stream
+from fcn.stream.network import WatchedNetwork
+from fcn.stream.station_list import StationList
+
+LIVE = ("ckpt=x", "source=directory", "source.root=x")
+
+
+@pytest.fixture
+def stations(tmp_path):
+    path = tmp_path / "stations.xml"
+    make_network(2, seconds=1.0)[2].write(str(path), format="STATIONXML")
+    return path
+
+
+def test_a_live_monitor_follows_its_station_list(tmp_path, stations):
+    config = resolved("monitor", *LIVE, f"stations={stations}", "operations.stations_s=7.0")
+    systemd, listed, keeper = build_attendants(config, tmp_path)
+    assert (type(systemd), type(listed), type(keeper)) == (Systemd, StationList, StatusKeeper)
+    assert (listed.path, listed.look_s, keeper.every_s, keeper.write) == (stations, 7.0, 5.0, ())
+    assert len(listed.read().stations) == 2
+    assert keeper.station_list() == listed.status()
+
+
+def test_a_replay_has_none_and_figures_go_to_the_folder(tmp_path):
+    pytest.importorskip("prometheus_client")
+    config = resolved(
+        "monitor", "ckpt=x", "source=replay", "source.root=x", "operations.metrics=metrics.prom"
+    )
+    _, keeper = build_attendants(config, tmp_path)
+    assert keeper.station_list() is None
+    (write,) = keeper.write
+    assert write.args == (tmp_path / "metrics.prom",)
+
+
+def test_events_of_a_state_are_in_its_frame(tmp_path, stations):
+    watched, _ = listen(resolved("monitor", *LIVE, f"stations={stations}"), SPEC)
+    assert isinstance(watched, WatchedNetwork)
+    assert in_frame_of(tmp_path, watched) is watched
+    write_stream(tmp_path, {"frame": [33.0, 131.5], "of": {}})
+    found = in_frame_of(tmp_path, watched)
+    assert found.frame == LocalFrame(33.0, 131.5)
+    assert found.stations is watched.stations
+
+
+def test_the_log_lies_in_the_folder(tmp_path):
+    before = list(logging.getLogger().handlers)
+    log_to(resolved("monitor", *LIVE)["log"], tmp_path)
+    log_to(None, tmp_path)
+    (handler,) = set(logging.getLogger().handlers) - set(before)
+    logging.getLogger().removeHandler(handler)
+    logging.getLogger("made").addHandler(handler)
+    logging.getLogger("made").warning("a word")
+    logging.getLogger("made").removeHandler(handler)
+    assert (tmp_path / "monitor.log").read_text().endswith("[made][WARNING] - a word\n")
+
+
+def test_a_merger_is_that_of_its_configuration(tmp_path):
+    paths = [tmp_path / "north.jsonl", tmp_path / "south.jsonl"]
+    for path, alert in zip(paths, (made("north", "x"), made("south", "y")), strict=True):
+        JsonLines(str(path), 1.0, 1, None, False).deliver(alert)
+    given = ("listen=files", f"listen.paths=[{','.join(map(str, paths))}]", "sinks=jsonl", "name=both")
+    running = build_merging(resolved("merge", *given), tmp_path / "merged")
+    running.look()
+    running.sinks.close(20.0)
+    running.listening.close()
+    lines = (tmp_path / "merged" / "alerts.jsonl").read_text().splitlines()
+    (alert,) = (Alert.from_json(line) for line in lines if "fcn-alert" in line)
+    assert alert.producer.monitor == "both"
+    assert read_status(tmp_path / "merged").n_events_open == 1

@@ -1,0 +1,181 @@
+"""Stations that join, leave and move while a monitor runs; those that stay keep all they hold."""
+
+import copy
+import logging
+import time
+
+import pytest
+import torch
+from made_alarms import declarer
+from made_networks import START_S, make_network
+from made_streams import SPEC, Listener, clocked, engine_of, in_time
+
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
+from fcn.stream.network import WatchedNetwork
+from fcn.stream.station_list import Selecting, StationList
+from fcn.waveform.inventory import description_digest
+
+
+@pytest.fixture(scope="module")
+def made():
+    _, stream, inventory = make_network(4, seconds=24.0)
+    return stream, inventory
+
+
+def watched(inventory, *codes) -> WatchedNetwork:
+    """Those stations of an inventory, in this order."""
+    found = {each.code: each for each in Network.from_inventory(inventory)}
+    network = Network(tuple(found[code] for code in codes))
+    return WatchedNetwork("made", network, inventory, LocalFrame(32.8, 130.75))
+
+
+def moved(inventory, code, by_deg=0.1):
+    changed = copy.deepcopy(inventory)
+    (station,) = (each for network in changed for each in network if each.code == code)
+    station.latitude = float(station.latitude) + by_deg
+    for channel in station:
+        channel.latitude = float(channel.latitude) + by_deg
+    return changed
+
+
+def test_a_description_differs_where_anything_does(made):
+    _, inventory = made
+    one = description_digest(inventory, "XX.S01")
+    assert one == description_digest(copy.deepcopy(inventory), "XX.S01")
+    assert one == description_digest(moved(inventory, "S00"), "XX.S01")
+    assert one != description_digest(moved(inventory, "S01", by_deg=1e-5), "XX.S01")
+    assert one != description_digest(inventory, "XX.S02")
+    changed = copy.deepcopy(inventory)
+    changed.select(station="S01")[0][0][0].response.instrument_sensitivity.value *= 2.0
+    assert one != description_digest(changed, "XX.S01")
+
+
+def test_those_that_stay_keep_what_they_hold(made):
+    """S00 leaves, S01 stays, S02 moves, S03 joins: of S01 windows are what they would have been."""
+    stream, inventory = made
+    changed, plain = (
+        engine_of(watched(inventory, "S00", "S01", "S02"), inventory, Listener(), declarer())
+        for _ in range(2)
+    )
+    told = None
+    for now_s, packets in clocked(in_time(stream, 1.0), START_S + 23.0):
+        for each in (changed, plain):
+            each.push(packets)
+            each.advance(now_s)
+        if told is None and now_s > START_S + 12.0:
+            new = watched(moved(inventory, "S02"), "S03", "S02", "S01")
+            told = changed.watch(new.stations, new.inventory)
+    assert told == "1 joined (XX.S03); 1 left (XX.S00); 1 described anew (XX.S02)"
+    found, expected = changed.reader.batches[-1], plain.reader.batches[-1]
+    assert len(changed.reader.batches) == len(plain.reader.batches)
+    for name in ("waveforms", "waveforms_broad", "known", "background_mps", "peaks", "station_km"):
+        torch.testing.assert_close(getattr(found, name)[:, 2], getattr(expected, name)[:, 1], msg=name)
+    assert found.mask.all()
+    north_km = (found.station_km[0, 1] - expected.station_km[0, 2])[1]
+    assert float(north_km) == pytest.approx(11.1, abs=0.1)
+    known_s = found.known[0].any(dim=1).sum(dim=1) / SPEC.sampling_rate_hz
+    assert known_s[2] > 20.0
+    assert (known_s[:2] < 12.0).all()
+
+
+def test_nothing_changes_where_nothing_did_or_travel_times_cannot_be_had(made):
+    _, inventory = made
+    engine = engine_of(watched(inventory, "S00", "S01"), inventory, Listener(), declarer())
+    live = engine.live
+    same = watched(copy.deepcopy(inventory), "S00", "S01")
+    assert engine.watch(same.stations, same.inventory) == ""
+    assert all(engine.live[name] is live[name] for name in live)
+    live = engine.live
+
+    def refused(station_km):
+        raise ValueError("outside of the grid")
+
+    engine.travel_times = refused
+    further = watched(inventory, "S00", "S01", "S02")
+    with pytest.raises(ValueError, match="outside of the grid"):
+        engine.watch(further.stations, further.inventory)
+    assert engine.live is live
+    assert len(engine.stations) == 2
+
+
+def test_a_state_is_taken_by_stations_described_as_before(made):
+    stream, inventory = made
+    first = engine_of(watched(inventory, "S00", "S01"), inventory, Listener(), declarer())
+    for now_s, packets in clocked(in_time(stream, 1.0), START_S + 10.0):
+        first.push(packets)
+        first.advance(now_s)
+    other = moved(inventory, "S01")
+    second = engine_of(watched(other, "S00", "S01", "S02"), other, Listener(), declarer())
+    second.restore(first.state())
+    assert second.live["XX.S00"].reached == first.live["XX.S00"].reached
+    assert [second.live[name].reached for name in ("XX.S01", "XX.S02")] == [None, None]
+
+
+class Monitor:
+    """As much of one as a list of stations needs."""
+
+    def __init__(self, inventory):
+        self.engine = engine_of(watched(inventory, "S00"), inventory, Listener(), declarer())
+        self.source, self.selected, self.n_kept = self, [], 0
+
+    def select(self, station_ids):
+        self.selected.append(station_ids)
+
+    def keep(self):
+        self.n_kept += 1
+
+
+def attended(stations, monitor):
+    """After which everything that was to be read is read."""
+    stations.attend(monitor, 0.0)
+    if stations._thread is not None:
+        stations._thread.join(20.0)
+        stations.attend(monitor, 0.0)
+
+
+def test_a_list_is_read_when_asked_or_changed_and_a_broken_one_refused(made, tmp_path, caplog):
+    _, inventory = made
+    path, reads = tmp_path / "stations.xml", []
+    given = [watched(inventory, "S00", "S01"), ValueError("no station\nlist"), watched(inventory, "S01")]
+
+    def read():
+        reads.append(path.read_text())
+        if isinstance(given[0], Exception):
+            raise given.pop(0)
+        return given.pop(0)
+
+    path.write_text("first")
+    monitor, stations = Monitor(inventory), StationList(path, read, look_s=1e-9)
+    assert isinstance(monitor.source, Selecting)
+    attended(stations, monitor)
+    assert reads == []
+    path.write_text("second!")
+    attended(stations, monitor)
+    assert reads == ["second!"]
+    assert monitor.selected == [["XX.S00", "XX.S01"]]
+    assert (stations.status().n_changes, monitor.n_kept) == (1, 1)
+    with caplog.at_level(logging.ERROR):
+        stations.ask()
+        attended(stations, monitor)
+    assert "is refused, the old one goes on: no station list" in caplog.text
+    assert stations.status().refused == "no station list"
+    assert list(monitor.engine.live) == ["XX.S00", "XX.S01"]
+    path.unlink()
+    attended(stations, monitor)
+    assert len(reads) == 2
+    path.write_text("the third")
+    attended(stations, monitor)
+    assert monitor.selected[-1] == ["XX.S01"]
+    status = stations.status()
+    assert (status.n_changes, status.n_refused, status.refused) == (2, 1, None)
+    assert status.changed_time_s == pytest.approx(time.time(), abs=60.0)
+
+
+def test_looks_may_be_left_to_signals(made, tmp_path):
+    path = tmp_path / "stations.xml"
+    stations = StationList(path, lambda: pytest.fail("nobody asked"), look_s=None)
+    path.write_text("new")
+    attended(stations, Monitor(made[1]))
+    with pytest.raises(ValueError, match=r"operations.stations_s must be above 0, or null: 0"):
+        StationList(path, lambda: None, look_s=0.0)
