@@ -28,7 +28,7 @@ TOP_LEVEL = {
     ),
     "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
     "monitor": (
-        "name folder ckpt trust reading source stations station_ids velocity_model declare windows "
+        "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "
         "patience_s skip_s habits operations log sinks alerts sites shaking web threads precision"
     ),
     "status": "folder",

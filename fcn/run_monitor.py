@@ -134,7 +134,7 @@ def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]
     attendants: list[Attendant] = [Systemd()]
     stations = None
     if config["source"]["kind"] != "replay":
-        path = Path(config["stations"]).expanduser()
+        path = Path(config["station_file"]).expanduser()
         read = functools.partial(WatchedNetwork.of_file, path, config["station_ids"])
         stations = StationList(path, read, operations["stations_s"])
         attendants.append(stations)
@@ -143,8 +143,10 @@ def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]
         installed()
         path = folder / Path(operations["metrics"]).expanduser()
         write.append(functools.partial(write_metrics, path))
-    listed = stations.status if stations is not None else lambda: None
-    return [*attendants, StatusKeeper(operations["status_s"], tuple(write), listed)]
+    keeper = StatusKeeper(operations["status_s"], tuple(write))
+    if stations is not None:
+        keeper.station_list = stations.status
+    return [*attendants, keeper]
 
 
 def _ask_for_stations(running: Monitor) -> None:
@@ -219,9 +221,9 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
     if kind == "replay":
         watched, stream = WatchedNetwork.of_folder(stated["root"], preprocess)
         return watched, ReplaySource(stream, build(stated["link"]), stated["pace"])
-    if config["stations"] is None:
-        raise ValueError(f"source={kind} needs a station list: stations=<StationXML>")
-    watched = WatchedNetwork.of_file(config["stations"], config["station_ids"])
+    if config["station_file"] is None:
+        raise ValueError(f"source={kind} needs a station list: station_file=<StationXML>")
+    watched = WatchedNetwork.of_file(config["station_file"], config["station_ids"])
     options = {key: value for key, value in stated.items() if key != "kind"}
     if kind == "seedlink":
         return watched, SeedLinkSource(station_ids=[each.id for each in watched.stations], **options)

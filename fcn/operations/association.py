@@ -4,7 +4,7 @@ Two monitors never agree to the second and the kilometre, and one monitor's even
 word: groups are made of the closest pairs first, each monitor once in a group.
 """
 
-import itertools
+import bisect
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -69,16 +69,14 @@ def groups(alerts: Collection[Alert], likeness: Likeness) -> list[frozenset[Key]
     names counts first.
     """
     in_time = sorted(alerts, key=lambda each: (each.origin.time_s, key_of(each)))
-    pairs = []
+    times_s = [each.origin.time_s for each in in_time]
+    pairs: list[tuple[float, Key, Key]] = []
     for i, one in enumerate(in_time):
-        near = itertools.takewhile(
-            lambda other, end_s=one.origin.time_s + likeness.time_s: other.origin.time_s <= end_s,
-            in_time[i + 1 :],
-        )
-        for other in near:
+        for other in in_time[i + 1 : bisect.bisect_right(times_s, times_s[i] + likeness.time_s)]:
             apart = likeness.apart(one, other) if one.producer.monitor != other.producer.monitor else None
             if apart is not None:
-                pairs.append((apart, *sorted((key_of(one), key_of(other)))))
+                first, second = sorted((key_of(one), key_of(other)))
+                pairs.append((apart, first, second))
     group_of: dict[Key, frozenset[Key]] = {key_of(each): frozenset([key_of(each)]) for each in in_time}
     for _, one_key, other_key in sorted(pairs):
         both = group_of[one_key] | group_of[other_key]

@@ -54,7 +54,7 @@ class Files:
 
     def heard(self) -> list[Alert | Heartbeat]:
         """See `Listening`."""
-        said = []
+        said: list[Alert | Heartbeat] = []
         for file in self._followed:
             for line in file.lines():
                 try:

@@ -63,7 +63,7 @@ class Broker:
 
     def heard(self) -> list[Alert | Heartbeat]:
         """See `fcn.operations.listening.Listening`."""
-        said = []
+        said: list[Alert | Heartbeat] = []
         for _ in range(self._waiting.qsize()):
             topic, content = self._waiting.get_nowait()
             try:

@@ -190,14 +190,13 @@ class Merger:
             for each in self._events
             if max([each.told_s, *(self._came_s[key] for key in each.members)]) >= before_s
         ]
-        needed = frozenset().union(*(each.members for each in self._events))
+        needed = {key for each in self._events for key in each.members}
         for key in [key for key, came_s in self._came_s.items() if came_s < before_s and key not in needed]:
             self._versions.pop(key, None)
             self._versions[key] = self._newest.pop(key).version
             del self._came_s[key]
-        for names in (self._versions, self._ids):
-            for each in list(itertools.islice(names, max(len(names) - self.keeping.kept_events, 0))):
-                del names[each]  # type: ignore[attr-defined]
+        _shorten(self._versions, self.keeping.kept_events)
+        _shorten(self._ids, self.keeping.kept_events)
 
     def state(self) -> dict[str, Any]:
         """Plain data, as JSON holds them."""
@@ -231,6 +230,12 @@ class Merger:
             told_of = (key[0], key[1]), version
             anchor = each["anchor"][0], each["anchor"][1]
             self._events.append(_Merged(last.event_id, anchor, members, last, told_of, each["told_s"]))
+
+
+def _shorten(known: dict[Any, Any], most: int) -> None:
+    """To what came last."""
+    for each in list(known)[: max(len(known) - most, 0)]:
+        del known[each]
 
 
 def _latencies(solution: Alert, issued_s: float) -> Latencies | None:

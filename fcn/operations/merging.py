@@ -103,7 +103,8 @@ class Merging:
 
     def look(self) -> None:
         """Take what has come, and say what follows."""
-        now_s, told = self.now_s(), []
+        now_s = self.now_s()
+        told: list[Alert] = []
         for each in self.listening.heard():
             if isinstance(each, Alert):
                 told += self.merger.take(each, now_s)

@@ -45,7 +45,7 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, packet_s):
             ("source=directory", "source.root=x", "source.kind=archive"),
             r"source= of a monitor is one of replay, dir",
         ),
-        (("source=directory", "source.root=x"), r"source=directory needs a station list: stations="),
+        (("source=directory", "source.root=x"), r"source=directory needs a station list: station_file="),
         (("source=replay", "source.root=none"), r"none is no sequence folder: waveforms is missing"),
     ],
 )

@@ -31,7 +31,7 @@ def stations(tmp_path):
 
 
 def test_a_live_monitor_follows_its_station_list(tmp_path, stations):
-    config = resolved("monitor", *LIVE, f"stations={stations}", "operations.stations_s=7.0")
+    config = resolved("monitor", *LIVE, f"station_file={stations}", "operations.stations_s=7.0")
     systemd, listed, keeper = build_attendants(config, tmp_path)
     assert (type(systemd), type(listed), type(keeper)) == (Systemd, StationList, StatusKeeper)
     assert (listed.path, listed.look_s, keeper.every_s, keeper.write) == (stations, 7.0, 5.0, ())
@@ -51,7 +51,7 @@ def test_a_replay_has_none_and_figures_go_to_the_folder(tmp_path):
 
 
 def test_events_of_a_state_are_in_its_frame(tmp_path, stations):
-    watched, _ = listen(resolved("monitor", *LIVE, f"stations={stations}"), SPEC)
+    watched, _ = listen(resolved("monitor", *LIVE, f"station_file={stations}"), SPEC)
     assert isinstance(watched, WatchedNetwork)
     assert in_frame_of(tmp_path, watched) is watched
     write_stream(tmp_path, {"frame": [33.0, 131.5], "of": {}})
