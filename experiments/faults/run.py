@@ -391,10 +391,9 @@ def stretch_of(root: Path, minutes: float, scratch: Path) -> Stretch:
     folder = scratch / root.name
     shutil.copytree(root, folder, ignore=shutil.ignore_patterns(WAVEFORMS))
     write_sds(stream, folder / WAVEFORMS)
-    there = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
-    network = Network(
-        tuple(s for s in Network.from_inventory(read_stations(root / STATIONS)) if s.id in there)
-    )
+    come = faults.on_time(stream)
+    listed = Network.from_inventory(read_stations(root / STATIONS))
+    network = Network(tuple(each for each in listed if each.id in faults.stations_of(come)))
     latitude_deg, longitude_deg = network.centre()
     km = {
         s.id: (
