@@ -157,7 +157,7 @@ class ArchiveSource:
 def _components(motion: StationMotion) -> tuple[Float64[np.ndarray, "3 time"], Bool[np.ndarray, " time"]]:
     """Velocity Z, N, E, and where all of it is known; the vertical alone where two horizontals never are."""
     if motion.valid[1:].all(axis=0).any():
-        return motion.velocity_mps, motion.valid.all(axis=0)
+        return motion.velocity_mps, np.all(motion.valid, axis=0)
     velocity_mps = motion.velocity_mps.copy()
     velocity_mps[1:] = 0.0
     return velocity_mps, motion.valid[0]
