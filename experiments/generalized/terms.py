@@ -23,7 +23,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from jaxtyping import Float
 from rich.progress import track
-from rules import SEQUENCES, replayed, windows_of
+from rules import SEQUENCES, replayed
 
 from fcn import config as configuration
 from fcn.cache import sequence_root
@@ -132,8 +132,7 @@ def main() -> None:
         restored = load(arguments.ckpt, reading=reading)
         sequences, n_false = [], 0
         for dataset, index in track(chosen, description=name, transient=True):
-            windows, matching = windows_of(dataset, index, restored)
-            replays, _ = replayed(windows, restored, {name: {}}, matching, minutes=arguments.minutes)
+            replays, _ = replayed(dataset, index, restored, {name: {}}, minutes=arguments.minutes)
             (replay,) = replays.values()
             assert replay.catalogue is not None
             counted, matched = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
