@@ -1,6 +1,6 @@
 """From a resolved plain configuration to the objects it describes; train, test and checkpoints share it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import asdict
 from pathlib import Path
@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from fcn.batch import Batch
 from fcn.config import MisfitError, build, factory
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.earth.eikonal import GridModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
@@ -23,7 +23,9 @@ from fcn.module import FcnModule
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
+from fcn.stream.engine import Engine, Reader, Timing
 from fcn.types import TravelTimes
+from fcn.waveform.preprocess import PreprocessSpec
 
 LAYERS_TARGET = f"{LayeredModel.__module__}.{LayeredModel.__name__}"
 TABLE_TARGET = f"{read_velocity_model.__module__}.{read_velocity_model.__name__}"
@@ -131,7 +133,7 @@ def build_module(
 
 
 def build_datamodule(
-    config: Mapping[str, Any], store_path: Path, validation_sequences: Items[WindowDataset] = ()
+    config: Mapping[str, Any], store_path: Path, validation_sequences: Items[Iterable[Batch]] = ()
 ) -> FcnDataModule:
     """Training and validation data of a configuration."""
     data = config["data"]
@@ -174,25 +176,6 @@ def choose_velocity_model(
     )
 
 
-def build_windows(
-    sequence: Sequence,
-    model: LayeredModel | GridModel,
-    table: Mapping[str, Any],
-    *,
-    step_s: float,
-    window_s: float,
-    partial: bool,
-) -> WindowDataset:
-    """Windows of a sequence, with the travel times of its velocity model, layered or in three dimensions.
-
-    partial: of the scheme that reads them.
-    """
-    station_km = torch.as_tensor(sequence.station_km, dtype=torch.float32)
-    times = times_between(model, table, sequence.frame, station_km)
-    n_samples = round(window_s * sequence.sampling_rate_hz)
-    return WindowDataset(sequence, times, step_s=step_s, n_samples=n_samples, partial=partial)
-
-
 def times_between(
     model: LayeredModel | GridModel,
     table: Mapping[str, Any],
@@ -211,19 +194,72 @@ def reach_km(station_km: Float[np.ndarray, "station 3"]) -> float:
     return float(np.hypot(*(np.ptp(station_km[:, :2], axis=0) + BEYOND_KM)))
 
 
-def build_replay(windows: WindowDataset, declare: Mapping[str, Any], matching: Mapping[str, Any]) -> Replay:
-    """What collects and scores those windows."""
-    sequence = windows.sequence
-    declarer = build(declare, frame=sequence.frame)
-    if windows.step_s >= declarer.evidence.within_s:
+class TimesTo:
+    """Travel times to stations from wherever they may be searched for; made anew only where they are others.
+
+    table: `data.table`. Tables of layers serve stations anywhere, as far apart as they were made for.
+    """
+
+    def __init__(self, model: LayeredModel | GridModel, table: Mapping[str, Any], frame: LocalFrame) -> None:
+        self.model, self.table, self.frame = model, table, frame
+        self._made: tuple[object, TravelTimes] | None = None
+
+    def __call__(self, station_km: Float[torch.Tensor, "station 3"]) -> TravelTimes:
+        """Of stations at places in the frame."""
+        km = station_km.numpy()
+        what = km.tobytes() if isinstance(self.model, GridModel) else reach_km(km)
+        if self._made is None or self._made[0] != what:
+            self._made = what, times_between(self.model, self.table, self.frame, station_km)
+        return self._made[1]
+
+
+def build_replay(
+    sequence: Sequence,
+    network: torch.nn.Module,
+    reader: Reader,
+    *,
+    partial: bool,
+    preprocess: PreprocessSpec,
+    travel_times: TimesTo,
+    declare: Mapping[str, Any],
+    matching: Mapping[str, Any],
+    window_s: float,
+    step_s: float,
+    packet_s: float | None = None,
+) -> Replay:
+    """A sequence through the engine of a monitor.
+
+    reader: of the network; its scheme. partial: of the scheme. packet_s: see `Replay`; windows are the same
+    whatever it is, and whole traces the cheapest.
+    """
+    within_s = build(declare, frame=sequence.frame).evidence.within_s
+    if step_s >= within_s:
         raise ValueError(
-            f"a window every {windows.step_s:g} s (step_s) leaves none that the alarm rule looks back on "
-            f"(declare.evidence.within_s={declarer.evidence.within_s:g}): read windows more often, or take "
+            f"a window every {step_s:g} s (step_s) leaves none that the alarm rule looks back on "
+            f"(declare.evidence.within_s={within_s:g}): read windows more often, or take "
             "another rule with declare=<name>"
         )
+    patience_s = min(Timing.patience_s, window_s)
+    timing = Timing(window_s=window_s, step_s=step_s, partial=partial, patience_s=patience_s)
+
+    def begin() -> Engine:
+        return Engine(
+            network=network,
+            reader=reader,
+            declarer=build(declare, frame=sequence.frame),
+            preprocess=preprocess,
+            stations=sequence.network,
+            inventory=sequence.inventory,
+            frame=sequence.frame,
+            travel_times=travel_times,
+            timing=timing,
+        )
+
     return Replay(
         name=sequence.name,
-        declarer=declarer,
+        begin=begin,
+        stream=sequence.stream,
+        packet_s=packet_s,
         catalogue=sequence.catalogue,
         watched=sequence.watched,
         simulated=sequence.simulated,

@@ -26,7 +26,10 @@ TOP_LEVEL = {
         "name seed cache ckpt weights geometry stations velocity_model preprocess store data magnitude arch "
         "scheme loss optim callbacks trainer logger declare matching validation"
     ),
-    "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
+    "test": (
+        "name cache ckpt trust reading dataset velocity_model declare matching packet_s windows trainer "
+        "logger"
+    ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "
         "patience_s skip_s habits operations log sinks alerts sites shaking web threads precision"

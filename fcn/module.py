@@ -1,12 +1,10 @@
 """The LightningModule: three branches, one loss, the same metrics in validation and test."""
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning
-import obspy
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
@@ -16,7 +14,7 @@ from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.row import accumulating
 from fcn.metrics.table import F1, LOCATION, MAGNITUDE
 from fcn.replay import Replay
-from fcn.scheme.base import NonFiniteError, Scheme, require_targets
+from fcn.scheme.base import Scheme, require_targets
 from fcn.seeding import Purpose, derive_generator
 
 OptimiserFactory = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -29,8 +27,8 @@ class FcnModule(lightning.LightningModule):
     scheduler:    stepped after every optimiser step.
     seed:         of what training steps draw.
     record:       plain data written into every checkpoint: the resolved configuration and the manifest.
-    Validation loader 0 holds recombined windows; the others, and the test loader, the windows of the
-    sequences in `replays`, which must be set before (`validation_replays`, `test_replay`).
+    Validation loader 0 holds recombined windows; the others, and the test loader, are replays of sequences,
+    which must be set before (`validation_replays`, `test_replay`) and read their windows.
     """
 
     def __init__(
@@ -106,7 +104,7 @@ class FcnModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Recombined windows are scored at once; windows of sequences are collected."""
         if dataloader_idx > 0:
-            self._replay(self.validation_replays[dataloader_idx - 1], batch)
+            self.validation_replays[dataloader_idx - 1].read(batch)
             return
         targets = require_targets(batch)
         terms, located = self.scheme.validate(self.network, batch, targets)
@@ -114,11 +112,6 @@ class FcnModule(lightning.LightningModule):
             self.validation_losses[name].update(value, weight=len(batch))
         self.validation_location.update(located.hypocentre_km, located.source_km)
         self.validation_magnitude.update(located.magnitude, located.true_magnitude)
-
-    def on_validation_epoch_start(self) -> None:
-        """A new pass over the sequences."""
-        for replay in self.validation_replays:
-            replay.reset()
 
     def on_validation_epoch_end(self) -> None:
         """Log what the whole validation set says."""
@@ -138,13 +131,9 @@ class FcnModule(lightning.LightningModule):
         matched, catalogued, false = (sum(int(score[name] or 0) for score in scores) for name in names)
         return F1.figure(matched, catalogued, matched + false).float().nan_to_num(0.0)
 
-    def on_test_epoch_start(self) -> None:
-        """A new pass over the sequence."""
-        self._tested().reset()
-
     def test_step(self, batch: Batch, batch_index: int) -> None:
-        """One or more windows of the sequence."""
-        self._replay(self._tested(), batch)
+        """A window of the sequence."""
+        self._tested().read(batch)
 
     def on_test_epoch_end(self) -> None:
         """Log the score of the sequence."""
@@ -154,19 +143,6 @@ class FcnModule(lightning.LightningModule):
         if self.test_replay is None:
             raise RuntimeError("set test_replay before Trainer.test")
         return self.test_replay
-
-    def _replay(self, replay: Replay, batch: Batch) -> None:
-        """Windows through the network and the alarm rule; the time of each window is the batch's share."""
-        known = replay.declarer.known(float(batch.now_s[0]))
-        start_s = time.perf_counter()
-        try:
-            windows = self.scheme.estimates(self.network, batch, known)
-        except NonFiniteError as error:
-            ends = " or ".join(str(obspy.UTCDateTime(now_s)) for now_s in batch.now_s.tolist())
-            raise ValueError(f"sequence {replay.name!r}, window ending {ends}: {error}") from error
-        compute_ms = 1000 * (time.perf_counter() - start_s) / len(batch)
-        for now_s, estimates in zip(batch.now_s.tolist(), windows, strict=True):
-            replay.process(now_s, estimates, compute_ms)
 
     def _log_score(self, replay: Replay, prefix: str) -> None:
         """The figures that are defined, to every logger."""

@@ -48,6 +48,7 @@ NUMBERS = (
     ("optim.scheduler.pct_start", 0.0, 1.0),
     ("validation.step_s", SHORTEST_STEP_S, 600.0),
     ("windows.step_s", SHORTEST_STEP_S, 600.0),
+    ("packet_s", SHORTEST_STEP_S, 86_400.0),
 )
 
 

@@ -1,55 +1,101 @@
-"""A sequence replayed as if it were live: estimates in, declared events and their score out."""
+"""A sequence replayed as if it were live: packets through the monitor's engine, and what it says scored."""
 
 import math
-from collections.abc import Sequence as Items
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import obspy
 
-from fcn.alarm.declarer import Declarer
+from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
 from fcn.metrics.watched import Watched
+from fcn.stream.engine import Engine
+from fcn.stream.sources.replay import LAST_S, Link, ReplaySource
+from fcn.waveform.amplitude import BLOCK_S
 
 
-@dataclass
+@dataclass(eq=False)
 class Replay:
-    """Collects the windows of one sequence, in order."""
+    """The windows of one sequence, in order, and what is said of them.
+
+    begin: a new engine for its stations. stream: what was recorded. packet_s: length of the packets it comes
+    in, each in time; None: a trace is one.
+    Iterating is a pass: a new engine gets the packets as the clock goes and cuts the windows, which are for
+    `read`. What it says belongs to the last pass. Raises ValueError where there are no two windows.
+    """
 
     name: str
-    declarer: Declarer
+    begin: Callable[[], Engine]
+    stream: obspy.Stream
+    packet_s: float | None
     catalogue: Catalogue | None
     watched: Watched
     simulated: bool
     tolerance: MatchTolerance
-    estimates: list[WindowEstimate] = field(default_factory=list)
-    compute_ms: list[float] = field(default_factory=list)
-    last_now_s: float = -math.inf
+    estimates: list[WindowEstimate] = field(default_factory=list, init=False)
+    compute_ms: list[float] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
+        # the time that is tested passes between the first window's end and the last one's
+        if len(self) < 2:
+            timing = self.engine.timing
+            raise ValueError(
+                f"sequence {self.name!r} is shorter than one window of {timing.least_s:g} s and the next, "
+                f"{timing.step_s:g} s later: nothing to test"
+            )
 
     def reset(self) -> None:
         """Forget everything, before another pass."""
-        self.declarer.reset()
+        self.engine = self.begin()
         self.estimates.clear()
         self.compute_ms.clear()
-        self.last_now_s = -math.inf
 
-    def process(self, now_s: float, estimates: Items[WindowEstimate], compute_ms: float) -> list[Update]:
-        """The next window. Raises ValueError when it is not after the last one."""
-        if now_s <= self.last_now_s:
+    def __len__(self) -> int:
+        """Windows of a pass: as many, or less where the first trace has nothing to be read."""
+        start_s = min(trace.stats.starttime.timestamp for trace in self.stream)
+        end_s = max(trace.stats.endtime.timestamp for trace in self.stream)
+        return self.engine.count_windows(start_s, end_s + LAST_S)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """A pass."""
+        self.reset()
+        source = ReplaySource(self.stream, in_time(self.packet_s), pace=None)
+        tick = math.ceil(source.clock.now_s() / BLOCK_S)
+        while not source.is_over(tick * BLOCK_S):
+            now_s = tick * BLOCK_S
+            self.engine.push(source.poll(now_s), now_s)
+            yield from self.engine.windows(now_s)
+            tick += 1
+
+    def read(self, batch: Batch) -> tuple[Update, ...]:
+        """The next window through network, reader and alarm rule, which is timed.
+
+        Raises ValueError when it is not after the last one, or where a network's answer is no number.
+        """
+        (now_s,), last_s = batch.now_s.tolist(), self.engine.declarer.last_now_s
+        if now_s <= last_s:
             raise ValueError(
                 f"sequence {self.name!r} must be replayed in order and in one process: the window ending at "
-                f"{now_s} came after the one ending at {self.last_now_s}"
+                f"{now_s} came after the one ending at {last_s}"
             )
-        self.last_now_s = now_s
-        self.estimates += estimates
-        self.compute_ms.append(compute_ms)
-        return self.declarer.process(now_s, list(estimates))
+        start_s = time.perf_counter()
+        try:
+            step = self.engine.read(batch)
+        except ValueError as error:
+            raise ValueError(f"sequence {self.name!r}, {error}") from error
+        self.compute_ms.append(1000 * (time.perf_counter() - start_s))
+        self.estimates += step.estimates
+        return step.updates
 
     @property
     def declared(self) -> list[DeclaredEvent]:
         """Everything declared so far."""
-        return self.declarer.events
+        return self.engine.declarer.events
 
     def score(self) -> Score:
         """The content of metrics.json."""
@@ -61,3 +107,18 @@ class Replay:
             tolerance=self.tolerance,
             simulated=self.simulated,
         )
+
+
+def in_time(packet_s: float | None) -> Link:
+    """A link without latency, loss or disorder; packet_s: see `Link`."""
+    return Link(
+        seed=0,
+        packet_s=packet_s,
+        latency_s=None,
+        station_latency_s=(0.0, 0.0),
+        jitter_s=0.0,
+        loss_share=0.0,
+        duplicate_share=0.0,
+        late_share=0.0,
+        late_s=0.0,
+    )

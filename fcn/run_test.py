@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fcn.assemble import build_replay, build_windows, choose_velocity_model
+from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
 from fcn.catalogue.declared import write_declared, write_updates_csv
@@ -17,7 +17,6 @@ from fcn.checkpoint import load
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.first_p import with_computed_first_p
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.engine import build_trainer
 from fcn.metrics.score import compare
 from fcn.metrics.size_classes import by_size, write_sizes
@@ -37,20 +36,23 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = Sequence.load(root, restored.preprocess)
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)
-    trained = restored.config
-    table = {**trained["data"]["table"], **config["windows"]["table"]}
-    step_s = config["windows"]["step_s"]
-    windows = build_windows(
-        sequence,
-        model,
-        table,
-        step_s=step_s,
-        window_s=restored.window_s,
-        partial=restored.module.scheme.partial,
-    )
-    windows = with_computed_first_p(_with_picked_first_p(windows, config["dataset"].get("first_p")))
-    replay = build_replay(windows, config["declare"] or restored.declare, config["matching"])
+    table = {**restored.config["data"]["table"], **config["windows"]["table"]}
+    times = TimesTo(model, table, sequence.frame)
+    sequence = _with_first_p(sequence, times, config["dataset"].get("first_p"))
     module = restored.module
+    replay = build_replay(
+        sequence,
+        module.network,
+        module.scheme,
+        partial=module.scheme.partial,
+        preprocess=restored.preprocess,
+        travel_times=times,
+        declare=config["declare"] or restored.declare,
+        matching=config["matching"],
+        window_s=restored.window_s,
+        step_s=config["windows"]["step_s"],
+        packet_s=config["packet_s"],
+    )
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])
     record = {
@@ -59,19 +61,24 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         "velocity_model": getattr(model, "name", str(model)),
     }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])
-    trainer.test(module, FcnDataModule(test_sequence=windows), verbose=False)
-    return write_results(folder, windows.sequence, replay)
+    trainer.test(module, FcnDataModule(test_sequence=replay), verbose=False)
+    return write_results(folder, sequence, replay)
 
 
-def _with_picked_first_p(windows: WindowDataset, table: str | None) -> WindowDataset:
-    """The windows with the first P of a table, `dataset.first_p`; ValueError where there is no catalogue."""
-    if table is None:
-        return windows
-    sequence, path = windows.sequence, Path(table).expanduser()
-    if sequence.catalogue is None:
-        raise ValueError(f"dataset.first_p={table}: sequence {sequence.name!r} has no catalogue to take it")
-    catalogue = with_first_p(sequence.catalogue, read_first_p(path), path)
-    return replace(windows, sequence=replace(sequence, catalogue=catalogue))
+def _with_first_p(sequence: Sequence, times: TimesTo, table: str | None) -> Sequence:
+    """The first P of a table, `dataset.first_p`, where there is one; and computed ones where there is none.
+
+    Raises ValueError for a table, but no catalogue.
+    """
+    if table is not None:
+        path = Path(table).expanduser()
+        if sequence.catalogue is None:
+            raise ValueError(
+                f"dataset.first_p={table}: sequence {sequence.name!r} has no catalogue to take it"
+            )
+        catalogue = with_first_p(sequence.catalogue, read_first_p(path), path)
+        sequence = replace(sequence, catalogue=catalogue)
+    return with_computed_first_p(sequence, times(torch.as_tensor(sequence.station_km, dtype=torch.float32)))
 
 
 def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from fcn.assemble import (
+    TimesTo,
     build_datamodule,
     build_module,
     build_replay,
-    build_windows,
     choose_velocity_model,
     stated_layers,
     velocity_models,
@@ -24,34 +24,40 @@ from fcn.callbacks.manifest import Manifest
 from fcn.checkpoint import begin_with
 from fcn.config import build
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.engine import build_trainer
+from fcn.module import FcnModule
 from fcn.preflight import check_training
 from fcn.provenance import manifest
+from fcn.replay import Replay
 from fcn.store.reader import BaseStore
 
 log = logging.getLogger(__name__)
 
 
-def validation_windows(config: dict[str, Any], *, partial: bool) -> list[WindowDataset]:
-    """The sequences of `validation.sequences`, simulated on first use; partial: see `WindowDataset`."""
+def validation_replays(config: dict[str, Any], module: FcnModule) -> list[Replay]:
+    """The sequences of `validation.sequences`, simulated on first use."""
     validation, data = config["validation"], config["data"]
-    windows = []
+    preprocess = build(config["preprocess"])
+    replays = []
     for dataset in validation["sequences"].values():
         root = sequence_root(dataset, Path(config["cache"]).expanduser())
-        sequence = Sequence.load(root, build(config["preprocess"]))
+        sequence = Sequence.load(root, preprocess)
         model = choose_velocity_model(None, sequence, velocity_models(config))
-        windows.append(
-            build_windows(
+        replays.append(
+            build_replay(
                 sequence,
-                model,
-                data["table"],
-                step_s=validation["step_s"],
+                module.network,
+                module.scheme,
+                partial=module.scheme.partial,
+                preprocess=preprocess,
+                travel_times=TimesTo(model, data["table"], sequence.frame),
+                declare=config["declare"],
+                matching=config["matching"],
                 window_s=data["window_s"],
-                partial=partial,
+                step_s=validation["step_s"],
             )
         )
-    return windows
+    return replays
 
 
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
@@ -68,9 +74,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     module = build_module(config, record=record)
     if config["weights"] is not None:
         module.record["weights_digest"] = record["weights_digest"] = begin_with(module, config["weights"])
-    windows = validation_windows(config, partial=module.scheme.partial)
-    module.validation_replays = [build_replay(w, config["declare"], config["matching"]) for w in windows]
-    datamodule = build_datamodule(config, store_path, windows)
+    module.validation_replays = validation_replays(config, module)
+    datamodule = build_datamodule(config, store_path, module.validation_replays)
     callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]
     trainer = build_trainer(config, folder, callbacks=callbacks)
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))

@@ -1,7 +1,8 @@
-"""A small network with faults, as packets in time, and engines that read it."""
+"""A small network with faults, as packets in time, engines that read it, and what they must read."""
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,18 @@ from made_networks import COUNTS_PER_MPS, START_S, make_network, make_trace
 from omegaconf import OmegaConf
 
 from fcn.batch import Batch
+from fcn.catalogue.event import Catalogue
 from fcn.data.sequences import Sequence
+from fcn.metrics.matching import MatchTolerance
+from fcn.metrics.watched import Watched
+from fcn.replay import Replay
 from fcn.stream.engine import Engine, Timing
 from fcn.stream.packet import Packet, packets_of
+from fcn.waveform.amplitude import PAST_S, block_peaks
 from fcn.waveform.inventory import make_inventory
+from fcn.waveform.level import RunningLevels
 from fcn.waveform.response import Sensitivity
+from fcn.waveform.station import station_motion
 
 SPEC = instantiate(
     OmegaConf.load(Path(__file__).parents[1] / "conf" / "preprocess" / "default.yaml"), _convert_="all"
@@ -115,3 +123,95 @@ def clocked(
             ahead = next(rest, None)
         yield now_s, come
         now_s += step_s
+
+
+def replay_of(
+    sequence: Sequence, reader, declarer, packet_s=None, catalogue: Catalogue | None = None, **timing
+) -> Replay:
+    """A sequence through `engine_of` it. declarer: makes a new one."""
+    return Replay(
+        name=sequence.name,
+        begin=lambda: engine_of(sequence, sequence.inventory, reader, declarer(), **timing),
+        stream=sequence.stream,
+        packet_s=packet_s,
+        catalogue=catalogue,
+        watched=Watched(((sequence.start_time_s, sequence.end_time_s),)),
+        simulated=True,
+        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0),
+    )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A recording preprocessed as a whole, by blocks and samples from `start_s` on, to cut windows from.
+
+    Time is the last axis: samples at 20 Hz, peaks in blocks of 5 of them, levels of 10.
+    """
+
+    start_s: float
+    station_km: torch.Tensor
+    narrow: np.ndarray
+    broad: np.ndarray
+    known: np.ndarray
+    peaks: np.ndarray
+    levels: np.ndarray
+
+    @classmethod
+    def of(cls, sequence: Sequence) -> "Whole":
+        """Of a sequence's stream; stations one by one."""
+        motions = [
+            station_motion(sequence.stream.select(*each.id.split(".")), sequence.inventory, SPEC)
+            for each in sequence.network
+        ]
+        first = min(motion.start_sample for motion in motions) // 10 * 10
+        end = max(motion.start_sample + motion.valid.shape[1] for motion in motions)
+        shape = (len(motions), 3, -(-(end - first) // 10) * 10)
+        bands, known = np.zeros((4, *shape)), np.zeros(shape, dtype=bool)
+        for row, motion in enumerate(motions):
+            place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
+            bands[:, row, :, place] = (
+                motion.narrow_mps, motion.broad_mps, motion.displacement_m, motion.long_m,
+            )  # fmt: skip
+            known[row, :, place] = motion.valid
+        seen = (torch.from_numpy(each) for each in (*bands[1:], known))
+        return cls(
+            start_s=first / 20.0,
+            station_km=torch.as_tensor(sequence.station_km, dtype=torch.float32)[None],
+            narrow=bands[0].astype(np.float32),
+            broad=bands[1].astype(np.float32),
+            known=known,
+            peaks=block_peaks(*seen, sampling_rate_hz=20.0).numpy().astype(np.float32),
+            levels=RunningLevels(len(motions), 20.0).process(bands[0], known).astype(np.float32),
+        )
+
+    def at(self, now_s: float, n: int = 600) -> Batch:
+        """The window of n samples that ends then."""
+        end = round((now_s - self.start_s) * 20.0)
+        before = {
+            "narrow": (end, n),
+            "broad": (end, n),
+            "known": (end, n),
+            "peaks": (end // 5, round(PAST_S * 4)),
+        }
+        cut = {
+            name: torch.from_numpy(_before(getattr(self, name), *each))[None] for name, each in before.items()
+        }
+        levels = torch.from_numpy(_before(self.levels.repeat(10, axis=-1), end, n))[None]
+        return Batch(
+            waveforms=cut["narrow"],
+            waveforms_broad=cut["broad"],
+            station_km=self.station_km,
+            mask=cut["known"].flatten(2).any(dim=-1),
+            known=cut["known"] & (levels[:, :, :1] > 0),
+            background_mps=levels,
+            peaks=cut["peaks"],
+            travel_time=NoTravelTimes(),
+            now_s=torch.tensor([now_s], dtype=torch.float64),
+        )
+
+
+def _before(array: np.ndarray, end: int, n: int) -> np.ndarray:
+    """The n values before index `end`, zero before the array."""
+    return np.concatenate((np.zeros((*array.shape[:-1], n), array.dtype), array[..., :end]), axis=-1)[
+        ..., -n:
+    ]

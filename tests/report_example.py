@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import obspy
 import torch
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Update, WindowEstimate
@@ -72,8 +73,7 @@ def make_sequence(seed=3, n_events=10, duration_s=240.0, catalogue=True):
         catalogue=Catalogue("example", tuple(true)) if catalogue else None, velocity_model=MODEL,
         start_time_s=START_S, sampling_rate_hz=RATE_HZ, narrow=velocity, broad=velocity,
         known=np.ones((len(network), 3, n_samples), dtype=bool),
-        peaks=np.zeros((len(network), 6, -(-n_samples // 5)), np.float32),
-        levels=np.zeros((len(network), 2, -(-n_samples // 10)), np.float32), uses=((),) * len(network),
+        uses=((),) * len(network), stream=obspy.Stream(), inventory=obspy.Inventory(),
     )  # fmt: skip
 
 

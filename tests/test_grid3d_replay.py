@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import obspy
 import pytest
 import torch
 from toy import resolved
 
-from fcn.assemble import build_windows, choose_velocity_model, velocity_models
+from fcn.assemble import TimesTo, choose_velocity_model, velocity_models
 from fcn.data.sequences import Sequence
 from fcn.earth.grid3d import grid_of_layers
 from fcn.geometry.network import Network, Station
@@ -35,9 +36,9 @@ def sequence(root: Path) -> Sequence:
         narrow=silence,
         broad=silence,
         known=np.ones((3, 3, 1200), bool),
-        peaks=np.zeros((3, 6, 240), np.float32),
-        levels=np.zeros((3, 2, 120), np.float32),
         uses=((),) * 3,
+        stream=obspy.Stream(),
+        inventory=obspy.Inventory(),
     )
 
 
@@ -51,12 +52,14 @@ def test_a_grid_of_layers_gives_the_times_of_the_layers(tmp_path):
     silent = sequence(tmp_path)
     model = choose_velocity_model(node["velocity_model"], silent, {})
     table = {**config["data"]["table"], "earth_flattening": False}
-    in_3d, in_layers = (
-        build_windows(silent, m, table, step_s=0.5, window_s=30.0, partial=False)[0] for m in (model, layers)
-    )
+    station_km = torch.as_tensor(silent.station_km, dtype=torch.float32)
     source_km = torch.tensor([[[3.0, -4.0, 8.0]]])
-    times = [b.travel_time.between(source_km, b.station_km) for b in (in_3d, in_layers)]
+    made = [TimesTo(each, table, FRAME) for each in (model, layers)]
+    times = [each(station_km).between(source_km, station_km[None]) for each in made]
     assert times[0].shape == times[1].shape == (1, 3, 1, 2)
     torch.testing.assert_close(times[0], times[1], atol=0.12, rtol=0)
+    moved_km = station_km + torch.tensor([0.0, 0.0, 0.1])
+    assert [each(station_km) is each(station_km) for each in made] == [True, True]
+    assert [each(station_km) is each(moved_km) for each in made] == [False, True]
     with pytest.raises(ValueError, match="train in layered models"):
         velocity_models(node)

@@ -1,77 +1,139 @@
+"""A sequence through the engine: windows in order, read, declared, scored."""
+
+import json
+
+import killed_monitor
+import numpy as np
 import pytest
 import torch
+from made_alarms import declarer
+from made_networks import START_S, make_network
+from made_streams import SPEC, Listener, replay_of
 from toy import resolved
 
 from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
-from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
+from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer, precision
 from fcn.geometry.projection import LocalFrame
 from fcn.loss.multitask import MultitaskLoss
-from fcn.metrics.matching import MatchTolerance
-from fcn.metrics.watched import Watched
 from fcn.module import FcnModule
-from fcn.replay import Replay
+from fcn.replay import Replay, in_time
 from fcn.scheme.base import require_finite
+from fcn.stream.keeping import read_events
+from fcn.waveform.folder import write_sequence_folder
 
 FRAME = LocalFrame(38.0, 22.0)
 
 
-def estimate(now_s: float, score: float = 0.9) -> WindowEstimate:
+def estimate(now_s: float, first_p_time_s: float) -> WindowEstimate:
     return WindowEstimate(
         now_s=now_s,
-        detection_score=score,
-        first_p_time_s=100.0,
-        location_score=score,
+        detection_score=0.9,
+        first_p_time_s=first_p_time_s,
+        location_score=0.9,
         east_km=1.0,
         north_km=2.0,
         depth_km=10.0,
-        origin_time_s=98.0,
+        origin_time_s=first_p_time_s - 2.0,
         magnitude=4.0,
     )
 
 
-@pytest.fixture
-def replay() -> Replay:
-    event = Event("true", 98.0, 38.01, 22.01, 9.0, 4.1, "Mw", first_p_time_s=100.0)
-    return Replay(
-        name="made up",
-        declarer=build(resolved("train")["declare"], frame=FRAME),
-        catalogue=Catalogue("made up", (event,)),
-        watched=Watched(((0.0, 200.0),)),
-        simulated=True,
-        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0),
-    )
+@pytest.fixture(scope="module")
+def sequence(tmp_path_factory) -> Sequence:
+    """Three stations, a minute."""
+    _, stream, inventory = make_network(3)
+    root = tmp_path_factory.mktemp("made") / "made"
+    write_sequence_folder(root, stream, inventory)
+    return Sequence.load(root, SPEC)
 
 
-def test_windows_in_order_become_a_scored_event(replay):
-    for step in range(8):
-        replay.process(101.0 + 0.5 * step, [estimate(101.0 + 0.5 * step)], 5.0)
-    assert [type(event) for event in replay.declared] == [DeclaredEvent]
-    score = replay.score()
-    assert score["n_matched"] == 1
-    assert score["recall"] == 1.0
-    assert score["alarm_latency_s_min"] == pytest.approx(1.5)
-    assert score["compute_ms_per_window_p50"] == 5.0
+def made(sequence: Sequence, reader, **timing) -> Replay:
+    """A replay of it, with one event whose first P is 10 s after its start."""
+    p_s = sequence.start_time_s + 10.0
+    event = Event("true", p_s - 2.0, 38.01, 22.01, 9.0, 4.1, "Mw", first_p_time_s=p_s)
+    declare = resolved("train")["declare"]
+    catalogue = Catalogue("made up", (event,))
+    return replay_of(sequence, reader, lambda: build(declare, frame=FRAME), catalogue=catalogue, **timing)
+
+
+def saying(first_s: float, last_s: float) -> Listener:
+    """A reader that says the same of every window between times after the start."""
+
+    def says(batch, known):
+        now_s = float(batch.now_s[0])
+        p_s = START_S + 10.0
+        return [estimate(now_s, p_s)] if first_s <= now_s - START_S <= last_s else []
+
+    return Listener(says)
+
+
+def test_windows_in_order_become_a_scored_event(sequence):
+    replay = made(sequence, saying(11.0, 14.5))
+    for _ in range(2):  # a pass begins anew
+        windows = list(replay)
+        for batch in windows:
+            replay.read(batch)
+        assert len(replay.compute_ms) == len(windows) == len(replay) == 119
+        assert [type(event) for event in replay.declared] == [DeclaredEvent]
+        assert len(replay.estimates) == 8
+        score = replay.score()
+        assert score["n_matched"] == 1
+        assert score["recall"] == 1.0
+        assert score["alarm_latency_s_min"] == pytest.approx(1.5)
+        assert score["compute_ms_per_window_p50"] == pytest.approx(np.median(replay.compute_ms))
     replay.reset()
-    assert replay.declared == []
+    assert replay.declared == replay.estimates == []
     assert replay.score()["n_declared"] == 0
 
 
-def test_windows_out_of_order_are_refused(replay):
-    replay.process(101.0, [estimate(101.0)], 5.0)
-    with pytest.raises(ValueError, match="in order and in one process"):
-        replay.process(101.0, [estimate(101.0)], 5.0)
+def test_windows_out_of_order_are_refused(sequence):
+    replay = made(sequence, Listener())
+    first, second, *_ = replay
+    replay.read(second)
+    for batch in (second, first):
+        with pytest.raises(ValueError, match="'made' must be replayed in order and in one process"):
+            replay.read(batch)
 
 
-class Saying:
-    """A scheme that says the same of every window, and keeps what it was told of declared events."""
+def test_what_is_declared_is_what_a_monitor_declares(sequence, tmp_path, monkeypatch):
+    """To the last digit, whatever the packets; numbers depend on all buffers and on what stations taught."""
+    monkeypatch.setattr(killed_monitor, "LINK", in_time(1.0))
+    (tmp_path / "live").mkdir()
+    killed_monitor.run(tmp_path / "live", sequence.root)
+    expected = read_events(tmp_path / "live")
+    for packet_s in (None, 1.0, 0.37):
+        reader = killed_monitor.Learner()
+        replay = replay_of(sequence, reader, lambda: declarer(min_s=3.0, max_s=6.0), packet_s)
+        for batch in replay:
+            replay.read(batch)
+        assert len(replay.declared) == 3
+        assert json.loads(json.dumps(replay.engine.events_state())) == expected
+
+
+@pytest.mark.parametrize(("window_s", "now_s"), [(60.5, None), (60.0, None), (59.5, [59.5, 60.0])])
+def test_one_window_alone_is_no_time_that_is_tested(sequence, window_s, now_s):
+    timing = {"window_s": window_s, "partial": False}
+    if now_s is None:
+        with pytest.raises(
+            ValueError, match=rf"'made' is shorter than one window of {window_s:g} s and the next"
+        ):
+            made(sequence, Listener(), **timing)
+    else:
+        found = [float(each.now_s[0]) for each in made(sequence, Listener(), **timing)]
+        assert [each - START_S for each in found] == now_s
+
+
+class Saying(Listener):
+    """A scheme that says the same of windows from 11 s on, and keeps what it was told of declared events."""
 
     terms = ("said",)
-    partial = False
+    partial = True
 
     def __init__(self) -> None:
+        super().__init__(saying(11.0, 13.0).says)
         self.told: list[list[Known]] = []
 
     def network_arguments(self):
@@ -84,62 +146,37 @@ class Saying:
 
     def estimates(self, network, batch, known):
         self.told.append(list(known))
-        return [[estimate(now_s)] for now_s in batch.now_s.tolist()]
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
-
-
-class NoTimes:
-    """The travel times of a network that asks for none."""
-
-    def between(self, source_km, station_km):
-        raise AssertionError("not needed")
-
-    def to(self, device):
-        return self
-
-
-def ending_at(now_s: float) -> Batch:
-    return Batch(
-        waveforms=torch.zeros(1, 2, 3, 4),
-        waveforms_broad=torch.zeros(1, 2, 3, 4),
-        station_km=torch.zeros(1, 2, 3),
-        mask=torch.ones(1, 2, dtype=torch.bool),
-        known=torch.ones(1, 2, 3, 4, dtype=torch.bool),
-        background_mps=torch.ones(1, 2, 2, 4),
-        peaks=torch.zeros(1, 2, 6, 1),
-        travel_time=NoTimes(),
-        now_s=torch.tensor([now_s], dtype=torch.float64),
-    )
+        return super().estimates(network, batch, known)
 
 
 @pytest.mark.parametrize("stage", ["validation", "test"])
-def test_each_window_is_read_knowing_what_earlier_ones_declared(replay, stage):
+def test_each_window_is_read_knowing_what_earlier_ones_declared(sequence, stage):
     scheme = Saying()
     module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), scheme)
+    replay = made(sequence, scheme)
     if stage == "test":
         module.test_replay = replay
     else:
         module.validation_replays = [replay]
-    times_s = [101.0 + 0.5 * step for step in range(5)]
-    for index, now_s in enumerate(times_s):
+    times_s = []
+    for index, batch in enumerate(replay):
+        times_s += batch.now_s.tolist()
         if stage == "test":
-            module.test_step(ending_at(now_s), index)
+            module.test_step(batch, index)
         else:
-            module.validation_step(ending_at(now_s), index, dataloader_idx=1)
+            module.validation_step(batch, index, dataloader_idx=1)
     (event,) = replay.declared
     declaring = times_s.index(event.alarm.now_s)
-    assert 0 < declaring < 4
-    assert [len(known) for known in scheme.told] == [0] * (declaring + 1) + [1] * (4 - declaring)
-    for index, known in enumerate(scheme.told):
-        # its last estimate, which is that of the window before
-        assert [(k.event_id, k.is_open, k.estimate.now_s) for k in known] == [
-            (event.event_id, True, times_s[index - 1]) for _ in known
-        ]
+    assert 20 < declaring < 24
+    assert not any(scheme.told[: declaring + 1])
+    told = scheme.told[declaring + 1]
+    # its last estimate, which is that of the window before
+    assert [(k.event_id, k.is_open, k.estimate.now_s) for k in told] == [
+        (event.event_id, True, times_s[declaring])
+    ]
+    # and then that it is closed
+    states = ["".join(f"{k.is_open:d}" for k in known) for known in scheme.told[declaring + 1 :]]
+    assert list(dict.fromkeys(states)) == ["1", "0"]
 
 
 class Broken(Saying):
@@ -149,21 +186,11 @@ class Broken(Saying):
         require_finite(batch, first_p=torch.tensor([0.0, torch.inf]))
 
 
-def test_output_that_is_no_number_is_said_with_its_sequence_and_window(replay):
-    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), Broken())
-    module.test_replay = replay
-    named = "sequence 'made up', window ending 1970-01-01T00:01:41.*: the network's first_p is not finite"
-    with pytest.raises(ValueError, match=named):
-        module.test_step(ending_at(101.0), 0)
-
-
-def test_a_forgotten_event_is_known_to_no_window(replay):
-    scheme = Saying()
-    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), scheme)
-    module.test_replay = replay
-    for index, now_s in enumerate([101.0, 101.5, 102.0, 102.5, 130.0, 200.0]):
-        module.test_step(ending_at(now_s), index)
-    assert [[k.is_open for k in known] for known in scheme.told[-2:]] == [[False], []]
+def test_output_that_is_no_number_is_said_with_its_sequence_and_window(sequence):
+    replay = made(sequence, Broken())
+    told = r"sequence 'made', window ending 20..-..-..T.*: the network's first_p is not finite"
+    with pytest.raises(ValueError, match=told):
+        replay.read(next(iter(replay)))
 
 
 def test_origin_time_is_the_first_p_less_the_shortest_travel_time():

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from fcn import config as configuration
-from fcn.assemble import build_replay, build_windows, choose_velocity_model
+from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.checkpoint import Restored, load
 from fcn.data.sequences import Sequence
@@ -46,25 +46,23 @@ def replayed(root: Path, restored: Restored, config: dict[str, Any]) -> dict[str
     sequence = Sequence.load(root, restored.preprocess)
     stated = None if sequence.velocity_model is not None else config["velocity_model"]
     model = choose_velocity_model(stated, sequence, restored.velocity_models)
-    trained = restored.config
-    table = {**trained["data"]["table"], **config["windows"]["table"]}
-    step_s = config["windows"]["step_s"]
-    windows = build_windows(
+    table = {**restored.config["data"]["table"], **config["windows"]["table"]}
+    replay = build_replay(
         sequence,
-        model,
-        table,
-        step_s=step_s,
-        window_s=restored.window_s,
+        restored.module.network,
+        restored.module.scheme,
         partial=restored.module.scheme.partial,
+        preprocess=restored.preprocess,
+        travel_times=TimesTo(model, table, sequence.frame),
+        declare=restored.declare,
+        matching=config["matching"],
+        window_s=restored.window_s,
+        step_s=config["windows"]["step_s"],
+        packet_s=config["packet_s"],
     )
-    replay = build_replay(windows, restored.declare, config["matching"])
-    module = restored.module
     console = Console(stderr=True)
-    for batch in track(windows, str(root.name), total=len(windows), console=console, transient=True):
-        now_s = float(batch.now_s[0])
-        known = replay.declarer.known(now_s)
-        (estimates,) = module.scheme.estimates(module.network, batch, known)
-        replay.process(now_s, estimates, 0.0)
+    for batch in track(replay, str(root.name), total=len(replay), console=console, transient=True):
+        replay.read(batch)
     return dict(replay.score())
 
 

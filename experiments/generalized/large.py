@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from rich.progress import track
-from rules import replayed, windows_of
+from rules import replayed
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
 from fcn.checkpoint import load
@@ -130,8 +130,7 @@ def main() -> None:
     restored = load(arguments.ckpt)
     replays = []
     for index in track(range(arguments.sequences), description="main shocks"):
-        windows, matching = windows_of("validation_large", index, restored)
-        replays.append(replayed(windows, restored, {"own": {}}, matching, minutes=MINUTES)[0]["own"])
+        replays.append(replayed("validation_large", index, restored, {"own": {}}, minutes=MINUTES)[0]["own"])
     declared, catalogue, watched = together(replays)
     counted, matching = compare(declared, catalogue, watched, replays[0].tolerance)
     largest = {

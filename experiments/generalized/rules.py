@@ -12,9 +12,11 @@ factors are chosen here, never on a test sequence.
 """
 
 import argparse
+import itertools
 import math
 import sys
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
@@ -27,16 +29,17 @@ from rich.progress import track
 
 from fcn import config as configuration
 from fcn.alarm.following import Retraction
-from fcn.assemble import build_replay, build_windows, choose_velocity_model
+from fcn.assemble import TimesTo, build_replay, choose_velocity_model
+from fcn.batch import Batch
 from fcn.cache import sequence_root
-from fcn.catalogue.event import DeclaredEvent, Event
+from fcn.catalogue.event import DeclaredEvent, Event, Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare
 from fcn.replay import Replay
 from fcn.scheme.image.scheme import ImageScheme
+from fcn.stream.engine import Reader
 
 SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
 COUNT = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
@@ -182,8 +185,44 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt((values**2).mean()))
 
 
-def windows_of(dataset: str, index: int, restored: Restored) -> tuple[WindowDataset, dict[str, Any]]:
-    """Windows of a validation sequence, simulated on first use, in its own velocity model; `matching`."""
+class Once:
+    """A reader that takes no notice of what is declared: it reads a window once for all rules."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._last: tuple[Batch, list[list[WindowEstimate]]] | None = None
+
+    def estimates(
+        self, network: torch.nn.Module, batch: Batch, known: Items[Known]
+    ) -> list[list[WindowEstimate]]:
+        """See `Reader`."""
+        if self._last is None or self._last[0] is not batch:
+            self._last = batch, self._reader.estimates(network, batch, ())
+        return self._last[1]
+
+    def state(self) -> dict[str, Any]:
+        """See `Reader`."""
+        return self._reader.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Reader`."""
+        self._reader.restore(state)
+
+
+@torch.no_grad()
+def replayed(
+    dataset: str,
+    index: int,
+    restored: Restored,
+    rules: Mapping[str, Mapping[str, Any]],
+    *,
+    minutes: float,
+) -> tuple[dict[str, Replay], float]:
+    """The first minutes of a validation sequence through each rule, and how many hours they are.
+
+    It is simulated on first use, and read in its own velocity model. rules: what of the checkpoint's own
+    `declare` each changes.
+    """
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         config = configuration.plain(
             compose("test", overrides=["ckpt=none", f"dataset={dataset}", f"dataset.index={index}"])
@@ -191,51 +230,33 @@ def windows_of(dataset: str, index: int, restored: Restored) -> tuple[WindowData
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = Sequence.load(root, restored.preprocess)
     model = choose_velocity_model(None, sequence, restored.velocity_models)
-    table, step_s = restored.config["data"]["table"], config["windows"]["step_s"]
-    windows = build_windows(
-        sequence,
-        model,
-        table,
-        step_s=step_s,
-        window_s=restored.window_s,
-        partial=restored.module.scheme.partial,
-    )
-    return windows, config["matching"]
-
-
-@torch.no_grad()
-def replayed(
-    windows: WindowDataset,
-    restored: Restored,
-    rules: Mapping[str, Mapping[str, Any]],
-    matching: Mapping[str, Any],
-    *,
-    minutes: float,
-) -> tuple[dict[str, Replay], float]:
-    """The first minutes of a sequence through each rule, and how many hours they are.
-
-    rules: what of the checkpoint's own `declare` each changes.
-    """
-    scheme, network = restored.module.scheme, restored.module.network
-    n = min(len(windows), math.ceil(60 * minutes / windows.step_s))
+    times = TimesTo(model, restored.config["data"]["table"], sequence.frame)
+    scheme, step_s = restored.module.scheme, config["windows"]["step_s"]
+    # an image network reads a window alike whatever is declared; others keep what they learn of a stream
+    once = Once(scheme) if isinstance(scheme, ImageScheme) else None
     replays = {
-        name: build_replay(windows, {**restored.config["declare"], **rule}, matching)
+        name: build_replay(
+            sequence,
+            restored.module.network,
+            once or replace(scheme),
+            partial=scheme.partial,
+            preprocess=restored.preprocess,
+            travel_times=times,
+            declare={**restored.config["declare"], **rule},
+            matching=config["matching"],
+            window_s=restored.window_s,
+            step_s=step_s,
+        )
         for name, rule in rules.items()
     }
-    # a reader keeps what it learns of a stream
-    schemes = {name: scheme if isinstance(scheme, ImageScheme) else replace(scheme) for name in rules}
+    n_read, now_s = 0, -math.inf
+    for batch in itertools.islice(next(iter(replays.values())), math.ceil(60 * minutes / step_s)):
+        for replay in replays.values():  # windows of one are windows of all
+            replay.read(batch)
+        n_read, now_s = n_read + 1, float(batch.now_s[0])
     for replay in replays.values():
-        replay.watched = replay.watched.until(float(windows.now_s[n - 1]))
-    for i in range(n):
-        batch = windows[i]
-        now_s = float(batch.now_s[0])
-        # an image network reads a window alike whatever is declared: once serves all rules
-        once = scheme.estimates(network, batch, [])[0] if isinstance(scheme, ImageScheme) else None
-        for name, replay in replays.items():
-            known = replay.declarer.known(now_s)
-            each = schemes[name].estimates(network, batch, known)[0] if once is None else once
-            replay.process(now_s, each, 0.0)
-    return replays, n * windows.step_s / 3600
+        replay.watched = replay.watched.until(now_s)
+    return replays, n_read * step_s / 3600
 
 
 def main() -> None:
@@ -258,10 +279,9 @@ def main() -> None:
     tallies = {name: Tally() for name in arguments.rules or of_kind}
     chosen = [SEQUENCES[number] for number in arguments.sequences]
     for dataset, index in track(chosen, description="validation sequences"):
-        windows, matching = windows_of(dataset, index, restored)
         # what would be withdrawn is told from what is said while nothing is
         rules = {name: {"evidence": RULES[name], "retract": None} for name in tallies}
-        replays, hours = replayed(windows, restored, rules, matching, minutes=arguments.minutes)
+        replays, hours = replayed(dataset, index, restored, rules, minutes=arguments.minutes)
         for name, replay in replays.items():
             tallies[name].add(replay, hours)
     out = [

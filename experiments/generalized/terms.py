@@ -27,7 +27,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from jaxtyping import Float
 from rich.progress import track
-from rules import SEQUENCES, replayed, windows_of
+from rules import SEQUENCES, replayed
 
 from fcn import config as configuration
 from fcn.cache import sequence_root
@@ -161,7 +161,6 @@ def main() -> None:
     torch.set_num_threads(1)
     chosen = [SEQUENCES[number] for number in arguments.sequences]
     rows = []
-    had: dict[tuple[str, int], tuple[WindowDataset, dict[str, Any]]] = {}
     for folder in arguments.runs:
         pairs, n_false = tested(folder)
         rows.append(row(folder.name, [pairs], n_false))
@@ -171,11 +170,8 @@ def main() -> None:
             continue
         restored = load(arguments.ckpt, reading=reading)
         sequences, n_false = [], 0
-        for each in track(chosen, description=name, transient=True):
-            if each not in had:
-                had[each] = windows_of(*each, restored)
-            windows, matching = had[each]
-            replays, _ = replayed(windows, restored, {name: {}}, matching, minutes=arguments.minutes)
+        for dataset, index in track(chosen, description=name, transient=True):
+            replays, _ = replayed(dataset, index, restored, {name: {}}, minutes=arguments.minutes)
             (replay,) = replays.values()
             assert replay.catalogue is not None
             counted, matched = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)

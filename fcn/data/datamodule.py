@@ -1,7 +1,7 @@
 """The LightningDataModule: recombined batches to train and validate on, sequences to validate and test on."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import lightning
 from torch.utils.data import DataLoader, Sampler
 
 from fcn.batch import Batch
-from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.recombine.dataset import EpochSampler, Key, RecombinedDataset
 from fcn.recombine.histories import HistoryLaw
@@ -54,7 +53,8 @@ class FcnDataModule(lightning.LightningDataModule):
     """Serves recombined batches and the windows of sequences.
 
     tables:               first arrivals of every velocity model an example may be drawn in, stacked.
-    validation_sequences: continuous sequences replayed at every validation; test_sequence: at test.
+    validation_sequences: windows of sequences, in order, gone through at every validation.
+    test_sequence:        the same, at a test.
     histories:            of earthquakes to size beside the windows; None for a network that does not ask.
     workers:              processes that recombine; 0 recombines in the training process.
     """
@@ -73,8 +73,8 @@ class FcnDataModule(lightning.LightningDataModule):
         examples_per_epoch: int = 1,
         validation_examples: int = 1,
         workers: int = 0,
-        validation_sequences: Items[WindowDataset] = (),
-        test_sequence: WindowDataset | None = None,
+        validation_sequences: Items[Iterable[Batch]] = (),
+        test_sequence: Iterable[Batch] | None = None,
     ) -> None:
         super().__init__()
         if tables is not None:
@@ -127,17 +127,13 @@ class FcnDataModule(lightning.LightningDataModule):
         """Recombined batches, new in every epoch, from the training split."""
         return self._loader(Purpose.TRAIN, "train", self.examples_per_epoch)
 
-    def val_dataloader(self) -> list[DataLoader[Batch]]:
+    def val_dataloader(self) -> list[Iterable[Batch]]:
         """Recombined batches, the same in every epoch, from the dev split; then the sequences."""
         fixed = self._loader(Purpose.VALIDATION, "dev", self.validation_examples)
-        return [fixed, *(self._windows(sequence) for sequence in self.validation_sequences)]
+        return [fixed, *self.validation_sequences]
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> Iterable[Batch]:
         """The windows of the test sequence, in order."""
         if self.test_sequence is None:
             raise RuntimeError("this data module was built without a test sequence")
-        return self._windows(self.test_sequence)
-
-    @staticmethod
-    def _windows(windows: WindowDataset) -> DataLoader[Batch]:
-        return DataLoader(windows, batch_size=None, shuffle=False, num_workers=0)
+        return self.test_sequence

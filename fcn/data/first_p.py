@@ -1,49 +1,49 @@
 """First P of catalogued events whose catalogue has no picks, from the velocity model and the stations."""
 
-import dataclasses
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 
 from fcn.catalogue.event import Event
-from fcn.data.windows import WindowDataset
+from fcn.data.sequences import Sequence
+from fcn.types import TravelTimes
 
 log = logging.getLogger(__name__)
 
 
-def with_computed_first_p(windows: WindowDataset) -> WindowDataset:
-    """The windows with a catalogue whose events have a first P wherever one can be computed.
+def with_computed_first_p(sequence: Sequence, travel_time: TravelTimes) -> Sequence:
+    """The sequence with a catalogue whose events have a first P wherever one can be computed.
 
     It is the earliest P at the stations that deliver when it arrives, and marked as computed; a first P that
     is known stays. An event beyond the travel times, or whose P no station records, has none.
+    travel_time: first arrivals of the sequence's velocity model, for batches of one window.
     """
-    sequence = windows.sequence
     catalogue = sequence.catalogue
     if catalogue is None or all(event.first_p_time_s is not None for event in catalogue):
-        return windows
+        return sequence
     delivers = sequence.valid
     events = []
     for event in catalogue:
         if event.first_p_time_s is None:
-            first_s = _first_p_s(event, windows, delivers)
+            first_s = _first_p_s(event, sequence, travel_time, delivers)
             is_computed = first_s is not None
-            event = dataclasses.replace(event, first_p_time_s=first_s, first_p_is_computed=is_computed)
+            event = replace(event, first_p_time_s=first_s, first_p_is_computed=is_computed)
         events.append(event)
-    computed = dataclasses.replace(sequence, catalogue=catalogue.of(events))
-    return dataclasses.replace(windows, sequence=computed)
+    return replace(sequence, catalogue=catalogue.of(events))
 
 
 def _first_p_s(
-    event: Event, windows: WindowDataset, delivers: Bool[np.ndarray, "station time"]
+    event: Event, sequence: Sequence, travel_time: TravelTimes, delivers: Bool[np.ndarray, "station time"]
 ) -> float | None:
-    sequence = windows.sequence
     place = (np.array([event.latitude_deg]), np.array([event.longitude_deg]))
     east_km, north_km = (float(axis[0]) for axis in sequence.frame.to_local_km(*place))
     source_km = torch.tensor([[[east_km, north_km, event.depth_km]]], dtype=torch.float32)
+    station_km = torch.as_tensor(sequence.station_km, dtype=torch.float32)[None]
     try:
-        travel_s = windows.travel_time.between(source_km, windows.station_km)[0, :, 0, 0].double().numpy()
+        travel_s = travel_time.between(source_km, station_km)[0, :, 0, 0].double().numpy()
     except ValueError as error:  # outside the table or the grid
         log.warning("no first P is computed of catalogued event %s: %s", event.event_id, error)
         return None

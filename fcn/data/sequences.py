@@ -1,7 +1,6 @@
-"""Continuous recordings of a network, preprocessed once, and read window by window."""
+"""Continuous recordings of a network: as they were recorded, for a replay, and their motion as a whole."""
 
 import logging
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import obspy
-import torch
-from jaxtyping import Bool, Float32, Float64, Shaped
+from jaxtyping import Bool, Float32, Float64
 from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
@@ -20,11 +18,11 @@ from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.watched import Watched
-from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, block_peaks, samples_in
+from fcn.waveform.amplitude import samples_in
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
-from fcn.waveform.level import LEVEL_BLOCK_S, RunningLevels
+from fcn.waveform.level import LEVEL_BLOCK_S
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.recording import described_stations, shared_time
 from fcn.waveform.station import StationMotion, Use, station_motion
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
 BOX_MARGIN_KM = 10.0
-ON_BLOCK = 1e-3  # of a block or sample: POSIX times are no exact multiples
 
 Waveforms = Float32[np.ndarray, "station 3 time"]
 
@@ -44,8 +41,8 @@ class Sequence:
 
     Blocks are counted from POSIX time 0; the first sample is a block's first.
     narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where one is.
-    peaks: `AMPLITUDES` in blocks of `BLOCK_S`. levels: slow and fast level of the narrow band in blocks of
-    `LEVEL_BLOCK_S`, m/s, 0 where unknown. uses: which channels a station's motion is from, in order of time.
+    uses: which channels a station's motion is from, in order of time.
+    stream, inventory: of these stations, as recorded.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """
@@ -63,9 +60,9 @@ class Sequence:
     narrow: Waveforms
     broad: Waveforms
     known: Bool[np.ndarray, "station 3 time"]
-    peaks: Float32[np.ndarray, "station 6 block"]
-    levels: Float32[np.ndarray, "station 2 level_block"]
     uses: tuple[tuple[Use, ...], ...]
+    stream: obspy.Stream
+    inventory: obspy.Inventory
 
     @classmethod
     def load(cls, root: str | Path, spec: PreprocessSpec) -> "Sequence":
@@ -106,6 +103,8 @@ class Sequence:
             start_time_s=first / spec.sampling_rate_hz,
             sampling_rate_hz=spec.sampling_rate_hz,
             uses=tuple(motion.uses for motion in motions),
+            stream=obspy.Stream([trace for each in network for trace in stream.select(*each.id.split("."))]),
+            inventory=inventory,
             **arrays,
         )
 
@@ -133,52 +132,6 @@ class Sequence:
     def watched(self) -> Watched:
         """When enough stations deliver."""
         return Watched.of(self.valid, self.start_time_s, self.sampling_rate_hz)
-
-    def window(
-        self, now_s: float, n_samples: int
-    ) -> tuple[Waveforms, Waveforms, Bool[np.ndarray, "station 3 time"]]:
-        """Narrow and broad band and validity of the samples before `now_s`; zero outside the sequence."""
-        end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
-        narrow, broad, known = (
-            _before(array, end, n_samples) for array in (self.narrow, self.broad, self.known)
-        )
-        return narrow, broad, known
-
-    def peaks_until(self, now_s: float, n_blocks: int) -> Float32[np.ndarray, "station 6 {n_blocks}"]:
-        """The last blocks that end by `now_s`; zero outside the sequence."""
-        end = math.floor((now_s - self.start_time_s) / BLOCK_S + ON_BLOCK)
-        return _before(self.peaks, end, n_blocks)
-
-    def background(self, now_s: float, n_samples: int) -> Float32[np.ndarray, "station 2 {n_samples}"]:
-        """Slow and fast level at the samples before `now_s`; zero outside the sequence."""
-        n = samples_in(LEVEL_BLOCK_S, self.sampling_rate_hz)
-        end = round((now_s - self.start_time_s) * self.sampling_rate_hz)
-        n_blocks = n_samples // n + 2
-        last = -(-end // n)
-        blocks = _before(self.levels, last, n_blocks).repeat(n, axis=-1)
-        return blocks[..., blocks.shape[-1] - n_samples - (last * n - end) :][..., :n_samples]
-
-    def window_times(self, step_s: float, n_samples: int) -> Float64[np.ndarray, " window"]:
-        """POSIX ends of the windows, `step_s` apart; from the first block's end after `n_samples` samples on.
-
-        Raises ValueError where `step_s` is no multiple of `BLOCK_S`.
-        """
-        n = samples_in(BLOCK_S, self.sampling_rate_hz)
-        step = round(step_s / BLOCK_S) * n
-        if step < 1 or abs(step - step_s * self.sampling_rate_hz) > ON_BLOCK:
-            raise ValueError(
-                f"a window ends every {step_s} s (step_s), which is no multiple of {BLOCK_S:g} s: choose one"
-            )
-        ends = np.arange(-(-n_samples // n) * n, self.n_samples + 1, step)
-        return self.start_time_s + ends / self.sampling_rate_hz
-
-
-def _before(array: Shaped[np.ndarray, "*rows time"], end: int, n: int) -> Shaped[np.ndarray, "*rows {n}"]:
-    """The n values before index `end`, zero outside the array."""
-    first, last = (min(max(edge, 0), array.shape[-1]) for edge in (end - n, end))
-    window = np.zeros((*array.shape[:-1], n), array.dtype)
-    window[..., first - (end - n) : last - (end - n)] = array[..., first:last]
-    return window
 
 
 def _catalogue(root: Path) -> Catalogue | None:
@@ -232,26 +185,14 @@ def _placed(station: Station, motion: StationMotion) -> Station:
 
 def _arrays(motions: Items[StationMotion], rate_hz: float) -> tuple[int, dict[str, np.ndarray]]:
     """Grid index of the first sample, and the arrays of a Sequence."""
-    n_block, n_level = samples_in(BLOCK_S, rate_hz), samples_in(LEVEL_BLOCK_S, rate_hz)
+    n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
     first = min(motion.start_sample for motion in motions) // n_level * n_level
     n_samples = max(motion.start_sample + motion.valid.shape[1] for motion in motions) - first
-    n_levels = -(-n_samples // n_level)
-    n_stations, n_padded = len(motions), n_levels * n_level
-    arrays: dict[str, np.ndarray] = {
-        name: np.zeros((n_stations, 3, n_samples), np.float32) for name in ("narrow", "broad")
-    }
-    arrays["known"] = np.zeros((n_stations, 3, n_samples), dtype=bool)
-    arrays["peaks"] = np.zeros((n_stations, len(AMPLITUDES), n_padded // n_block), np.float32)
-    arrays["levels"] = np.zeros((n_stations, 2, n_levels), np.float32)
+    shape = (len(motions), 3, n_samples)
+    arrays = {"narrow": np.zeros(shape, np.float32), "broad": np.zeros(shape, np.float32)}
+    arrays["known"] = np.zeros(shape, dtype=bool)
     for row, motion in enumerate(motions):
         place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
-        padded = np.zeros((4, 3, n_padded))
-        padded[..., place] = motion.narrow_mps, motion.broad_mps, motion.displacement_m, motion.long_m
-        known = np.zeros((3, n_padded), dtype=bool)
-        known[:, place] = motion.valid
-        arrays["narrow"][row], arrays["broad"][row] = padded[:2, :, :n_samples]
-        arrays["known"][row] = known[:, :n_samples]
-        seen = (torch.from_numpy(each) for each in (*padded[1:], known))
-        arrays["peaks"][row] = block_peaks(*seen, sampling_rate_hz=rate_hz).numpy()
-        arrays["levels"][row] = RunningLevels(1, rate_hz).process(padded[:1], known[None])[0]
+        arrays["narrow"][row, :, place], arrays["broad"][row, :, place] = motion.narrow_mps, motion.broad_mps
+        arrays["known"][row, :, place] = motion.valid
     return first, arrays

@@ -92,8 +92,8 @@ class EventPrior:
     Intervals are [low, high], drawn uniformly unless said otherwise.
     depth_km:             of every event.
     magnitude, b_value:   Gutenberg-Richter with slope b between the bounds; uniform for 0.
-    reach:                of a window: its epicentres lie within this fraction of the box's half-width; some are
-                          outside the network where it is above 1.
+    reach:                of a window: its epicentres lie within this fraction of the box's half-width; above
+                          1 some are outside the network.
     fault_share:          share of windows whose events lie on one plane through the box, any strike;
     fault_dip_deg:        its dip.
     elapsed_s:            "now" minus the first event's first P; negative: it is yet to come.

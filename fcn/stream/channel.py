@@ -1,13 +1,14 @@
 """Packets of one channel, brought into order without waiting for those that are late."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fcn.stream.packet import Packet
 from fcn.waveform.channel import ChannelMotion
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.response import Described
+from fcn.waveform.together import Work, alone
 
 ON_TIME = 0.5  # of a sample: clocks of digitisers jitter
 MOST_KEPT = 4096  # packets since a gap; one more, and the gap stays
@@ -46,6 +47,14 @@ class LiveChannel:
 
     def push(self, packet: Packet, clock_s: float) -> None:
         """The next packet that came, at a POSIX time of the engine's clock."""
+        alone(self.work([packet], clock_s))
+
+    def work(self, packets: Iterable[Packet], clock_s: float) -> Work[None]:
+        """As `push` of one after the other, for `together`."""
+        for packet in packets:
+            yield from self._push(packet, clock_s)
+
+    def _push(self, packet: Packet, clock_s: float) -> Work[None]:
         if self._gap is not None and (
             clock_s - self._gap[1] > self.patience_s or len(self._since) > MOST_KEPT
         ):
@@ -53,22 +62,22 @@ class LiveChannel:
         tolerance_s = ON_TIME / self.rate_hz
         late_s = 0.0 if self._due_s is None else packet.start_time_s - self._due_s
         if late_s < -tolerance_s:
-            self._come_late(packet, tolerance_s)
+            yield from self._come_late(packet, tolerance_s)
             return
         if late_s > tolerance_s:
             self.counts["gaps"] += 1
             if self._gap is None and self._due_s is not None:
                 self._gap = (self._due_s, clock_s, [each.state() for each in self.motions])
-        self._use(packet)
+        yield from self._use(packet)
 
-    def _come_late(self, packet: Packet, tolerance_s: float) -> None:
+    def _come_late(self, packet: Packet, tolerance_s: float) -> Work[None]:
         """A packet of which at least the beginning has been passed over."""
         assert self._due_s is not None
         fills = self._gap is not None and packet.end_time_s > self._gap[0] + tolerance_s
         if not fills or self._has_come(packet, tolerance_s):
             self.counts["repeated"] += 1
             if packet.end_time_s > self._due_s + tolerance_s:
-                self._use(packet)  # the end of it is new
+                yield from self._use(packet)  # the end of it is new
             return
         assert self._gap is not None
         self.counts["reordered"] += 1
@@ -78,7 +87,7 @@ class LiveChannel:
         self._due_s = due_s
         packets, self._since = sorted([*self._since, packet], key=lambda each: each.start_time_s), []
         for each in packets:
-            self._use(each)
+            yield from self._use(each)
         if all(b.start_time_s <= a.end_time_s + tolerance_s for a, b in self._pairs(due_s)):
             self._gap, self._since = None, []
 
@@ -94,11 +103,11 @@ class LiveChannel:
             for each in self._since
         )
 
-    def _use(self, packet: Packet) -> None:
+    def _use(self, packet: Packet) -> Work[None]:
         if self._gap is not None:
             self._since.append(packet)
         for motion in self.motions:
-            motion.push(packet.start_time_s, packet.counts)
+            yield from motion.work(packet.start_time_s, packet.counts)
         self._due_s = packet.end_time_s if self._due_s is None else max(self._due_s, packet.end_time_s)
 
     def forget(self, before: int) -> None:

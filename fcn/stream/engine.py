@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,12 +19,14 @@ from fcn.catalogue.event import Known, Update, WindowEstimate
 from fcn.constants import FIRST_S
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
+from fcn.stream.channel import LiveChannel
 from fcn.stream.packet import Packet
 from fcn.stream.station import LiveStation
 from fcn.types import TravelTimes
 from fcn.waveform.amplitude import BLOCK_S, samples_in
 from fcn.waveform.level import LEVEL_BLOCK_S
 from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.together import together
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +71,17 @@ class Timing:
     patience_s: float = 30.0
     skip_s: float = math.inf
 
+    @property
+    def least_s(self) -> float:
+        """How long after the start of a stream its first window ends."""
+        return FIRST_S if self.partial else self.window_s
+
     def __post_init__(self) -> None:
         blocks = self.step_s / BLOCK_S
         if blocks < 1 or abs(blocks - round(blocks)) > ON_BLOCK:
             raise ValueError(
-                f"a window ends every {self.step_s} s (step_s), no multiple of {BLOCK_S:g} s: choose one"
+                f"a window ends every {self.step_s} s (step_s), which is no multiple of {BLOCK_S:g} s: "
+                "choose one"
             )
         if not 0.0 < self.patience_s <= self.window_s or self.skip_s < self.step_s:
             raise ValueError(f"0 < patience_s <= window_s and skip_s >= step_s are required: {self}")
@@ -153,6 +161,7 @@ class Engine:
         if clock_s is not None:
             self.clock_s = max(self.clock_s, clock_s)
         is_told = not math.isinf(self.clock_s)
+        come: dict[LiveChannel, list[Packet]] = {}
         for packet in packets:
             station = self.live.get(packet.station_id)
             if station is None:
@@ -161,52 +170,69 @@ class Engine:
                 self.counts["from the future"] += 1
             elif is_told and packet.end_time_s < self.clock_s - BEHIND_S:
                 self.counts["from long ago"] += 1
-            else:
-                station.push(packet, self.clock_s)
+            elif (channel := station.channel(packet)) is not None:
+                come.setdefault(channel, []).append(packet)
+        together(channel.work(each, self.clock_s) for channel, each in come.items())
 
     def advance(self, now_s: float) -> list[Step]:
         """Read the windows that have ended by a POSIX time, in order. Times come in order.
 
         Raises ValueError where a network's answer is no number.
         """
+        return [self.read(batch) for batch in self.windows(now_s)]
+
+    def windows(self, now_s: float) -> Iterator[Batch]:
+        """The windows that have ended by a POSIX time, in order and each once, for `read`."""
         self.clock_s = max(self.clock_s, now_s)
         now = math.floor(now_s * self._rate_hz + ON_BLOCK)
         if self._next is None:
             self._next = self._first_end()
         if self._next is None:
-            return []
+            return
         behind = (now - self._next) / self._rate_hz
         if behind > self.timing.skip_s:
             n = (now - self._next) // self._n_step
             self.counts["windows left out"] += n
             log.warning("%d windows left out: reading is %.1f s behind", n, behind)
             self._next += n * self._n_step
-        steps = []
         while self._next <= now:
-            steps.append(self._read(self._next))
+            batch = self.batch(self._next)
             self._next += self._n_step
-        return steps
+            yield batch
 
-    def _first_end(self) -> int | None:
-        """Sample at which the first window ends; None before there are data."""
-        starts = [start for each in self.live.values() if (start := each.start_sample) is not None]
-        if not starts:
-            return None
-        n_level = samples_in(LEVEL_BLOCK_S, self._rate_hz)
-        least = round(FIRST_S * self._rate_hz) if self.timing.partial else self.n_samples
-        return min(starts) // n_level * n_level + -(-least // self._n_block) * self._n_block
+    def read(self, batch: Batch) -> Step:
+        """What a window says; nothing for one that was read before a restart. Windows come in order.
 
-    def _read(self, end: int) -> Step:
-        now_s = end / self._rate_hz
-        if now_s <= self.declarer.last_now_s:  # read before a restart
-            self.batch(end)
+        batch: of `windows`, on whichever device. Raises ValueError where a network's answer is no number.
+        """
+        (now_s,) = batch.now_s.tolist()
+        if now_s <= self.declarer.last_now_s:
             return Step(now_s, (), ())
-        self.newest = batch = self.batch(end)
+        self.newest = batch
         try:
             (estimates,) = self.reader.estimates(self.network, batch, self.declarer.known(now_s))
         except ValueError as error:
             raise ValueError(f"window ending {obspy.UTCDateTime(now_s)}: {error}") from error
         return Step(now_s, tuple(estimates), tuple(self.declarer.process(now_s, list(estimates))))
+
+    def count_windows(self, start_s: float, end_s: float) -> int:
+        """Windows of a stream whose first sample, and the end of whose last window, are at POSIX times."""
+        start, end = (
+            math.ceil(start_s * self._rate_hz - ON_BLOCK),
+            math.floor(end_s * self._rate_hz + ON_BLOCK),
+        )
+        return max((end - self._end_after(start)) // self._n_step + 1, 0)
+
+    def _first_end(self) -> int | None:
+        """Sample at which the first window ends; None before there are data."""
+        starts = [start for each in self.live.values() if (start := each.start_sample) is not None]
+        return self._end_after(min(starts)) if starts else None
+
+    def _end_after(self, start: int) -> int:
+        """Sample at which the first window of a stream ends that begins at another."""
+        n_level = samples_in(LEVEL_BLOCK_S, self._rate_hz)
+        least = round(self.timing.least_s * self._rate_hz)
+        return start // n_level * n_level + -(-least // self._n_block) * self._n_block
 
     def batch(self, end: int) -> Batch:
         """The window of the samples before `end`."""

@@ -97,12 +97,6 @@ class LiveStation:
         """A digest of what StationXML says of it: of its place, channels and their epochs."""
         return description_digest(self.inventory, self.station_id)
 
-    def push(self, packet: Packet, clock_s: float) -> None:
-        """A packet of this station; what cannot be used of it is counted."""
-        channel = self._channel(packet)
-        if channel is not None:
-            channel.push(packet, clock_s)
-
     @property
     def start_sample(self) -> int | None:
         """The first sample that is known; None before there is one."""
@@ -178,8 +172,8 @@ class LiveStation:
             levels.process(padded[1][None], known[None])[0].astype(np.float32),
         )
 
-    def _channel(self, packet: Packet) -> LiveChannel | None:
-        """The channel of a packet, made where it is the first; None where it is of no use."""
+    def channel(self, packet: Packet) -> LiveChannel | None:
+        """The channel of a packet, made where it is the first; None (counted) where it is of no use."""
         known = [each for seed_id, each in self._channels if seed_id == packet.seed_id]
         stated_hz, slowest_hz = packet.sampling_rate_hz, self.spec.sampling_rate_hz
         rate_hz = next(

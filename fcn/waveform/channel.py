@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float, Float64
 
 from fcn.waveform.clipping import Clipping
 from fcn.waveform.memory import Memory
-from fcn.waveform.preprocess import Bands, Chunk, PreprocessSpec, ToVelocity
+from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.response import Described
+from fcn.waveform.together import Work, alone
 
 ON_SAMPLE = 1e-3  # of a sample: so near, a moment is a sample's
 NOTHING = -(2**62)  # a sample before all others
@@ -52,9 +53,9 @@ class Track(Memory):
         self._flags[1, first + skipped - kept : end - kept] = True
 
     def forget(self, before: int) -> None:
-        """Leave out all samples before this one, for good."""
+        """Leave out samples before this one, for good, as soon as they are most of what is kept."""
         n = 0 if self._first is None else min(before, self._end) - self._first
-        if self._first is not None and n > 0:
+        if self._first is not None and 2 * n > self._motion.shape[1]:  # each is copied once in the mean
             self._motion, self._flags = self._motion[:, n:].copy(), self._flags[:, n:].copy()
             self._first += n
 
@@ -120,6 +121,10 @@ class ChannelMotion(Memory):
 
     def push(self, start_s: float, counts: Float[np.ndarray, " n"]) -> None:
         """Counts from a POSIX time on, NaN where missing; those outside the epoch are left out."""
+        alone(self.work(start_s, counts))
+
+    def work(self, start_s: float, counts: Float[np.ndarray, " n"]) -> Work[None]:
+        """As `push`, for `together`."""
         first, last = (
             math.ceil((edge_s - start_s) * self.rate_hz - ON_SAMPLE) if math.isfinite(edge_s) else edge_s
             for edge_s in (self.described.start_s, self.described.end_s)
@@ -129,17 +134,15 @@ class ChannelMotion(Memory):
             return
         data = counts[first:last]
         self.track.begin(math.ceil(start_s * self._grid_hz - ON_SAMPLE))
-        self._keep(self._to_velocity.process(start_s + first / self.rate_hz, data[None]))
+        chunks = yield from self._to_velocity.work(start_s + first / self.rate_hz, data[None])
+        for chunk in chunks:
+            bands = yield from self._bands.work(chunk)
+            velocity = np.where(chunk.valid, chunk.velocity_mps, 0.0)
+            self.track.put(chunk.start_sample, np.concatenate((velocity, *bands)), chunk.valid)
+            self.reached = max(self.reached, chunk.start_sample + chunk.valid.size)
         clipped = first + np.flatnonzero(self._clipping.process(data))
         if clipped.size:
             # a moment between two samples is known at the later one
             known = np.ceil((start_s + clipped / self.rate_hz) * self._grid_hz - ON_SAMPLE).astype(int)
             for sample in np.unique(known).tolist():
                 self.track.clip(sample, sample + 1)
-
-    def _keep(self, chunks: list[Chunk]) -> None:
-        for chunk in chunks:
-            velocity = np.where(chunk.valid, chunk.velocity_mps, 0.0)
-            bands = self._bands.process(chunk)
-            self.track.put(chunk.start_sample, np.concatenate((velocity, *bands)), chunk.valid)
-            self.reached = max(self.reached, chunk.start_sample + chunk.valid.size)

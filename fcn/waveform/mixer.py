@@ -16,6 +16,7 @@ MOST_MIXED = (math.inf, 0.1, 0.1)  # of the vertical in up, north and east
 ROUNDING = 1e-9
 
 Motion = Float64[np.ndarray, "kind 3 time"]  # velocity, and what `Banded` holds; up, north, east
+Turn = tuple[Float64[np.ndarray, "3 channel"], Bool[np.ndarray, "3"]]  # see `_turn`
 
 
 class StationMixer:
@@ -27,11 +28,14 @@ class StationMixer:
     def __init__(self, sampling_rate_hz: float) -> None:
         self.channels: list[ChannelMotion] = []
         self._chooser = Chooser(sampling_rate_hz)
+        self._directions = np.zeros((0, 3))
+        self._turns: dict[tuple[int, ...], Turn] = {}  # by the rows of channels
 
     def add(self, channel: ChannelMotion) -> None:
         """A further channel; epochs of one come in their order."""
         self.channels.append(channel)
         self._chooser.add(channel.described.seed_id, channel.described.direction)
+        self._directions = np.array([each.described.direction for each in self.channels])
 
     def process(self, first: int, end: int) -> tuple[Motion, Bool[np.ndarray, "3 time"], list[Stretch]]:
         """Motion of the samples from `first` on, where each component is known, and of which channels."""
@@ -59,38 +63,43 @@ class StationMixer:
         motions, valid, clipped = zip(*tracks, strict=True)
         over = np.array([channel.over for channel in self.channels])
         stretches = chooser.process(first, np.array(valid), over, np.array(clipped))
-        vectors = np.array([channel.described.direction for channel in self.channels])
-        return *_combine(vectors, motions, valid, stretches, first, n), stretches
+        return *self._combine(motions, valid, stretches, first, n), stretches
+
+    def _combine(
+        self,
+        motions: Sequence[Float64[np.ndarray, "kind time"]],
+        valid: Sequence[Bool[np.ndarray, " time"]],
+        stretches: Sequence[Stretch],
+        start: int,
+        n_samples: int,
+    ) -> tuple[Motion, Bool[np.ndarray, "3 time"]]:
+        """Velocity and its bands up, north, east, and where each component is known."""
+        motion, known = np.zeros((N_KINDS, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
+        for stretch in stretches:
+            used, first = list(stretch.channels), stretch.first - start
+            there = np.stack([valid[row][first : stretch.last - start] for row in used])
+            which = np.left_shift(1, np.arange(len(used))) @ there
+            for pattern in np.unique(which[which > 0]).tolist():
+                rows = tuple(used[row] for row in range(len(used)) if pattern >> row & 1)
+                samples = first + np.flatnonzero(which == pattern)
+                if rows not in self._turns:
+                    self._turns[rows] = _turn(self._directions[list(rows)])
+                to_zne, part = self._turns[rows]
+                along = np.stack([motions[row][:, samples] for row in rows])
+                motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne, along)
+                known[:, samples] = part[:, None]
+        return motion, known
 
 
-def _combine(
-    directions: Float64[np.ndarray, "channel 3"],
-    motions: Sequence[Float64[np.ndarray, "kind time"]],
-    valid: Sequence[Bool[np.ndarray, " time"]],
-    stretches: Sequence[Stretch],
-    start: int,
-    n_samples: int,
-) -> tuple[Motion, Bool[np.ndarray, "3 time"]]:
-    """Velocity and its bands up, north, east, and where each component is known.
+def _turn(directions: Float64[np.ndarray, "channel 3"]) -> Turn:
+    """From motion along channels to up, north, east, and which of them are known.
 
     What is known of a direction is what the channels there see of it. A horizontal is known where they see
     at least half its power, the other half being taken for none; the vertical where they see nine tenths,
     and a horizontal only where little of the vertical is mixed into it (two of three oblique channels).
     """
-    motion, known = np.zeros((N_KINDS, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
-    for stretch in stretches:
-        used, first = list(stretch.channels), stretch.first - start
-        vectors = directions[used]
-        there = np.stack([valid[row][first : stretch.last - start] for row in used])
-        which = np.left_shift(1, np.arange(len(used))) @ there
-        for pattern in np.unique(which[which > 0]).tolist():
-            rows = [row for row in range(len(used)) if pattern >> row & 1]
-            samples = first + np.flatnonzero(which == pattern)
-            to_zne = np.linalg.pinv(vectors[rows])
-            to_zne[np.abs(to_zne) < ROUNDING] = 0.0  # a channel's noise is of its own direction alone
-            seen = to_zne @ vectors[rows]
-            part = (np.diag(seen) >= np.subtract(LEAST_SEEN, ROUNDING)) & (np.abs(seen[:, 0]) <= MOST_MIXED)
-            along = np.stack([motions[used[row]][:, samples] for row in rows])
-            motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne * part[:, None], along)
-            known[:, samples] = part[:, None]
-    return motion, known
+    to_zne = np.linalg.pinv(directions)
+    to_zne[np.abs(to_zne) < ROUNDING] = 0.0  # a channel's noise is of its own direction alone
+    seen = to_zne @ directions
+    part = (np.diag(seen) >= np.subtract(LEAST_SEEN, ROUNDING)) & (np.abs(seen[:, 0]) <= MOST_MIXED)
+    return to_zne * part[:, None], part

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
-from scipy import signal
 from torch import Tensor
 
 from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
 from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
+from fcn.waveform.together import Filtering, Work, alone
 
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
 # 40 m/s2 (Iwate-Miyagi 2008, IWTH25); an accelerometer's offset may add 1 g.
@@ -179,6 +179,10 @@ class ToVelocity(Memory):
 
         start_time_s: POSIX time of the first sample.
         """
+        return alone(self.work(start_time_s, samples))
+
+    def work(self, start_time_s: float, samples: Float[np.ndarray, "component n"]) -> Work[list[Chunk]]:
+        """As `process`, for `together`."""
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
@@ -186,7 +190,8 @@ class ToVelocity(Memory):
         self.n_absurd += int((~possible & np.isfinite(samples)).sum())
         chunks = []
         for first, end in true_runs(np.all(possible, axis=0)):
-            chunks += self._continue(float(start_time_s) + first / self.input_rate_hz, motion[:, first:end])
+            start_s = float(start_time_s) + first / self.input_rate_hz
+            chunks += yield from self._continue(start_s, motion[:, first:end])
         return [chunk for chunk in chunks if chunk.valid.size]
 
     def flush(self) -> list[Chunk]:
@@ -201,7 +206,7 @@ class ToVelocity(Memory):
         """Velocity of a whole recording, to its last sample. Raises ValueError where none is known."""
         return joined([*self.process(start_time_s, samples), *self.flush()])
 
-    def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> list[Chunk]:
+    def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> Work[list[Chunk]]:
         """Samples without a gap: after a short one, after a long one, or repeating what came before."""
         n_late = 0
         if self._resampler is not None:
@@ -221,7 +226,7 @@ class ToVelocity(Memory):
         bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
         bridged = np.concatenate((bridge, motion), axis=1)
         self._last = motion[:, -1]
-        filtered, self._memory = signal.sosfilt(self._sos, bridged - self._offset[:, None], zi=self._memory)
+        filtered, self._memory = yield Filtering(self._sos, bridged - self._offset[:, None], self._memory)
         self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
         return [self._pop(final=False)]
 
@@ -280,6 +285,10 @@ class Bands(Memory):
 
     def process(self, chunk: Chunk) -> Banded:
         """All bands, zero where not valid."""
+        return alone(self.work(chunk))
+
+    def work(self, chunk: Chunk) -> Work[Banded]:
+        """As `process`, for `together`."""
         if chunk.fresh:
             self._age, self._fastest = 0, np.zeros_like(self._fastest)
         memory = self._rest if chunk.fresh else self._memory
@@ -288,7 +297,7 @@ class Bands(Memory):
             if sos is None:
                 band, after = np.zeros_like(chunk.velocity_mps), before
             else:
-                band, after = signal.sosfilt(sos, chunk.velocity_mps, zi=before)
+                band, after = yield Filtering(sos, chunk.velocity_mps, before)
             filtered.append(np.where(chunk.valid, band, 0.0))
             self._memory.append(after)
         narrow, broad, displacement, long = filtered

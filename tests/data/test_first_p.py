@@ -9,18 +9,20 @@ from report_example import MODEL, RATE_HZ, START_S, make_sequence
 from fcn.assemble import travel_times
 from fcn.catalogue.event import Catalogue
 from fcn.data.first_p import with_computed_first_p
-from fcn.data.windows import WindowDataset
 from fcn.earth.travel_time import TravelTimeTable
 
 SEQUENCE = make_sequence(n_events=3)
 TRUE = SEQUENCE.catalogue
 
 
-def windows(catalogue, known=SEQUENCE.known):
-    table = {"min_depth_km": 0.0, "max_depth_km": 30.0, "max_distance_km": 150.0, "step_km": 1.0}
-    times = TravelTimeTable.stack([travel_times(MODEL, table)])
-    sequence = dataclasses.replace(SEQUENCE, catalogue=catalogue, known=known)
-    return WindowDataset(sequence, times, step_s=0.5, n_samples=600, partial=False)
+TABLE = {"min_depth_km": 0.0, "max_depth_km": 30.0, "max_distance_km": 150.0, "step_km": 1.0}
+TIMES = TravelTimeTable.stack([travel_times(MODEL, TABLE)])
+
+
+def computed(catalogue, known=SEQUENCE.known):
+    return with_computed_first_p(
+        dataclasses.replace(SEQUENCE, catalogue=catalogue, known=known), TIMES
+    ).catalogue
 
 
 def without_picks(events=TRUE.events):
@@ -30,7 +32,7 @@ def without_picks(events=TRUE.events):
 def test_what_the_catalogue_lacks_is_computed_and_marked():
     kept = dataclasses.replace(TRUE[1], first_p_time_s=TRUE[1].first_p_time_s + 0.3)
     given = Catalogue("some", (*without_picks(TRUE.events[:1]).events, kept))
-    first, second = with_computed_first_p(windows(given)).sequence.catalogue
+    first, second = computed(given)
     assert first.first_p_time_s == pytest.approx(TRUE[0].first_p_time_s, abs=0.02)
     assert first.first_p_is_computed
     assert second == kept
@@ -40,17 +42,17 @@ def test_stations_that_do_not_deliver_when_p_arrives_have_none():
     """The nearest station's record ends before P: the first P is that of the next."""
     event = TRUE[0]
     sample = int((event.first_p_time_s - START_S) * RATE_HZ)
-    (everywhere,) = with_computed_first_p(windows(without_picks([event]))).sequence.catalogue
+    (everywhere,) = computed(without_picks([event]))
     known, later = SEQUENCE.known.copy(), [everywhere.first_p_time_s]
     for silent in range(3):
         # silence the station that was first, by its own arrival
         gone = first_station(event, known)
         known[gone, :, sample - 5 :] = False
-        (found,) = with_computed_first_p(windows(without_picks([event]), known)).sequence.catalogue
+        (found,) = computed(without_picks([event]), known)
         later.append(found.first_p_time_s)
         assert later[silent + 1] > later[silent]
     known[:] = False
-    (found,) = with_computed_first_p(windows(without_picks([event]), known)).sequence.catalogue
+    (found,) = computed(without_picks([event]), known)
     assert (found.first_p_time_s, found.first_p_is_computed) == (None, False)
 
 
@@ -64,12 +66,12 @@ def first_station(event, known):
 
 def test_an_event_beyond_the_travel_times_stays_without(caplog):
     deep = dataclasses.replace(without_picks().events[0], depth_km=300.0)
-    (found,) = with_computed_first_p(windows(Catalogue("deep", (deep,)))).sequence.catalogue
+    (found,) = computed(Catalogue("deep", (deep,)))
     assert found == deep
     assert f"no first P is computed of catalogued event {deep.event_id}" in caplog.text
 
 
 def test_nothing_is_computed_where_nothing_is_missing():
     for catalogue in (TRUE, None):
-        given = windows(catalogue)
-        assert with_computed_first_p(given) is given
+        given = dataclasses.replace(SEQUENCE, catalogue=catalogue)
+        assert with_computed_first_p(given, TIMES) is given

@@ -17,7 +17,6 @@ from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_picks, write_csv, write_quakeml
 from fcn.catalogue.released import Released
 from fcn.data.sequences import BOX_MARGIN_KM, Sequence
-from fcn.data.windows import WindowDataset
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -58,9 +57,8 @@ def test_all_stations_load(root, spec, parts):
     assert (sequence.name, sequence.root, sequence.simulated) == ("made", root, False)
     assert [station.id for station in sequence.network] == [site.id for site in sites]
     assert sequence.narrow.shape == sequence.broad.shape == (3, 3, 1200)
-    assert sequence.narrow.dtype == sequence.peaks.dtype == np.float32
-    assert sequence.peaks.shape == (3, 6, 240)
-    assert sequence.levels.shape == (3, 2, 120)
+    assert sequence.narrow.dtype == sequence.broad.dtype == np.float32
+    assert {trace.id for trace in sequence.stream} == {trace.id for trace in stream}
     assert sequence.valid.all()
     assert sequence.start_time_s == START_S
     assert sequence.end_time_s == START_S + 60.0
@@ -108,55 +106,6 @@ def test_what_is_stated_counts(tmp_path, spec, parts):
     assert sequence.n_samples == 601
     assert [event.event_id for event in sequence.catalogue] == ["e1"]
     assert sequence.catalogue.released == {"e1": GROWS}
-
-
-def test_windows_end_before_now(root, spec):
-    sequence = Sequence.load(root, spec)
-    now_s = START_S + 40.0
-    narrow, broad, valid = sequence.window(now_s, 600)
-    np.testing.assert_array_equal(narrow, sequence.narrow[..., 200:800])
-    np.testing.assert_array_equal(broad, sequence.broad[..., 200:800])
-    assert valid.all()
-    times = sequence.window_times(0.5, 600)
-    assert times[0] == START_S + 30.0
-    assert times[-1] == START_S + 60.0
-    assert len(times) == 61
-    np.testing.assert_array_equal(sequence.window(times[-1], 600)[0], sequence.narrow[..., 600:])
-    assert len(sequence.window_times(0.5, 1201)) == 0
-    with pytest.raises(ValueError, match=r"0.01 s .step_s., which is no multiple of 0.25 s"):
-        sequence.window_times(0.01, 600)
-
-
-class NoTravelTimes:
-    def between(self, source_km, station_km):
-        raise NotImplementedError
-
-    def to(self, device):
-        return self
-
-
-@pytest.mark.parametrize(("window_s", "now_s"), [(60.5, None), (60.0, None), (59.5, [59.5, 60.0])])
-def test_one_window_alone_is_no_time_that_is_tested(root, spec, window_s, now_s):
-    sequence = Sequence.load(root, spec)
-    arguments = {"step_s": 0.5, "n_samples": round(window_s * 20.0), "partial": False}
-    if now_s is None:
-        with pytest.raises(
-            ValueError, match=rf"'made' is shorter than one window of {window_s:g} s and the next"
-        ):
-            WindowDataset(sequence, NoTravelTimes(), **arguments)
-    else:
-        found = WindowDataset(sequence, NoTravelTimes(), **arguments)
-        assert (found.now_s - START_S).tolist() == now_s
-
-
-@pytest.mark.parametrize(
-    ("after_s", "n_inside"), [(10.0, 200), (-10.0, 0), (70.0, 400), (200.0, 0), (60.0, 600)]
-)
-def test_windows_beyond_the_ends_are_zero_and_invalid(root, spec, after_s, n_inside):
-    narrow, broad, valid = Sequence.load(root, spec).window(START_S + after_s, 600)
-    assert narrow.shape == broad.shape == (3, 3, 600)
-    assert valid.sum() == 9 * n_inside
-    assert not narrow[~valid].any()
 
 
 def test_gaps_are_invalid(tmp_path, spec, parts):

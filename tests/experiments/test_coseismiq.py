@@ -118,8 +118,7 @@ def test_the_largest_hengill_event_is_seen_everywhere(compare, shared_dir, tmp_p
     sequence = Sequence(
         "hengill", root, False, network, LocalFrame(*network.centre()), (25.0, 25.0), None, model,
         start_s, 20.0, empty, empty, np.ones((len(network), 3, 6000), bool),
-        np.zeros((len(network), 6, 1200), np.float32), np.zeros((len(network), 2, 600), np.float32),
-        ((),) * len(network),
+        ((),) * len(network), stream, inventory,
     )  # fmt: skip
     records = compare.Records.read(sequence)
     largest = Event("e", start_s + 39.0, 64.033, -21.388, 3.2, None, None)

@@ -1,15 +1,13 @@
 """What the engine reads is what a test reads, however data are cut into packets."""
 
-import math
 from dataclasses import replace
 
 import pytest
 import torch
 from made_alarms import declarer
-from made_streams import SPEC, Listener, NoTravelTimes, clocked, engine_of, faulty_network, in_time
+from made_streams import SPEC, Listener, Whole, clocked, engine_of, faulty_network, in_time, replay_of
 
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.waveform.folder import write_sequence_folder
 
 
@@ -31,18 +29,24 @@ def same(found, expected, **tolerance):
 TENTHS = pytest.param(0.1, True, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("length_s", "partial"), [TENTHS, (1.0, True), (4.12, False), (math.inf, True)])
-def test_windows_are_those_of_a_test(parts, length_s, partial):
-    sequence, stream, inventory = parts
-    listener = Listener()
-    engine = engine_of(sequence, inventory, listener, declarer(), partial=partial)
-    for now_s, packets in clocked(in_time(stream, length_s), sequence.end_time_s):
-        engine.push(packets)
-        engine.advance(now_s)
-    windows = WindowDataset(sequence, NoTravelTimes(), step_s=0.5, n_samples=600, partial=partial)
-    assert len(listener.batches) == len(windows)
-    for found, expected in zip(listener.batches, windows, strict=True):
-        same(found, expected, rtol=1e-6, atol=1e-12)
+@pytest.mark.parametrize(("packet_s", "partial"), [TENTHS, (1.0, True), (4.12, False), (None, True)])
+def test_windows_are_those_of_the_whole_recording(parts, packet_s, partial):
+    sequence, whole = parts[0], Whole.of(parts[0])
+    replay = replay_of(sequence, Listener(), declarer, packet_s, partial=partial)
+    found = list(replay)
+    first_s = sequence.start_time_s + (1.0 if partial else 30.0)
+    assert found[0].now_s.tolist() == [first_s]
+    assert len(found) == len(replay) == (sequence.end_time_s - first_s) // 0.5 + 1
+    for k, each in enumerate(found):
+        same(each, whole.at(first_s + 0.5 * k), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("packet_s", [0.37, 1.0])
+def test_windows_do_not_depend_on_packets(parts, packet_s):
+    """To the last digit."""
+    pairs = zip(*(replay_of(parts[0], Listener(), declarer, each) for each in (None, packet_s)), strict=True)
+    for one, other in pairs:
+        same(one, other, rtol=0.0, atol=0.0)
 
 
 def test_a_late_station_holds_up_nobody_and_is_used_when_it_comes(parts):
@@ -57,8 +61,9 @@ def test_a_late_station_holds_up_nobody_and_is_used_when_it_comes(parts):
         while waiting and waiting[0].end_time_s + late_s <= now_s:
             engine.push([waiting.pop(0)])
         engine.advance(now_s)
-    windows = WindowDataset(sequence, NoTravelTimes(), step_s=0.5, n_samples=600, partial=True)
-    for found, expected in list(zip(listener.batches, windows, strict=False))[20:]:
+    whole = Whole.of(sequence)
+    for found in listener.batches[20:]:
+        expected = whole.at(float(found.now_s[0]))
         torch.testing.assert_close(found.waveforms[:, 1:], expected.waveforms[:, 1:], rtol=1e-6, atol=1e-12)
         torch.testing.assert_close(found.peaks[:, 1:], expected.peaks[:, 1:], rtol=1e-6, atol=1e-12)
         last = 600 - round(20 * (late_s + 1.0)) - 1

@@ -1,36 +1,24 @@
 """What a stream's windows hold: what came before in blocks of the clock, and from the start on."""
 
-from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import obspy
 import pytest
 import torch
-from hydra.utils import instantiate
+from made_alarms import declarer
 from made_networks import COUNTS_PER_MPS, START_S, make_network
-from omegaconf import OmegaConf
+from made_streams import SPEC, Listener, Whole, replay_of
 
 from fcn.batch import Batch
 from fcn.constants import FIRST_S
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
-from fcn.waveform.amplitude import PAST_S, block_peaks
+from fcn.waveform.amplitude import block_peaks
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.level import RunningLevels
 
 EVENT_S = 60.0  # after the start
-SPEC = instantiate(
-    OmegaConf.load(Path(__file__).parents[2] / "conf" / "preprocess" / "default.yaml"), _convert_="all"
-)
-
-
-class NoTravelTimes:
-    def between(self, source_km, station_km):
-        raise NotImplementedError
-
-    def to(self, device):
-        return self
 
 
 @pytest.fixture(scope="module")
@@ -54,37 +42,28 @@ def written(root: Path, stream: obspy.Stream, inventory: obspy.Inventory) -> Seq
     return Sequence.load(root, SPEC)
 
 
-def windows(sequence: Sequence, *, partial: bool = True, step_s: float = 0.5) -> WindowDataset:
-    return WindowDataset(sequence, NoTravelTimes(), step_s=step_s, n_samples=600, partial=partial)
+@lru_cache
+def windows(sequence: Sequence, *, partial: bool = True, step_s: float = 0.25) -> list[Batch]:
+    return list(replay_of(sequence, Listener(), declarer, partial=partial, step_s=step_s))
 
 
 def at(sequence: Sequence, now_s: float) -> Batch:
-    data = windows(sequence, step_s=0.25)
-    return data[int(np.flatnonzero(np.isclose(data.now_s, now_s, rtol=0, atol=1e-3))[0])]
+    (found,) = (each for each in windows(sequence) if abs(float(each.now_s[0]) - now_s) < 1e-3)
+    return found
 
 
 def test_peaks_and_levels_are_those_of_the_bands(whole):
+    last = windows(whole)[-1]
     known = torch.from_numpy(whole.known)
     peaks = block_peaks(*[torch.from_numpy(whole.broad)] * 3, known, sampling_rate_hz=20.0)
-    np.testing.assert_allclose(whole.peaks[:, :2], peaks[:, :2], rtol=1e-6)
-    levels = RunningLevels(3, 20.0).process(whole.narrow, whole.known)
-    np.testing.assert_allclose(whole.levels, levels, rtol=1e-4)
+    assert last.peaks.shape[-1] == 800
+    assert not last.peaks[..., :320].any()
+    torch.testing.assert_close(last.peaks[0, :, :2, 320:], peaks[:, :2], rtol=1e-6, atol=0.0)
+    levels = RunningLevels(3, 20.0).process(whole.narrow, whole.known).repeat(10, axis=-1)
+    np.testing.assert_allclose(last.background_mps[0], levels[..., -600:], rtol=1e-4)
     # 1 mm/s at 3 Hz: 0.05 mm in both bands of displacement
-    largest_m = whole.peaks[:, [2, 4]].max(axis=-1)
+    largest_m = last.peaks[0, :, [2, 4]].amax(dim=-1)
     assert (np.abs(largest_m / (1e-3 / (6 * np.pi)) - 1.4) < 0.5).all()  # up to twice where it sets in
-
-
-def test_the_last_block_and_level_end_at_now(whole):
-    for after_s in (40.0, 40.25, 62.75):
-        batch = at(whole, START_S + after_s)
-        end = round(after_s / 0.25)
-        assert batch.peaks.shape[-1] == round(PAST_S / 0.25) == 800
-        np.testing.assert_array_equal(batch.peaks[0, ..., 800 - end :], whole.peaks[..., :end])
-        assert not batch.peaks[..., : 800 - end].any()
-        samples = np.arange(round(after_s * 20) - 600, round(after_s * 20))
-        np.testing.assert_array_equal(batch.background_mps[0], whole.levels[..., samples // 10])
-        waveforms, _, _ = whole.window(START_S + after_s, 600)
-        np.testing.assert_array_equal(batch.waveforms[0], waveforms)
 
 
 def test_nothing_after_now_is_in_a_window(tmp_path, parts, whole):
@@ -98,15 +77,14 @@ def test_nothing_after_now_is_in_a_window(tmp_path, parts, whole):
 
 
 def test_the_first_windows_are_read_where_a_scheme_reads_them(whole):
-    first = windows(whole)
-    assert first.now_s[0] == START_S + FIRST_S
-    assert windows(whole, partial=False).now_s[0] == START_S + 30.0
-    batch = first[0]
+    batch, *rest = windows(whole)
+    assert batch.now_s.tolist() == [START_S + FIRST_S]
+    assert windows(whole, partial=False)[0].now_s.tolist() == [START_S + 30.0]
     assert batch.mask.all()
     assert not batch.waveforms[..., :580].any()
     assert batch.waveforms[..., 580:].any()
     assert not batch.known.any()  # of nothing is known what came before
-    later = first[4]  # 3 s
+    later = rest[7]  # 3 s
     assert not later.known[..., :560].any()
     assert later.known[..., 560:].all()
 
@@ -114,7 +92,7 @@ def test_the_first_windows_are_read_where_a_scheme_reads_them(whole):
 def test_a_start_in_noise_is_no_onset(whole):
     """Peak over slow level, of the first two seconds in which a level is known and of later ones."""
     samples = np.abs(whole.narrow[..., :1100]).max(axis=1).reshape(3, -1, 10).max(axis=-1)
-    level = whole.levels[:, 0, :110]
+    level = Whole.of(whole).levels[:, 0, :110]
     assert not level[:, :2].any()
     ratio = samples[:, 2:] / level[:, 2:]
     assert ratio[:, :4].max() < 1.2 * ratio[:, 4:].max()
@@ -124,13 +102,13 @@ def test_a_start_in_noise_is_no_onset(whole):
 def test_a_stream_begun_before_an_event_gives_what_a_masked_whole_one_does(tmp_path, parts, whole):
     begun_s = START_S + EVENT_S - 3.0
     begun = written(tmp_path / "made", parts[1].copy().trim(obspy.UTCDateTime(begun_s)), parts[2])
-    masked = replace(whole, **{n: getattr(whole, n).copy() for n in ("narrow", "broad", "known", "peaks")})
+    masked = Whole.of(whole)
     first = round((begun_s - START_S) * 20)
     for array, per_s in ((masked.narrow, 20), (masked.broad, 20), (masked.known, 20), (masked.peaks, 4)):
         array[..., : first * per_s // 20] = 0
     masked.levels[...] = RunningLevels(3, 20.0).process(masked.narrow, masked.known)
     for after_s in (2.0, 3.5, 6.0, 20.0):
-        one, other = at(begun, begun_s + after_s), at(masked, begun_s + after_s)
+        one, other = at(begun, begun_s + after_s), masked.at(begun_s + after_s)
         assert torch.equal(one.mask, other.mask)
         assert torch.equal(one.known, other.known)
         atol = 2e-6  # of 1 mm/s
@@ -150,7 +128,7 @@ def test_windows_end_on_blocks_of_the_clock(tmp_path, parts):
     assert not sequence.known[..., :3].any()
     assert sequence.known[..., 3:].all()
     for partial in (True, False):
-        now_s = windows(sequence, partial=partial, step_s=0.75).now_s
+        now_s = torch.cat([each.now_s for each in windows(sequence, partial=partial, step_s=0.75)])
         assert np.allclose(now_s % 0.25, 0.0)
         np.testing.assert_allclose(np.diff(now_s), 0.75)
 
