@@ -29,7 +29,7 @@ TOP_LEVEL = {
     "test": "name cache ckpt trust reading dataset velocity_model declare matching windows trainer logger",
     "monitor": (
         "name folder ckpt trust reading source stations station_ids velocity_model declare windows "
-        "patience_s skip_s habits sinks alerts sites shaking threads precision"
+        "patience_s skip_s habits sinks alerts sites shaking observe threads precision"
     ),
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",

@@ -59,4 +59,5 @@ class WindowDataset(Dataset[Batch]):
             peaks=torch.as_tensor(sequence.peaks_until(now_s, round(PAST_S / BLOCK_S)))[None],
             travel_time=self.travel_time,
             now_s=torch.tensor([now_s], dtype=torch.float64),
+            station_ids=tuple(station.id for station in sequence.network),
         )

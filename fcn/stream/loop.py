@@ -15,10 +15,10 @@ from typing import Any
 import obspy
 
 from fcn.alert.alert import Alert, Latencies, Producer
-from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
-from fcn.stream.engine import Engine
+from fcn.stream.engine import Engine, Step
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
@@ -30,6 +30,8 @@ TICK_S = BLOCK_S  # windows end at its multiples
 REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
 EACH_S = 600.0  # and looked for so often
 CLOSING_S = 10.0  # sinks have so long for what waits at the end; the journal keeps the rest
+
+Made = tuple[float, Mapping[float, Step]]  # when a step began by the clock, and its windows by their ends
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,17 @@ class Monitor:
             self.source.close()
 
     def _step(self, now_s: float) -> None:
-        self.engine.push(self.source.poll(now_s), now_s)
+        packets = self.source.poll(now_s)
+        self.engine.push(packets, now_s)
         began_s = time.perf_counter()
         steps = self.engine.advance(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
             write_events(self.folder, self.engine.events_state())
-            self._say(now_s)
-        if steps and self.sites is not None:
+            self._say((now_s, {step.now_s: step for step in steps}))
+        if self.sites is not None:
+            self.sites.push(packets, now_s)
             last = [each.final for each in self.engine.declarer.events]
             self.sites.process(now_s, last, self.source.clock.now_s())
         if now_s - self._beat_s >= self.habits.heartbeat_s:
@@ -124,8 +128,8 @@ class Monitor:
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self._keep()
 
-    def _say(self, step_s: float | None) -> None:
-        """What is declared and not said, in order of time. step_s: by the clock; None at a start."""
+    def _say(self, made: Made | None) -> None:
+        """What is declared and not said, in order of time. made: by what; None at a start."""
         missing = [
             (update.now_s, version, each)
             for each in self.engine.declarer.events
@@ -135,15 +139,16 @@ class Monitor:
         for _, version, each in sorted(missing, key=lambda found: found[0]):
             self._versions[each.event_id] = version
             try:
-                self.sinks.say(self._alert(each, version, step_s))
+                self.sinks.say(self._alert(each, version, made))
             except ValueError as error:
                 log.error("version %d of %s cannot be said: %s", version, each.event_id, error)
 
-    def _alert(self, declared: DeclaredEvent, version: int, step_s: float | None) -> Alert:
+    def _alert(self, declared: DeclaredEvent, version: int, made: Made | None) -> Alert:
         update, issued_s = declared.updates[version - 1], self.source.clock.now_s()
         latencies = None
-        if step_s is not None:  # a wall's clock may be set back
-            latencies = Latencies(max(step_s - update.now_s, 0.0), max(issued_s - step_s, 0.0))
+        if made is not None and (step := made[1].get(update.now_s)) is not None:
+            rule_s = time.perf_counter() - step.done_s
+            latencies = Latencies(max(made[0] - update.now_s, 0.0), step.read_s, rule_s)
         return Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
@@ -156,6 +161,10 @@ class Monitor:
             n_stations=len(delivering),
             n_stations_heard=sum(late_s is not None for late_s in delivering.values()),
             n_events_open=sum(each.is_open for each in declarer.known(now_s)),
+            sinks=tuple(
+                SinkState(name, counts.is_up, counts.waiting, counts.latency_s)
+                for name, counts in self.sinks.counts.items()
+            ),
             producer=self.producer,
         )
 
@@ -173,7 +182,12 @@ class Monitor:
     def _keep(self) -> None:
         """Events first: what the stream's state has passed, they must know."""
         write_events(self.folder, self.engine.events_state())
-        state = {"of": dict(self.identity), "engine": self.engine.state(), "source": self.source.state()}
+        state = {
+            "of": dict(self.identity),
+            "engine": self.engine.state(),
+            "source": self.source.state(),
+            "sites": None if self.sites is None else self.sites.state(),
+        }
         write_stream(self.folder, state)
         self._kept_s = time.monotonic()
 
@@ -190,4 +204,6 @@ class Monitor:
         if stream is not None:
             self.engine.restore(stream["engine"])
             self.source.restore(stream["source"])
+            if self.sites is not None and stream.get("sites") is not None:
+                self.sites.restore(stream["sites"])
             log.info("going on from %s", obspy.UTCDateTime(self.engine.clock_s))

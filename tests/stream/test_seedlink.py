@@ -112,6 +112,18 @@ def test_a_station_that_the_server_has_not_costs_no_other(stream, protocol):
     assert_whole(packets, stream)
 
 
+def test_other_stations_are_asked_for_at_once(stream, protocol):
+    with SeedLinkServer(stream, [None], protocol=protocol) as server:
+        source = SeedLinkSource(server.address, IDS[:1], **{**OPTIONS, "reconnect_s": 30.0})
+        packets = received(source, sum(name == "XX_S00" for name, _ in server.records))
+        server.n_sent = 0
+        source.select(IDS)
+        packets += received(source, len(server.records) - len(packets))
+        source.close()
+    assert_whole(packets, stream)
+    assert source.counts["connections lost"] == 0
+
+
 def test_no_station_that_the_server_has_is_tried_again(stream, protocol):
     with SeedLinkServer(stream, [None], protocol=protocol) as server:
         source = SeedLinkSource(server.address, ["XX.NONE"], **OPTIONS)

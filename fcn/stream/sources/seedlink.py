@@ -119,6 +119,11 @@ class SeedLinkSource:
         for link in self._links:
             link.join()
 
+    def select(self, station_ids: Sequence[str]) -> None:
+        """Ask for these stations from now on, by new connections."""
+        for link in self._links:
+            link.select(list(station_ids))
+
     def _put(self, server: str, station_id: str, number: int | None, packet: Packet) -> None:
         """From a thread; of too many the oldest goes."""
         while True:
@@ -152,6 +157,7 @@ class _Link:
         self._looks = False  # whether the server has refused, and is asked what it has
         self._met_unreadable = False
         self._ends = threading.Event()
+        self._selected = threading.Event()  # since the connection was made
         self._open: Any = None
         self._thread = threading.Thread(target=self._receive, name=f"seedlink {server}", daemon=True)
 
@@ -165,6 +171,13 @@ class _Link:
             with contextlib.suppress(Exception):  # whatever the thread is doing with it
                 self._open.close()
 
+    def select(self, station_ids: list[str]) -> None:
+        self._stations = station_ids
+        self._selected.set()
+        if self._open is not None:
+            with contextlib.suppress(Exception):  # whatever the thread is doing with it
+                self._open.close()
+
     def join(self) -> None:
         if self._thread.is_alive():
             self._thread.join(timeout=self._patience.timeout_s)
@@ -172,14 +185,16 @@ class _Link:
     def _receive(self) -> None:
         """Connection after connection, until it ends."""
         while not self._ends.is_set():
+            self._selected.clear()
             try:
                 self._connection()
             except Exception as error:  # whatever a server sends, the monitor goes on
-                if not self._ends.is_set():
+                if not self._ends.is_set() and not self._selected.is_set():
                     self._counts["connections lost"] += 1
                     seconds = self._patience.reconnect_s
                     log.warning("%s: %s; again in %g s", self.server, error, seconds)
-            self._ends.wait(self._patience.reconnect_s)
+            if not self._selected.is_set():
+                self._ends.wait(self._patience.reconnect_s)
 
     def _connection(self) -> None:
         patience = self._patience
@@ -198,7 +213,7 @@ class _Link:
             self._ask(link)
             log.info("connected to %s", self.server)
             for each in link.collect(reconnect=False):
-                if self._ends.is_set():
+                if self._ends.is_set() or self._selected.is_set():
                     return
                 self._take(each)
             log.warning("%s: the connection has ended", self.server)
