@@ -128,6 +128,7 @@ class Batch:
     now_s:           (batch,) float64 POSIX time at the end of each window; zero for recombined windows.
     targets:         the truth, None where it is unknown.
     ruptures:        large earthquakes to size, beside the windows; in training alone.
+    station_ids:     "NET.STA", where the stations are those of a stream.
     """
 
     waveforms: Float[Tensor, "batch station 3 time"]
@@ -141,6 +142,7 @@ class Batch:
     now_s: Float[Tensor, " batch"]
     targets: Targets | None = None
     ruptures: Ruptures | None = None
+    station_ids: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return self.waveforms.shape[0]

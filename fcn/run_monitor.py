@@ -27,13 +27,14 @@ from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
 from fcn.rotated import RotatedFile
 from fcn.saying import build_sinks, log_to
-from fcn.shaking.site import Sites
+from fcn.shaking.site import Sites, station_sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.keeping import read_stream
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
+from fcn.stream.observing import ObservedNetwork, Observing
 from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
@@ -109,7 +110,8 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     habits = Habits(**config["habits"])
     sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
     told = RotatedFile(folder / SITES, **config["operations"]["sites_file"], flushes=False)
-    warned = None if sites is None else WarnedSites(sites, told, producer)
+    observed = build_observed(config, watched)
+    warned = None if sites is None else WarnedSites(sites, told, producer, observed)
     return Monitor(
         engine,
         source,
@@ -170,19 +172,20 @@ def build_sites(
 ) -> SiteWarnings | None:
     """Sites that are to be warned; None where there are none. times_to: to places, km in the local frame.
 
-    Raises ValueError for a rule that needs observed intensities.
+    Raises ValueError for ground of stations that are not watched.
     """
     if not config["sites"]:
         return None
-    shaking = config["shaking"]
-    if shaking["plum"] is not None:
-        raise ValueError("a monitor does not observe intensity: shaking.plum=null, sources alone warn")
+    shaking, ground = config["shaking"], config["observe"]["ground"]
+    stations = station_sites(watched.stations, ground["vs30_mps"], ground["otherwise_mps"])
     sites = [build(node) for node in config["sites"].values()]
     both_km = np.concatenate(
         [watched.stations.local_km(watched.frame), Sites.of(sites, watched.frame).position_km]
     )
     times = Unbatched(times_to(torch.as_tensor(both_km, dtype=torch.float32)))
-    made: SiteWarnings = build(shaking, sites=sites, stations=[], travel_times=times, frame=watched.frame)
+    made: SiteWarnings = build(
+        shaking, sites=sites, stations=stations, travel_times=times, frame=watched.frame
+    )
     return made
 
 
@@ -210,6 +213,14 @@ def build_page(
         config["source"]["pace"] if is_replay else 1.0,
     )
     return [Page(seen, **config["web"])]
+
+
+def build_observed(config: Mapping[str, Any], watched: WatchedNetwork) -> ObservedNetwork | None:
+    """Intensity of the stations; None where no site listens to it. Raises ValueError naming the key."""
+    if not config["sites"] or config["shaking"]["plum"] is None:
+        return None
+    observing = Observing(**{key: value for key, value in config["observe"].items() if key != "ground"})
+    return ObservedNetwork([each.id for each in watched.stations], watched.inventory, observing)
 
 
 def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[WatchedNetwork, Source]:

@@ -4,7 +4,7 @@ import dataclasses
 import time
 
 from fcn.alert.alert import Alert, Latencies, Magnitude, Origin, Producer
-from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.catalogue.event import Status
 
 T0 = 1_460_636_794.25
@@ -13,6 +13,8 @@ ORIGIN = Origin(
     T0, 32.7417, 130.8087, 11.4, 0.75, 1.5, 2.25, ((2.0, 0.5, 0.0), (0.5, 0.25, 0.0), (0.0, 0.0, 5.0))
 )
 MAGNITUDE = Magnitude(6.5, "M", 6.0, 7.0, is_lower_bound=True)
+
+SINKS = (SinkState("jsonl", True, 0, 0.004), SinkState("mqtt", False, 2, None))
 
 
 def alert(event_id="fcn20160414T122634", version=1, **changes):
@@ -30,7 +32,7 @@ def alert(event_id="fcn20160414T122634", version=1, **changes):
         magnitude_stations=("JP.KMM",),
         data_time_s=T0 + 4 + version,
         issued_time_s=T0 + 5.5 + version,
-        latencies=Latencies(1.4, 0.1),
+        latencies=Latencies(1.4, 0.1, 0.002),
         producer=PRODUCER,
     )
     return dataclasses.replace(made, **changes)
@@ -38,7 +40,7 @@ def alert(event_id="fcn20160414T122634", version=1, **changes):
 
 def heartbeat(after_s=0.0, **changes):
     return dataclasses.replace(
-        Heartbeat(T0 + after_s, True, T0 + after_s - 1.5, 24, 23, 1, PRODUCER), **changes
+        Heartbeat(T0 + after_s, True, T0 + after_s - 1.5, 24, 23, 1, PRODUCER, SINKS), **changes
     )
 
 

@@ -35,7 +35,6 @@ from fcn.catalogue.declared import read_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event
 from fcn.checkpoint import load
 from fcn.data.sequences import Sequence
-from fcn.data.windows import WindowDataset
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare

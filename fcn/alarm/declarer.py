@@ -96,7 +96,7 @@ class Declarer:
         if state["last_now_s"] is not None:
             self._last_now_s = state["last_now_s"]
         for end_s, window in state["earlier"]:
-            self._earlier.append((end_s, [WindowEstimate(**each) for each in window]))
+            self._earlier.append((end_s, [WindowEstimate.of_plain(each) for each in window]))
         for each in state["events"]:
             if "estimates" in each:
                 self._followed.append(Followed.of_state(self.rules, each))

@@ -125,8 +125,8 @@ class Followed:
         )
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        if estimate.magnitude is None and self.estimates:
-            estimate = _sized_as(estimate, self.estimates[-1])
+        if self.estimates:
+            estimate = _completed(estimate, self.estimates[-1])
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
         if status is Status.UPDATE and self._is_last():
@@ -135,8 +135,19 @@ class Followed:
                 # what has fallen for so long grows no more, whatever the network thinks
                 self.estimates[-1] = estimate = dataclasses.replace(estimate, is_growing=False)
         event = self._event(estimate)
-        scores = (estimate.detection_score, estimate.location_score)
-        return self._say(Update(estimate.now_s, event, *scores, estimate.is_growing, status))
+        return self._say(
+            Update(
+                now_s=estimate.now_s,
+                event=event,
+                detection_score=estimate.detection_score,
+                location_score=estimate.location_score,
+                is_lower_bound=estimate.is_growing,
+                status=status,
+                covariance_km2=estimate.covariance_km2,
+                origin_stations=estimate.origin_stations,
+                magnitude_stations=estimate.magnitude_stations,
+            )
+        )
 
     def _repeat(self, now_s: float, status: Status, scored: WindowEstimate | None = None) -> Update:
         """The last solution once more, with the scores of an estimate where it is given."""
@@ -169,7 +180,7 @@ class Followed:
         return cls(
             rules,
             DeclaredEvent(state["event_id"], updates),
-            [WindowEstimate(**each) for each in state["estimates"]],
+            [WindowEstimate.of_plain(each) for each in state["estimates"]],
             state["is_watched"],
             state["weak_since_s"],
         )
@@ -197,11 +208,18 @@ class Followed:
         )
 
 
-def _sized_as(estimate: WindowEstimate, before: WindowEstimate) -> WindowEstimate:
-    """An estimate that no station could size any more, with the magnitude said before."""
-    return dataclasses.replace(
-        estimate,
-        magnitude=before.magnitude,
-        magnitude_uncertainty=before.magnitude_uncertainty,
-        is_growing=before.is_growing,
-    )
+def _completed(estimate: WindowEstimate, before: WindowEstimate) -> WindowEstimate:
+    """An estimate with the magnitude, or what is known of the place, said before where it has no own."""
+    if estimate.magnitude is None:
+        estimate = dataclasses.replace(
+            estimate,
+            magnitude=before.magnitude,
+            magnitude_uncertainty=before.magnitude_uncertainty,
+            is_growing=before.is_growing,
+            magnitude_stations=before.magnitude_stations,
+        )
+    if not estimate.is_located:
+        estimate = dataclasses.replace(
+            estimate, covariance_km2=before.covariance_km2, origin_stations=before.origin_stations
+        )
+    return estimate

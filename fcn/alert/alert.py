@@ -6,22 +6,21 @@ microsecond; in JSON they are ISO 8601 (`fcn.alert.plain`).
 
 import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fcn.alert.plain import from_line, moment, name, to_line
-from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
+from fcn.catalogue.event import Covariance, DeclaredEvent, Event, Status, Update, covariance_of
 from fcn.catalogue.io import RANGES
 from fcn.checked import number, text, whole
 
-SCHEMA, SCHEMA_VERSION = "fcn-alert", 1
+SCHEMA, SCHEMA_VERSION = "fcn-alert", 2
 WITHIN = 0.9  # probability that the magnitude lies in its range
 _SIGMAS = statistics.NormalDist().inv_cdf((1 + WITHIN) / 2)
 _LONGEST_S = 86_400.0  # of a latency: what is older is no early warning, but a replay's clock may say so
+_LARGEST_KM2 = RANGES["horizontal_uncertainty_km"][1] ** 2
 _PSD_TOLERANCE = 1e-9  # of a covariance's largest eigenvalue, for the rounding of whoever made it
-
-Row = tuple[float, float, float]
-Covariance = tuple[Row, Row, Row]
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,9 @@ class Origin:
 
 
 def _check_covariance(covariance_km2: Covariance) -> None:
-    largest_km2 = RANGES["horizontal_uncertainty_km"][1] ** 2
     for i, row in enumerate(covariance_km2):
         for j, each in enumerate(row):
-            number(f"covariance_km2[{i}][{j}]", each, -largest_km2, largest_km2)
+            number(f"covariance_km2[{i}][{j}]", each, -_LARGEST_KM2, _LARGEST_KM2)
     matrix = np.array(covariance_km2)
     eigenvalues = np.linalg.eigvalsh(matrix)
     is_symmetric = np.allclose(matrix, matrix.T, rtol=_PSD_TOLERANCE, atol=0.0)
@@ -115,17 +113,25 @@ class Magnitude:
 class Latencies:
     """Seconds from ground to word, by stage.
 
-    data_s: from the end of the window to the beginning of the step that read it: transport, and waiting for
-    the late.
-    computation_s: from there to when the alert was issued.
+    data_s: from the end of the window to the beginning of the step that read it, by the source's clock:
+    transport, and waiting for the late.
+    reading_s: of making the window and reading it; rule_s: from there to when the alert was issued, the alarm
+    rule and the state on the disk; both by the machine's clock, and the second 0 where nobody tells it apart.
+    How long a sink took is known afterwards alone: `fcn.alert.heartbeat`.
     """
 
     data_s: float
-    computation_s: float
+    reading_s: float
+    rule_s: float = 0.0
 
     def __post_init__(self) -> None:
-        for key in ("data_s", "computation_s"):
+        for key in ("data_s", "reading_s", "rule_s"):
             number(key, getattr(self, key), 0.0, _LONGEST_S)
+
+    @property
+    def computation_s(self) -> float:
+        """Reading and rule together."""
+        return self.reading_s + self.rule_s
 
 
 @dataclass(frozen=True)
@@ -173,9 +179,6 @@ class Alert:
         *,
         issued_time_s: float,
         latencies: Latencies | None = None,
-        origin_stations: tuple[str, ...] | None = None,
-        magnitude_stations: tuple[str, ...] | None = None,
-        covariance_km2: Covariance | None = None,
     ) -> "Alert":
         """What an update says of its event; its version is its place among the event's updates.
 
@@ -187,12 +190,12 @@ class Alert:
             event_id=declared.event_id,
             version=1 + declared.updates.index(update),
             status=update.status,
-            origin=_origin(update.event, covariance_km2),
+            origin=_origin(update.event, _covariance(update.covariance_km2)),
             magnitude=_magnitude(update),
             probability=update.detection_score,
             first_p_time_s=update.event.first_p_time_s,
-            origin_stations=origin_stations,
-            magnitude_stations=magnitude_stations,
+            origin_stations=update.origin_stations,
+            magnitude_stations=update.magnitude_stations,
             data_time_s=update.now_s,
             issued_time_s=issued_time_s,
             latencies=latencies,
@@ -216,7 +219,26 @@ class Alert:
     @classmethod
     def from_json(cls, line: str) -> "Alert":
         """The alert of a line; ValueError naming the key, with its value, that `to_json` would not write."""
-        return from_line(SCHEMA, SCHEMA_VERSION, cls, line)
+        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1})
+
+
+def _of_version_1(node: dict[str, Any]) -> None:
+    """What a journal holds from before: one figure for reading and rule."""
+    if isinstance(node.get("latencies"), dict) and "computation_s" in node["latencies"]:
+        node["latencies"] |= {"reading_s": node["latencies"].pop("computation_s"), "rule_s": 0.0}
+
+
+def _covariance(covariance_km2: Covariance | None) -> Covariance | None:
+    """One of the Earth, as sums of single precision are but nearly one; None for what is beyond it."""
+    if covariance_km2 is None:
+        return None
+    matrix = np.array(covariance_km2, dtype=np.float64)
+    if not (np.abs(matrix) <= _LARGEST_KM2).all():
+        return None
+    variances, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    if variances[0] < 0.0:
+        matrix = axes @ np.diag(variances.clip(0.0)) @ axes.T
+    return covariance_of((0.5 * (matrix + matrix.T)).tolist())
 
 
 def _origin(event: Event, covariance_km2: Covariance | None) -> Origin:

@@ -1,12 +1,33 @@
 """That a monitor lives and listens, so that silence means that nothing happens."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fcn.alert.alert import Producer
 from fcn.alert.plain import from_line, moment, to_line
-from fcn.checked import whole
+from fcn.checked import number, text, whole
 
-SCHEMA, SCHEMA_VERSION = "fcn-heartbeat", 1
+SCHEMA, SCHEMA_VERSION = "fcn-heartbeat", 2
+
+
+@dataclass(frozen=True)
+class SinkState:
+    """A sink: whether it takes what it is given, how many alerts wait for it, and how long it takes.
+
+    latency_s: from when the last alert it took was said to when it had taken it; None before the first.
+    Raises ValueError naming what cannot be.
+    """
+
+    name: str
+    is_up: bool
+    n_waiting: int
+    latency_s: float | None
+
+    def __post_init__(self) -> None:
+        text("name of a sink", self.name)
+        whole("n_waiting", self.n_waiting, 0)
+        if self.latency_s is not None:
+            number("latency_s", self.latency_s, least=0.0)
 
 
 @dataclass(frozen=True)
@@ -17,6 +38,7 @@ class Heartbeat:
     data_time_s: end of the newest window it has read; None before the first.
     n_stations_heard: of the n_stations it knows, those whose data counted in that window.
     n_events_open: of which more will be said.
+    sinks: what became of alerts, by sink.
     Raises ValueError naming what cannot be.
     """
 
@@ -27,6 +49,7 @@ class Heartbeat:
     n_stations_heard: int
     n_events_open: int
     producer: Producer
+    sinks: tuple[SinkState, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("issued_time_s", "data_time_s"):
@@ -43,4 +66,9 @@ class Heartbeat:
     @classmethod
     def from_json(cls, line: str) -> "Heartbeat":
         """The heartbeat of a line; ValueError naming the key that `to_json` would not write."""
-        return from_line(SCHEMA, SCHEMA_VERSION, cls, line)
+        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1})
+
+
+def _of_version_1(node: dict[str, Any]) -> None:
+    """One that says nothing of sinks."""
+    node.setdefault("sinks", [])

@@ -12,7 +12,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -69,9 +69,22 @@ def to_line(schema: str, version: int, value: Any) -> str:
     return json.dumps(node, allow_nan=False, ensure_ascii=True)
 
 
-def from_line(schema: str, version: int, kind: type[Made], line: str) -> Made:
-    """The dataclass of a line; ValueError naming the key, with its value, that `to_line` would not write."""
+def from_line(
+    schema: str,
+    version: int,
+    kind: type[Made],
+    line: str,
+    older: Mapping[int, Callable[[dict[str, Any]], None]] | None = None,
+) -> Made:
+    """The dataclass of a line; ValueError naming the key, with its value, that `to_line` would not write.
+
+    older: by version before, what makes an object of it one of this version.
+    """
     node = parsed(line)
+    before = node.get("schema_version")
+    if type(before) is int and before in (older or {}):
+        (older or {})[before](node)
+        node["schema_version"] = version
     for key, wanted in (("schema", schema), ("schema_version", version)):
         found = node.pop(key, None)
         if type(found) is not type(wanted) or found != wanted:

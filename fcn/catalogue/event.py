@@ -11,6 +11,9 @@ from typing import Any
 
 from fcn.catalogue.released import Released
 
+Row = tuple[float, float, float]
+Covariance = tuple[Row, Row, Row]  # of east, north and down
+
 
 @dataclass(frozen=True)
 class Event:
@@ -91,6 +94,27 @@ class Catalogue:
         return replace(self, events=tuple(events))
 
 
+def covariance_of(rows: Iterable[Iterable[float]]) -> Covariance:
+    """Three rows of three."""
+    east, north, down = (_row(*row) for row in rows)
+    return east, north, down
+
+
+def _row(east: float, north: float, down: float) -> Row:
+    return east, north, down
+
+
+def _of_lists(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Tuples again of what JSON has made lists of; what was written before there were such has none."""
+    made = dict(plain)
+    for name in ("origin_stations", "magnitude_stations"):
+        if made.get(name) is not None:
+            made[name] = tuple(made[name])
+    if made.get("covariance_km2") is not None:
+        made["covariance_km2"] = covariance_of(made["covariance_km2"])
+    return made
+
+
 @dataclass(frozen=True)
 class WindowEstimate:
     """One hypothesis about one event from one window ending at now_s, in the local frame.
@@ -103,6 +127,8 @@ class WindowEstimate:
     is_growing: peaks of ground motion still grow at the stations that count, so that the magnitude is a lower
         bound.
     falling_s: seconds since a running peak last grew at those stations; None where a network does not say.
+    covariance_km2: of east, north and down, as the uncertainties; None where the network gives none.
+    origin_stations, magnitude_stations: ids of those that count, "NET.STA"; None where nobody says.
     support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
         a new event within the coda of a known larger one has to show. None where a network does not say, or
         no station has felt it yet.
@@ -126,13 +152,23 @@ class WindowEstimate:
     is_growing: bool = False
     falling_s: float | None = None
     support: float | None = None
+    covariance_km2: Covariance | None = None
+    origin_stations: tuple[str, ...] | None = None
+    magnitude_stations: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         named = [item.name for item in fields(self) if item.default is MISSING] + ["falling_s", "support"]
         required = {name: getattr(self, name) for name in named}
-        broken = {k: v for k, v in required.items() if v is not None and not math.isfinite(v)}
+        broken: dict[str, Any] = {k: v for k, v in required.items() if v is not None and not math.isfinite(v)}
+        if not all(math.isfinite(each) for row in self.covariance_km2 or () for each in row):
+            broken["covariance_km2"] = self.covariance_km2
         if broken:
             raise ValueError(f"estimate of the window ending at {self.now_s} is not finite: {broken}")
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "WindowEstimate":
+        """Of what `dataclasses.asdict` made, and JSON kept."""
+        return cls(**_of_lists(plain))
 
 
 @dataclass(frozen=True)
@@ -162,6 +198,7 @@ class Update:
 
     is_lower_bound: ground motion still grew, the magnitude is at least this. status: after a final or a
     retracting update none follows; an event whose stream ends, or falls silent, may have neither.
+    covariance_km2, origin_stations, magnitude_stations: of the estimate it was made from.
     """
 
     now_s: float
@@ -170,6 +207,9 @@ class Update:
     location_score: float
     is_lower_bound: bool = False
     status: Status = Status.UPDATE
+    covariance_km2: Covariance | None = None
+    origin_stations: tuple[str, ...] | None = None
+    magnitude_stations: tuple[str, ...] | None = None
 
     def plain(self) -> dict[str, Any]:
         """Numbers, texts and None, as JSON holds them."""
@@ -178,7 +218,8 @@ class Update:
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Update":
         """What `plain` returned."""
-        return cls(**{**plain, "event": Event(**plain["event"]), "status": Status(plain["status"])})
+        made = {"event": Event(**plain["event"]), "status": Status(plain["status"])}
+        return cls(**{**_of_lists(plain), **made})
 
 
 @dataclass

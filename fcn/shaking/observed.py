@@ -13,6 +13,7 @@ from jaxtyping import Float, Float64
 from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.clipping import Clipping
+from fcn.waveform.memory import Memory
 from fcn.waveform.preprocess import LARGEST
 from fcn.waveform.response import Described, Sensitivity, describe
 
@@ -41,12 +42,14 @@ class Acceleration:
         return running.process(self.mps2)
 
 
-class ToAcceleration:
+class ToAcceleration(Memory):
     """Counts of one channel to m/s2, chunk by chunk: causal, chunked equals whole, and it pickles.
 
     Velocity becomes acceleration by its difference from the sample before. What is clipped, or beyond what
     the ground can do (`LARGEST`), is unknown.
     """
+
+    _carried = ("_clipping", "_last_mps")
 
     def __init__(self, sensitivity: Sensitivity, sampling_rate_hz: float) -> None:
         self._sensitivity, self._rate_hz = sensitivity, sampling_rate_hz

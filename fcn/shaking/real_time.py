@@ -4,6 +4,8 @@ import bisect
 import itertools
 import math
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -11,6 +13,7 @@ from scipy import signal
 
 from fcn import checked
 from fcn.shaking.jma import GAL_PER_MPS2, STRONG_S, intensity_of_gal, strong_samples
+from fcn.waveform.memory import Memory
 
 # Corners f0 ... f5 in Hz, dampings and gain of the approximating filter of Kunugi et al. (2013).
 CORNER_HZ = (0.45, 7.0, 0.5, 12.0, 20.0, 30.0)
@@ -85,9 +88,24 @@ class RealTimeIntensity:
         amplitude = self._window.of(np.where(known, gal, np.nan).tolist())
         return intensity_of_gal(np.array(amplitude, dtype=np.float64))
 
+    def state(self) -> dict[str, Any]:
+        """Plain data and arrays."""
+        return {
+            "components": [each.state() for each in self._components],
+            "past": np.array(self._window.past, dtype=np.float64),
+        }
 
-class _Component:
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned of one for the same rate and window."""
+        for component, each in zip(self._components, state["components"], strict=True):
+            component.restore(each)
+        self._window.restore(state["past"].tolist())
+
+
+class _Component(Memory):
     """One filtered component: zero where unknown; from rest, its first sample taken for the offset."""
+
+    _carried = ("_memory", "_offset", "_last", "_n_missing")
 
     def __init__(self, sos: Float64[np.ndarray, "6 6"], most_missing: int) -> None:
         self._sos, self._most_missing = sos, most_missing
@@ -126,12 +144,17 @@ class _Largest:
 
     def __init__(self, n: int, k: int) -> None:
         self._n, self._k = n, k
-        self._past: deque[float] = deque()
+        self.past: deque[float] = deque()
         self._sorted: list[float] = []
+
+    def restore(self, past: list[float]) -> None:
+        """Go on after these."""
+        self.past = deque(past)
+        self._sorted = sorted(value for value in past if not math.isnan(value))
 
     def of(self, values: list[float]) -> list[float]:
         """At each of the values that follow those before; NaN there for NaN."""
-        past, ordered, k = self._past, self._sorted, self._k
+        past, ordered, k = self.past, self._sorted, self._k
         found = []
         for value in values:
             past.append(value)

@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -126,6 +127,17 @@ class SiteWarnings:
                 told.append(now)
             self._reached_s[row, : level + 1] = now_s
         return sorted(told, key=lambda each: -each.intensity)
+
+    def state(self) -> dict[str, Any]:
+        """What was told, and when, by site and level: plain data and arrays."""
+        return {"names": list(self._sites.names), "reached_s": self._reached_s.copy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned; of other sites or levels nothing is known."""
+        if state["reached_s"].shape[1:] == self._reached_s.shape[1:]:
+            told = dict(zip(state["names"], state["reached_s"], strict=True))
+            for row, name in enumerate(self._sites.names):
+                self._reached_s[row] = told.get(name, -np.inf)
 
     def standing(
         self, now_s: float, events: Sequence[Update], observed: Mapping[str, float]

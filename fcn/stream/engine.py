@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,11 +90,16 @@ class Timing:
 
 @dataclass(frozen=True)
 class Step:
-    """What one window said. updates: of declared events. now_s: its end."""
+    """What one window said. updates: of declared events. now_s: its end.
+
+    read_s: what making and reading it took; done_s: when, on `time.perf_counter`.
+    """
 
     now_s: float
     estimates: tuple[WindowEstimate, ...]
     updates: tuple[Update, ...]
+    read_s: float = field(default=0.0, compare=False)
+    done_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(eq=False)
@@ -209,11 +215,14 @@ class Engine:
         if now_s <= self.declarer.last_now_s:
             return Step(now_s, (), ())
         self.newest = batch
+        began_s = time.perf_counter()
         try:
             (estimates,) = self.reader.estimates(self.network, batch, self.declarer.known(now_s))
         except ValueError as error:
             raise ValueError(f"window ending {obspy.UTCDateTime(now_s)}: {error}") from error
-        return Step(now_s, tuple(estimates), tuple(self.declarer.process(now_s, list(estimates))))
+        done_s = time.perf_counter()
+        updates = tuple(self.declarer.process(now_s, list(estimates)))
+        return Step(now_s, tuple(estimates), updates, done_s - began_s, done_s)
 
     def count_windows(self, start_s: float, end_s: float) -> int:
         """Windows of a stream whose first sample, and the end of whose last window, are at POSIX times."""
@@ -256,6 +265,7 @@ class Engine:
             peaks=torch.from_numpy(peaks)[None],
             travel_time=travel_time,
             now_s=torch.tensor([end / self._rate_hz], dtype=torch.float64),
+            station_ids=tuple(self.live),
         )
 
     def _places(self) -> tuple[Float[Tensor, "station 3"], TravelTimes]:

@@ -15,7 +15,7 @@ from typing import Any
 import obspy
 
 from fcn.alert.alert import Alert, Latencies, Producer
-from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
 from fcn.stream.attendants import Attendant, Told
@@ -31,6 +31,8 @@ TICK_S = BLOCK_S  # windows end at its multiples
 REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
 EACH_S = 600.0  # and looked for so often
 CLOSING_S = 10.0  # sinks have so long for what waits at the end; the journal keeps the rest
+
+Made = tuple[float, Mapping[float, Step]]  # when a step began by the clock, and its windows by their ends
 
 
 @dataclass(frozen=True)
@@ -111,15 +113,17 @@ class Monitor:
                 each.leave(self)
 
     def _step(self, now_s: float) -> None:
-        self.engine.push(self.source.poll(now_s), now_s)
+        packets = self.source.poll(now_s)
+        self.engine.push(packets, now_s)
         began_s = time.perf_counter()
         self.steps = steps = self.engine.advance(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
             self._write(write_events, self.engine.events_state())
-            self._say(now_s)
-        if steps and self.sites is not None:
+            self._say((now_s, {step.now_s: step for step in steps}))
+        if self.sites is not None:
+            self.sites.push(packets, now_s)
             last = [each.final for each in self.engine.declarer.events]
             self.sites.process(now_s, last, self.source.clock.now_s())
         if now_s - self._beat_s >= self.habits.heartbeat_s:
@@ -137,8 +141,8 @@ class Monitor:
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self.keep()
 
-    def _say(self, step_s: float | None) -> None:
-        """What is declared and not said, in order of time. step_s: by the clock; None at a start."""
+    def _say(self, made: Made | None) -> None:
+        """What is declared and not said, in order of time. made: by what; None at a start."""
         missing = [
             (update.now_s, version, each)
             for each in self.engine.declarer.events
@@ -148,7 +152,7 @@ class Monitor:
         for _, version, each in sorted(missing, key=lambda found: found[0]):
             self._versions[each.event_id] = version
             try:
-                alert = self._alert(each, version, step_s)
+                alert = self._alert(each, version, made)
                 self.sinks.say(alert)
             except ValueError as error:
                 log.error("version %d of %s cannot be said: %s", version, each.event_id, error)
@@ -157,11 +161,12 @@ class Monitor:
                 if isinstance(attendant, Told):
                     attendant.said(alert)
 
-    def _alert(self, declared: DeclaredEvent, version: int, step_s: float | None) -> Alert:
+    def _alert(self, declared: DeclaredEvent, version: int, made: Made | None) -> Alert:
         update, issued_s = declared.updates[version - 1], self.source.clock.now_s()
         latencies = None
-        if step_s is not None:  # a wall's clock may be set back
-            latencies = Latencies(max(step_s - update.now_s, 0.0), max(issued_s - step_s, 0.0))
+        if made is not None and (step := made[1].get(update.now_s)) is not None:
+            rule_s = time.perf_counter() - step.done_s
+            latencies = Latencies(max(made[0] - update.now_s, 0.0), step.read_s, rule_s)
         return Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
@@ -174,6 +179,10 @@ class Monitor:
             n_stations=len(delivering),
             n_stations_heard=sum(late_s is not None for late_s in delivering.values()),
             n_events_open=sum(each.is_open for each in declarer.known(now_s)),
+            sinks=tuple(
+                SinkState(name, counts.is_up, counts.waiting, counts.latency_s)
+                for name, counts in self.sinks.counts.items()
+            ),
             producer=self.producer,
         )
 
@@ -196,6 +205,7 @@ class Monitor:
             "frame": [self.engine.frame.latitude_deg, self.engine.frame.longitude_deg],
             "engine": self.engine.state(),
             "source": self.source.state(),
+            "sites": None if self.sites is None else self.sites.state(),
         }
         if self._write(write_events, self.engine.events_state()):
             self._write(write_stream, state)
@@ -234,4 +244,6 @@ class Monitor:
         if stream is not None:
             self.engine.restore(stream["engine"])
             self.source.restore(stream["source"])
+            if self.sites is not None and stream.get("sites") is not None:
+                self.sites.restore(stream["sites"])
             log.info("going on from %s", obspy.UTCDateTime(self.engine.clock_s))

@@ -1,7 +1,7 @@
 """Sites of a monitor: what it declares goes to `SiteWarnings`, and what that says to `sites.jsonl`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from fcn.alert.plain import moment, to_line, utc
 from fcn.catalogue.event import Update
 from fcn.rotated import RotatedFile
 from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
+from fcn.stream.observing import ObservedNetwork
+from fcn.stream.packet import Packet
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 
@@ -56,9 +58,10 @@ class Told:
         now, simulated = self.warning, ", simulated" if self.producer.is_simulated else ""
         s = "" if now.s_in_s is None else f", S in {now.s_in_s:.0f} s"
         bound = ", at least" if now.is_lower_bound else ""
+        why = "observed nearby" if now.event_id is None else f"{now.event_id} ({now.basis})"
         return (
             f"{utc(self.issued_time_s)[11:19]} site {now.site}: intensity {now.intensity:.1f} "
-            f"({now.low:.1f} to {now.high:.1f}){bound}{s}, {now.event_id}{simulated}"
+            f"({now.low:.1f} to {now.high:.1f}){bound}{s}, {why}{simulated}"
         )
 
 
@@ -66,18 +69,37 @@ class Told:
 class WarnedSites:
     """Sites of a monitor. Neither a full disk nor a source that no table holds stops it: both are logged.
 
-    What was told before a restart is told again, if it still holds.
+    observed: intensity of stations, where `warnings` has a plum. What was told after the last state was kept
+    is told again after a restart, if it still holds.
     """
 
     warnings: SiteWarnings
     file: RotatedFile
     producer: Producer
+    observed: ObservedNetwork | None = None
     _wrong: str = field(default="", init=False)
+
+    def push(self, packets: Iterable[Packet], clock_s: float) -> None:
+        """What has come of stations, by a POSIX time."""
+        if self.observed is not None:
+            self.observed.push(packets, clock_s)
+
+    def state(self) -> dict[str, Any]:
+        """Plain data and arrays."""
+        observed = None if self.observed is None else self.observed.state()
+        return {"warnings": self.warnings.state(), "observed": observed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned, as far as it is of the same sites and stations."""
+        self.warnings.restore(state["warnings"])
+        if self.observed is not None and state["observed"] is not None:
+            self.observed.restore(state["observed"])
 
     def process(self, now_s: float, events: Sequence[Update], issued_time_s: float) -> None:
         """Tell what has to be told by a clock, which runs on; events: the last updates of those declared."""
         try:
-            for warning in self.warnings.process(now_s, events, {}):
+            observed = {} if self.observed is None else self.observed.observed(now_s)
+            for warning in self.warnings.process(now_s, events, observed):
                 told = Told(issued_time_s, warning, self.producer)
                 say(told.words(), terminal())
                 self.file.add(told.to_json())

@@ -18,12 +18,14 @@ class LocationEstimate:
     score:                     (batch,) probability within `reach_km` of the hypocentre, 0 to 1.
     horizontal_uncertainty_km: (batch,) root-mean-square radius of the epicentre's pdf.
     depth_uncertainty_km:      (batch,) standard deviation of the depth's pdf.
+    covariance_km2:            (batch, 3, 3) of the pdf of east, north and depth; of the same uncertainties.
     """
 
     hypocentre_km: Float[Tensor, "batch 3"]
     score: Float[Tensor, " batch"]
     horizontal_uncertainty_km: Float[Tensor, " batch"]
     depth_uncertainty_km: Float[Tensor, " batch"]
+    covariance_km2: Float[Tensor, "batch 3 3"]
 
 
 def grid_axes_km(grid: SearchGrid, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,15 +85,31 @@ def local_centroid(
     hypocentre_km = torch.stack(
         [(m * a).sum(dim=1) / score for m, a in zip(marginals, axes_km, strict=True)], dim=1
     )
-    variance_km2 = []
+    variance_km2, off_km = [], []
     for axis_km, marginal in zip(
         axes_km, [pdf.sum(dim=(2, 3)), pdf.sum(dim=(1, 3)), pdf.sum(dim=(1, 2))], strict=True
     ):
         mean_km = (marginal * axis_km).sum(dim=1, keepdim=True)
-        variance_km2.append((marginal * (axis_km - mean_km) ** 2).sum(dim=1))
+        off_km.append(axis_km - mean_km)
+        variance_km2.append((marginal * off_km[-1] ** 2).sum(dim=1))
     return LocationEstimate(
         hypocentre_km=hypocentre_km,
         score=score,
         horizontal_uncertainty_km=(variance_km2[0] + variance_km2[1]).sqrt(),
         depth_uncertainty_km=variance_km2[2].sqrt(),
+        covariance_km2=_covariance_km2(pdf, off_km, variance_km2),
     )
+
+
+def _covariance_km2(
+    pdf: Float[Tensor, "batch x y z"],
+    off_km: Sequence[Float[Tensor, "batch _"]],
+    variance_km2: Sequence[Float[Tensor, " batch"]],
+) -> Float[Tensor, "batch 3 3"]:
+    """Of a pdf whose variances along the axes are known; off_km: cells from its mean."""
+    covariance_km2 = torch.diag_embed(torch.stack(list(variance_km2), dim=1))
+    for first, second, others in ((0, 1, 3), (0, 2, 2), (1, 2, 1)):
+        marginal = pdf.sum(dim=others)  # products, as autocast makes einsum coarse
+        both_km2 = (marginal * off_km[first][:, :, None] * off_km[second][:, None, :]).sum(dim=(1, 2))
+        covariance_km2[:, first, second] = covariance_km2[:, second, first] = both_km2
+    return covariance_km2

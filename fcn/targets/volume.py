@@ -46,9 +46,35 @@ def decode_volume(
         variance_km2 = uncertainty_km**2 - (target_km[:, axes] ** 2).sum(dim=1)
         return torch.maximum(variance_km2, (least_km[:, axes] ** 2).sum(dim=1)).sqrt()
 
+    across_km = uncertainty_factor[0] * without_target(found.horizontal_uncertainty_km, slice(0, 2))
+    down_km = uncertainty_factor[1] * without_target(found.depth_uncertainty_km, slice(2, 3))
     return replace(
         found,
-        horizontal_uncertainty_km=uncertainty_factor[0]
-        * without_target(found.horizontal_uncertainty_km, slice(0, 2)),
-        depth_uncertainty_km=uncertainty_factor[1] * without_target(found.depth_uncertainty_km, slice(2, 3)),
+        horizontal_uncertainty_km=across_km,
+        depth_uncertainty_km=down_km,
+        covariance_km2=_agreeing(
+            found.covariance_km2, lattice.spacing_km, sigma_cells, across_km=across_km, down_km=down_km
+        ),
     )
+
+
+def _agreeing(
+    covariance_km2: Float[Tensor, "volume 3 3"],
+    spacing_km: Float[Tensor, "volume 3"],
+    sigma_cells: float,
+    *,
+    across_km: Float[Tensor, " volume"],
+    down_km: Float[Tensor, " volume"],
+) -> Float[Tensor, "volume 3 3"]:
+    """Covariance without the target's, at the scale of the uncertainties."""
+    cells = spacing_km[:, :, None] * spacing_km[:, None, :]
+    in_cells = covariance_km2 / cells
+    is_known = in_cells.isfinite().all(dim=(1, 2), keepdim=True)  # of a broken network others will tell
+    variances, axes = torch.linalg.eigh(in_cells.where(is_known, torch.eye(3, device=cells.device)))
+    variances = (variances - sigma_cells**2).clamp_min(LEAST_CELLS**2)
+    # products, as autocast makes einsum coarse
+    bare = cells * (axes[:, :, None] * axes[:, None] * variances[:, None, None]).sum(dim=-1)
+    to_across = across_km / (bare[:, 0, 0] + bare[:, 1, 1]).sqrt()
+    scale = torch.stack([to_across, to_across, down_km / bare[:, 2, 2].sqrt()], dim=1)
+    scaled = bare * scale[:, :, None] * scale[:, None, :]
+    return 0.5 * (scaled + scaled.transpose(1, 2))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fcn.catalogue.event import WindowEstimate
+from fcn.catalogue.event import WindowEstimate, covariance_of
 from fcn.geometry.grid import SearchGrid
 from fcn.targets.detection import decode_arrival
 from fcn.targets.location import LocationEstimate, decode_location
@@ -77,7 +77,8 @@ class WindowDecoder:
             spread,
         )
         rows = zip(*(column.tolist() for column in columns), strict=True)
+        covariances = where.covariance_km2.double().tolist()
         return [
-            WindowEstimate(*row) if alive else None
-            for row, alive in zip(rows, mask.any(dim=1).tolist(), strict=True)
+            WindowEstimate(*row, covariance_km2=covariance_of(covariance)) if alive else None
+            for row, covariance, alive in zip(rows, covariances, mask.any(dim=1).tolist(), strict=True)
         ]

@@ -13,6 +13,7 @@ RULES = {
     "retract": Retraction(max_detection_score=0.3, for_s=1.0, within_s=20.0, max_magnitude=5.0),
 }
 N_STEPS = 24
+COVARIANCE = ((2.0, 0.5, 0.0), (0.5, 1.0, 0.0), (0.0, 0.0, 4.0))
 
 
 def fed(rule, steps):
@@ -21,7 +22,17 @@ def fed(rule, steps):
     for step in steps:
         now_s, since_s = T0 + 5 + step * STEP_S, step * STEP_S
         known = [each.event_id for each in rule.known(now_s)]
-        says = [estimate(now_s, falling_s=max(since_s - 4.0, 0.0), follows=known[0] if known else None)]
+        is_located = step % 2 == 0 or not known
+        own = {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",)} if is_located else {}
+        says = [
+            estimate(
+                now_s,
+                falling_s=max(since_s - 4.0, 0.0),
+                follows=known[0] if known else None,
+                is_located=is_located,
+                **own,
+            )
+        ]
         if step < 5:
             says.append(estimate(now_s, origin_time_s=T0 - 20.0, east_km=60.0))
         elif len(known) > 1:
@@ -40,6 +51,29 @@ def test_nothing_is_lost_or_said_otherwise(stop):
     assert found + fed(second, range(stop, N_STEPS)) == expected
     assert second.events == whole.events
     assert {each.final.status for each in whole.events} == {Status.FINAL, Status.RETRACTED}
+
+
+def test_a_place_that_is_kept_keeps_what_is_known_of_it():
+    rule = declarer(rules=RULES)
+    fed(rule, range(8))
+    (said,) = [each.updates for each in rule.events if any(one.covariance_km2 for one in each.updates)]
+    known = [each.covariance_km2 for each in said].index(COVARIANCE)
+    assert len(said[known:]) > 3
+    assert all(each.covariance_km2 == COVARIANCE for each in said[known:])
+    assert all(each.origin_stations == ("XX.A",) for each in said[known:])
+
+
+def test_states_of_before_are_read():
+    rule, again = declarer(rules=RULES), declarer(rules=RULES)
+    fed(rule, range(8))
+    state = json.loads(json.dumps(rule.state()))
+    for event in state["events"]:
+        for each in (*event["updates"], *event.get("estimates", ())):
+            for key in ("covariance_km2", "origin_stations", "magnitude_stations"):
+                each.pop(key)
+    again.restore(state)
+    assert again.events[0].final.covariance_km2 is None
+    assert again.events[0].final.event == rule.events[0].final.event
 
 
 def test_forgotten_events_are_those_that_are_over():

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,17 @@ EVENT = Event("e1", T0, 32.5, 190.5, 11.0, 6.0, "Mw", T0 + 2, 1.5, 2.0, 0.5, 0.2
 DECLARED = DeclaredEvent(
     "e1",
     [
-        Update(T0 + 5, EVENT, 0.9, 0.8, is_lower_bound=True, status=Status.NEW),
+        Update(
+            T0 + 5,
+            EVENT,
+            0.9,
+            0.8,
+            is_lower_bound=True,
+            status=Status.NEW,
+            covariance_km2=ORIGIN.covariance_km2,
+            origin_stations=("XX.A", "XX.B"),
+            magnitude_stations=("XX.A",),
+        ),
         Update(T0 + 6, dataclasses.replace(EVENT, magnitude=None, magnitude_type=None), 0.8, 0.7),
         Update(T0 + 9, EVENT, 0.1, 0.2, status=Status.RETRACTED),
     ],
@@ -34,7 +45,7 @@ SPARSE = alert(
 
 
 def of(update: Update) -> Alert:
-    return Alert.of(DECLARED, update, PRODUCER, issued_time_s=T0 + 10, latencies=Latencies(1.0, 0.2))
+    return Alert.of(DECLARED, update, PRODUCER, issued_time_s=T0 + 10, latencies=Latencies(1.0, 0.2, 0.1))
 
 
 def test_an_alert_says_what_the_update_says():
@@ -45,7 +56,28 @@ def test_an_alert_says_what_the_update_says():
     assert said.origin.longitude_deg == -169.5  # within half a turn
     assert (said.origin.horizontal_uncertainty_km, said.origin.depth_uncertainty_km) == (1.5, 2.0)
     assert (said.origin.time_uncertainty_s, said.first_p_time_s) == (0.5, T0 + 2)
+    assert said.origin.covariance_km2 == ORIGIN.covariance_km2
+    assert (said.origin_stations, said.magnitude_stations) == (("XX.A", "XX.B"), ("XX.A",))
     assert not said.is_last
+
+
+def test_a_covariance_of_single_precision_is_one_and_one_beyond_the_earth_is_unknown():
+    def origin(*rows):
+        update = Update(T0 + 5, EVENT, 0.9, 0.8, covariance_km2=rows)
+        return Alert.of(DeclaredEvent("e1", [update]), update, PRODUCER, issued_time_s=T0 + 10).origin
+
+    flat = origin((1.0, 1.0 + 1e-7, 0.0), (1.0 + 1e-7, 1.0, 0.0), (0.0, 0.0, 1.0))
+    assert np.allclose(flat.covariance_km2, [[1, 1, 0], [1, 1, 0], [0, 0, 1]], atol=1e-6)
+    assert origin((1e12, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)).covariance_km2 is None
+
+
+def test_lines_of_the_version_before_are_read():
+    node = json.loads(alert().to_json()) | {"schema_version": 1}
+    node["latencies"] = {"data_s": 1.4, "computation_s": 0.1}
+    assert Alert.from_json(json.dumps(node)) == alert(latencies=Latencies(1.4, 0.1, 0.0))
+    beat = json.loads(heartbeat().to_json()) | {"schema_version": 1}
+    del beat["sinks"]
+    assert Heartbeat.from_json(json.dumps(beat)) == heartbeat(sinks=())
 
 
 def test_a_magnitude_comes_with_the_range_of_ninety_per_cent():
@@ -122,7 +154,7 @@ def test_a_range_holds_its_magnitude_and_latencies_are_not_negative():
     with pytest.raises(ValueError, match="two ends or none"):
         Magnitude(6.5, "M", 6.0, None, is_lower_bound=False)
     with pytest.raises(ValueError, match=r"data_s must be .* got -0.1"):
-        Latencies(-0.1, 0.1)
+        Latencies(-0.1, 0.1, 0.1)
     with pytest.raises(ValueError, match=r"monitor must be .* 'a/b'"):
         Producer("a/b", "0", "0", is_simulated=True)
 
@@ -138,7 +170,7 @@ def test_json_keeps_all(said):
 
 def test_json_is_as_documented():
     node = json.loads(alert().to_json())
-    assert (node["schema"], node["schema_version"], node["status"]) == ("fcn-alert", 1, "new")
+    assert (node["schema"], node["schema_version"], node["status"]) == ("fcn-alert", 2, "new")
     assert node["origin"]["time_utc"] == "2016-04-14T12:26:34.250000Z"
     assert (node["magnitude"]["value"], node["latencies"]["data_s"]) == (6.5, 1.4)
     assert node["producer"]["is_simulated"] is False
@@ -173,8 +205,8 @@ def changed(*path, value):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (changed("schema_version", value=2), "schema_version must be 1, got 2"),
-        (changed("schema_version", value=True), "schema_version must be 1, got True"),
+        (changed("schema_version", value=3), "schema_version must be 2, got 3"),
+        (changed("schema_version", value=True), "schema_version must be 2, got True"),
         (changed("schema", value="fcn-heartbeat"), "schema must be 'fcn-alert'"),
         (changed("further", value=1), r"unknown keys \['further'\]"),
         (changed("origin", "depth_km", value=math.nan), "NaN is no number of JSON"),

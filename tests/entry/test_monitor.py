@@ -16,7 +16,7 @@ from fcn.alert.alert import Alert
 from fcn.catalogue.io import iso
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
-from fcn.run_monitor import build_sinks, build_sites, listen
+from fcn.run_monitor import build_observed, build_sinks, build_sites, listen
 from fcn.stream.network import WatchedNetwork
 
 
@@ -94,6 +94,14 @@ def test_sites_are_warned_of_sources_wherever_they_are():
     assert asked[0].shape == (5, 3)
     told = warnings.process(1003.0, [said(7.0)], {})
     assert {each.site for each in told} == {"Kumamoto castle", "Mashiki town hall", "Aso"}
-    config["shaking"]["plum"] = {"_target_": "fcn.shaking.plum.Plum", "radius_km": 30.0}
-    with pytest.raises(ValueError, match=r"shaking.plum=null"):
+    assert build_observed(resolved("monitor", *given), watched) is None
+    assert build_observed(config, watched) is not None
+    told = build_sites(config, watched, lambda km: HalfSpace()).process(
+        1003.0, [], {"JP.A": 6.0, "JP.B": 6.0}
+    )
+    assert {(each.site, each.basis) for each in told} >= {("Kumamoto castle", "plum")}
+    config["shaking"]["plum"] = None
+    assert build_observed(config, watched) is None
+    config["observe"]["ground"]["vs30_mps"] = {"JP.C": 300.0}
+    with pytest.raises(ValueError, match=r"JP.C are no stations"):
         build_sites(config, watched, HalfSpace)

@@ -64,6 +64,11 @@ def test_uncertainties_are_those_of_the_hypocentre_without_the_targets_width(wid
     found = decode_volume(pdf.log(), wide, sigma_cells=0.8, reach_cells=2.5)
     assert float(found.horizontal_uncertainty_km) == pytest.approx(1.7, rel=0.02)
     assert float(found.depth_uncertainty_km) == pytest.approx(3.0, rel=0.02)
+    covariance_km2 = found.covariance_km2[0]
+    assert float(covariance_km2[:2, :2].trace()) == pytest.approx(1.7**2, rel=0.04)
+    assert float(covariance_km2[2, 2]) == pytest.approx(9.0, rel=0.04)
+    assert covariance_km2[0].tolist() == pytest.approx([2.25, 1.2, 4.5], rel=0.1)  # along the line of both
+    assert float(torch.linalg.eigvalsh(covariance_km2)[0]) > 0
 
 
 def test_a_pdf_as_narrow_as_the_target_leaves_the_least_uncertainty(wide):

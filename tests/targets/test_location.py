@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +38,21 @@ def test_uncertainty_is_the_width_of_the_pdf():
     found = decode_location(pdf.log(), GRID, reach_km=(6.0, 6.0))
     assert abs(float(found.horizontal_uncertainty_km) - 3.0 * 2**0.5) < 0.05
     assert abs(float(found.depth_uncertainty_km) - 1.5) < 0.05
+
+
+def test_covariance_is_that_of_the_pdf():
+    axes = [torch.as_tensor(GRID.axis_km(i), dtype=torch.float32) for i in range(3)]
+    east, north, depth = torch.meshgrid(*axes, indexing="ij")
+    both = (east + 0.5 * north) / 4.0  # long across it
+    logits = -0.5 * (both**2 + (north / 6.0) ** 2 + ((depth - 10.0) / 2.0) ** 2)
+    found = decode_location(logits[None], GRID, reach_km=(6.0, 6.0))
+    cells = torch.stack([east, north, depth]).flatten(1)
+    expected = torch.cov(cells.double(), aweights=torch.softmax(logits.flatten().double(), 0), correction=0)
+    torch.testing.assert_close(found.covariance_km2[0].double(), expected, rtol=1e-3, atol=1e-3)
+    assert float(expected[0, 1]) < -5.0
+    assert float(found.horizontal_uncertainty_km) ** 2 == pytest.approx(
+        float(expected[0, 0] + expected[1, 1]), rel=1e-3
+    )
 
 
 def test_a_flat_volume_has_a_low_score():

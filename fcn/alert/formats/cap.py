@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from fcn.alert.alert import Alert
+from fcn.alert.alert import Alert, Latencies
+from fcn.alert.formats.event_xml import ellipse
 from fcn.alert.words import place, size
 from fcn.checked import number, positive, text
 
@@ -168,10 +169,25 @@ def _parameters(alert: Alert) -> list[tuple[str, str]]:
         ("depthKm", f"{alert.origin.depth_km:.1f}"),
         ("probability", f"{alert.probability:.2f}"),
     ]
+    if alert.origin.covariance_km2 is not None:
+        least_km, most_km, azimuth_deg = ellipse(alert.origin.covariance_km2)
+        known.append(("epicentreEllipseKm", f"{most_km:.1f} {least_km:.1f} {azimuth_deg:.0f}"))
+    for name, stations in (
+        ("originStations", alert.origin_stations),
+        ("magnitudeStations", alert.magnitude_stations),
+    ):
+        if stations:
+            known.append((name, " ".join(stations)))
+    if alert.latencies is not None:
+        known += [(f"latency{key.capitalize()}S", f"{value:.2f}") for key, value in _stages(alert.latencies)]
     if alert.magnitude is not None:
         known.append(("magnitude", f"{alert.magnitude.value:.1f}"))
         known.append(("magnitudeIsLowerBound", str(alert.magnitude.is_lower_bound).lower()))
     return known
+
+
+def _stages(latencies: Latencies) -> list[tuple[str, float]]:
+    return [(name.removesuffix("_s"), value) for name, value in vars(latencies).items()]
 
 
 def _tag(name: str) -> str:

@@ -26,9 +26,9 @@ _ONE_AT_A_TIME = threading.Lock()  # ObsPy keeps a table of all identifiers, and
 class EventXml:
     """The file of one event, in the format of ObsPy of that name: QUAKEML or SCML; agency: whose it is.
 
-    A magnitude's range is its error, with the confidence level; that it is a lower bound, and the probability
-    that the event is real, are comments. A retracted event is `not existing`, its last origin and magnitude
-    are rejected; all others are preliminary: nobody has looked.
+    A magnitude's range is its error, with the confidence level; which stations count, that it is a lower
+    bound, and the probability that the event is real, are comments. A retracted event is `not existing`, its
+    last origin and magnitude are rejected; all others are preliminary: nobody has looked.
     """
 
     def __init__(self, format: str, agency: str) -> None:
@@ -102,7 +102,10 @@ class EventXml:
             quality=None if stations is None else quakeml.OriginQuality(used_station_count=len(stations)),
             evaluation_mode="automatic",
             evaluation_status="rejected" if alert.is_retracted else "preliminary",
-            comments=[quakeml.Comment(text=remark, resource_id=_id(f"{place}/comment"))],
+            comments=[
+                quakeml.Comment(text=remark, resource_id=_id(f"{place}/comment")),
+                *_stations(stations, place),
+            ],
             creation_info=self._creation(alert),
         )
 
@@ -119,13 +122,19 @@ class EventXml:
             station_count=None if stations is None else len(stations),
             evaluation_mode="automatic",
             evaluation_status="rejected" if alert.is_retracted else "preliminary",
-            comments=[bound] if said.is_lower_bound else [],
+            comments=[*([bound] if said.is_lower_bound else []), *_stations(stations, place)],
             creation_info=self._creation(alert),
         )
 
 
 def _id(place: str) -> quakeml.ResourceIdentifier:
     return quakeml.ResourceIdentifier(f"smi:local/{place}")  # as `fcn.catalogue.io` has them
+
+
+def _stations(stations: tuple[str, ...] | None, place: str) -> list[quakeml.Comment]:
+    """Which they were: an arrival would need a pick, and a network that migrates makes none."""
+    said = f"stations: {', '.join(stations)}" if stations else ""
+    return [quakeml.Comment(text=said, resource_id=_id(f"{place}/stations"))] if said else []
 
 
 def _version(part: quakeml.Origin | quakeml.Magnitude) -> int:
@@ -166,8 +175,33 @@ def _uncertainty(said: Origin) -> quakeml.OriginUncertainty | None:
         made.min_horizontal_uncertainty = least_km * _METRES_PER_KM
         made.max_horizontal_uncertainty = most_km * _METRES_PER_KM
         made.azimuth_max_horizontal_uncertainty = azimuth_deg
+        made.confidence_ellipsoid = ellipsoid(said.covariance_km2)
         made.preferred_description = "uncertainty ellipse"
     return made
+
+
+def ellipsoid(covariance_km2: Covariance) -> quakeml.ConfidenceEllipsoid:
+    """Of one standard deviation along each axis, in m; its angles are Tait and Bryan's, in degrees.
+
+    From north, east and down: azimuth of the major axis, 0 to 360; its plunge, down, 0 to 90; rotation about
+    it that takes the horizontal axis to the right of it to the intermediate one, -90 to 90.
+    """
+    variances, axes = np.linalg.eigh(np.array(covariance_km2))
+    least, middle, most = (_METRES_PER_KM * math.sqrt(max(0.0, float(each))) for each in variances)
+    major, intermediate = (axes[[1, 0, 2], column] for column in (2, 1))  # north, east, down
+    major = major if major[2] >= 0 else -major
+    azimuth = math.atan2(major[1], major[0])
+    right = np.array([-math.sin(azimuth), math.cos(azimuth), 0.0])
+    rotation = math.atan2(intermediate @ np.cross(major, right), intermediate @ right)
+    half_turn = math.pi if abs(rotation) > math.pi / 2 else 0.0
+    return quakeml.ConfidenceEllipsoid(
+        semi_major_axis_length=most,
+        semi_intermediate_axis_length=middle,
+        semi_minor_axis_length=least,
+        major_axis_azimuth=math.degrees(azimuth) % 360.0,
+        major_axis_plunge=math.degrees(math.asin(min(1.0, float(major[2])))),
+        major_axis_rotation=math.degrees(rotation - math.copysign(half_turn, rotation)),
+    )
 
 
 def ellipse(covariance_km2: Covariance) -> tuple[float, float, float]:

@@ -51,6 +51,7 @@ class Counts:
 
     superseded: versions left out, for a newer one followed. left: newest versions given up for want of room;
     the journal has them. refused: what the sink will never take. failed: tries, of alerts and heartbeats.
+    latency_s: of the last one delivered, from when it was put.
     """
 
     delivered: int = 0
@@ -60,6 +61,7 @@ class Counts:
     failed: int = 0
     waiting: int = 0
     is_up: bool = True
+    latency_s: float | None = None
 
 
 class Lane:
@@ -73,6 +75,8 @@ class Lane:
     ) -> None:
         self.name, self.sink, self.patience, self.on_delivered = name, sink, patience, on_delivered
         self._waiting: list[Alert] = []  # in order of arrival
+        self._put_s: dict[int, float] = {}  # by identity of what waits
+        self._latency_s: float | None = None
         self._taken: Alert | None = None  # by the thread: stays in the queue until it is delivered
         self._heartbeat: Heartbeat | None = None  # the newest alone is of use
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
@@ -87,12 +91,18 @@ class Lane:
     def counts(self) -> Counts:
         """What became of the alerts so far."""
         with self._changed:
-            return Counts(**self._numbers, waiting=len(self._waiting), is_up=self._n_failed == 0)
+            return Counts(
+                **self._numbers,
+                waiting=len(self._waiting),
+                is_up=self._n_failed == 0,
+                latency_s=self._latency_s,
+            )
 
     def put(self, alert: Alert) -> None:
         """Queue an alert."""
         with self._changed:
             self._waiting.append(alert)
+            self._put_s[id(alert)] = time.monotonic()
             if len(self._waiting) > self.patience.queue_length:
                 self._make_room()
             self._changed.notify()
@@ -134,6 +144,9 @@ class Lane:
     def _drop(self, alert: Alert, count: str) -> None:
         # by identity: equal alerts are not the same place in the queue
         self._waiting = [each for each in self._waiting if each is not alert]
+        put_s = self._put_s.pop(id(alert), None)
+        if count == "delivered" and put_s is not None:
+            self._latency_s = time.monotonic() - put_s
         self._numbers[count] += 1
 
     def _run(self) -> None:

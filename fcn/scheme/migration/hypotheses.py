@@ -210,6 +210,15 @@ def origin_times(
     return torch.where(total > 0, mean_s, first_guess_s)
 
 
+def with_p(
+    p_s: Float[Tensor, "event station"], picks: Picks, *, p_tolerance_s: float
+) -> Bool[Tensor, "event station"]:
+    """Stations with a pick where P of each event is due."""
+    is_near = (picks.time_s - p_s[:, picks.station]).abs() <= p_tolerance_s
+    n_near = torch.zeros_like(p_s).index_add_(1, picks.station, is_near.to(p_s.dtype))
+    return n_near > 0
+
+
 def have_picks(
     arrival_s: Float[Tensor, "event station 2"],
     evidence: Float[Tensor, " event"],

@@ -1,14 +1,14 @@
 """Where events of a window are: fine volumes' hypocentres, and the last places of declared events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fcn.catalogue.event import Known, WindowEstimate
+from fcn.catalogue.event import Known, WindowEstimate, covariance_of
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,9 @@ class Places:
     """Hypocentres of one window, one row per event; times in seconds after the window's first sample.
 
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
-    across_km, down_km: uncertainties. is_located: False for a declared event that keeps its last place.
+    across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared event that keeps its
+    last place, of which neither covariance nor stations are told here.
+    has_p: stations whose P agrees with the place.
     """
 
     follows: tuple[str | None, ...]
@@ -28,15 +30,27 @@ class Places:
     across_km: Float[Tensor, " event"]
     down_km: Float[Tensor, " event"]
     is_located: Bool[Tensor, " event"]
+    covariance_km2: Float[Tensor, "event 3 3"]
+    has_p: Bool[Tensor, "event station"]
 
     @classmethod
-    def none(cls, device: torch.device) -> "Places":
+    def none(cls, n_stations: int, device: torch.device) -> "Places":
         """No rows."""
         none = torch.zeros(0, device=device)
-        return cls((), none.view(0, 3), none, none, none, none, none, none, none > 0)
+        numbers = [none] * 6
+        return cls(
+            (),
+            none.view(0, 3),
+            *numbers,
+            none > 0,
+            none.view(0, 3, 3),
+            torch.zeros(0, n_stations, dtype=torch.bool, device=device),
+        )
 
     @classmethod
-    def kept(cls, known: Known, evidence: float, *, start_s: float, device: torch.device) -> "Places":
+    def kept(
+        cls, known: Known, evidence: float, *, start_s: float, n_stations: int, device: torch.device
+    ) -> "Places":
         """The last place of a declared event. evidence: of the volume that did not move it, else its last."""
         last = known.estimate
 
@@ -54,6 +68,8 @@ class Places:
             one(last.horizontal_uncertainty_km),
             one(last.depth_uncertainty_km),
             torch.zeros(1, dtype=torch.bool, device=device),
+            torch.zeros(1, 3, 3, device=device),
+            torch.zeros(1, n_stations, dtype=torch.bool, device=device),
         )
 
     def __len__(self) -> int:
@@ -80,20 +96,41 @@ class Places:
         growing: Bool[Tensor, " event"],
         falling_s: Float[Tensor, " event"],
         rise: Float[Tensor, " event"],
-        is_sized: Bool[Tensor, " event"],
+        sized_by: Bool[Tensor, "event station"],
+        station_ids: Sequence[str] | None,
     ) -> list[WindowEstimate]:
         """What is said of each, beside its size. start_s: POSIX time of the window's first sample."""
+        is_sized = sized_by.any(dim=1)
+        named = ("origin_s", "first_p_s", "evidence", "score", "across_km", "down_km")
         numbers = [
             *self.place_km.unbind(dim=1),
-            *(getattr(self, item.name) for item in fields(self)[2:-1]),
+            *(getattr(self, name) for name in named),
             *(magnitude, deviation, falling_s, rise),
         ]
         columns = torch.stack([each.float() for each in numbers], dim=1).double().cpu().tolist()
         flags = torch.stack([self.is_located, growing, is_sized], dim=1).tolist()
-        return [
+        said = [
             _estimate(name, row, flag, now_s, start_s)
             for name, row, flag in zip(self.follows, columns, flags, strict=True)
         ]
+        covariances, has_p, sizes = (
+            each.tolist() for each in (self.covariance_km2.double(), self.has_p, sized_by)
+        )
+        return [
+            replace(
+                estimate,
+                covariance_km2=covariance_of(covariances[row]) if estimate.is_located else None,
+                origin_stations=_named(station_ids, has_p[row]) if estimate.is_located else None,
+                magnitude_stations=_named(station_ids, sizes[row]),
+            )
+            for row, estimate in enumerate(said)
+        ]
+
+
+def _named(station_ids: Sequence[str] | None, counts: Sequence[bool]) -> tuple[str, ...] | None:
+    if station_ids is None:
+        return None
+    return tuple(name for name, is_so in zip(station_ids, counts, strict=True) if is_so)
 
 
 def _estimate(
@@ -148,5 +185,6 @@ def merged(
             out = found.rows([max(good, key=lambda row: float(weight[row]))]) + out
             continue
         evidence = each.estimate.detection_score if best is None else float(found.evidence[best])
-        out = Places.kept(each, evidence, start_s=start_s, device=found.origin_s.device) + out
+        n_stations, device = found.has_p.shape[1], found.origin_s.device
+        out = Places.kept(each, evidence, start_s=start_s, n_stations=n_stations, device=device) + out
     return out

@@ -243,7 +243,7 @@ class MigrationReader:
         """
         batch, reading = seen.batch, self.reading
         if len(places) == 0:
-            return Places.none(batch.station_km.device)
+            return Places.none(batch.mask.shape[1], batch.station_km.device)
         near, lattice = self._about(seen, places)
         anchors, pairs = Anchors(places.station[None], places.time_s[None]), pairs_of(near)
         logits, evidence = self.core.volumes(
@@ -290,6 +290,9 @@ class MigrationReader:
             across_km=where.horizontal_uncertainty_km,
             down_km=where.depth_uncertainty_km,
             is_located=torch.ones_like(keep),
+            covariance_km2=where.covariance_km2,
+            has_p=near[0]
+            & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=reading.p_tolerance_s),
         )
         return found.rows(keep.nonzero()[:, 0].tolist())
 
@@ -340,7 +343,8 @@ class MigrationReader:
             growing=said.growing > 0,
             falling_s=falling_s[0],
             rise=rise[0],
-            is_sized=amplitudes.use[0].any(dim=1),
+            sized_by=amplitudes.use[0],
+            station_ids=batch.station_ids,
         )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

@@ -1,11 +1,12 @@
 import dataclasses
 import io
 
+import numpy as np
 import pytest
 from made_alerts import ORIGIN, alert
 from obspy import read_events
 
-from fcn.alert.formats.event_xml import EventXml, ellipse
+from fcn.alert.formats.event_xml import EventXml, ellipse, ellipsoid
 from fcn.catalogue.event import Status
 from fcn.catalogue.io import read_quakeml
 
@@ -111,6 +112,37 @@ def test_the_ellipse_lies_along_the_larger_axis():
     assert ellipse(((9.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 9.0))) == pytest.approx((1.0, 3.0, 90.0))
     least, most, azimuth_deg = ellipse(((2.5, 1.5, 0.0), (1.5, 2.5, 0.0), (0.0, 0.0, 1.0)))
     assert (least, most, azimuth_deg) == pytest.approx((1.0, 2.0, 45.0))  # east and north grow together
+
+
+def test_the_ellipsoid_has_its_axes_where_the_covariance_has_them():
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    covariance = turn @ np.diag([1.0, 4.0, 25.0]) @ turn.T
+    found = ellipsoid(tuple(map(tuple, covariance.tolist())))
+    lengths = (
+        found.semi_major_axis_length,
+        found.semi_intermediate_axis_length,
+        found.semi_minor_axis_length,
+    )
+    assert lengths == pytest.approx((5000.0, 2000.0, 1000.0))
+    azimuth, plunge, rotation = np.radians(
+        [found.major_axis_azimuth, found.major_axis_plunge, found.major_axis_rotation]
+    )
+    major = np.array([np.cos(plunge) * np.cos(azimuth), np.cos(plunge) * np.sin(azimuth), np.sin(plunge)])
+    right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
+    middle = np.cos(rotation) * right + np.sin(rotation) * np.cross(major, right)
+    minor = np.cross(major, middle)
+    again = sum(size * np.outer(axis, axis) for size, axis in ((25, major), (4, middle), (1, minor)))
+    np.testing.assert_allclose(
+        again, covariance[np.ix_([1, 0, 2], [1, 0, 2])], atol=1e-9
+    )  # north, east, down
+
+
+def test_ellipsoid_and_stations_are_in_the_file():
+    event = read(written(EventXml("QUAKEML", "fcn"), alert("a")))
+    uncertainty = event.origins[0].origin_uncertainty
+    assert uncertainty.confidence_ellipsoid.semi_major_axis_length == pytest.approx(1000 * 5**0.5)
+    assert "stations: JP.KMM, JP.KMH" in [each.text for each in event.origins[0].comments]
+    assert "stations: JP.KMM" in [each.text for each in event.magnitudes[0].comments]
 
 
 def test_an_unknown_format_is_refused():

@@ -31,7 +31,12 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
     place_km = torch.stack([east, torch.zeros(n), torch.full((n,), 8.0)], dim=1)
     ones = torch.ones(n)
     return Places(
-        tuple(row[0] for row in rows), place_km, 20 * ones, 22 * ones, evidence, score, ones, ones, ones > 0
+        tuple(row[0] for row in rows),
+        place_km,
+        *(20 * ones, 22 * ones, evidence, score, ones, ones),
+        ones > 0,
+        4.0 * torch.eye(3).repeat(n, 1, 1),
+        torch.tensor([[True, False, True]]).repeat(n, 1),
     )
 
 
@@ -88,7 +93,8 @@ def test_estimates_say_what_the_places_are():
         growing=torch.tensor([True]),
         falling_s=torch.tensor([0.5]),
         rise=torch.tensor([40.0]),
-        is_sized=torch.tensor([True]),
+        sized_by=torch.tensor([[False, True, True]]),
+        station_ids=("XX.A", "XX.B", "XX.C"),
     )
     want = replace(
         LAST,
@@ -100,6 +106,7 @@ def test_estimates_say_what_the_places_are():
         is_growing=True,
         falling_s=0.5,
         support=40.0,
+        magnitude_stations=("XX.B", "XX.C"),
         detection_score=said.detection_score,
         location_score=said.location_score,
     )
@@ -118,8 +125,27 @@ def test_without_a_station_that_has_felt_it_an_event_has_no_size():
         growing=nothing > 0,
         falling_s=nothing,
         rise=nothing,
-        is_sized=nothing > 0,
+        sized_by=torch.zeros(1, 3, dtype=torch.bool),
+        station_ids=None,
     )
     assert said.magnitude is None
     assert said.falling_s is None
     assert not said.is_growing
+
+
+def test_a_place_of_its_own_has_covariance_and_stations():
+    nothing = torch.zeros(1)
+    (said,) = settled(found(("one", 5.0, 0.8, 0.5)), "one").estimates(
+        now_s=1000.0,
+        start_s=START_S,
+        magnitude=nothing,
+        deviation=nothing,
+        growing=nothing > 0,
+        falling_s=nothing,
+        rise=nothing,
+        sized_by=torch.zeros(1, 3, dtype=torch.bool),
+        station_ids=("XX.A", "XX.B", "XX.C"),
+    )
+    assert said.covariance_km2 == ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 4.0))
+    assert said.origin_stations == ("XX.A", "XX.C")
+    assert said.magnitude_stations == ()
