@@ -1,0 +1,50 @@
+"""What the site (mkdocs.yml) takes from outside docs/: README.md, experiments/, and what pages link to.
+
+Links in pages go by their place in the repository, as GitHub reads them. In the site what is in docs/ lies
+at its top and the rest where it is; links are written anew for that.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+DOCS = "docs/"
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+_LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[#)])")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages outside docs/, and every file that a page links to."""
+    root = Path(config.config_file_path).parent
+    pages = [*PAGES, *(path.relative_to(root).as_posix() for path in root.glob("experiments/*/README.md"))]
+    for place in pages:
+        files.append(File.generated(config, place, abs_src_path=str(root / place)))
+    for page in list(files.documentation_pages()):
+        for linked in _LINK.findall(Path(page.abs_src_path).read_text("utf-8")):
+            place = _linked(page.src_uri, linked)
+            source = root / place
+            uri = place.removeprefix(DOCS)
+            if source.is_file() and files.get_file_from_path(uri) is None:
+                files.append(File.generated(config, uri, abs_src_path=str(source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links from where a page lies in the repository become links from where it lies in the site."""
+    uri = page.file.src_uri
+
+    def moved(found: re.Match[str]) -> str:
+        site = _linked(uri, found[1]).removeprefix(DOCS)
+        return posixpath.relpath(site, posixpath.dirname(uri) or ".")
+
+    return _LINK.sub(moved, markdown)
+
+
+def _linked(uri: str, link: str) -> str:
+    """Place in the repository of what a page of the site links to."""
+    outside = uri in PAGES or uri.startswith("experiments/")
+    place = uri if outside else DOCS + uri
+    return posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
