@@ -6,6 +6,7 @@ at its top and the rest where it is; links are written anew for that.
 
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,25 @@ from mkdocs.structure.files import File, Files
 DOCS = "docs/"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[#)])")
+
+
+def on_config(config: Any) -> None:
+    """Complete the navigation: decisions, and, as Further, pages that mkdocs.yml does not list."""
+    root = Path(config.config_file_path).parent
+    pages = [path.relative_to(root / DOCS).as_posix() for path in (root / DOCS).rglob("*.md")]
+    pages += [path.relative_to(root).as_posix() for path in root.glob("experiments/*/README.md")]
+    unlisted = sorted(set(pages) - set(_pages(config.nav)))
+    decisions = [page for page in unlisted if page.startswith("decisions/")]
+    further = [page for page in unlisted if page not in decisions]
+    config.nav += [{"Decisions": decisions}] + ([{"Further": further}] if further else [])
+
+
+def _pages(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for each in nav.values() if isinstance(nav, dict) else nav:
+            yield from _pages(each)
 
 
 def on_files(files: Files, config: Any) -> Files:

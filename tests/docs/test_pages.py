@@ -88,6 +88,22 @@ def test_python_runs(page, tmp_path, monkeypatch):
         exec(compile(block, f"{name_of(page)}, block {number}", "exec"), namespace)
 
 
+def test_experiments_of_pages_compose(tmp_path):
+    found = [
+        block
+        for page in PAGES
+        for language, block in blocks(page.read_text("utf-8"))
+        if language == "yaml" and block.startswith("# @package _global_")
+    ]
+    assert found
+    (tmp_path / "experiment").mkdir()
+    for block in found:
+        (tmp_path / "experiment" / "of_page.yaml").write_text(block + "\n")
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            cfg = compose("train", overrides=[f"hydra.searchpath=[file://{tmp_path}]", "experiment=of_page"])
+        assert OmegaConf.to_container(cfg, resolve=True)["name"] == "inside"
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
