@@ -21,7 +21,7 @@ def on_config(config: Any) -> None:
     """Complete the navigation: decisions, and, as Further, pages that mkdocs.yml does not list."""
     root = Path(config.config_file_path).parent
     pages = [path.relative_to(root / DOCS).as_posix() for path in (root / DOCS).rglob("*.md")]
-    pages += [path.relative_to(root).as_posix() for path in root.glob("experiments/*/README.md")]
+    pages += [path.relative_to(root).as_posix() for path in root.glob("experiments/*/*.md")]
     unlisted = sorted(set(pages) - set(_pages(config.nav)))
     decisions = [page for page in unlisted if page.startswith("decisions/")]
     further = [page for page in unlisted if page not in decisions]
@@ -39,7 +39,7 @@ def _pages(nav: Any) -> Iterator[str]:
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages outside docs/, and every file that a page links to."""
     root = Path(config.config_file_path).parent
-    pages = [*PAGES, *(path.relative_to(root).as_posix() for path in root.glob("experiments/*/README.md"))]
+    pages = [*PAGES, *(path.relative_to(root).as_posix() for path in root.glob("experiments/*/*.md"))]
     for place in pages:
         files.append(File.generated(config, place, abs_src_path=str(root / place)))
     for page in list(files.documentation_pages()):

@@ -11,7 +11,7 @@ PAGES = sorted(
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "experiments").glob("*/README.md"),
+        *(ROOT / "experiments").glob("*/*.md"),
     ]
 )
 _FENCE = re.compile(r"^```(\w*)\s*$")
