@@ -6,6 +6,7 @@ at its top and the rest where it is; links are written anew for that.
 
 import posixpath
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 DOCS = "docs/"
+FLOORS = "<!-- floors of pyproject.toml -->"  # in a page: where the layers of the import contract come
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[#)])")
 
@@ -52,15 +54,23 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Links from where a page lies in the repository become links from where it lies in the site."""
     uri = page.file.src_uri
+    if FLOORS in markdown:
+        markdown = markdown.replace(FLOORS, f"```text\n{_floors(Path(config.config_file_path).parent)}\n```")
 
     def moved(found: re.Match[str]) -> str:
         site = _linked(uri, found[1]).removeprefix(DOCS)
         return posixpath.relpath(site, posixpath.dirname(uri) or ".")
 
     return _LINK.sub(moved, markdown)
+
+
+def _floors(root: Path) -> str:
+    """The layers of the first import contract, a line each."""
+    with (root / "pyproject.toml").open("rb") as file:
+        return "\n".join(tomllib.load(file)["tool"]["importlinter"]["contracts"][0]["layers"])
 
 
 def _linked(uri: str, link: str) -> str:

@@ -23,5 +23,6 @@ def test_the_site_builds_without_a_warning(tmp_path):
     twin = (tmp_path / "experiments" / "generalized" / "index.html").read_text("utf-8")
     assert 'href="../../kumamoto_twin.html"' in twin
     assert 'src="../../images/kumamoto_story.png"' in twin
+    assert "provenance : config" in (tmp_path / "architecture.html").read_text("utf-8")
     api = (tmp_path / "api.html").read_text("utf-8")
     assert 'id="fcn.batch.Batch"' in api
