@@ -61,7 +61,6 @@ class StoreWriter:
         self._file = h5py.File(
             self._partial / WAVEFORM_FILE, "w", alignment_threshold=PAGE_BYTES, alignment_interval=PAGE_BYTES
         )
-        self._write_format()
         return self
 
     def __exit__(
@@ -141,6 +140,7 @@ class StoreWriter:
             why = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
             raise ValueError(f"no record was accepted for {self.path}: {why or 'the sources were empty'}")
         self._flush()
+        self._write_format()  # after the arrays: small ones would follow its texts at odd addresses
         codes = [f"{row['station_network_code']}.{row['station_code']}" for row in self._rows]
         sources = [str(row["source_id"]) for row in self._rows]
         splits, self.by_station = split_by_source(sources, codes, self.split_fractions, self.seed)

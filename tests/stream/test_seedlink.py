@@ -233,27 +233,10 @@ def test_packets_nobody_takes_are_dropped_and_counted(stream, monkeypatch):
         packets = source.poll(0.0)
         source.close()
     assert len(packets) == 4
-<<<<<<< HEAD
     assert source.counts["dropped, nobody took them"] > 0
-
-
-def test_other_stations_are_asked_for_by_a_new_connection(stream):
-    with SeedLinkServer(stream, [None]) as server:
-        source = SeedLinkSource(server.address, IDS[:1], **{**OPTIONS, "reconnect_s": 0.01})
-        first = received(source, len(server.records) // 2)
-        source.select(IDS)
-        second = received(source, len(server.records) // 2)
-        source.close()
-    assert {each.station_id for each in first} == {"XX.S00"}
-    assert {each.station_id for each in second} == {"XX.S01"}  # what was received is not sent again
-    for trace in stream:
-        np.testing.assert_array_equal(joined(first + second, trace.id), trace.data)
-    assert source.counts["connections lost"] == 0
-=======
 
 
 @pytest.mark.parametrize("changed", [{"server": []}, {"server": ["a:1", "a:1"]}, {"timeout_s": 0.0}])
 def test_what_cannot_be_asked_is_refused(changed):
     with pytest.raises(ValueError, match=r"source\."):
         SeedLinkSource(**{"server": "a:1", "station_ids": IDS, **OPTIONS, **changed})
->>>>>>> live
