@@ -5,6 +5,7 @@ import re
 
 import lightning
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from hydra.utils import get_class as locate
@@ -66,16 +67,22 @@ def test_every_sweep_composes_and_states_its_question(name):
             assert OmegaConf.select(cfg, key, throw_on_missing=True, default="absent") != "absent"
 
 
-@pytest.mark.parametrize("group", ["trainer", "debug", "budget", "evaluation"])
-def test_every_way_to_train_debug_and_score_composes(group):
-    """And gives Lightning's Trainer nothing that it does not take."""
-    known = {*inspect.signature(lightning.Trainer).parameters, "threads"}
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        for name in names(group):
-            cfg = compose("train", overrides=["experiment=smoke", f"{group}={name}"])
-            assert set(cfg.trainer) <= known
-            assert cfg.trainer.max_steps == 256
-            assert {"sequences", "test"} == set(cfg.evaluation)
+TRAINER_KEYS = {*inspect.signature(lightning.Trainer).parameters, "threads"}
+
+
+@pytest.mark.parametrize("name", names("trainer"))
+def test_every_trainer_gives_lightning_what_it_takes(name):
+    stated = yaml.safe_load((CONF_DIR / "trainer" / f"{name}.yaml").read_text())
+    assert set(stated) - {"defaults"} <= TRAINER_KEYS
+    assert ("defaults" in stated) == (name != "default")
+
+
+@pytest.mark.parametrize("name", names("debug"))
+def test_every_way_to_look_for_a_fault_composes(name):
+    config = resolved("train", "experiment=smoke", f"debug={name}")
+    assert set(config["trainer"]) <= TRAINER_KEYS
+    assert config["name"] == "debug"  # its folder is not taken for a training's
+    assert config["evaluation"]["sequences"] == {}
 
 
 @pytest.mark.parametrize("name", names("arch"))
