@@ -40,18 +40,16 @@ def by_event(declared: Sequence[DeclaredEvent], counted: Catalogue, matching: Ma
             continue
         first, last = each.alarm, each.final.event
         offset_km = epicentre_offset_km([first.event, last], [true, true])
-        known_p = true.first_p_time_s is not None
-        sized = last.magnitude is not None and true.magnitude is not None
         rows.append(
             EventOutcome(
                 true.event_id,
                 true.magnitude,
                 found=True,
-                latency_s=first.now_s - true.first_p_time_s if known_p else None,
+                latency_s=_difference(first.now_s, true.first_p_time_s),
                 epicentre_at_alarm_km=float(np.hypot(*offset_km[0])),
                 epicentre_km=float(np.hypot(*offset_km[1])),
                 depth_error_km=last.depth_km - true.depth_km,
-                magnitude_error=last.magnitude - true.magnitude if sized else None,
+                magnitude_error=_difference(last.magnitude, true.magnitude),
             )
         )
     return rows
@@ -74,6 +72,10 @@ def read_events(path: Path) -> list[EventOutcome]:
             return [_outcome(row) for row in csv.DictReader(file)]
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{path} is no table of events: {error!r}; remove it, and test again") from error
+
+
+def _difference(said: float | None, true: float | None) -> float | None:
+    return None if said is None or true is None else said - true
 
 
 def _outcome(row: dict[str, str]) -> EventOutcome:
