@@ -15,6 +15,7 @@ from fcn.config import MisfitError, build, factory
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
 from fcn.earth.eikonal import GridModel
+from fcn.earth.own import OwnModel
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.earth.velocity_table import read_velocity_model
@@ -56,6 +57,8 @@ def velocity_models(config: Mapping[str, Any]) -> dict[str, LayeredModel]:
             f"velocity_model={built.path} is a 3-D grid about one network, for fcn.test; recombined networks "
             "lie anywhere: train in layered models"
         )
+    if isinstance(built, OwnModel):
+        raise ValueError("velocity_model=own is the model of a sequence, for fcn.test: train in one by name")
     models = list(built.values()) if isinstance(built, dict) else [built]
     return {model.name: model for model in models}
 
@@ -157,10 +160,15 @@ def choose_velocity_model(
 ) -> LayeredModel | GridModel:
     """The override's model, else the sequence's own, else the one the network was trained in.
 
-    Raises ValueError where it was trained in several.
+    Raises ValueError where it was trained in several. An `OwnModel` is of the model that would be chosen
+    without an override.
     """
     if override is not None:
         chosen = build(override)
+        if isinstance(chosen, OwnModel):
+            model = choose_velocity_model(None, sequence, trained)
+            assert isinstance(model, LayeredModel)  # grids come by override alone
+            return chosen.of(model)
         if not isinstance(chosen, LayeredModel | GridModel):
             raise ValueError(
                 f"a test takes one velocity model, and velocity_model= names {sorted(chosen)}: choose one"

@@ -1,16 +1,19 @@
 """Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
 
+import datetime
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -23,12 +26,13 @@ CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.paren
 # The top-level keys of each entry point: an experiment file that misspells one is rejected.
 TOP_LEVEL = {
     "train": (
-        "name seed cache ckpt weights geometry stations velocity_model preprocess store data magnitude arch "
-        "scheme loss optim callbacks trainer logger declare matching validation"
+        "name seed cache ckpt resume weights geometry stations velocity_model preprocess store data "
+        "magnitude arch scheme loss optim callbacks trainer logger declare matching validation evaluation "
+        "budget"
     ),
     "test": (
-        "name cache ckpt trust reading dataset velocity_model declare matching packet_s windows trainer "
-        "logger"
+        "name cache ckpt resume trust reading dataset subset budget velocity_model declare matching packet_s "
+        "windows trainer logger"
     ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "
@@ -130,7 +134,42 @@ def check_choices() -> None:
 
 def overrides() -> list[str]:
     """The command line's overrides of the running job."""
-    return list(HydraConfig.get().overrides.task)
+    return _lasting(HydraConfig.get().overrides.task)
+
+
+def is_of_sweep() -> bool:
+    """Whether what runs is a job of a multirun."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
+    """Folder of a multirun, for `hydra.sweep.dir`: a new one, or that of the one to resume.
+
+    resume: true looks in logs/ for the last sweep with the same overrides; a folder is taken as it is.
+    Raises ValueError where there is none, FileNotFoundError for a folder that does not exist.
+    """
+    if isinstance(resume, str):
+        if not Path(resume).expanduser().is_dir():
+            raise FileNotFoundError(f"no sweep folder at {resume} (resume=true finds the last one in logs/)")
+        return str(Path(resume).expanduser())
+    if not resume:
+        return f"logs/sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    for path in sorted(Path("logs").glob("sweep-*/multirun.yaml"), reverse=True):
+        began = yaml.safe_load(path.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"]
+        if _lasting(began) == _lasting(given):
+            return str(path.parent)
+    raise ValueError(
+        f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(_lasting(given))}; give "
+        "its folder, resume=FOLDER, or leave resume out to begin one"
+    )
+
+
+OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
+
+
+def _lasting(given: Iterable[str]) -> list[str]:
+    """Overrides that say what is run, and not whether it is run again."""
+    return [each for each in given if each.lstrip("+").partition("=")[0] != "resume"]
 
 
 def run_dir() -> Path:

@@ -16,8 +16,10 @@ from fcn.catalogue.first_p import read_first_p, with_first_p
 from fcn.checkpoint import load
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.first_p import with_computed_first_p
+from fcn.data.part import first_minutes, some_stations, station_spacing_km
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
+from fcn.metrics.by_event import by_event, write_events
 from fcn.metrics.score import compare
 from fcn.metrics.size_classes import by_size, write_sizes
 from fcn.preflight import check_test
@@ -34,7 +36,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     torch.set_num_threads(config["trainer"]["threads"])
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
-    sequence = Sequence.load(root, restored.preprocess)
+    sequence = _part(Sequence.load(root, restored.preprocess), config)
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     times = TimesTo(model, table, sequence.frame)
@@ -65,6 +67,14 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     return write_results(folder, sequence, replay)
 
 
+def _part(sequence: Sequence, config: dict[str, Any]) -> Sequence:
+    """What of a sequence is replayed."""
+    subset = config["subset"]
+    return some_stations(
+        first_minutes(sequence, config["budget"]["minutes"]), subset["n_stations"], subset["seed"]
+    )
+
+
 def _with_first_p(sequence: Sequence, times: TimesTo, table: str | None) -> Sequence:
     """The first P of a table, `dataset.first_p`, where there is one; and computed ones where there is none.
 
@@ -82,13 +92,16 @@ def _with_first_p(sequence: Sequence, times: TimesTo, table: str | None) -> Sequ
 
 
 def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str, Any]:
-    """catalogue.csv and .xml, updates.csv, metrics.json, magnitude_by_class.csv, the report; the metrics."""
-    score = replay.score()
+    """catalogue.csv and .xml, updates.csv, events.csv, metrics.json, the report ...; returns the metrics."""
+    station_km = sequence.station_km
+    network = {"n_stations": len(station_km), "station_spacing_km": station_spacing_km(station_km)}
+    score = {**replay.score(), **network}
     write_declared(f"{sequence.name} declared", replay.declared, folder)
     write_updates_csv(replay.declared, folder / "updates.csv")
     if replay.catalogue is not None:
         counted, matching = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
         write_sizes(by_size(replay.declared, counted, matching), folder / "magnitude_by_class.csv")
+        write_events(by_event(replay.declared, counted, matching), folder / "events.csv")
     (folder / "metrics.json").write_text(json.dumps(score, indent=2) + "\n")
     write_test_report(
         folder, sequence, replay.declared, score, tolerance=replay.tolerance, estimates=replay.estimates

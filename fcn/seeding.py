@@ -22,6 +22,7 @@ class Purpose(enum.IntEnum):
     SPLIT = 6  # assignment of sources to train, dev, test
     NETWORK = 7  # initial weights
     STEP = 8  # what a training step draws: anchors, volumes, which activations it drops
+    SUBSET = 9  # stations of a network that are left in it
 
 
 def derive_seed_sequence(seed: int, purpose: Purpose, *keys: int) -> np.random.SeedSequence:

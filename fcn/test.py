@@ -1,5 +1,6 @@
 """`python -m fcn.test`: replay a sequence through a checkpoint; catalogue, metrics, report."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     return run_test.test(config, folder, overrides)
 
 
+def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
+    """A job of a sweep: see `fcn.sweep_job`."""
+    from fcn.sweep_job import run_once
+
+    work = functools.partial(test, config, folder, overrides)
+    run_once(config, folder, overrides, work, resume=bool(config["resume"]))
+
+
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="test")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
@@ -26,7 +35,8 @@ def main(cfg: DictConfig) -> None:
     import wandb
 
     try:
-        test(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
+        run = job if configuration.is_of_sweep() else test
+        run(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
     finally:
         wandb.finish()  # a multirun starts the next job in this process
 

@@ -19,6 +19,21 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     return run_training.train(config, folder, overrides)
 
 
+def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
+    """A job of a sweep, trained and scored: see `fcn.sweep_job`."""
+    from fcn.sweep_job import run_once, train_and_score
+
+    resume = bool(config["resume"])
+    value: float = run_once(
+        config,
+        folder,
+        overrides,
+        lambda: train_and_score(config, folder, overrides, resume=resume),
+        resume=resume,
+    )
+    return value
+
+
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
 def main(cfg: DictConfig) -> float:
     """Entry point; the value returned is what a Hydra sweeper optimises."""
@@ -26,7 +41,8 @@ def main(cfg: DictConfig) -> float:
     import wandb
 
     try:
-        return train(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
+        run = job if configuration.is_of_sweep() else train
+        return run(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
     finally:
         wandb.finish()  # a multirun starts the next job in this process
 

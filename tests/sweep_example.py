@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+from fcn.metrics.by_event import EventOutcome, write_events
+
 COLUMNS = (
     "epoch",
     "step",
@@ -58,3 +60,27 @@ def write_sweep(root: Path) -> Path:
                 write_job(sweep / str(job), overrides, losses, score=score)
             job += 1
     return sweep
+
+
+def write_test_job(folder: Path, override: str, found, *, n_false=1, minutes=None, place=".") -> None:
+    """A job of `fcn.test -m`, or what a trained one was scored on: an hour of events, some of them found."""
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    outcomes = [
+        EventOutcome(f"e{i}", 2.0 + i % 4, bool(is_found), **(SAID if is_found else {}))
+        for i, is_found in enumerate(found)
+    ]
+    write_events(outcomes, folder / place / "events.csv")
+    config = {"dataset": {"name": "kumamoto"}, "budget": {"minutes": minutes}}
+    manifest = {"overrides": ["ckpt=generalized", override], "config": config}
+    (folder / place / "manifest.json").write_text(json.dumps(manifest))
+    score = {"simulated": True, "n_false": n_false, "watched_hours": 1.0, "recall": sum(found) / len(found)}
+    (folder / place / "metrics.json").write_text(json.dumps(score))
+
+
+SAID = {
+    "latency_s": 3.0,
+    "epicentre_at_alarm_km": 2.0,
+    "epicentre_km": 1.0,
+    "depth_error_km": 1.0,
+    "magnitude_error": 0.1,
+}

@@ -1,11 +1,13 @@
 """What a node of the configuration becomes, with and without objects of the run."""
 
 import functools
+import json
+import re
 from fractions import Fraction
 
 import pytest
 
-from fcn.config import MisfitError, build, factory
+from fcn.config import MisfitError, build, factory, sweep_folder
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -44,3 +46,18 @@ def test_what_does_not_fit_is_said_with_its_name(call, message):
     with pytest.raises(Exception, match=message) as raised:
         call()
     assert isinstance(raised.value, MisfitError) or "gcdx" in message
+
+
+def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, task in (("1", ["seed=1,2"]), ("2", ["seed=1,2", "resume=true"]), ("3", ["seed=1,3"])):
+        (tmp_path / "logs" / f"sweep-{name}").mkdir(parents=True)
+        said = {"hydra": {"overrides": {"task": task}}}
+        (tmp_path / "logs" / f"sweep-{name}" / "multirun.yaml").write_text(json.dumps(said))  # JSON is YAML
+    assert sweep_folder(True, ["seed=1,2", "resume=true"]) == "logs/sweep-2"
+    assert sweep_folder("logs/sweep-1", ["seed=5"]) == "logs/sweep-1"
+    assert re.fullmatch(r"logs/sweep-\d{8}-\d{6}", sweep_folder(None, ["seed=1,2"]))
+    with pytest.raises(ValueError, match=r"resume=true: no sweep in .*logs was begun with seed=4"):
+        sweep_folder(True, ["seed=4", "resume=true"])
+    with pytest.raises(FileNotFoundError, match="no sweep folder at logs/none"):
+        sweep_folder("logs/none", [])

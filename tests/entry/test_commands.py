@@ -7,22 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_lines import SHORT_SEQUENCE, run
+from command_lines import SHORT_SEQUENCE, TINY, run
 
-TINY = (
-    "experiment=smoke",
-    "logger=csv",
-    "data.batch_size=4",
-    "data.examples_per_epoch=8",
-    "data.validation_examples=4",
-    "data.velocity.count=2",
-    "data.workers=0",
-    "~validation.sequences.smoke",
-    "trainer.max_steps=2",
-    "arch.location_channels=[4,4,8,8,8]",
-    "arch.detection_channels=[4,4,4,4]",
-    "arch.magnitude_channels=[4,4,4,4]",
-)
 # of Lightning and W&B, and warnings that a user can do nothing about
 ADVERTS = re.compile(r"Tip:|litlogger|litmodels|wandb: .*|GPU available|LeafSpec|logging interval")
 

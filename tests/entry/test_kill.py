@@ -3,13 +3,16 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from command_lines import TINY, run
 
 JOB = Path(__file__).parents[1] / "killed_job.py"
 N_KILLS = 25  # of either kind of temporary folder
@@ -95,3 +98,40 @@ def test_a_store_whose_builders_are_killed_is_that_of_one_who_was_not(job, whole
     assert met["finally built"] == 1
     assert (folder / "digest").read_text() == (whole["store"] / "digest").read_text()
     assert not [path for path in (folder / "stores").iterdir() if not path.name.endswith(".lock")]
+
+
+SWEEP = (
+    *TINY,
+    "+dataset@evaluation.sequences.smoke=smoke",
+    "evaluation.sequences.smoke.builder.duration_s=90",
+    "evaluation.sequences.smoke.builder.seismicity.0.n_events=1",
+    "trainer.max_steps=40",
+    "seed=1,2",
+)
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_and_does_nothing_twice(toy_store, tmp_path):
+    """The second of two jobs is killed in its training; resumed, the first is left alone."""
+    command = [sys.executable, "-m", "fcn.train", "-m", f"store.path={toy_store}", *SWEEP]
+    environment = {**os.environ, "FCN_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("w") as log:
+        begun = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        while not list(tmp_path.glob("logs/sweep-*/1/checkpoints/last.ckpt")):
+            assert begun.poll() is None, (tmp_path / "log").read_text()[-4000:]
+            time.sleep(0.05)
+        begun.kill()
+        begun.wait()
+    (sweep,) = tmp_path.glob("logs/sweep-*")
+    before = {path: path.stat().st_mtime_ns for path in (sweep / "0").rglob("*.ckpt")}
+    assert not (sweep / "1" / "done.json").exists()
+    output = run("fcn.train", "-m", f"store.path={toy_store}", *SWEEP, "resume=true", cwd=tmp_path)
+    assert re.search(r"0 is done", output)
+    assert before == {path: path.stat().st_mtime_ns for path in (sweep / "0").rglob("*.ckpt")}
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == [sweep.name]
+    for job in "01":
+        assert json.loads((sweep / job / "metrics.json").read_text())["smoke"]["n_catalogued"] == 1
+        last = torch.load(sweep / job / "checkpoints" / "last.ckpt", weights_only=True)
+        assert last["global_step"] == 40
+    manifest = json.loads((sweep / "1" / "manifest.json").read_text())
+    assert manifest["config"]["ckpt"] == str(sweep.relative_to(tmp_path) / "1" / "checkpoints" / "last.ckpt")

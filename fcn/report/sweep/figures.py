@@ -14,7 +14,7 @@ from fcn.metrics.table import ALL
 from fcn.report.kit.style import CYCLE, DASHES, INK, letter, new_figure, plain_log_ticks, styled
 from fcn.report.sweep.jobs import FINISHED, Job, what_differs
 
-REPEATS = ("seed",)  # jobs that differ in these alone are repeats of one experiment
+REPEATS = ("seed", "subset.seed")  # jobs that differ in these alone are repeats of one experiment
 CURVES = (("val/loss", "validation loss"), ("val/epicentre_p50_km", "median epicentre error (km)"))
 _KEPT = [row for row in ALL if row.sweep_val]
 _TESTED = [row for row in ALL if row.sweep_test]

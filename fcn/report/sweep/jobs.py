@@ -1,11 +1,12 @@
 """What the jobs of a Hydra multirun left behind: overrides, validation curves, test scores, failures."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fcn.report.sweep.scored import Scored, read_json, read_scored
 
 FINISHED = "done"
 _MONITOR = "val/loss"  # where the configuration names no other
@@ -17,7 +18,8 @@ class Job:
 
     state: FINISHED, or what is known of the failure. swept: its overrides. curve: its validation rows in
     order of step, and before them those of the run it went on from, where that is still there; kept: the one
-    of its checkpoint. score: its metrics.json, empty where it was not tested.
+    of its checkpoint. score: its metrics.json, empty where it was not tested; of several sequences names
+    have theirs before them. scored: event by event. minutes: what was scored of each sequence; None: all.
     """
 
     number: int
@@ -26,6 +28,8 @@ class Job:
     curve: tuple[Mapping[str, float], ...]
     kept: Mapping[str, float]
     score: Mapping[str, Any]
+    scored: Mapping[str, Scored] = field(default_factory=dict)
+    minutes: float | None = None
 
     def figure(self, name: str) -> float | None:
         """A figure of the kept checkpoint (val/...) or of its test; None where it is not known."""
@@ -53,14 +57,14 @@ def what_differs(jobs: Sequence[Job]) -> list[str]:
 
 
 def _read_job(folder: Path) -> Job:
-    manifest = _read_json(folder / "manifest.json")
+    manifest = read_json(folder / "manifest.json")
     own = tuple(_read_curve(folder / "csv" / "metrics.csv"))
     config = manifest.get("config", {})
     curve = (*_before(folder, config, own), *own)
     checkpoint = (config.get("callbacks") or {}).get("checkpoint", {})
     monitor, best = checkpoint.get("monitor", _MONITOR), max if checkpoint.get("mode") == "max" else min
     watched = [row for row in curve if monitor in row]
-    score = _read_json(folder / "metrics.json")
+    score = _flat(read_json(folder / "metrics.json"))
     overrides = manifest.get("overrides", _hydra_overrides(folder))
     return Job(
         number=int(folder.name),
@@ -69,7 +73,21 @@ def _read_job(folder: Path) -> Job:
         curve=curve,
         kept=best(watched, key=lambda row: row[monitor], default={}),
         score=score,
+        scored=read_scored(folder),
+        minutes=(config.get("budget") or {}).get("minutes"),
     )
+
+
+def _flat(score: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures by name, those of several sequences by sequence/name."""
+    found: dict[str, Any] = {}
+    for name, value in score.items():
+        found |= (
+            {f"{name}/{key}": each for key, each in value.items()}
+            if isinstance(value, dict)
+            else {name: value}
+        )
+    return found
 
 
 def _before(
@@ -89,13 +107,9 @@ def _before(
     if former in seen:  # its log is one, or folders were renamed since
         return []
     rows: list[Mapping[str, float]] = list(_read_curve(former / "csv" / "metrics.csv"))
-    config = _read_json(former / "manifest.json").get("config", {})
+    config = read_json(former / "manifest.json").get("config", {})
     rows = [*_before(former, config, rows, seen), *rows]
     return [row for row in rows if row["step"] < own[0]["step"]]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _read_curve(path: Path) -> Iterator[dict[str, float]]:
@@ -124,12 +138,19 @@ def _split(override: str) -> tuple[str, str]:
 def _state(
     folder: Path, curve: Sequence[Mapping[str, float]], config: Mapping[str, Any], *, tested: bool
 ) -> str:
-    if tested:
+    failure = folder / "failure.txt"
+    if failure.is_file():
+        return f"failed: {failure.read_text(encoding='utf-8').strip().splitlines()[-1]}"
+    if tested or (folder / "done.json").is_file():
         return FINISHED
     if not curve:
-        return f"failed before validation{_last_error(folder)}"
+        error = _last_error(folder)
+        return f"failed before validation{error}" if error else "unfinished: nothing to show yet"
     n_steps, wanted = int(curve[-1]["step"]) + 1, config.get("trainer", {}).get("max_steps", -1)
-    return FINISHED if n_steps >= wanted else f"stopped at step {n_steps} of {wanted}{_last_error(folder)}"
+    if n_steps < wanted:
+        return f"stopped at step {n_steps} of {wanted}{_last_error(folder)}"
+    awaits = (config.get("evaluation") or {}).get("sequences")
+    return f"trained, not scored yet{_last_error(folder)}" if awaits else FINISHED
 
 
 def _last_error(folder: Path) -> str:

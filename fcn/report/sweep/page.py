@@ -1,21 +1,27 @@
-"""The report of a sweep: one page, one CSV, two figures."""
+"""The report of a sweep: a question, its answer and what it rests on; CSV and figures beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
 from fcn.report.kit.table import Table, number
-from fcn.report.sweep.figures import OUTCOMES, curve_figure, outcome_figure
+from fcn.report.sweep.answer import answer, numbers_table, settings_table
+from fcn.report.sweep.comparison import Comparison, compare_settings
+from fcn.report.sweep.figures import OUTCOMES, curve_figure, outcome_figure, setting_of
 from fcn.report.sweep.jobs import FINISHED, Job, read_jobs, what_differs
+from fcn.report.sweep.scored import VALIDATION, Scored, read_question
+from fcn.report.sweep.trade import magnitude_figure, settings_figure, trade_figure
 from fcn.terminal import say
 
 
 def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None) -> Path:
-    """Compare the jobs of a multirun: report.html, sweep.csv and figures/ in `folder`; returns the page.
+    """Compare the jobs of a multirun, done or not: report.html, two CSV and figures/ in `folder`.
 
+    Returns the page. settings.csv has the intervals, sweep.csv every figure of every job.
     Raises what `read_jobs` raises.
     """
     jobs = read_jobs(sweep)
@@ -25,10 +31,18 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
     page = Page(f"Sweep {sweep.name}")
     failed = [job for job in jobs if job.state != FINISHED]
     differing = what_differs(jobs)
+    question = read_question(sweep)
+    if question is not None:
+        page.text(question, "lead")
+    compared = compare_jobs(jobs, differing)
+    _answer(page, jobs, compared, console)
     page.text(f"{len(jobs)} jobs; they differ in: {', '.join(differing) or 'nothing'}.", "lead")
-    if any(job.score.get("simulated") for job in jobs):
+    if any(value for job in jobs for name, value in job.score.items() if name.endswith("simulated")):
         page.flag("tested on simulated data", "warn")
-    page.heading("Result")
+    if compared:
+        numbers_table(list(compared.items())).write_csv(folder / "settings.csv")
+        _comparisons(page, jobs, compared, differing, folder)
+    page.heading("Jobs")
     page.text(
         "Validation figures are those of the checkpoint each job kept. Epicentre, depth and magnitude errors "
         "are over recombined validation examples; test figures over a replayed sequence."
@@ -46,15 +60,78 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
     }
     for name, (figure, caption) in figures.items():
         if figure is not None:
-            picture = Picture.of(figure)
-            picture.write(folder / "figures" / f"{name}.png")
             page.heading({"curves": "Validation", "outcomes": "Against what was swept"}[name])
-            page.picture(picture, f"{name} of sweep {sweep.name}", caption)
+            _picture(page, figure, folder, name, f"{name} of sweep {sweep.name}", caption)
     path = folder / "report.html"
     page.write(path)
     table.show(console)
     say(f"report: {path}", console)
     return path
+
+
+def compare_jobs(jobs: Sequence[Job], differing: Sequence[str]) -> dict[str, Comparison]:
+    """Settings beside each other on every set of sequences that jobs were scored on, validation first."""
+    kinds = sorted({kind for job in jobs for kind in job.scored}, key=lambda kind: (kind != VALIDATION, kind))
+    found = {kind: compare_settings(_scored(jobs, differing, kind)) for kind in kinds}
+    return {kind: comparison for kind, comparison in found.items() if comparison is not None}
+
+
+def _scored(jobs: Sequence[Job], differing: Sequence[str], kind: str) -> list[tuple[str, Scored]]:
+    names = {job.number: setting_of(job, differing) or "as it is" for job in jobs}
+    return [(names[job.number], job.scored[kind]) for job in jobs if kind in job.scored]
+
+
+def _answer(
+    page: Page, jobs: Sequence[Job], compared: Mapping[str, Comparison], console: Console | None
+) -> None:
+    """A sentence for every set, and how far it can be relied on."""
+    short = next((job.minutes for job in jobs if job.minutes is not None), None)
+    if short is not None:
+        page.flag(f"not an answer: of each sequence {short:g} minutes were scored (budget=short)", "warn")
+    n_done = sum(job.state == FINISHED for job in jobs)
+    if n_done < len(jobs):
+        page.flag(f"{n_done} of the {len(jobs)} jobs begun are done", "warn")
+    for kind, comparison in compared.items():
+        sentence = ("" if short is None else "Not an answer. ") + answer(kind, comparison)
+        page.text(sentence)
+        say(sentence, console)
+
+
+def _comparisons(
+    page: Page,
+    jobs: Sequence[Job],
+    compared: Mapping[str, Comparison],
+    differing: Sequence[str],
+    folder: Path,
+) -> None:
+    """Table and figures of every set."""
+    for kind, comparison in compared.items():
+        page.heading(f"On {kind}")
+        page.table(settings_table(kind, comparison))
+        page.text(
+            "In brackets 95 % intervals: a bootstrap over the events that all jobs were scored on, the same "
+            "for every setting, over repeats of a setting, and of the count of false alarms as a Poisson's. "
+            "Behind the best: the interval of the difference in F1 leaves out nought. It is not corrected "
+            "for the number of settings, and the best of many looks better than it is."
+        )
+        pictures = (
+            ("settings", settings_figure(comparison), "Filled: the best. Red: behind it."),
+            (
+                "trade",
+                trade_figure(comparison),
+                "Misses against false alarms and latency, in the order swept.",
+            ),
+            ("magnitudes", magnitude_figure(_scored(jobs, differing, kind)), "Repeats together."),
+        )
+        for name, figure, caption in pictures:
+            if figure is not None:
+                _picture(page, figure, folder, f"{name}-{kind}", f"{name} on {kind}", caption)
+
+
+def _picture(page: Page, figure: Figure, folder: Path, name: str, alternative: str, caption: str) -> None:
+    picture = Picture.of(figure)
+    picture.write(folder / "figures" / f"{name}.png")
+    page.picture(picture, alternative, caption)
 
 
 def sweep_table(name: str, jobs: Sequence[Job]) -> Table:

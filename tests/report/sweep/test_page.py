@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 from rich.console import Console
-from sweep_example import write_job, write_sweep
+from sweep_example import write_job, write_sweep, write_test_job
 
 from fcn.report.sweep.figures import curve_figure, outcome_figure, setting_of
 from fcn.report.sweep.jobs import read_jobs, what_differs
-from fcn.report.sweep.page import sweep_table, write_sweep_report
+from fcn.report.sweep.page import compare_jobs, sweep_table, write_sweep_report
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,54 @@ def test_a_sweep_of_failures_is_a_report_without_figures(tmp_path):
     assert "Failed or unfinished jobs (2)" in page
     assert "<img" not in page
     assert curve_figure(read_jobs(tmp_path / "s")) is None
+
+
+@pytest.mark.parametrize("minutes", [None, 10.0])
+def test_a_sweep_of_tests_has_a_question_and_an_answer_while_it_runs(tmp_path, minutes):
+    sweep = tmp_path / "s"
+    for job, (choice, n_found) in enumerate((("own", 36), ("prem", 20))):
+        found = [True] * n_found + [False] * (40 - n_found)
+        write_test_job(sweep / str(job), f"velocity_model={choice}", found, minutes=minutes)
+    write_job(sweep / "2", ["ckpt=generalized", "velocity_model=cus"], [])
+    (sweep / "2" / "failure.txt").write_text("Traceback\n  ...\nValueError: no crust at all\n")
+    (sweep / "3" / ".hydra").mkdir(parents=True)
+    (sweep / "3" / ".hydra" / "overrides.yaml").write_text("- ckpt=generalized\n- velocity_model=fnet\n")
+    choices = {"hydra": {"runtime": {"choices": {"sweep": "crust_mismatch"}}}}
+    (sweep / "multirun.yaml").write_text(json.dumps(choices))  # JSON is YAML
+    console = Console(file=io.StringIO(), width=140)
+    page = write_sweep_report(sweep, tmp_path / "out", console).read_text(encoding="utf-8")
+    assert "What is it worth to know the crust a network stands on?" in page
+    assert "velocity_model=own does best by F1: it finds 90 %" in page
+    assert "Behind it in F1: velocity_model=prem by 0.2" in page
+    assert "2 of the 4 jobs begun are done" in page
+    assert "failed: ValueError: no crust at all" in page
+    assert "unfinished: nothing to show yet" in page
+    assert ("not an answer: of each sequence 10 minutes" in page) == (minutes is not None)
+    assert {path.name for path in (tmp_path / "out" / "figures").glob("*-kumamoto.png")} == {
+        "settings-kumamoto.png",
+        "trade-kumamoto.png",
+        "magnitudes-kumamoto.png",
+    }
+    with (tmp_path / "out" / "settings.csv").open() as file:
+        rows = {(row["setting"], row["figure"]): row for row in csv.DictReader(file)}
+    assert float(rows["velocity_model=own", "recall"]["value"]) == 0.9
+
+
+def test_what_a_trained_job_was_scored_on_is_taken_together(tmp_path):
+    for job in range(2):
+        folder = tmp_path / "s" / str(job)
+        write_job(folder, [f"seed={job}", "arch=lite"], [2.0, 1.0, 1.5])
+        for name in ("v0", "v1"):
+            write_test_job(folder, "", [True] * 5 + [False] * 5, place=f"scores/{name}")
+            manifest = {"config": {"dataset": {"name": f"validation-{name[1]}"}}}
+            (folder / "scores" / name / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "metrics.json").write_text(json.dumps({"v0": {"recall": 0.5}, "v1": {"recall": 0.5}}))
+    jobs = read_jobs(tmp_path / "s")
+    assert jobs[0].figure("v1/recall") == 0.5
+    assert {kind: len(scored.events) for kind, scored in jobs[0].scored.items()} == {"validation": 20}
+    assert jobs[0].scored["validation"].n_false == 2
+    (setting,) = compare_jobs(jobs, ["seed"])["validation"].settings[:1]
+    assert setting.figures["recall"].value == 0.5
 
 
 def test_what_is_no_sweep_is_refused(tmp_path):

@@ -1,0 +1,71 @@
+"""Less of a sequence: its first minutes, some of its stations."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from fcn import checked
+from fcn.constants import ENOUGH_STATIONS
+from fcn.data.sequences import Sequence
+from fcn.geometry.network import Network
+from fcn.seeding import Purpose, derive_rng
+from fcn.waveform.amplitude import BLOCK_S, samples_in
+from fcn.waveform.level import LEVEL_BLOCK_S
+
+_OF_STATIONS = ("narrow", "broad", "known", "peaks", "levels")
+_S_PER_MINUTE = 60.0
+
+
+def first_minutes(sequence: Sequence, minutes: float | None) -> Sequence:
+    """What was recorded until so many minutes after its start; all of it for None.
+
+    The catalogue stays whole: what counts of it is what `Sequence.watched` holds.
+    Raises ValueError for less than a tenth of one.
+    """
+    if minutes is None:
+        return sequence
+    checked.number("budget.minutes", minutes, 0.1)
+    rate_hz = sequence.sampling_rate_hz
+    n_level, n_block = samples_in(LEVEL_BLOCK_S, rate_hz), samples_in(BLOCK_S, rate_hz)
+    end = min(round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples)
+    return replace(
+        sequence,
+        narrow=sequence.narrow[..., :end],
+        broad=sequence.broad[..., :end],
+        known=sequence.known[..., :end],
+        peaks=sequence.peaks[..., : -(-end // n_block)],
+        levels=sequence.levels[..., : -(-end // n_level)],
+    )
+
+
+def some_stations(sequence: Sequence, count: int | None, seed: int) -> Sequence:
+    """As if only `count` of its stations were there, drawn at random; all of them for None.
+
+    Of one seed, fewer stations are among those of more. Frame, box and catalogue stay, and with it the first
+    P at any station. Raises ValueError for more stations than there are, or too few to locate.
+    """
+    if count is None:
+        return sequence
+    checked.whole("subset.n_stations", count, ENOUGH_STATIONS)
+    stations = tuple(sequence.network)
+    if count > len(stations):
+        raise ValueError(
+            f"subset.n_stations={count}, and {sequence.name!r} has {len(stations)} stations: draw fewer"
+        )
+    drawn = np.sort(derive_rng(seed, Purpose.SUBSET).permutation(len(stations))[:count])
+    return replace(
+        sequence,
+        network=Network(tuple(stations[i] for i in drawn)),
+        uses=tuple(sequence.uses[i] for i in drawn),
+        **{name: getattr(sequence, name)[drawn] for name in _OF_STATIONS},
+    )
+
+
+def station_spacing_km(station_km: Float[np.ndarray, "station 3"]) -> float | None:
+    """Median distance of a station to the nearest other one, km along the surface; None of a single one."""
+    if len(station_km) < 2:
+        return None
+    apart_km = np.hypot(*(station_km[:, None, axis] - station_km[None, :, axis] for axis in (0, 1)))
+    np.fill_diagonal(apart_km, np.inf)
+    return float(np.median(apart_km.min(axis=1)))

@@ -1,0 +1,168 @@
+"""Settings of a sweep beside each other, with what their events and repeats leave uncertain."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from fcn.report.sweep.scored import Scored
+
+N_DRAWS = 1000
+INTERVAL = (2.5, 97.5)  # percentiles of the draws: 95 %
+BEST_BY = "f1"
+
+Draws = Float[np.ndarray, " draw"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting on one set of sequences.
+
+    figures: by name of FIGURES, of the mean over repeats. behind: by how much its F1 is less than the best
+    setting's, on the same draws; None of the best. spread: largest less smallest F1 of the repeats.
+    """
+
+    name: str
+    n_jobs: int
+    figures: Mapping[str, Estimate]
+    behind: Estimate | None
+    spread: float
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the interval of what it is behind the best leaves out nought."""
+        return self.behind is not None and self.behind.low > 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All settings on one set, in their order; n_events: those that all jobs were scored on."""
+
+    n_events: int
+    settings: tuple[Setting, ...]
+
+    @property
+    def best(self) -> Setting:
+        """Largest F1."""
+        return next(each for each in self.settings if each.behind is None)
+
+
+def _share(found: Float[np.ndarray, "draw event"], _: Draws, __: float) -> Draws:
+    return found.mean(axis=1)
+
+
+def _f1(found: Float[np.ndarray, "draw event"], n_false: Draws, _: float) -> Draws:
+    n_found = found.sum(axis=1)
+    return 2 * n_found / np.maximum(n_found + n_false + found.shape[1], 1)
+
+
+def _false_per_hour(_: Float[np.ndarray, "draw event"], n_false: Draws, hours: float) -> Draws:
+    return n_false / hours if hours > 0 else np.full_like(n_false, np.nan)
+
+
+def _median(values: Float[np.ndarray, "draw event"]) -> Draws:
+    return np.nanmedian(values, axis=1)
+
+
+def _rms(values: Float[np.ndarray, "draw event"]) -> Draws:
+    return np.sqrt(np.nanmean(values**2, axis=1))
+
+
+def _mean_absolute(values: Float[np.ndarray, "draw event"]) -> Draws:
+    return np.nanmean(np.abs(values), axis=1)
+
+
+_OF_ALARMS: dict[str, Callable[[Float[np.ndarray, "draw event"], Draws, float], Draws]] = {
+    "f1": _f1,
+    "recall": _share,
+    "false_alarms_per_hour": _false_per_hour,
+}
+# of what `EventOutcome` has by that name
+_OF_EVENTS: dict[str, tuple[str, Callable[[Float[np.ndarray, "draw event"]], Draws]]] = {
+    "alarm_latency_s_p50": ("latency_s", _median),
+    "epicentre_p50_km": ("epicentre_km", _median),
+    "epicentre_rmse_km": ("epicentre_km", _rms),
+    "depth_rmse_km": ("depth_error_km", _rms),
+    "magnitude_mae": ("magnitude_error", _mean_absolute),
+}
+FIGURES = (*_OF_ALARMS, *_OF_EVENTS)
+
+
+def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Comparison | None:
+    """Jobs as (setting, score), those of one setting being its repeats; None where they share no event.
+
+    Bootstrap (Efron 1979, percentile intervals): every draw takes events with replacement, the same for all
+    jobs, so that settings are compared on the same earthquakes; of a setting's repeats with replacement; and
+    as many false alarms as a Poisson process of the rate counted has.
+    """
+    if not jobs:
+        return None
+    shared = [key for key in jobs[0][1].events if all(key in scored.events for _, scored in jobs)]
+    if not shared:
+        return None
+    rng = np.random.default_rng(seed)
+    n = len(shared)
+    # the first draw is what was counted
+    drawn = np.concatenate([np.arange(n)[None], rng.integers(n, size=(N_DRAWS, n))])
+    names = list(dict.fromkeys(setting for setting, _ in jobs))
+    of_jobs: dict[str, list[dict[str, Draws]]] = {name: [] for name in names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of draws in which nothing was found
+        for setting, scored in jobs:
+            of_jobs[setting].append(_draws(scored, shared, drawn, rng))
+    means = {name: _over_repeats(each, rng) for name, each in of_jobs.items()}
+    best = max(names, key=lambda name: means[name][BEST_BY][0])
+    settings = []
+    for name in names:
+        counted = [repeat[BEST_BY][0] for repeat in of_jobs[name]]
+        behind = None if name == best else _estimate(means[best][BEST_BY] - means[name][BEST_BY])
+        figures = {figure: _estimate(draws) for figure, draws in means[name].items()}
+        settings.append(Setting(name, len(counted), figures, behind, float(max(counted) - min(counted))))
+    return Comparison(n, tuple(settings))
+
+
+def _draws(
+    scored: Scored, shared: Sequence[str], drawn: Int[np.ndarray, "draw event"], rng: np.random.Generator
+) -> dict[str, Draws]:
+    """Every figure of one job, of every draw."""
+    events = [scored.events[key] for key in shared]
+    found = np.array([event.found for event in events], dtype=np.float64)[drawn]
+    n_false = rng.poisson(scored.n_false, size=len(drawn)).astype(np.float64)
+    n_false[0] = scored.n_false
+    figures = {name: take(found, n_false, scored.watched_hours) for name, take in _OF_ALARMS.items()}
+    for name, (column, statistic) in _OF_EVENTS.items():
+        values = np.array([_or_nan(getattr(event, column)) for event in events])
+        figures[name] = statistic(values[drawn])
+    return figures
+
+
+def _over_repeats(repeats: Sequence[Mapping[str, Draws]], rng: np.random.Generator) -> dict[str, Draws]:
+    """Means over repeats, which are drawn with replacement but for the first draw."""
+    n_draws = len(repeats[0][BEST_BY])
+    taken = rng.integers(len(repeats), size=(len(repeats), n_draws))
+    taken[:, 0] = np.arange(len(repeats))
+    return {
+        name: np.take_along_axis(np.stack([each[name] for each in repeats]), taken, axis=0).mean(axis=0)
+        for name in repeats[0]
+    }
+
+
+def _estimate(draws: Draws) -> Estimate:
+    known = draws[1:][np.isfinite(draws[1:])]
+    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
+    return Estimate(float(draws[0]), float(low), float(high))
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,139 @@
+"""A job of a sweep: done once, gone on with after a kill, scored once it is trained; what failed says so."""
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
+
+from fcn.checkpoint import read
+from fcn.publish import new_file
+from fcn.run_test import test
+from fcn.run_training import train
+
+log = logging.getLogger(__name__)
+
+DONE = "done.json"  # beside a job that is: what it returned
+FAILURE = "failure.txt"
+SCORES = "scores"  # folder of what a trained job was scored on, a folder for each sequence
+_ANOTHER = "of another configuration"
+
+
+def run_once(
+    config: Mapping[str, Any],
+    folder: Path,
+    overrides: list[str],
+    work: Callable[[], Any],
+    *,
+    resume: bool,
+) -> Any:
+    """What `work` returns, which done.json keeps; on resuming, of a job that is done, what it returned then.
+
+    What it raises is raised, and stands in failure.txt. Raises ValueError where a resumed folder holds a job
+    of another configuration.
+    """
+    if resume:
+        _check_same(config, folder, overrides)
+        if (folder / DONE).is_file():
+            log.info("%s is done", folder)
+            return json.loads((folder / DONE).read_text())["returned"]
+    (folder / DONE).unlink(missing_ok=True)
+    try:
+        returned = work()
+    except Exception:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILURE).write_text(traceback.format_exc())
+        raise
+    (folder / FAILURE).unlink(missing_ok=True)
+    if _is_first_rank():
+        _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        _write(folder / DONE, json.dumps({"returned": returned}) + "\n")
+    return returned
+
+
+def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], *, resume: bool) -> float:
+    """A training, then the score of its best checkpoint on `evaluation.sequences`; returns what `train` does.
+
+    resume: goes on from checkpoints/last.ckpt, where there is one, and with what is not scored yet.
+    """
+    best = train_on(config, folder, overrides) if resume else train(config, folder, overrides)
+    sequences = config["evaluation"]["sequences"]
+    if sequences and _is_first_rank():
+        scores = {
+            name: _score(config, folder, name, dataset, resume=resume) for name, dataset in sequences.items()
+        }
+        _write(folder / "metrics.json", json.dumps(scores, indent=2) + "\n")
+    return best
+
+
+def train_on(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
+    """The rest of a training that was interrupted in `folder`; all of it where no checkpoint was written."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return train(config, folder, overrides)
+    content = read(last)
+    if content["global_step"] < config["trainer"]["max_steps"]:
+        return train({**config, "ckpt": str(last)}, folder, overrides)
+    kept = [state for key, state in content["callbacks"].items() if key.startswith(ModelCheckpoint.__name__)]
+    scores = [float(state["best_model_score"]) for state in kept if state.get("best_model_score") is not None]
+    return scores[0] if scores else float("nan")
+
+
+def _score(
+    config: Mapping[str, Any], folder: Path, name: str, dataset: Mapping[str, Any], *, resume: bool
+) -> dict[str, Any]:
+    """metrics.json of one sequence, replayed unless, on resuming, it has been."""
+    place, checkpoints = folder / SCORES / name, folder / "checkpoints"
+    best = checkpoints / "best.ckpt"
+    ckpt = best if best.is_file() else checkpoints / "last.ckpt"
+    evaluation = config["evaluation"]
+    options = {key: value for key, value in config["trainer"].items() if key not in ("strategy", "num_nodes")}
+    made = {
+        **evaluation["test"],
+        **{key: config[key] for key in ("cache", "matching", "budget")},
+        "name": name,
+        "dataset": dict(dataset),
+        "ckpt": str(ckpt),
+        "trainer": {**options, "devices": 1},
+        "logger": {},
+    }
+    found: dict[str, Any] = run_once(made, place, [], lambda: test(made, place, []), resume=resume)
+    return found
+
+
+def _check_same(config: Mapping[str, Any], folder: Path, overrides: list[str]) -> None:
+    """Raises ValueError unless what was begun in `folder`, if anything was, is what is to be gone on with."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return
+    former = json.loads(path.read_text())
+    if former["overrides"] != list(overrides):
+        raise ValueError(
+            f"{folder} holds a job {_ANOTHER}, {' '.join(former['overrides'])}, not {' '.join(overrides)}: "
+            "resume a sweep with the command that began it, or begin another"
+        )
+    now = json.loads(json.dumps(dict(config)))
+    keys = sorted(
+        key
+        for key in {*now, *former["config"]}
+        if key not in ("ckpt", "resume", "velocity_model") and now.get(key) != former["config"].get(key)
+    )
+    if keys:
+        raise ValueError(
+            f"{folder} holds a job {_ANOTHER}: what has changed since is in {', '.join(keys)} "
+            "(manifest.json); resume with the configuration that it began with, or begin another sweep"
+        )
+
+
+def _is_first_rank() -> bool:
+    return int(getattr(rank_zero_only, "rank", None) or 0) == 0
+
+
+def _write(path: Path, text: str) -> None:
+    with new_file(path) as partial:
+        partial.write_text(text)

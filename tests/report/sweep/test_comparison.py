@@ -1,0 +1,95 @@
+import math
+
+import numpy as np
+import pytest
+
+from fcn.metrics.by_event import EventOutcome
+from fcn.report.sweep.answer import answer, numbers_table, settings_table
+from fcn.report.sweep.comparison import compare_settings
+from fcn.report.sweep.scored import Scored
+from fcn.report.sweep.trade import magnitude_figure
+
+
+def scored(found, *, n_false=0, off_km=1.0, seed=0):
+    """An hour of events of which those that `found` says were found."""
+    rng = np.random.default_rng(seed)
+    events = {}
+    for i, is_found in enumerate(found):
+        said = {
+            "latency_s": 3.0,
+            "epicentre_km": off_km * float(rng.uniform(0.5, 1.5)),
+            "depth_error_km": -2.0,
+        }
+        events[f"s/{i}"] = EventOutcome(f"{i}", 3.0, bool(is_found), **(said if is_found else {}))
+    return Scored(events, n_false, 2.0)
+
+
+MOST = [True] * 90 + [False] * 10
+HALF = [True] * 50 + [False] * 50
+
+
+def test_figures_are_those_counted_and_intervals_those_of_a_binomial():
+    (only,) = compare_settings([("a", scored(MOST, n_false=4))]).settings
+    assert only.behind is None
+    assert only.figures["recall"].value == pytest.approx(0.9)
+    assert only.figures["f1"].value == pytest.approx(180 / 194)
+    assert only.figures["false_alarms_per_hour"].value == 2.0
+    assert only.figures["depth_rmse_km"].value == pytest.approx(2.0)
+    assert only.figures["alarm_latency_s_p50"].value == 3.0
+    assert math.isnan(only.figures["magnitude_mae"].value)
+    sigma = math.sqrt(0.9 * 0.1 / 100)
+    width = only.figures["recall"].high - only.figures["recall"].low
+    assert width == pytest.approx(2 * 1.96 * sigma, rel=0.15)
+    poisson = only.figures["false_alarms_per_hour"]
+    assert poisson.low < 1.1
+    assert 3.0 <= poisson.high <= 5.0
+
+
+def test_settings_are_compared_on_the_same_earthquakes():
+    """Two that differ in six events of a hundred: told apart in pairs, though their intervals overlap."""
+    better, worse = [True] * 70 + [False] * 30, [True] * 62 + [False] * 38
+    comparison = compare_settings([("worse", scored(worse)), ("better", scored(better))])
+    assert comparison.best.name == "better"
+    behind = comparison.settings[0]
+    assert behind.is_told_apart
+    assert behind.figures["recall"].high > comparison.best.figures["recall"].low
+    same = compare_settings([("a", scored(better)), ("b", scored(better[::-1]))])
+    assert not any(each.is_told_apart for each in same.settings)
+
+
+def test_repeats_widen_what_is_uncertain_and_only_shared_events_count():
+    repeats = [("a", scored(MOST)), ("a", scored(HALF)), ("b", scored(MOST[:60]))]
+    comparison = compare_settings(repeats)
+    assert comparison.n_events == 60
+    a, b = comparison.settings
+    assert (a.n_jobs, b.n_jobs) == (2, 1)
+    assert a.figures["recall"].value == pytest.approx((60 + 50) / 120)
+    assert a.spread > 0.05
+    assert a.figures["recall"].high == pytest.approx(1.0)
+    assert a.figures["recall"].low < 0.85
+    assert compare_settings([]) is None
+    assert compare_settings([("a", scored([])), ("b", scored(MOST))]) is None
+
+
+def test_the_answer_names_the_best_what_is_behind_and_what_is_not_told_apart():
+    jobs = [
+        ("crust=own", scored(MOST, n_false=3)),
+        ("crust=prem", scored(HALF)),
+        ("crust=cus", scored(MOST[::-1])),
+    ]
+    comparison = compare_settings(jobs)
+    said = answer("kumamoto", comparison)
+    assert said.startswith("On kumamoto (100 events) crust=cus does best by F1: it finds 90 % (")
+    assert "Behind it in F1: crust=prem by 0.2" in said
+    assert said.endswith("Not told apart from it: crust=own.")
+    table = settings_table("kumamoto", comparison)
+    assert [row[-1] for row in table.rows] == ["not told apart", "behind the best", "best"]
+    numbers = {row[:4]: float(row[4]) for row in numbers_table([("kumamoto", comparison)]).rows}
+    assert numbers["kumamoto", "crust=prem", "1", "recall"] == 0.5
+    assert "Nothing is there to compare" in answer("x", compare_settings(jobs[:1]))
+
+
+def test_nothing_found_is_an_answer_too():
+    comparison = compare_settings([("a", scored([False] * 5)), ("b", scored([False] * 5))])
+    assert "it finds 0 %" in answer("s", comparison)
+    assert magnitude_figure([("a", scored([False] * 5))]) is not None

@@ -1,0 +1,121 @@
+import json
+
+import pytest
+import torch
+
+from fcn import sweep_job
+from fcn.sweep_job import run_once, train_and_score
+
+CONFIG = {
+    "seed": 1,
+    "ckpt": None,
+    "resume": None,
+    "cache": "nowhere",
+    "matching": {},
+    "budget": {"minutes": None},
+    "trainer": {"max_steps": 4, "threads": 1, "devices": 2, "strategy": "ddp"},
+    "evaluation": {
+        "sequences": {"v0": {"name": "validation-0"}, "twin": {"name": "kumamoto"}},
+        "test": {"reading": {}},
+    },
+}
+
+
+def began(folder, config=CONFIG, overrides=("seed=1",)):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"config": config, "overrides": list(overrides)}))
+
+
+def once(folder, work, *, config=CONFIG, overrides=("seed=1",), resume=True):
+    return run_once(config, folder, list(overrides), work, resume=resume)
+
+
+def never():
+    raise AssertionError("it was done already")
+
+
+def test_what_is_done_is_not_done_again_and_returns_the_same(tmp_path):
+    began(tmp_path)
+    assert once(tmp_path, lambda: 0.25) == 0.25
+    assert once(tmp_path, never) == 0.25
+    assert once(tmp_path, lambda: 0.5, resume=False) == 0.5
+    with pytest.raises(AssertionError):
+        once(tmp_path, never, resume=False)
+    assert once(tmp_path, lambda: 1.0) == 1.0  # what it returned before it was begun anew is gone
+    assert "max_steps: 4" in (tmp_path / "config.yaml").read_text()
+
+
+def test_a_failure_stands_beside_the_job_until_it_is_done(tmp_path):
+    with pytest.raises(AssertionError):
+        once(tmp_path, never)
+    assert "it was done already" in (tmp_path / "failure.txt").read_text()
+    assert not (tmp_path / "done.json").exists()
+    once(tmp_path, lambda: 1.0)
+    assert not (tmp_path / "failure.txt").exists()
+
+
+def test_a_job_of_another_configuration_is_refused(tmp_path):
+    began(tmp_path)
+    with pytest.raises(ValueError, match=r"another configuration, seed=1, not seed=2: resume .* the command"):
+        once(tmp_path, never, overrides=["seed=2"])
+    with pytest.raises(ValueError, match=r"what has changed since is in trainer \(manifest\.json\)"):
+        once(tmp_path, never, config={**CONFIG, "trainer": {"max_steps": 8}})
+    resumed = {**CONFIG, "resume": True, "ckpt": "checkpoints/last.ckpt"}
+    assert once(tmp_path, lambda: 2.0, config=resumed) == 2.0
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What trainings and tests were asked for; nothing is trained."""
+    calls = []
+
+    def train(config, folder, overrides):
+        calls.append(("train", config["ckpt"]))
+        write_checkpoints(folder, 4)
+        return 0.75
+
+    def test(config, folder, overrides):
+        calls.append(("test", config["name"]))
+        began(folder, config, overrides)
+        if config["name"] == "twin" and calls.count(("test", "twin")) == 1:
+            raise KeyboardInterrupt
+        return {"recall": 0.5}
+
+    monkeypatch.setattr(sweep_job, "train", train)
+    monkeypatch.setattr(sweep_job, "test", test)
+    return calls
+
+
+def write_checkpoints(folder, step):
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    kept = {"ModelCheckpoint{'monitor': 'val/f1'}": {"best_model_score": torch.tensor(0.75)}}
+    content = {"global_step": step, "callbacks": kept, "state_dict": {}, "fcn": {"config": {}}}
+    for name in ("last", "best"):
+        torch.save(content, folder / "checkpoints" / f"{name}.ckpt")
+
+
+def test_an_interrupted_job_goes_on_where_it_was(tmp_path, called):
+    """Killed in the second of two sequences: resumed, neither the training nor the first is done again."""
+    with pytest.raises(KeyboardInterrupt):
+        train_and_score(CONFIG, tmp_path, [], resume=False)
+    assert called == [("train", None), ("test", "v0"), ("test", "twin")]
+    called[:] = [("test", "twin")]
+    assert train_and_score(CONFIG, tmp_path, [], resume=True) == 0.75
+    assert called[1:] == [("test", "twin")]
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {
+        "v0": {"recall": 0.5},
+        "twin": {"recall": 0.5},
+    }
+    made = json.loads((tmp_path / "scores" / "v0" / "manifest.json").read_text())["config"]
+    assert made["ckpt"] == str(tmp_path / "checkpoints" / "best.ckpt")
+    assert made["trainer"] == {"max_steps": 4, "threads": 1, "devices": 1}
+
+
+def test_a_training_goes_on_from_its_last_checkpoint(tmp_path, called):
+    called.append(("test", "twin"))
+    write_checkpoints(tmp_path, 2)
+    train_and_score(CONFIG, tmp_path, [], resume=True)
+    assert called[1] == ("train", str(tmp_path / "checkpoints" / "last.ckpt"))
+    called[1:] = []
+    train_and_score(CONFIG, tmp_path / "other", [], resume=True)
+    assert called[1] == ("train", None)
