@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import obspy
 from jaxtyping import Float
 
 from fcn import checked
@@ -10,10 +11,10 @@ from fcn.constants import ENOUGH_STATIONS
 from fcn.data.sequences import Sequence
 from fcn.geometry.network import Network
 from fcn.seeding import Purpose, derive_rng
-from fcn.waveform.amplitude import BLOCK_S, samples_in
+from fcn.waveform.amplitude import samples_in
 from fcn.waveform.level import LEVEL_BLOCK_S
 
-_OF_STATIONS = ("narrow", "broad", "known", "peaks", "levels")
+_OF_STATIONS = ("narrow", "broad", "known")
 _S_PER_MINUTE = 60.0
 
 
@@ -27,15 +28,14 @@ def first_minutes(sequence: Sequence, minutes: float | None) -> Sequence:
         return sequence
     checked.number("budget.minutes", minutes, 0.1)
     rate_hz = sequence.sampling_rate_hz
-    n_level, n_block = samples_in(LEVEL_BLOCK_S, rate_hz), samples_in(BLOCK_S, rate_hz)
+    n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
     end = min(round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples)
     return replace(
         sequence,
-        narrow=sequence.narrow[..., :end],
-        broad=sequence.broad[..., :end],
-        known=sequence.known[..., :end],
-        peaks=sequence.peaks[..., : -(-end // n_block)],
-        levels=sequence.levels[..., : -(-end // n_level)],
+        **{name: getattr(sequence, name)[..., :end] for name in _OF_STATIONS},
+        stream=sequence.stream.slice(
+            endtime=obspy.UTCDateTime(sequence.start_time_s + end / rate_hz), nearest_sample=False
+        ),
     )
 
 
@@ -54,9 +54,13 @@ def some_stations(sequence: Sequence, count: int | None, seed: int) -> Sequence:
             f"subset.n_stations={count}, and {sequence.name!r} has {len(stations)} stations: draw fewer"
         )
     drawn = np.sort(derive_rng(seed, Purpose.SUBSET).permutation(len(stations))[:count])
+    network = Network(tuple(stations[i] for i in drawn))
     return replace(
         sequence,
-        network=Network(tuple(stations[i] for i in drawn)),
+        network=network,
+        stream=obspy.Stream(
+            [trace for each in network for trace in sequence.stream.select(*each.id.split("."))]
+        ),
         uses=tuple(sequence.uses[i] for i in drawn),
         **{name: getattr(sequence, name)[drawn] for name in _OF_STATIONS},
     )

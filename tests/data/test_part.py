@@ -29,7 +29,8 @@ def test_fewer_stations_are_among_more_and_keep_what_is_theirs(sequence):
     assert set(codes(three)) < set(codes(five)) < set(codes(sequence))
     rows = [codes(sequence).index(code) for code in codes(three)]
     assert rows == sorted(rows)
-    for name in ("narrow", "broad", "known", "peaks", "levels"):
+    assert {trace.stats.station for trace in three.stream} == set(codes(three))
+    for name in ("narrow", "broad", "known"):
         assert np.array_equal(getattr(three, name), getattr(sequence, name)[rows])
     assert np.allclose(three.station_km, sequence.station_km[rows])
     assert three.uses == tuple(sequence.uses[row] for row in rows)
@@ -57,11 +58,9 @@ def test_the_first_minutes_are_as_they_were_in_the_whole(sequence):
     part = first_minutes(sequence, 0.5)
     assert part.n_samples == 600
     assert part.watched.length_s == pytest.approx(30.0, abs=1.0)
-    now_s = sequence.start_time_s + 28.0
-    for whole, cut in zip(sequence.window(now_s, 400), part.window(now_s, 400), strict=True):
-        assert np.array_equal(whole, cut)
-    assert np.array_equal(sequence.peaks_until(now_s, 20), part.peaks_until(now_s, 20))
-    assert np.array_equal(sequence.background(now_s, 400), part.background(now_s, 400))
+    for name in ("narrow", "broad", "known"):
+        assert np.array_equal(getattr(sequence, name)[..., :600], getattr(part, name))
+    assert max(trace.stats.endtime.timestamp for trace in part.stream) <= part.end_time_s + 1e-3
     assert first_minutes(sequence, None) is sequence
     assert first_minutes(sequence, 1e6).n_samples == sequence.n_samples
     with pytest.raises(ValueError, match=r"budget\.minutes must be a number of at least 0\.1"):
