@@ -32,9 +32,9 @@ class Targets:
     """The truth about a batch of windows.
 
     A window may hold several events. Event 0 on every axis is the one to locate: the latest whose first P
-    is visible by now, the new one that an alarm is needed for. Distant events and those whose P came before the
-    window are never it. Where no event to locate is visible, it is the one the window was drawn
-    around, and `is_event` is False.
+    is visible by now, the new one that an alarm is needed for. Distant events and those whose P came before
+    the window are never it. Where no event to locate is visible, it is the one the window was drawn around,
+    and `is_event` is False.
 
     source_km:       (batch, 3) east, north, depth of the event to locate.
     magnitude:       (batch,) of it.
