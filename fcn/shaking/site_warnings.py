@@ -130,13 +130,13 @@ class SiteWarnings:
 
     def state(self) -> dict[str, Any]:
         """What was told, and when, by site and level: plain data and arrays."""
-        return {"names": list(self._sites.names), "reached_s": self._reached_s.copy()}
+        return {"names": list(self.sites.names), "reached_s": self._reached_s.copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned; of other sites or levels nothing is known."""
         if state["reached_s"].shape[1:] == self._reached_s.shape[1:]:
             told = dict(zip(state["names"], state["reached_s"], strict=True))
-            for row, name in enumerate(self._sites.names):
+            for row, name in enumerate(self.sites.names):
                 self._reached_s[row] = told.get(name, -np.inf)
 
     def standing(

@@ -4,8 +4,7 @@ import logging
 import math
 import os
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -61,7 +60,7 @@ def status_of(
     """The monitor as it is now."""
     engine, now_s = monitor.engine, monitor.source.clock.now_s()
     read_s = engine.declarer.last_now_s
-    sources: Counter[str] = getattr(monitor.source, "counts", Counter())
+    sources: Mapping[str, int] = getattr(monitor.source, "counts", {})
     return Status(
         written_time_s=time.time(),
         start_time_s=start_time_s,

@@ -37,11 +37,15 @@ class Places:
     def none(cls, n_stations: int, device: torch.device) -> "Places":
         """No rows."""
         none = torch.zeros(0, device=device)
-        numbers = [none] * 6
         return cls(
             (),
             none.view(0, 3),
-            *numbers,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
             none > 0,
             none.view(0, 3, 3),
             torch.zeros(0, n_stations, dtype=torch.bool, device=device),
