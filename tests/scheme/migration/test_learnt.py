@@ -1,7 +1,6 @@
 """What is learnt of stations, as a whole: healthy ones are read as if nobody watched over them."""
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from small_migration import configured
 
 from fcn import config as configuration
-from fcn.assemble import build_replay, build_windows, choose_velocity_model
+from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.checkpoint import load
 from fcn.data.sequences import Sequence
@@ -40,20 +39,25 @@ def test_the_updates_of_a_healthy_network_are_the_same_with_and_without(toy_stor
             "generalized", reading={"moveout": None, "health": None} | {n: laws[n] for n in names}
         )
         sequence = Sequence.load(root, restored.preprocess)
-        scheme = replace(restored.module.scheme)
-        windows = build_windows(
+        module = restored.module
+        replay = build_replay(
             sequence,
-            choose_velocity_model(None, sequence, restored.velocity_models),
-            restored.config["data"]["table"],
-            step_s=config["windows"]["step_s"],
+            module.network,
+            module.scheme,
+            partial=module.scheme.partial,
+            preprocess=restored.preprocess,
+            travel_times=TimesTo(
+                choose_velocity_model(None, sequence, restored.velocity_models),
+                restored.config["data"]["table"],
+                sequence.frame,
+            ),
+            declare=restored.declare,
+            matching=config["matching"],
             window_s=restored.window_s,
-            partial=scheme.partial,
+            step_s=config["windows"]["step_s"],
         )
-        replay = build_replay(windows, restored.declare, config["matching"])
-        for batch in windows:
-            now_s = float(batch.now_s[0])
-            (estimates,) = scheme.estimates(restored.module.network, batch, replay.declarer.known(now_s))
-            replay.process(now_s, estimates, 0.0)
+        for batch in replay:
+            replay.read(batch)
         said.append([copy.copy(update) for event in replay.declared for update in event.updates])
     assert len(said[0]) > 20
     assert said[0] == said[1]
