@@ -130,9 +130,15 @@ class Handler(socketserver.StreamRequestHandler):
                 is_wrong = station not in known
             elif word == "DATA":
                 number = int(rest[0], 16 if server.protocol == 3 else 10) if rest else None
-                after[station] = server.n_sent if number is None else numbers.index(number)
+                after[station] = self.place(number, numbers)
             self.wfile.write(b"ERROR ARGUMENTS none such\r\n" if is_wrong else b"OK\r\n")
         return None
+
+    def place(self, number: int | None, numbers: list[int]) -> int:
+        """Index of the record that comes next: the one asked for, or, of those to come, the first."""
+        if number is None:
+            return self.server.n_sent
+        return numbers.index(number) if number in numbers else len(numbers)
 
     def packet(self, number: int, name: str, payload: bytes):
         header = b"SL%06X" % number

@@ -54,13 +54,16 @@ def test_nothing_is_lost_or_said_otherwise(stop):
 
 
 def test_a_place_that_is_kept_keeps_what_is_known_of_it():
-    rule = declarer(rules=RULES)
-    fed(rule, range(8))
-    (said,) = [each.updates for each in rule.events if any(one.covariance_km2 for one in each.updates)]
-    known = [each.covariance_km2 for each in said].index(COVARIANCE)
-    assert len(said[known:]) > 3
-    assert all(each.covariance_km2 == COVARIANCE for each in said[known:])
-    assert all(each.origin_stations == ("XX.A",) for each in said[known:])
+    rule, known = declarer(rules=RULES), {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",)}
+    for step in range(6):
+        now_s = T0 + 5 + step * STEP_S
+        event = next(iter(rule.known(now_s)), None)
+        own = known if event is None else {"follows": event.event_id, "is_located": False}
+        rule.process(now_s, [estimate(now_s, falling_s=0.0, **own)])
+    (event,) = rule.events
+    assert len(event.updates) > 3
+    assert all(each.covariance_km2 == COVARIANCE for each in event.updates)
+    assert all(each.origin_stations == ("XX.A",) for each in event.updates)
 
 
 def test_states_of_before_are_read():
