@@ -31,7 +31,9 @@ from fcn.stream.packet import Packet
 
 RATE_HZ, EVERY_S, PULSE_S, P_KMPS = 100, 600.0, 30.0, 6.0
 MB = 2**20
-CRUST = LayeredModel("crust", [0.0, 35.0], [6.0, 8.0], [3.5, 4.5])
+CRUST = LayeredModel(
+    "crust", "made", [0.0, 35.0], [6.0, 8.0], [3.5, 4.5], [2.7, 3.3], [600.0, 1000.0], [300.0, 500.0]
+)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def monitor_of(watched: WatchedNetwork, source, reader, folder, *, state_s: floa
         Habits(0.0, 5.0, state_s),
         {},
         Sinks(
-            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 1.0, 1, True)}, Patience(9, 9, 0.1, 1.0), None
+            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 1.0, 1, None, True)},
+            Patience(9, 9, 0.1, 1.0),
+            None,
         ),
         PRODUCER,
         WarnedSites(warnings, folder / "sites.jsonl", PRODUCER, observed),

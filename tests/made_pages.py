@@ -96,7 +96,7 @@ def watched_monitor(
         Habits(wait_s=0.0, heartbeat_s=10.0, state_s=100.0),
         {"of": "a test"},
         Sinks(
-            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, False)},
+            {"jsonl": JsonLines(str(folder / "alerts.jsonl"), 100.0, 1, None, False)},
             Patience(256, 1000, 0.1, 1.0),
             None,
         ),

@@ -41,13 +41,13 @@ from fcn import config as configuration
 from fcn.alert.alert import Alert
 from fcn.alert.journal import Journal
 from fcn.alert.sinks.base import Sink
-from fcn.alert.sinks.jsonl import JsonLines
 from fcn.cache import sequence_root
 from fcn.catalogue.event import Catalogue, DeclaredEvent
 from fcn.catalogue.io import read_quakeml
 from fcn.checkpoint import Restored, load
 from fcn.geometry.network import Network
 from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, match_events
+from fcn.rotated import RotatedFile
 from fcn.run_monitor import build_monitor
 from fcn.stream import keeping
 from fcn.stream.loop import Monitor
@@ -234,7 +234,7 @@ class Disk:
 
         with (
             mock.patch.object(keeping, "new_file", through(keeping.new_file)),
-            mock.patch.object(JsonLines, "_add", through(JsonLines._add)),
+            mock.patch.object(RotatedFile, "add", through(RotatedFile.add)),
             mock.patch.object(Journal, "_append", through(Journal._append)),
         ):
             yield

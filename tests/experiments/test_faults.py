@@ -206,14 +206,14 @@ def test_runs_are_compared(scripts):
 
 def test_a_disk_is_full_and_is_not(scripts, tmp_path):
     run = scripts["run"]
-    disk, written = run.Disk(), run.JsonLines(str(tmp_path / "a.jsonl"), 1.0, 1, False)
+    disk, written = run.Disk(), run.RotatedFile(tmp_path / "a.jsonl", 1.0, 1, None, flushes=False)
     with disk.beneath():
-        written._add("one")
+        written.add("one")
         disk.is_full = True
         with pytest.raises(OSError, match="no space") as told:
-            written._add("two")
+            written.add("two")
         assert told.value.errno == errno.ENOSPC
-    written._add("three")
+    written.add("three")
     assert (tmp_path / "a.jsonl").read_text() == "one\nthree\n"
 
 

@@ -360,4 +360,3 @@ def test_a_stream_looks_for_sources_outside_its_network(module, windows):
 def test_a_volume_narrower_than_its_stations_is_refused(module):
     with pytest.raises(ValueError, match=r"reading\.margin.*got 0\.5"):
         replace(module.scheme.reading, margin=0.5)
-
