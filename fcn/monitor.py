@@ -1,5 +1,7 @@
 """`python -m fcn.monitor`: listen to packets, and say what is found."""
 
+import sys
+
 import hydra
 from omegaconf import DictConfig
 
@@ -19,5 +21,12 @@ def main(cfg: DictConfig) -> None:
     monitor(config, configuration.run_dir())
 
 
+def stations_named(arguments: list[str]) -> list[str]:
+    """`stations=FILE`, as one would say it, is `station_file=FILE`: Hydra takes the first for conf/stations/."""
+    named = "stations="
+    return [f"station_file={each[len(named) :]}" if each.startswith(named) else each for each in arguments]
+
+
 if __name__ == "__main__":
+    sys.argv[1:] = stations_named(sys.argv[1:])
     main()
