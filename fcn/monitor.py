@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def stations_named(arguments: list[str]) -> list[str]:
-    """`stations=FILE`, as one would say it, is `station_file=FILE`: Hydra takes the first for conf/stations/."""
+    """`stations=FILE`, as one would say it, is `station_file=FILE`: Hydra takes the first for a group."""
     named = "stations="
     return [f"station_file={each[len(named) :]}" if each.startswith(named) else each for each in arguments]
 
