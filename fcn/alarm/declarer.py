@@ -115,7 +115,7 @@ class Declarer:
         while self._earlier and now_s - self._earlier[0][0] > self.evidence.within_s - CLOCK_S:
             self._earlier.popleft()
         updates, unexplained = self._update_declared(now_s, estimates)
-        updates += self._withdraw_doubles(now_s)
+        updates = self._without_doubles(now_s, updates)
         while unexplained and (first := self._first_agreed(unexplained)) is not None:
             followed = self._declare(first)
             updates.append(followed.declared.alarm)
@@ -172,9 +172,11 @@ class Declarer:
         ]
         return updates, list(self._no_coda(unexplained))
 
-    def _withdraw_doubles(self, now_s: float) -> list[Update]:
-        """Events declared apart whose last places are one: what was declared later, and is open, goes."""
-        updates: list[Update] = []
+    def _without_doubles(self, now_s: float, updates: list[Update]) -> list[Update]:
+        """Of events declared apart whose last places are one, what was declared later, and is open, goes.
+
+        updates: of this window; a withdrawn event's gives way to the word that it is.
+        """
         if self.coincide is None:
             return updates
         for row, younger in enumerate(self._followed):
@@ -183,7 +185,8 @@ class Declarer:
                 for older in self._followed[:row]
                 if not older.declared.is_retracted
             ):
-                updates.append(younger.withdraw(now_s))
+                said = younger.unsay(now_s)
+                updates = [each for each in updates if each is not said] + [younger.withdraw(now_s)]
         self._followed = [each for each in self._followed if not each.declared.is_retracted]
         return updates
 

@@ -83,6 +83,12 @@ class Followed:
             return None
         return self._append(estimate, Status.UPDATE)
 
+    def unsay(self, now_s: float) -> Update | None:
+        """Take back the update of this very window, if there is one; the alarm stays."""
+        if len(self.declared.updates) < 2 or self.declared.final.now_s < now_s:
+            return None
+        return self.declared.updates.pop()
+
     def withdraw(self, now_s: float) -> Update:
         """The last word on an event that turned out to be another one."""
         return self._repeat(now_s, Status.RETRACTED)

@@ -16,13 +16,17 @@ _UPDATE_COLUMNS = ("now_utc", "detection_score", "location_score", "event_id", *
 
 def write_updates_csv(declared: Sequence[DeclaredEvent], path: Path) -> None:
     """Write all that was said, in order of time: when, with what scores, the event as then known, status."""
-    said = sorted((update.now_s, i, update) for i, each in enumerate(declared) for update in each.updates)
+    said = sorted(
+        (update.now_s, i, j, update)
+        for i, each in enumerate(declared)
+        for j, update in enumerate(each.updates)
+    )
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(
             file, ["now_utc", "detection_score", "location_score", *_EVENT_COLUMNS, *_JUDGEMENT]
         )
         writer.writeheader()
-        for now_s, _, update in said:
+        for now_s, _, _, update in said:
             scores = {"detection_score": update.detection_score, "location_score": update.location_score}
             writer.writerow({"now_utc": iso(now_s), **scores, **_row(update)})
 
