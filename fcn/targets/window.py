@@ -1,7 +1,7 @@
 """From the logits of a window to what is said about it: the one reading shared by test and monitor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -79,6 +79,6 @@ class WindowDecoder:
         rows = zip(*(column.tolist() for column in columns), strict=True)
         covariances = where.covariance_km2.double().tolist()
         return [
-            WindowEstimate(*row, covariance_km2=covariance_of(covariance)) if alive else None
+            replace(WindowEstimate(*row), covariance_km2=covariance_of(covariance)) if alive else None
             for row, covariance, alive in zip(rows, covariances, mask.any(dim=1).tolist(), strict=True)
         ]
