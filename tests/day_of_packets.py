@@ -22,7 +22,6 @@ from toy import resolved
 
 from fcn import run_monitor
 from fcn.checkpoint import load
-from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.clock import ReplayClock
@@ -31,9 +30,6 @@ from fcn.stream.packet import Packet
 
 RATE_HZ, EVERY_S, PULSE_S, P_KMPS = 100, 600.0, 30.0, 6.0
 MB = 2**20
-CRUST = LayeredModel(
-    "crust", "made", [0.0, 35.0], [6.0, 8.0], [3.5, 4.5], [2.7, 3.3], [600.0, 1000.0], [300.0, 500.0]
-)
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ def watched(n_stations: int) -> WatchedNetwork:
         for row, each in enumerate(sites)
     ]
     stations = Network(tuple(near))
-    return WatchedNetwork("made", stations, inventory, LocalFrame(*stations.centre()), CRUST)
+    return WatchedNetwork("made", stations, inventory, LocalFrame(*stations.centre()))
 
 
 class Quiet:
@@ -147,8 +143,8 @@ def listened(
     if checkpoint is None:
         monitor_of(network, day, Quiet(), folder, state_s=5.0, step_s=1.0).run()
         return day.marks
-    given = (f"ckpt={checkpoint}", "source=directory", "source.root=x", "sites=kumamoto", "sinks=[jsonl]")
-    config = resolved("monitor", *given)
+    given = (f"ckpt={checkpoint}", "source=directory", "source.root=x", "velocity_model=iasp91")
+    config = resolved("monitor", *given, "sites=kumamoto", "sinks=[jsonl]")
     listen, run_monitor.listen = run_monitor.listen, lambda *_: (network, day)
     try:
         run_monitor.build_monitor(config, folder, load(checkpoint)).run()

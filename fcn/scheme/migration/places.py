@@ -38,17 +38,17 @@ class Places:
         """No rows."""
         none = torch.zeros(0, device=device)
         return cls(
-            (),
-            none.view(0, 3),
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none > 0,
-            none.view(0, 3, 3),
-            torch.zeros(0, n_stations, dtype=torch.bool, device=device),
+            follows=(),
+            place_km=none.view(0, 3),
+            origin_s=none,
+            first_p_s=none,
+            evidence=none,
+            score=none,
+            across_km=none,
+            down_km=none,
+            is_located=none > 0,
+            covariance_km2=none.view(0, 3, 3),
+            has_p=torch.zeros(0, n_stations, dtype=torch.bool, device=device),
         )
 
     @classmethod
