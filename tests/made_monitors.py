@@ -8,6 +8,7 @@ from made_streams import engine_of
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
+from fcn.rotated import RotatedFile
 from fcn.shaking.expected import SiMidorikawa
 from fcn.shaking.intensity import JmaScale
 from fcn.shaking.plum import Plum
@@ -46,5 +47,10 @@ def monitor_of(watched: WatchedNetwork, source, reader, folder, *, state_s: floa
             None,
         ),
         PRODUCER,
-        WarnedSites(warnings, folder / "sites.jsonl", PRODUCER, observed),
+        WarnedSites(
+            warnings,
+            RotatedFile(folder / "sites.jsonl", 1.0, 1, None, flushes=False),
+            PRODUCER,
+            observed,
+        ),
     )

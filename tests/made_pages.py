@@ -15,6 +15,7 @@ from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
 from fcn.geometry.network import Network
+from fcn.rotated import RotatedFile
 from fcn.shaking.expected import SiMidorikawa
 from fcn.shaking.intensity import JmaScale
 from fcn.shaking.site import Site
@@ -101,7 +102,7 @@ def watched_monitor(
             None,
         ),
         PRODUCER,
-        WarnedSites(sites, folder / "sites.jsonl", PRODUCER),
+        WarnedSites(sites, RotatedFile(folder / "sites.jsonl", 1.0, 1, None, flushes=False), PRODUCER),
         (watcher,),
     )
     return monitor, watcher

@@ -43,6 +43,7 @@ class SinkStatus:
     failed: int
     waiting: int
     is_up: bool
+    latency_s: float | None = None
 
 
 @dataclass(frozen=True)

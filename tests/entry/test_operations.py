@@ -51,7 +51,8 @@ def test_a_replay_has_none_and_figures_go_to_the_folder(tmp_path):
 
 
 def test_events_of_a_state_are_in_its_frame(tmp_path, stations):
-    watched, _ = listen(resolved("monitor", *LIVE, f"station_file={stations}"), SPEC)
+    given = f"station_file={stations}", f"source.root={tmp_path}"
+    watched, _ = listen(resolved("monitor", *LIVE, *given), SPEC)
     assert isinstance(watched, WatchedNetwork)
     assert in_frame_of(tmp_path, watched) is watched
     write_stream(tmp_path, {"frame": [33.0, 131.5], "of": {}})

@@ -225,7 +225,7 @@ def preprocess() -> Any:
 
 
 def sequence_nonsense(found: Sequence) -> str | None:
-    arrays = (found.narrow, found.broad, found.peaks, found.levels)
+    arrays = (found.narrow, found.broad, found.known)
     size = sum(array.nbytes for array in arrays)
     if size > 64 * 2**20:
         return f"twelve seconds became {size / 2**20:.0f} MiB"

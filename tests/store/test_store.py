@@ -406,7 +406,7 @@ def test_a_record_that_is_none_is_named_with_its_value(store_path, row, column, 
             lambda text: text.replace("200.5000", "early", 1),
             "record 1: trace_p_arrival_sample is 'early', no number",
         ),
-        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 24 values for 23 columns"),
+        (lambda text: text.replace("\n", "\nextra,", 3), "record 1 has 25 values for 24 columns"),
         (
             lambda text: text.replace(",event0,", f",{'x' * 257},", 1),
             "line 2, record 1: source_id has 257 characters, 256 at most",

@@ -319,10 +319,7 @@ class MigrationReader:
         known: Sequence[Known],
         due_s: Float[Tensor, "known station 2"],
     ) -> list[WindowEstimate]:
-        """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events.
-
-        due_s: of `known`, as `due`.
-        """
+        """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
         arrival_s = places.origin_s[:, None, None] + seen.travel_times(places.place_km)
         felt = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])

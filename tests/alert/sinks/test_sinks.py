@@ -118,7 +118,7 @@ class Slow(JsonLines):
         super().deliver(alert)
 
 folder, n_events, n_versions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-sink = (Slow if len(sys.argv) > 4 else JsonLines)(str(folder / "told.jsonl"), 100.0, 1, False)
+sink = (Slow if len(sys.argv) > 4 else JsonLines)(str(folder / "told.jsonl"), 100.0, 1, None, False)
 sinks = Sinks({"file": sink}, Patience(64, 1000, 0.01, 0.1), Journal(str(folder / "journal"), 0.02, 100))
 for version in range(1, n_versions + 1):
     for event in range(n_events):

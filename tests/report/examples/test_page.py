@@ -97,7 +97,7 @@ def test_page_table_and_progress(batch, tmp_path):
 
 
 def test_titles_and_table_tell_windows_with_an_event_from_those_without(example):
-    quiet = replace(example, is_event=False)
+    example, quiet = replace(example, is_event=True), replace(example, is_event=False)
     assert f"M {example.magnitude[0]:.1f}" in title_of(0, example)
     assert "nothing to locate" in title_of(1, quiet)
     table = contents_table([example, quiet])
