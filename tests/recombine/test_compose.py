@@ -361,13 +361,14 @@ def test_filters_that_start_in_the_window_give_what_the_stream_gives(toy_store):
     again, n_stations = rngs(6, seed=1), scene.mask.sum(dim=1).tolist()
     draw_faults(again, made.recipe.faults, n_stations)  # whose numbers come before those of noise
     spectra = made.open().noise.draw_spectra(again, n_stations, made.recipe.n_fft)
-    motion = composed.ground_motion(made.open().records(composed.places))
+    records = made.open().records(composed.places)
+    motion = composed.ground_motion(records)
     spectra.index_put_(composed.places.at[:2], motion, accumulate=True)
     window = slice(made.recipe.n_lead, made.recipe.n_lead + made.recipe.n_samples)
     ground = torch.fft.irfft(spectra, made.recipe.n_fft)[..., window].double().numpy()
     late, off, n_withheld = 0, 0, 0
     for b, n in batch.mask.nonzero().tolist():
-        start = int((~composed._known()[b, n, 0, window]).sum())
+        start = int((~composed._known(records.vertical_only)[b, n, 0, window]).sum())
         if not 0 < start < 580:
             continue
         late += 1

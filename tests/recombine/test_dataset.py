@@ -46,7 +46,8 @@ def test_absent_stations_are_silent_and_present_ones_are_not(batch):
 def test_examples_depend_on_their_key_alone(recombined, batch):
     alone = recombined.__getitems__([(0, 7)])
     n = int(alone.mask.sum())
-    assert torch.equal(alone.waveforms[0], batch.waveforms[7, :n])
+    # a sum may be rounded otherwise at the end of a vector of the processor
+    torch.testing.assert_close(alone.waveforms[0], batch.waveforms[7, :n], rtol=1e-5, atol=1e-9)
     again = recombined.__getitems__([(0, i) for i in range(48)])
     assert same(batch, again)
     other = recombined.__getitems__([(1, i) for i in range(48)])

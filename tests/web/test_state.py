@@ -120,7 +120,7 @@ def test_what_was_said_before_a_restart_is_shown(tmp_path, monkeypatch):
     monitor, watch = watched_monitor(tmp_path, lambda each: Watch(Board(each)))
     monitor.run()
     again, other = watched_monitor(tmp_path, lambda each: Watch(Board(each)))
-    other.look(again, [])
+    other.attend(again, 0.0)
     (before,), (after,) = (plain(each.board.newest)["events"] for each in (watch, other))
     assert [each["version"] for each in after["versions"]] == [each["version"] for each in before["versions"]]
     assert after["versions"][0]["data_latency_s"] is None
