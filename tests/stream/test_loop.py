@@ -92,7 +92,9 @@ def monitor(tmp_path):
         tmp_path / "said",
         Habits(wait_s=0.0, heartbeat_s=1.0, state_s=1e-6),
         {"of": "a test"},
-        Sinks({"jsonl": JsonLines(str(tmp_path / "said" / "a.jsonl"), 1.0, 1, None, False)}, PATIENCE, None),
+        Sinks(
+            {"jsonl": JsonLines(str(tmp_path / "said" / "alerts.jsonl"), 1.0, 1, None, False)}, PATIENCE, None
+        ),
         Producer("full", "0123456789ab", "ba9876543210", is_simulated=True),
     )
 
