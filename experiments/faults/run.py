@@ -283,8 +283,10 @@ def run(stretch: Stretch, restored: Restored, come: Packets, what: str) -> Said:
         if what == "killed":
             child = os.fork()
             if child == 0:
-                monitor_of(stretch, restored, folder, come, dies).run()
-                os._exit(0)
+                try:
+                    monitor_of(stretch, restored, folder, come, dies, down=False).run()
+                finally:  # what this process has made is its parent's to remove
+                    os._exit(1)
             os.waitpid(child, 0)
         monitor = monitor_of(stretch, restored, folder, come, fills, down=what == "down")
         monitor.run()
