@@ -73,6 +73,7 @@ class Monitor:
     n_windows: int = 0
     compute_s: float = 0.0
     _stopped: bool = field(default=False, init=False)
+    _failing: set[int] = field(default_factory=set, init=False)
     _told_left_out: str = field(default="", init=False)
     _is_full: bool = field(default=False, init=False)
 
@@ -102,7 +103,7 @@ class Monitor:
                 clock.wait_until(tick * TICK_S)
                 self._step(tick * TICK_S)
                 for each in self.attendants:
-                    each.attend(self, tick * TICK_S)
+                    self._spared(each, each.attend, self, tick * TICK_S)
                 tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
             self.keep()
         finally:
@@ -110,7 +111,16 @@ class Monitor:
             self.sinks.close(CLOSING_S)
             self.source.close()
             for each in self.attendants:
-                each.leave(self)
+                self._spared(each, each.leave, self)
+
+    def _spared(self, attendant: Attendant, act: Callable[..., None], *arguments: Any) -> None:
+        """Whatever goes wrong in an attendant is logged, once for each of them, and ends no monitor."""
+        try:
+            act(*arguments)
+        except Exception:
+            if id(attendant) not in self._failing:
+                log.exception("%s fails; the monitor goes on", type(attendant).__name__)
+            self._failing.add(id(attendant))
 
     def _step(self, now_s: float) -> None:
         packets = self.source.poll(now_s)
@@ -159,7 +169,7 @@ class Monitor:
                 continue
             for attendant in self.attendants:
                 if isinstance(attendant, Told):
-                    attendant.said(alert)
+                    self._spared(attendant, attendant.said, alert)
 
     def _alert(self, declared: DeclaredEvent, version: int, made: Made | None) -> Alert:
         update, issued_s = declared.updates[version - 1], self.source.clock.now_s()

@@ -126,3 +126,25 @@ def test_who_is_left_out_is_named_when_it_changes(monitor, caplog):
         monitor.run()
     told = [each.message for each in caplog.records if "left out" in each.message]
     assert told == ["stations left out: XX.S01: clock 1.3 s late"]
+
+
+class Broken:
+    """An attendant in which everything goes wrong."""
+
+    def said(self, alert):
+        raise TypeError("said")
+
+    def attend(self, monitor, now_s):
+        raise KeyError("attend")
+
+    def leave(self, monitor):
+        raise RuntimeError("leave")
+
+
+def test_no_attendant_ends_a_monitor(monitor, caplog):
+    monitor.attendants = [Broken()]
+    monitor.run()
+    assert len(said(monitor.folder)) >= 1
+    assert [each.message for each in caplog.records if "goes on" in each.message] == [
+        "Broken fails; the monitor goes on"
+    ]
