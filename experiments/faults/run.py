@@ -5,10 +5,12 @@
     python experiments/faults/run.py generalized --hinet ../shared/realdata/hinet_fukushima --out FOLDER
 
 The busiest minutes of dataset=validation index 0 (simulated), and, with --hinet, of a Hi-net swarm (recorded;
-left out where the folder is absent), as packets of 1 s that come 0.5 s late. Rows of `ROWS`; each is compared
-with the run without a fault, and with the run in which the stations struck say nothing at all. --rules
+left out where the folder is absent; alone with --recorded), as packets of 1 s that come 0.5 s late. Rows of
+`ROWS`; each is compared with the run without a fault, and with the run in which the stations struck say
+nothing at all. --rules
 checkpoint: as the checkpoint was shipped; configuration (default): with `moveout` and `health` of
-conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out. All is drawn from --seed.
+conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out; rows that are in its
+faults.csv already are not run again. All is drawn from --seed.
 """
 
 import argparse
@@ -432,6 +434,16 @@ class Table:
     out: Path
     rows: list[Outcome] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Go on with what is written."""
+        if (path := self.out / "faults.csv").exists():
+            with path.open(newline="") as file:
+                self.rows += [_read(row) for row in csv.DictReader(file)]
+
+    def holds(self, sequence: str, rules: str, fault: str) -> bool:
+        """Is there this row?"""
+        return any((each.sequence, each.rules, each.fault) == (sequence, rules, fault) for each in self.rows)
+
     def add(self, row: Outcome) -> None:
         """Write all again."""
         self.rows.append(row)
@@ -462,6 +474,17 @@ def _shown(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
+def _read(row: dict[str, str]) -> Outcome:
+    """The inverse of `_shown`, by column."""
+    read: dict[str, Any] = dict(row)
+    for name in ("found", "lost", "false", "undelivered"):
+        read[name] = int(row[name])
+    for name in ("moved_km", "later_s"):
+        read[name] = float(row[name] or math.nan)
+    read["lost_without"] = int(row["lost_without"]) if row["lost_without"] else None
+    return Outcome(**read)
+
+
 def picture(rows: list[Outcome], path: Path) -> None:
     """Lost and false, by fault."""
     groups = list(dict.fromkeys((each.sequence, each.rules) for each in rows))
@@ -489,6 +512,9 @@ def rows_of(
     """All rows of a sequence; runs that serve several are made once."""
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         tolerance = configuration.build(configuration.plain(compose("test", ["ckpt=none"]))["matching"])
+    names = [name for name in names if not table.holds(stretch.name, rules, ROWS[name].told)]
+    if not names:
+        return
     plain = run(stretch, restored, stretch.come, "")
     left: dict[tuple[str, ...], Said] = {}
     with Progress(console=CONSOLE, transient=True) as progress:
@@ -514,6 +540,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--rows", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--hinet", type=Path, help="folder of the recorded swarm")
+    parser.add_argument("--recorded", action="store_true", help="the recorded swarm alone")
     parser.add_argument(
         "--rules", nargs="+", choices=["checkpoint", "configuration"], default=["configuration"]
     )
@@ -525,7 +552,9 @@ def main() -> None:
         parser.error(f"--rows: no {', '.join(unknown)}; there are {', '.join(ROWS)}")
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    roots = [validation_root()]
+    roots = [] if arguments.recorded else [validation_root()]
+    if arguments.recorded and (arguments.hinet is None or not arguments.hinet.is_dir()):
+        parser.error(f"--recorded needs --hinet FOLDER, a folder that exists, not {arguments.hinet}")
     if arguments.hinet is not None:
         if arguments.hinet.is_dir():
             roots.append(arguments.hinet.expanduser())
