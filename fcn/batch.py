@@ -86,8 +86,10 @@ class Ruptures:
     vertical:    (rupture, station) the vertical alone is known: peaks of all components are the vertical's.
     station_km:  (rupture, station, 3) east, north, down from the hypocentre; the first one exists.
     arrival_s:   (rupture, station, 2) P and S after now; negative: they have come.
-    elapsed_s:   (rupture,) since the first P at one of the stations; since_origin_s: since the origin.
+    elapsed_s:   (rupture,) since the first P at one of the stations.
     magnitude, released_magnitude: (rupture,) when all is over, and of the moment released by now.
+    heard_magnitude: (rupture,) of the moment that the first station can have heard of: released by
+                 `elapsed_s` after the origin.
     """
 
     peaks: Float[Tensor, "rupture station 6 block"]
@@ -96,9 +98,9 @@ class Ruptures:
     station_km: Float[Tensor, "rupture station 3"]
     arrival_s: Float[Tensor, "rupture station 2"]
     elapsed_s: Float[Tensor, " rupture"]
-    since_origin_s: Float[Tensor, " rupture"]
     magnitude: Float[Tensor, " rupture"]
     released_magnitude: Float[Tensor, " rupture"]
+    heard_magnitude: Float[Tensor, " rupture"]
 
     def to(self, *args: Any, **kwargs: Any) -> "Ruptures":
         """Copy on another device."""

@@ -68,8 +68,8 @@ def made_ruptures(n: int = 4, n_stations: int = 5, **changes) -> Ruptures:
         "arrival_s": torch.tensor([-20.0, -12.0]).expand(n, n_stations, 2),
         "station_km": offset_km,
         "elapsed_s": torch.full((n,), 20.0),
-        "since_origin_s": torch.full((n,), 25.0),
         "magnitude": torch.full((n,), 7.0),
         "released_magnitude": torch.full((n,), 7.0),
+        "heard_magnitude": torch.full((n,), 7.0),
     }
     return Ruptures(**(given | changes))

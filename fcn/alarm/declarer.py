@@ -7,7 +7,6 @@ returned depends on the windows so far, and not on the order of the estimates wi
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from fcn.alarm.followed import Followed, Rules
@@ -81,11 +80,11 @@ class Declarer:
         followed = {id(each.declared): each for each in self._followed}
         return {
             "last_now_s": None if math.isinf(self._last_now_s) else self._last_now_s,
-            "earlier": [[end_s, [asdict(each) for each in window]] for end_s, window in self._earlier],
+            "earlier": [[end_s, [each.plain for each in window]] for end_s, window in self._earlier],
             "events": [
                 followed[id(each)].state()
                 if id(each) in followed
-                else {"event_id": each.event_id, "updates": [update.plain() for update in each.updates]}
+                else {"event_id": each.event_id, "updates": [update.plain for update in each.updates]}
                 for each in self._events
             ],
         }

@@ -173,8 +173,8 @@ class Followed:
         """Plain data, as JSON holds them."""
         return {
             "event_id": self.declared.event_id,
-            "updates": [each.plain() for each in self.declared.updates],
-            "estimates": [dataclasses.asdict(each) for each in self.estimates],
+            "updates": [each.plain for each in self.declared.updates],
+            "estimates": [each.plain for each in self.estimates],
             "is_watched": self._is_watched,
             "weak_since_s": self._weak_since_s,
         }

@@ -7,6 +7,7 @@ import enum
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from fcn.catalogue.released import Released
@@ -165,9 +166,14 @@ class WindowEstimate:
         if broken:
             raise ValueError(f"estimate of the window ending at {self.now_s} is not finite: {broken}")
 
+    @cached_property
+    def plain(self) -> Mapping[str, Any]:
+        """Numbers, texts and None, as JSON holds them."""
+        return asdict(self)
+
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "WindowEstimate":
-        """Of what `dataclasses.asdict` made, and JSON kept."""
+        """What `plain` was, and JSON kept."""
         return cls(**_of_lists(plain))
 
 
@@ -211,13 +217,14 @@ class Update:
     origin_stations: tuple[str, ...] | None = None
     magnitude_stations: tuple[str, ...] | None = None
 
-    def plain(self) -> dict[str, Any]:
+    @cached_property  # a monitor keeps all updates of an event whenever there is another one
+    def plain(self) -> Mapping[str, Any]:
         """Numbers, texts and None, as JSON holds them."""
         return {**asdict(self), "status": str(self.status)}
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Update":
-        """What `plain` returned."""
+        """What `plain` was."""
         made = {"event": Event(**plain["event"]), "status": Status(plain["status"])}
         return cls(**{**_of_lists(plain), **made})
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from fcn.tables import number, read_table
 
 RELEASED = "released.csv"  # in a sequence folder
+# A stated magnitude is a lower bound where the final one is more than this above it, or where less than this
+# share of the moment has left the source in time to be heard of at the first station.
+BOUND_MARGIN, BOUND_SHARE = 0.2, 0.8
 _COLUMNS = ("event_id", "after_origin_s", "magnitude")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
-from fcn.catalogue.released import Released
+from fcn.catalogue.released import BOUND_MARGIN, BOUND_SHARE, Released
 from fcn.metrics.matching import Matching, epicentral_distance_km
 from fcn.metrics.moments import Pair, elapsed_s, update_at
 from fcn.metrics.row import figures
@@ -19,8 +19,6 @@ LARGE = 5.0  # from here on an event that is not found is one that should have b
 # A second declared event in here is taken for a part of the first: a definition, whatever an alarm's rule is.
 SPLIT_REACH = CodaReach(least_magnitude=-math.inf, longest_s=180.0, before_s=4.0, margin_km=50.0)
 RELEASED_AT = "_at_10s"  # the moment of the rows RELEASED and BOUND
-# A lower bound is right where the truth is more than this above it, or less than this share was released.
-BOUND_MARGIN, BOUND_SHARE = 0.2, 0.8
 
 Figures = dict[str, float | int | bool | None]
 

@@ -29,9 +29,10 @@ BEFORE_P_S = 5.0  # an example begins so long before the first P, and filters be
 P_OF_S_MINUS_P = 1.37  # P travel time over S minus P where it is not known: Vp / Vs = 1.73
 FEWEST = 3  # stations of an example
 LONG = 4  # of `AMPLITUDES`: from here on, the long-period band
-LAYOUTS = 3  # all round, a sector, within a radius: as likely each
+LAYOUTS = 4  # all round, a sector, within a radius, beyond one: as likely each
 SECTOR_RAD = (math.pi / 6, math.pi / 2)  # half its width
 RADIUS_KM = (10.0, 200.0)  # log-uniform
+BEYOND_KM = (10.0, 100.0)  # a source outside the network, log-uniform
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,9 @@ class HistoryBank:
             station_km=_at(places, shape, turned_km),
             arrival_s=_at(places, shape, self.arrival_s[record] - now_s[example, None]),
             elapsed_s=elapsed,
-            since_origin_s=now,
             magnitude=final,
             released_magnitude=released_magnitude(final, release, now),
+            heard_magnitude=released_magnitude(final, release, elapsed),
         )
 
     def _sources(self, rng: np.random.Generator, n: int) -> Int64[np.ndarray, " n"]:
@@ -181,7 +182,7 @@ class HistoryBank:
         )
 
     def _stations(self, rng: np.random.Generator, source: int) -> Int64[np.ndarray, " station"]:
-        """Some records of a source: all round, of a sector, or within a radius."""
+        """Some records of a source: all round, of a sector, within a radius or beyond one."""
         record = np.arange(self.first[source], self.first[source + 1])
         east_km, north_km = self.station_km[record, :2].T
         layout, direction, width, count = rng.random(4)
@@ -194,6 +195,9 @@ class HistoryBank:
         elif kind == 2:
             radius_km = RADIUS_KM[0] * (RADIUS_KM[1] / RADIUS_KM[0]) ** width
             outside = np.log(np.hypot(east_km, north_km) + 1e-3) - math.log(radius_km)
+        elif kind == 3:
+            radius_km = BEYOND_KM[0] * (BEYOND_KM[1] / BEYOND_KM[0]) ** width
+            outside = math.log(radius_km) - np.log(np.hypot(east_km, north_km) + 1e-3)
         low, high = self.law.stations
         wanted = int(low + count * (high - low + 1))
         wanted = min(wanted, int(high), max(int((outside <= 0).sum()), int(low)), len(record))

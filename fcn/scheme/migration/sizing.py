@@ -11,14 +11,14 @@ from torch.nn import functional
 
 from fcn.arch.migration import MigrationNet, Sized
 from fcn.batch import Batch, Ruptures, Targets
+from fcn.catalogue.released import BOUND_MARGIN, BOUND_SHARE
 from fcn.loss.terms import masked_mean
 from fcn.scheme.migration.amplitudes import Amplitudes, Motion, measure
 from fcn.scheme.migration.migrate import Migration
 
 MOST_DEVIATIONS = 30.0  # by which a magnitude is wrong, at most, in its loss
-RELEASED = 0.8  # of the moment: with less a rupture is growing, and its magnitude a lower bound
 TYPICAL_KMPS = (6.0, 3.5)  # of P and S, for the error of a travel time
-UNRELEASED = -math.log10(RELEASED) / 1.5  # what that lacks in magnitude
+UNHEARD = -math.log10(BOUND_SHARE) / 1.5  # what `BOUND_SHARE` lacks in magnitude
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Sizing:
     def of_ruptures(
         self, network: MigrationNet, ruptures: Ruptures | None, generator: Generator
     ) -> dict[str, Tensor]:
-        """Losses of magnitude and of whether there is more to come; zeros without ruptures."""
+        """Losses of magnitude and of whether it is a lower bound; zeros without ruptures."""
         if ruptures is None:
             nothing = next(network.parameters()).new_zeros(())
             return {"ruptures": nothing, "growing": nothing}
@@ -83,7 +83,9 @@ class Sizing:
         )
         said = _said(network, amplitudes)
         asked = amplitudes.use[:, 0].any(dim=1)
-        growing = ruptures.magnitude - ruptures.released_magnitude > UNRELEASED
+        # what is said now is too small for good, or the source has more that nobody can have heard of
+        short = ruptures.magnitude - said.magnitude.detach() > BOUND_MARGIN
+        growing = short | (ruptures.magnitude - ruptures.heard_magnitude > UNHEARD)
         entropy = functional.binary_cross_entropy_with_logits(said.growing, growing.float(), reduction="none")
         return {
             "ruptures": masked_mean(

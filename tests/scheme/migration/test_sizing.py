@@ -52,15 +52,21 @@ def losses(module, given: Ruptures | None, sizing: Sizing | None = None) -> dict
     return {name: float(value) for name, value in terms.items()}
 
 
-def test_a_rupture_is_growing_until_four_fifths_of_its_moment_are_out(module):
-    """0.0646 of a magnitude."""
-    still, nearly = (
-        losses(module, made_ruptures(magnitude=torch.full((4,), 7.0 + more)))["growing"]
-        for more in (0.07, 0.06)
-    )
-    ended = losses(module, made_ruptures())["growing"]
-    assert nearly == pytest.approx(ended)
-    assert abs(still - ended) > 1e-3
+def test_a_magnitude_is_a_lower_bound_where_it_is_far_below_the_last_or_the_source_is_not_heard_out(module):
+    """By more than 0.2, or with less than four fifths of the moment heard of: 0.0646 of a magnitude."""
+    said = []
+    hook = module.network.magnitude.register_forward_hook(lambda _, given, out: said.append(out.magnitude))
+    losses(module, made_ruptures())
+    hook.remove()
+
+    def growing(more: float, unheard: float) -> float:
+        final = said[0] + more
+        return losses(module, made_ruptures(magnitude=final, heard_magnitude=final - unheard))["growing"]
+
+    ended = growing(0.0, 0.0)
+    assert growing(0.19, 0.06) == growing(-1.0, 0.06) == pytest.approx(ended)
+    assert abs(growing(0.0, 0.07) - ended) > 1e-3
+    assert growing(0.21, 0.0) == growing(0.0, 0.07)
 
 
 def test_the_magnitude_asked_for_is_that_of_what_has_been_released(module):
