@@ -234,11 +234,12 @@ def build_replay(
     window_s: float,
     step_s: float,
     packet_s: float | None = None,
+    latency_s: float | None = None,
 ) -> Replay:
     """A sequence through the engine of a monitor.
 
-    reader: of the network; its scheme. partial: of the scheme. packet_s: see `Replay`; windows are the same
-    whatever it is, and whole traces the cheapest.
+    reader: of the network; its scheme. partial: of the scheme. packet_s, latency_s: see `Replay`; of
+    packets in time windows are the same whatever their length, and whole traces the cheapest.
     """
     within_s = build(declare, frame=sequence.frame).evidence.within_s
     if step_s >= within_s:
@@ -268,6 +269,7 @@ def build_replay(
         begin=begin,
         stream=sequence.stream,
         packet_s=packet_s,
+        latency_s=latency_s,
         catalogue=sequence.catalogue,
         watched=sequence.watched,
         simulated=sequence.simulated,

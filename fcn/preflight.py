@@ -15,6 +15,7 @@ from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.engine import optimiser_steps
 from fcn.geometry.projection import LocalFrame
+from fcn.stream.engine import Timing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ NUMBERS = (
     ("validation.step_s", SHORTEST_STEP_S, 600.0),
     ("windows.step_s", SHORTEST_STEP_S, 600.0),
     ("packet_s", SHORTEST_STEP_S, 86_400.0),
+    ("latency_s", 0.0, Timing.patience_s),
 )
 
 
@@ -102,6 +104,11 @@ def _at(config: Mapping[str, Any], key: str) -> Any:
 def check_test(config: Mapping[str, Any]) -> None:
     """Raises ValueError for a test that could not be run, before anything is simulated for it."""
     _check_values(config)
+    if config["latency_s"] is not None and config["packet_s"] is None:
+        raise ValueError(
+            f"latency_s={config['latency_s']} with packet_s=null, a trace in one packet, would bring it after its "
+            "end: give a length of packets, packet_s=1.0 say"
+        )
     build(config["matching"])
     if config["declare"] is not None:
         build(config["declare"], frame=LocalFrame(0.0, 0.0))

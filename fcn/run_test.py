@@ -54,6 +54,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         window_s=restored.window_s,
         step_s=config["windows"]["step_s"],
         packet_s=config["packet_s"],
+        latency_s=config["latency_s"],
     )
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])

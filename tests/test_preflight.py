@@ -127,6 +127,7 @@ def test_an_optimiser_of_others_has_bounds_of_its_own(tmp_path):
     [
         ("windows.step_s=0", "windows.step_s must be a number from 0.01 to 600, got 0"),
         ("packet_s=0", "packet_s must be a number from 0.01 to 86400, got 0"),
+        ("latency_s=31", "latency_s must be a number from 0 to 30, got 31"),
         ("trainer.threads=-1", "trainer.threads must be a whole number from 1 to 1024, got -1"),
         ("windows.table.step_km=0", "windows.table.step_km must be a number from 0.01 to 1000, got 0"),
         ("windows.table.depth=3", "windows.table.depth is unknown"),
