@@ -145,6 +145,7 @@ def build_datamodule(
     loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "validation_seed", "workers")
     return FcnDataModule(
         store_path=store_path,
+        noise_path=noise_store(config["store"]),
         recipe=build(data["recipe"]),
         histories=build(data["histories"]) if data["histories"] is not None else None,
         tables=tables,
@@ -153,6 +154,11 @@ def build_datamodule(
         validation_sequences=validation_sequences,
         **{key: data[key] for key in loader_keys},
     )
+
+
+def noise_store(config: Mapping[str, Any]) -> Path | None:
+    """The store that a `store` group takes noise from, where it is another one."""
+    return None if config["noise"] is None else Path(config["noise"]).expanduser()
 
 
 def choose_velocity_model(

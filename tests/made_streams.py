@@ -126,7 +126,13 @@ def clocked(
 
 
 def replay_of(
-    sequence: Sequence, reader, declarer, packet_s=None, catalogue: Catalogue | None = None, latency_s=None, **timing
+    sequence: Sequence,
+    reader,
+    declarer,
+    packet_s=None,
+    catalogue: Catalogue | None = None,
+    latency_s=None,
+    **timing,
 ) -> Replay:
     """A sequence through `engine_of` it. declarer: makes a new one."""
     return Replay(

@@ -269,7 +269,7 @@ def test_what_a_trainer_is_not_told_is_as_lightning_has_it(tmp_path):
 
 
 def test_late_data_are_in_no_earlier_window_and_alarms_are_timed_by_the_clock(sequence):
-    """Packets of 1 s that take 2.5 s: a window lacks between 2.5 and 3.5 s, and what it says is said by then."""
+    """Packets of 1 s that take 2.5 s: windows lack 2.5 to 3.5 s, and what they say is said by then."""
 
     def says(batch, known):
         """From the first window on that has a second of P."""

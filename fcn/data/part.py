@@ -26,7 +26,7 @@ def first_minutes(sequence: Sequence, minutes: float | None) -> Sequence:
     """
     if minutes is None:
         return sequence
-    checked.number("budget.minutes", minutes, 0.1)
+    checked.number("budget.minutes or validation_minutes", minutes, 0.1)
     rate_hz = sequence.sampling_rate_hz
     n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
     end = min(round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples)
