@@ -13,6 +13,7 @@ from fcn.metrics.by_event import EventOutcome, read_events
 
 VALIDATION = "validation"  # name of all sequences of it, taken together
 IN_CRUST = "-in-"  # between a sequence and the velocity model it was read in, in names of folders
+INSIDE = " in "  # the same, for readers
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def read_scored(folder: Path) -> dict[str, Scored]:
         name = str(manifest.get("config", {}).get("dataset", {}).get("name", place.name))
         kind = VALIDATION if name.startswith(VALIDATION) else name
         _, inside, crust = place.name.partition(IN_CRUST)
-        kind = f"{kind} in {crust}" if inside else kind
+        kind = f"{kind}{INSIDE}{crust}" if inside else kind
         found.setdefault(kind, []).append((name, place, metrics))
     return {kind: _together(places) for kind, places in found.items()}
 
