@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -78,7 +79,7 @@ def _draw(axes: Axes, repeats: Sequence[Scored], name: str) -> None:
     for kind, (label, marker, face, edge) in enumerate(_LOOKS):
         rows = [i for i, found in enumerate(counted) if _kind(found) == kind]
         sizes = [_points(events[i]) for i in rows]
-        colours = {"c": edge} if marker == "x" else {"facecolors": face, "edgecolors": edge}
+        colours: dict[str, Any] = {"c": edge} if marker == "x" else {"facecolors": face, "edgecolors": edge}
         axes.scatter(km[rows, 0], km[rows, 1], s=sizes, marker=marker, linewidths=0.8, label=label, **colours)
     n_found = np.mean([np.mean(found) for found in counted]) if counted else math.nan
     axes.text(0.02, 0.98, f"{100 * n_found:.0f} % found", transform=axes.transAxes, va="top", fontsize=7)

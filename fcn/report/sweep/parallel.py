@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -40,7 +41,10 @@ def parallel_figure(comparison: Comparison, swept: Mapping[str, Mapping[str, str
     heights = np.stack([height for height, _ in columns], axis=1)
     for i, each in enumerate(settings):
         is_best = each.behind is None
-        look = {"color": CYCLE[i % len(CYCLE)], "linestyle": DASHES[i // len(CYCLE) % len(DASHES)]}
+        look: dict[str, Any] = {
+            "color": CYCLE[i % len(CYCLE)],
+            "linestyle": DASHES[i // len(CYCLE) % len(DASHES)],
+        }
         axes.plot(heights[i], marker="o", markersize=4, linewidth=2.6 if is_best else 1.1, **look)
     for x, (_, ticks) in enumerate(columns):
         _draw_axis(axes, x, ticks, is_swept=x < len(keys))
@@ -86,7 +90,7 @@ def _draw_axis(axes: Axes, x: int, ticks: Mapping[float, str], *, is_swept: bool
             )
         else:
             up = 6 if height >= 0.5 else -6
-            place = {"va": "bottom" if up > 0 else "top", "ha": "center"}
+            place: dict[str, Any] = {"va": "bottom" if up > 0 else "top", "ha": "center"}
             axes.annotate(
                 text, (x, height), (0, up), textcoords="offset points", fontsize=7, color=INK, **place
             )

@@ -27,12 +27,10 @@ def scored(found, *, latency_s=3.0, n_false=0, lengths=(6, 2)) -> Scored:
 def test_a_map_per_setting_tells_found_from_missed():
     jobs = [("a", scored({0, 1, 2})), ("b", scored({0, 1, 2, 3})), ("b", scored({0, 1}))]
     figure = found_maps(jobs)
-    shown = [axes for axes in figure.axes if axes.get_title()]
-    assert [axes.get_title() for axes in shown] == ["a", "b"]
-    assert [[len(each.get_offsets()) for each in axes.collections] for axes in shown] == [
-        [3, 0, 3],
-        [2, 2, 2],
-    ]
+    shown = figure.axes
+    assert [axes.get_title(loc="left") for axes in shown] == ["a", "b"]
+    counted = [[len(each.get_offsets()) for each in axes.collections] for axes in shown]
+    assert counted == [[3, 0, 3], [2, 2, 2]]
     north_km = np.concatenate([each.get_offsets()[:, 1] for each in shown[0].collections])
     assert np.ptp(north_km) == pytest.approx(5 * 11.1, rel=0.01)
     assert [axes.texts[0].get_text() for axes in shown] == ["50 % found", "50 % found"]
