@@ -158,3 +158,14 @@ def test_steps_are_counted_as_lightning_makes_them(tmp_path, options, steps):
     config = small_training(tmp_path, *LONG, *options, f"trainer.max_steps={steps}")
     assert optimiser_steps(config["trainer"], 8) == steps
     check_training(config)
+
+
+def test_a_store_of_noise_that_is_not_there_is_missed_before_training(tmp_path):
+    with pytest.raises(FileNotFoundError, match="recorded_noise") as raised:
+        check_training(resolved("train", "store=recorded_noise", f"cache={tmp_path}"))
+    assert any("python -m fcn.build_store" in note for note in raised.value.__notes__)
+
+
+def test_late_data_need_packets():
+    with pytest.raises(ValueError, match=r"latency_s=1\.4 with packet_s=null would bring every trace after"):
+        check_test(resolved("test", "ckpt=x", "packet_s=null", "latency_s=1.4"))

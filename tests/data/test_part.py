@@ -63,7 +63,9 @@ def test_the_first_minutes_are_as_they_were_in_the_whole(sequence):
     assert max(trace.stats.endtime.timestamp for trace in part.stream) <= part.end_time_s + 1e-3
     assert first_minutes(sequence, None) is sequence
     assert first_minutes(sequence, 1e6).n_samples == sequence.n_samples
-    with pytest.raises(ValueError, match=r"budget\.minutes must be a number of at least 0\.1"):
+    with pytest.raises(
+        ValueError, match=r"budget.minutes or validation_minutes must be a number of at least 0\.1"
+    ):
         first_minutes(sequence, 0)
 
 
