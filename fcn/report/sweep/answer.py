@@ -24,8 +24,10 @@ def answer(where: str, comparison: Comparison) -> str:
     best = comparison.best
     found, off = best.figures["recall"], best.figures["epicentre_p50_km"]
     false = best.figures["false_alarms_per_hour"]
+    even = [each.name for each in comparison.settings if each.behind and each.behind.value == 0]
+    rank = f"and {', '.join(even)} are equal by F1: the first" if even else "does best by F1: it"
     sentence = (
-        f"On {where} ({comparison.n_events} events) {best.name} does best by F1: it finds "
+        f"On {where} ({comparison.n_events} events) {best.name} {rank} finds "
         f"{_percent(found)} with {_range(false, 1)} false alarms an hour"
     )
     sentence += f", epicentres {_range(off, 1)} km off (median)." if math.isfinite(off.value) else "."
@@ -33,7 +35,7 @@ def answer(where: str, comparison: Comparison) -> str:
     if not others:
         return f"{sentence} Nothing is there to compare it with yet."
     worse = sorted((each for each in others if each.is_told_apart), key=_shortfall, reverse=True)
-    same = [each for each in others if not each.is_told_apart]
+    same = [each for each in others if not each.is_told_apart and each.name not in even]
     if worse:
         named = [f"{each.name} by {_range(each.behind, 3)}" for each in worse[:_MOST_NAMED] if each.behind]
         further = f" and {len(worse) - _MOST_NAMED} more" if len(worse) > _MOST_NAMED else ""

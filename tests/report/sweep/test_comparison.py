@@ -92,7 +92,7 @@ def test_the_answer_names_the_best_what_is_behind_and_what_is_not_told_apart():
 
 def test_nothing_found_is_an_answer_too():
     comparison = compare_settings([("a", scored([False] * 5)), ("b", scored([False] * 5))])
-    assert "it finds 0 %" in answer("s", comparison)
+    assert "a and b are equal by F1: the first finds 0 %" in answer("s", comparison)
     assert magnitude_figure([("a", scored([False] * 5))]) is not None
 
 
@@ -126,3 +126,10 @@ def test_luck_is_said_where_it_is_known_and_where_it_is_not():
     assert "how far luck goes is not known" in repeats_said(compare_settings([("a", scored(MOST))]))
     repeats = compare_settings([("a", scored(MOST)), ("a", scored(HALF))])
     assert f"differs by up to {repeats.settings[0].spread:.3f}" in repeats_said(repeats)
+
+
+def test_none_is_called_best_of_those_that_are_equal():
+    said = answer("s", compare_settings([("a", scored(MOST)), ("b", scored(MOST)), ("c", scored(HALF))]))
+    assert said.startswith("On s (100 events) a and b are equal by F1: the first finds 90 %")
+    assert "Not told apart" not in said
+    assert "Behind it in F1: c by" in said
