@@ -13,6 +13,7 @@ N_DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles of the draws: 95 %
 SIGNIFICANT = 0.05
 BEST_BY = "f1"
+JEFFREYS = 0.5  # added to a Poisson count: shape of the gamma distribution of its mean
 
 Draws = Float[np.ndarray, " draw"]
 
@@ -107,7 +108,8 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
 
     Bootstrap (Efron 1979, percentile intervals): every draw takes events with replacement, the same for all
     jobs, so that settings are compared on the same earthquakes; of a setting's repeats with replacement; and
-    as many false alarms as a Poisson process of the rate counted has.
+    the number of false alarms expected in so long, of which one count is known: gamma-distributed, that of
+    a Poisson process by Jeffreys' prior. None counted does not mean none to come.
     """
     if not jobs:
         return None
@@ -160,7 +162,7 @@ def _draws(
     """Every figure of one job, of every draw."""
     events = [scored.events[key] for key in shared]
     found = np.array([event.found for event in events], dtype=np.float64)[drawn]
-    n_false = rng.poisson(scored.n_false, size=len(drawn)).astype(np.float64)
+    n_false = rng.gamma(scored.n_false + JEFFREYS, size=len(drawn))
     n_false[0] = scored.n_false
     figures = {name: take(found, n_false, scored.watched_hours) for name, take in _OF_ALARMS.items()}
     for name, (column, statistic) in _OF_EVENTS.items():

@@ -167,7 +167,7 @@ def _comparisons(
         page.table(settings_table(kind, comparison))
         page.text(
             "In brackets 95 % intervals: a bootstrap over the events that all jobs were scored on, the same "
-            "for every setting, over repeats of a setting, and of the count of false alarms as a Poisson's. "
+            "for every setting, over repeats of a setting, and of the false alarms expected. "
             "Behind the best: the same bootstrap leaves less than 5 % to a difference of nought, by Holm's "
             "correction for the number of settings (p). Three repeats say little about luck, and the best of "
             "many looks better than it is."

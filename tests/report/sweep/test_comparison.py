@@ -42,8 +42,10 @@ def test_figures_are_those_counted_and_intervals_those_of_a_binomial():
     width = only.figures["recall"].high - only.figures["recall"].low
     assert width == pytest.approx(2 * 1.96 * sigma, rel=0.15)
     poisson = only.figures["false_alarms_per_hour"]
-    assert poisson.low < 1.1
-    assert 3.0 <= poisson.high <= 5.0
+    assert (poisson.low, poisson.high) == pytest.approx((0.675, 4.75), rel=0.15)  # gamma(4.5) over 2 h
+    (none,) = compare_settings([("a", scored(MOST))]).settings
+    assert none.figures["false_alarms_per_hour"].value == 0.0
+    assert none.figures["false_alarms_per_hour"].high == pytest.approx(1.26, rel=0.15)  # gamma(0.5)
 
 
 def test_settings_are_compared_on_the_same_earthquakes():
