@@ -145,6 +145,7 @@ def build_datamodule(
     loader_keys = ("batch_size", "examples_per_epoch", "validation_examples", "validation_seed", "workers")
     return FcnDataModule(
         store_path=store_path,
+        noise_path=noise_store(config["store"]),
         recipe=build(data["recipe"]),
         histories=build(data["histories"]) if data["histories"] is not None else None,
         tables=tables,
@@ -153,6 +154,11 @@ def build_datamodule(
         validation_sequences=validation_sequences,
         **{key: data[key] for key in loader_keys},
     )
+
+
+def noise_store(config: Mapping[str, Any]) -> Path | None:
+    """The store that a `store` group takes noise from, where it is another one."""
+    return None if config["noise"] is None else Path(config["noise"]).expanduser()
 
 
 def choose_velocity_model(
@@ -234,11 +240,12 @@ def build_replay(
     window_s: float,
     step_s: float,
     packet_s: float | None = None,
+    latency_s: float | None = None,
 ) -> Replay:
     """A sequence through the engine of a monitor.
 
-    reader: of the network; its scheme. partial: of the scheme. packet_s: see `Replay`; windows are the same
-    whatever it is, and whole traces the cheapest.
+    reader: of the network; its scheme. partial: of the scheme. packet_s, latency_s: see `Replay`; of
+    packets in time windows are the same whatever their length, and whole traces the cheapest.
     """
     within_s = build(declare, frame=sequence.frame).evidence.within_s
     if step_s >= within_s:
@@ -268,6 +275,7 @@ def build_replay(
         begin=begin,
         stream=sequence.stream,
         packet_s=packet_s,
+        latency_s=latency_s,
         catalogue=sequence.catalogue,
         watched=sequence.watched,
         simulated=sequence.simulated,

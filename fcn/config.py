@@ -32,7 +32,7 @@ TOP_LEVEL = {
     ),
     "test": (
         "name cache ckpt resume trust reading dataset subset budget velocity_model declare matching packet_s "
-        "windows trainer logger"
+        "latency_s windows trainer logger"
     ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "

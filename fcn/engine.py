@@ -78,17 +78,21 @@ def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
     options: of conf/trainer. Every process has its share of the batches and all make one step together, after
     each `accumulate_grad_batches` of them and after the last.
     """
+    share = math.ceil(n_batches / n_processes(options))
+    limit = options.get("limit_train_batches")
+    if limit is not None:
+        share = min(share, limit) if isinstance(limit, int) else int(share * limit)
+    return math.ceil(share / (options.get("accumulate_grad_batches") or 1))
+
+
+def n_processes(options: Mapping[str, Any]) -> int:
+    """That train together on this machine and others; options: of conf/trainer."""
     where = {
         key: options[key] for key in ("accelerator", "devices", "num_nodes", "strategy") if key in options
     }
     _hush()
     # only Lightning knows what `auto` is on this machine
-    world = lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size
-    share = math.ceil(n_batches / world)
-    limit = options.get("limit_train_batches")
-    if limit is not None:
-        share = min(share, limit) if isinstance(limit, int) else int(share * limit)
-    return math.ceil(share / (options.get("accumulate_grad_batches") or 1))
+    return int(lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size)
 
 
 def build_trainer(

@@ -9,12 +9,14 @@ from typing import Any, get_args
 import lightning
 
 from fcn import checked
-from fcn.assemble import velocity_models
+from fcn.assemble import noise_store, velocity_models
 from fcn.checkpoint import find, read
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.engine import optimiser_steps
 from fcn.geometry.projection import LocalFrame
+from fcn.store.reader import BaseStore
+from fcn.stream.engine import Timing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ NUMBERS = (
     ("validation.step_s", SHORTEST_STEP_S, 600.0),
     ("windows.step_s", SHORTEST_STEP_S, 600.0),
     ("packet_s", SHORTEST_STEP_S, 86_400.0),
+    ("latency_s", 0.0, Timing.patience_s),
 )
 
 
@@ -102,6 +105,11 @@ def _at(config: Mapping[str, Any], key: str) -> Any:
 def check_test(config: Mapping[str, Any]) -> None:
     """Raises ValueError for a test that could not be run, before anything is simulated for it."""
     _check_values(config)
+    if config["latency_s"] is not None and config["packet_s"] is None:
+        raise ValueError(
+            f"latency_s={config['latency_s']} with packet_s=null would bring every trace after "
+            "its end: give a length of packets, packet_s=1.0 say"
+        )
     build(config["matching"])
     if config["declare"] is not None:
         build(config["declare"], frame=LocalFrame(0.0, 0.0))
@@ -118,6 +126,7 @@ def check_training(config: dict[str, Any]) -> None:
     build(data["recipe"])
     build(config["declare"], frame=LocalFrame(0.0, 0.0))
     velocity_models(config)
+    _check_noise(config["store"])
     batches = math.ceil(data["examples_per_epoch"] / data["batch_size"])
     _check_epochs(config["trainer"]["max_steps"], optimiser_steps(config["trainer"], batches))
     elapsed_s = data["events"]["elapsed_s"]
@@ -134,6 +143,17 @@ def check_training(config: dict[str, Any]) -> None:
         )
     if config["ckpt"] is not None:
         _check_resumable(config, read(find(config["ckpt"])))
+
+
+def _check_noise(store: Mapping[str, Any]) -> None:
+    """Raises FileNotFoundError, or what else `BaseStore.open` raises, for a store of noise that is none."""
+    path = noise_store(store)
+    if path is not None:
+        try:
+            BaseStore.open(path)
+        except (OSError, ValueError) as error:
+            error.add_note(f"store.noise={path} is to be made by python -m fcn.build_store ... out={path}")
+            raise
 
 
 def _check_epochs(max_steps: object, steps: int) -> None:

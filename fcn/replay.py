@@ -23,15 +23,17 @@ class Replay:
     """The windows of one sequence, in order, and what is said of them.
 
     begin: a new engine for its stations. stream: what was recorded. packet_s: length of the packets it comes
-    in, each in time; None: a trace is one.
+    in; None: a trace is one. latency_s: from a packet's last sample to its arrival; None: each is in time.
     Iterating is a pass: a new engine gets the packets as the clock goes and cuts the windows, which are for
-    `read`. What it says belongs to the last pass. Raises ValueError where there are no two windows.
+    `read`; what they say is said by that clock. It belongs to the last pass. Raises ValueError where there
+    are no two windows.
     """
 
     name: str
     begin: Callable[[], Engine]
     stream: obspy.Stream
     packet_s: float | None
+    latency_s: float | None
     catalogue: Catalogue | None
     watched: Watched
     simulated: bool
@@ -56,20 +58,22 @@ class Replay:
         self.compute_ms.clear()
 
     def __len__(self) -> int:
-        """Windows of a pass: as many, or less where the first trace has nothing to be read."""
+        """Windows of a pass: as many, or less where the first trace is late or has nothing to be read."""
         start_s = min(trace.stats.starttime.timestamp for trace in self.stream)
         end_s = max(trace.stats.endtime.timestamp for trace in self.stream)
-        return self.engine.count_windows(start_s, end_s + LAST_S)
+        return self.engine.count_windows(start_s, end_s + LAST_S + (self.latency_s or 0.0))
 
     def __iter__(self) -> Iterator[Batch]:
         """A pass."""
         self.reset()
-        source = ReplaySource(self.stream, in_time(self.packet_s), pace=None)
+        source = ReplaySource(self.stream, plain_link(self.packet_s, self.latency_s), pace=None)
         tick = math.ceil(source.clock.now_s() / BLOCK_S)
         while not source.is_over(tick * BLOCK_S):
             now_s = tick * BLOCK_S
             self.engine.push(source.poll(now_s), now_s)
-            yield from self.engine.windows(now_s)
+            for batch in self.engine.windows(now_s):
+                if float(batch.now_s) > now_s - BLOCK_S:  # the first ones ended before their data had come
+                    yield batch
             tick += 1
 
     def read(self, batch: Batch) -> tuple[Update, ...]:
@@ -109,12 +113,12 @@ class Replay:
         )
 
 
-def in_time(packet_s: float | None) -> Link:
-    """A link without latency, loss or disorder; packet_s: see `Link`."""
+def plain_link(packet_s: float | None, latency_s: float | None) -> Link:
+    """A link without loss or disorder, its latency the same for all; see `Link`."""
     return Link(
         seed=0,
         packet_s=packet_s,
-        latency_s=None,
+        latency_s=latency_s,
         station_latency_s=(0.0, 0.0),
         jitter_s=0.0,
         loss_share=0.0,

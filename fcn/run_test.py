@@ -16,7 +16,7 @@ from fcn.catalogue.first_p import read_first_p, with_first_p
 from fcn.checkpoint import load
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.first_p import with_computed_first_p
-from fcn.data.part import first_minutes, some_stations, station_spacing_km
+from fcn.data.part import some_minutes, some_stations, station_spacing_km
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
 from fcn.metrics.by_event import by_event, write_events
@@ -54,6 +54,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         window_s=restored.window_s,
         step_s=config["windows"]["step_s"],
         packet_s=config["packet_s"],
+        latency_s=config["latency_s"],
     )
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])
@@ -69,10 +70,9 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
 
 def _part(sequence: Sequence, config: dict[str, Any]) -> Sequence:
     """What of a sequence is replayed."""
-    subset = config["subset"]
-    return some_stations(
-        first_minutes(sequence, config["budget"]["minutes"]), subset["n_stations"], subset["seed"]
-    )
+    budget, subset = config["budget"], config["subset"]
+    part = some_minutes(sequence, budget["minutes"], budget["from_minute"])
+    return some_stations(part, subset["n_stations"], subset["seed"])
 
 
 def _with_first_p(sequence: Sequence, times: TimesTo, table: str | None) -> Sequence:

@@ -23,6 +23,7 @@ from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
 from fcn.checkpoint import begin_with
 from fcn.config import build
+from fcn.data.part import some_minutes
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
 from fcn.module import FcnModule
@@ -41,7 +42,7 @@ def validation_replays(config: dict[str, Any], module: FcnModule) -> list[Replay
     replays = []
     for dataset in validation["sequences"].values():
         root = sequence_root(dataset, Path(config["cache"]).expanduser())
-        sequence = Sequence.load(root, preprocess)
+        sequence = some_minutes(Sequence.load(root, preprocess), config["budget"]["validation_minutes"])
         model = choose_velocity_model(None, sequence, velocity_models(config))
         replays.append(
             build_replay(

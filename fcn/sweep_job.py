@@ -1,9 +1,10 @@
 """A job of a sweep: done once, gone on with after a kill, scored once it is trained; what failed says so."""
 
+import contextlib
 import json
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from fcn.checkpoint import read
 from fcn.publish import new_file
+from fcn.report.sweep.scored import IN_CRUST
 from fcn.run_test import test
 from fcn.run_training import train
 
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 
 DONE = "done.json"  # beside a job that is: what it returned
 FAILURE = "failure.txt"
-SCORES = "scores"  # folder of what a trained job was scored on, a folder for each sequence
+SCORES = "scores"  # folder of what a trained job was scored on: a folder for each sequence in each crust
 _ANOTHER = "of another configuration"
 
 
@@ -43,12 +45,8 @@ def run_once(
             log.info("%s is done", folder)
             return json.loads((folder / DONE).read_text())["returned"]
     (folder / DONE).unlink(missing_ok=True)
-    try:
+    with noted(folder):
         returned = work()
-    except Exception:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FAILURE).write_text(traceback.format_exc())
-        raise
     (folder / FAILURE).unlink(missing_ok=True)
     if _is_first_rank():
         _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
@@ -56,16 +54,32 @@ def run_once(
     return returned
 
 
-def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], *, resume: bool) -> float:
-    """A training, then the score of its best checkpoint on `evaluation.sequences`; returns what `train` does.
+@contextlib.contextmanager
+def noted(folder: Path) -> Iterator[None]:
+    """What is raised stands in failure.txt, too."""
+    try:
+        yield
+    except Exception:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILURE).write_text(traceback.format_exc())
+        raise
 
+
+def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], *, resume: bool) -> float:
+    """A training, then the score of its best checkpoint on `evaluation`; returns what `train` does.
+
+    Scored are the first `budget.n_sequences` of `evaluation.sequences`, each in all of `evaluation.crusts`.
     resume: goes on from checkpoints/last.ckpt, where there is one, and with what is not scored yet.
     """
     best = train_on(config, folder, overrides) if resume else train(config, folder, overrides)
-    sequences = config["evaluation"]["sequences"]
+    evaluation = config["evaluation"]
+    sequences = list(evaluation["sequences"].items())[: config["budget"]["n_sequences"]]
     if sequences and _is_first_rank():
         scores = {
-            name: _score(config, folder, name, dataset, resume=resume) for name, dataset in sequences.items()
+            place: _score(config, folder, place, dataset, crust, resume=resume)
+            for name, dataset in sequences
+            for crust_name, crust in evaluation["crusts"].items()
+            for place in [name if len(evaluation["crusts"]) == 1 else f"{name}{IN_CRUST}{crust_name}"]
         }
         _write(folder / "metrics.json", json.dumps(scores, indent=2) + "\n")
     return best
@@ -85,9 +99,15 @@ def train_on(config: dict[str, Any], folder: Path, overrides: list[str]) -> floa
 
 
 def _score(
-    config: Mapping[str, Any], folder: Path, name: str, dataset: Mapping[str, Any], *, resume: bool
+    config: Mapping[str, Any],
+    folder: Path,
+    name: str,
+    dataset: Mapping[str, Any],
+    crust: Mapping[str, Any] | None,
+    *,
+    resume: bool,
 ) -> dict[str, Any]:
-    """metrics.json of one sequence, replayed unless, on resuming, it has been."""
+    """metrics.json of one sequence in one velocity model, replayed unless, on resuming, it has been."""
     place, checkpoints = folder / SCORES / name, folder / "checkpoints"
     best = checkpoints / "best.ckpt"
     ckpt = best if best.is_file() else checkpoints / "last.ckpt"
@@ -98,6 +118,7 @@ def _score(
         **{key: config[key] for key in ("cache", "matching", "budget")},
         "name": name,
         "dataset": dict(dataset),
+        "velocity_model": crust,
         "ckpt": str(ckpt),
         "trainer": {**options, "devices": 1},
         "logger": {},

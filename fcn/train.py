@@ -20,10 +20,13 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
 
 
 def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
-    """A job of a sweep, trained and scored: see `fcn.sweep_job`."""
-    from fcn.sweep_job import run_once, train_and_score
+    """A job of a sweep, trained at the cost of `budget` and scored: see `fcn.sweep_job`."""
+    from fcn.sweep_job import noted, run_once, train_and_score
+    from fcn.training_cost import at_equal_cost
 
     resume = bool(config["resume"])
+    with noted(folder):
+        config = at_equal_cost(config, folder, resume=resume)
     value: float = run_once(
         config,
         folder,

@@ -126,7 +126,13 @@ def clocked(
 
 
 def replay_of(
-    sequence: Sequence, reader, declarer, packet_s=None, catalogue: Catalogue | None = None, **timing
+    sequence: Sequence,
+    reader,
+    declarer,
+    packet_s=None,
+    catalogue: Catalogue | None = None,
+    latency_s=None,
+    **timing,
 ) -> Replay:
     """A sequence through `engine_of` it. declarer: makes a new one."""
     return Replay(
@@ -134,6 +140,7 @@ def replay_of(
         begin=lambda: engine_of(sequence, sequence.inventory, reader, declarer(), **timing),
         stream=sequence.stream,
         packet_s=packet_s,
+        latency_s=latency_s,
         catalogue=catalogue,
         watched=Watched(((sequence.start_time_s, sequence.end_time_s),)),
         simulated=True,

@@ -62,15 +62,25 @@ def write_sweep(root: Path) -> Path:
     return sweep
 
 
-def write_test_job(folder: Path, override: str, found, *, n_false=1, minutes=None, place=".") -> None:
+def write_test_job(
+    folder: Path, override: str, found, *, n_false=1, minutes=None, place=".", said=None, name="kumamoto"
+) -> None:
     """A job of `fcn.test -m`, or what a trained one was scored on: an hour of events, some of them found."""
     (folder / place).mkdir(parents=True, exist_ok=True)
     outcomes = [
-        EventOutcome(f"e{i}", 2.0 + i % 4, bool(is_found), **(SAID if is_found else {}))
+        EventOutcome(
+            f"e{i}",
+            2.0 + i % 4,
+            bool(is_found),
+            32.7 + 0.01 * (i % 7),
+            130.8 + 0.01 * (i % 11),
+            **((said or SAID) if is_found else {}),
+        )
         for i, is_found in enumerate(found)
     ]
     write_events(outcomes, folder / place / "events.csv")
-    config = {"dataset": {"name": "kumamoto"}, "budget": {"minutes": minutes}}
+    budget = {"minutes": minutes, "answers": minutes is None}
+    config = {"dataset": {"name": name}, "budget": budget}
     manifest = {"overrides": ["ckpt=generalized", override], "config": config}
     (folder / place / "manifest.json").write_text(json.dumps(manifest))
     score = {"simulated": True, "n_false": n_false, "watched_hours": 1.0, "recall": sum(found) / len(found)}

@@ -127,6 +127,7 @@ def test_an_optimiser_of_others_has_bounds_of_its_own(tmp_path):
     [
         ("windows.step_s=0", "windows.step_s must be a number from 0.01 to 600, got 0"),
         ("packet_s=0", "packet_s must be a number from 0.01 to 86400, got 0"),
+        ("latency_s=31", "latency_s must be a number from 0 to 30, got 31"),
         ("trainer.threads=-1", "trainer.threads must be a whole number from 1 to 1024, got -1"),
         ("windows.table.step_km=0", "windows.table.step_km must be a number from 0.01 to 1000, got 0"),
         ("windows.table.depth=3", "windows.table.depth is unknown"),
@@ -157,3 +158,14 @@ def test_steps_are_counted_as_lightning_makes_them(tmp_path, options, steps):
     config = small_training(tmp_path, *LONG, *options, f"trainer.max_steps={steps}")
     assert optimiser_steps(config["trainer"], 8) == steps
     check_training(config)
+
+
+def test_a_store_of_noise_that_is_not_there_is_missed_before_training(tmp_path):
+    with pytest.raises(FileNotFoundError, match="recorded_noise") as raised:
+        check_training(resolved("train", "store=recorded_noise", f"cache={tmp_path}"))
+    assert any("python -m fcn.build_store" in note for note in raised.value.__notes__)
+
+
+def test_late_data_need_packets():
+    with pytest.raises(ValueError, match=r"latency_s=1\.4 with packet_s=null would bring every trace after"):
+        check_test(resolved("test", "ckpt=x", "packet_s=null", "latency_s=1.4"))

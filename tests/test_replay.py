@@ -19,7 +19,7 @@ from fcn.engine import build_trainer, precision
 from fcn.geometry.projection import LocalFrame
 from fcn.loss.multitask import MultitaskLoss
 from fcn.module import FcnModule
-from fcn.replay import Replay, in_time
+from fcn.replay import Replay, plain_link
 from fcn.scheme.base import require_finite
 from fcn.stream.keeping import read_events
 from fcn.waveform.folder import write_sequence_folder
@@ -100,7 +100,7 @@ def test_windows_out_of_order_are_refused(sequence):
 
 def test_what_is_declared_is_what_a_monitor_declares(sequence, tmp_path, monkeypatch):
     """To the last digit, whatever the packets; numbers depend on all buffers and on what stations taught."""
-    monkeypatch.setattr(killed_monitor, "LINK", in_time(1.0))
+    monkeypatch.setattr(killed_monitor, "LINK", plain_link(1.0, None))
     (tmp_path / "live").mkdir()
     killed_monitor.run(tmp_path / "live", sequence.root)
     expected = read_events(tmp_path / "live")
@@ -266,3 +266,32 @@ def test_precision_is_taken_at_its_word_or_chosen_for_the_machine(monkeypatch):
 def test_what_a_trainer_is_not_told_is_as_lightning_has_it(tmp_path):
     config = {"trainer": {"threads": 1, "accelerator": "cpu"}, "logger": None}
     assert build_trainer(config, tmp_path, []).precision == "32-true"
+
+
+def test_late_data_are_in_no_earlier_window_and_alarms_are_timed_by_the_clock(sequence):
+    """Packets of 1 s that take 2.5 s: windows lack 2.5 to 3.5 s, and what they say is said by then."""
+
+    def says(batch, known):
+        """From the first window on that has a second of P."""
+        return [estimate(float(batch.now_s), START_S + 10.0)] if newest_s(batch) >= START_S + 10.95 else []
+
+    replay = made(sequence, Listener(says), packet_s=1.0, latency_s=2.5)
+    ages_s = []
+    for batch in replay:
+        if 12.0 <= float(batch.now_s) - START_S <= 58.0:  # all deliver
+            ages_s.append(float(batch.now_s) - newest_s(batch))
+        replay.read(batch)
+    assert min(ages_s) >= 2.5
+    assert max(ages_s) <= 3.6
+    assert replay.score()["alarm_latency_s_min"] >= 1.0 + 2.5
+    in_time = [float(batch.now_s) for batch in made(sequence, Listener(), packet_s=1.0)]
+    late = [float(batch.now_s) for batch in replay]
+    assert late[0] >= in_time[0] + 2.5  # nothing is read before the clock has got there
+    assert in_time[-1] + 2.0 <= late[-1] <= in_time[-1] + 3.0
+
+
+def newest_s(batch) -> float:
+    """Time of the last sample that anybody has delivered."""
+    known = batch.known[0].any(dim=0).any(dim=0)
+    age = int(known.flip(0).int().argmax()) if bool(known.any()) else len(known)
+    return float(batch.now_s) - age / SPEC.sampling_rate_hz

@@ -2,9 +2,12 @@ import json
 
 import pytest
 import torch
+from toy import resolved
 
 from fcn import sweep_job
-from fcn.sweep_job import run_once, train_and_score
+from fcn.config import TOP_LEVEL
+from fcn.preflight import check_test
+from fcn.sweep_job import noted, run_once, train_and_score
 
 CONFIG = {
     "seed": 1,
@@ -12,10 +15,11 @@ CONFIG = {
     "resume": None,
     "cache": "nowhere",
     "matching": {},
-    "budget": {"minutes": None},
+    "budget": {"minutes": None, "n_sequences": None},
     "trainer": {"max_steps": 4, "threads": 1, "devices": 2, "strategy": "ddp"},
     "evaluation": {
         "sequences": {"v0": {"name": "validation-0"}, "twin": {"name": "kumamoto"}},
+        "crusts": {"stated": None},
         "test": {"reading": {}},
     },
 }
@@ -119,3 +123,36 @@ def test_a_training_goes_on_from_its_last_checkpoint(tmp_path, called):
     called[1:] = []
     train_and_score(CONFIG, tmp_path / "other", [], resume=True)
     assert called[1] == ("train", None)
+
+
+def test_a_job_is_scored_on_what_its_budget_says_in_every_crust(tmp_path, called):
+    called.append(("test", "twin"))
+    crusts = {"stated": None, "slow": {"factor": 0.9}}
+    config = {
+        **CONFIG,
+        "budget": {"minutes": 10.0, "n_sequences": 1},
+        "evaluation": {**CONFIG["evaluation"], "crusts": crusts},
+    }
+    train_and_score(config, tmp_path, [], resume=False)
+    assert called[2:] == [("test", "v0-in-stated"), ("test", "v0-in-slow")]
+    made = json.loads((tmp_path / "scores" / "v0-in-slow" / "manifest.json").read_text())["config"]
+    assert made["velocity_model"] == {"factor": 0.9}
+    assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"v0-in-stated", "v0-in-slow"}
+
+
+def test_what_a_job_is_scored_by_is_a_whole_configuration_of_a_test(tmp_path, called):
+    """Keys that fcn.test has come to need are missing nowhere."""
+    config = resolved("train", "experiment=lite", "budget=short")
+    train_and_score(config, tmp_path, [], resume=False)
+    made = json.loads((tmp_path / "scores" / "v0" / "manifest.json").read_text())["config"]
+    assert set(made) == {*TOP_LEVEL["test"].split()} - {"resume"}
+    check_test(made)
+    given = resolved("test", "ckpt=x")
+    for key in ("windows", "subset"):
+        assert set(made[key]) == set(given[key])
+
+
+def test_what_goes_wrong_before_a_job_begins_is_noted_too(tmp_path):
+    with pytest.raises(ZeroDivisionError), noted(tmp_path / "0"):
+        1 / 0  # noqa: B018
+    assert "ZeroDivisionError" in (tmp_path / "0" / "failure.txt").read_text()

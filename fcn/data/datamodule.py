@@ -53,6 +53,7 @@ class FcnDataModule(lightning.LightningDataModule):
     """Serves recombined batches and the windows of sequences.
 
     tables:               first arrivals of every velocity model an example may be drawn in, stacked.
+    noise_path:           of a store whose noise is taken; None: that of `store_path`.
     validation_sequences: windows of sequences, in order, gone through at every validation.
     test_sequence:        the same, at a test.
     histories:            of earthquakes to size beside the windows; None for a network that does not ask.
@@ -63,6 +64,7 @@ class FcnDataModule(lightning.LightningDataModule):
         self,
         *,
         store_path: Path | None = None,
+        noise_path: Path | None = None,
         recipe: Recipe | None = None,
         histories: HistoryLaw | None = None,
         tables: TravelTimeTable | None = None,
@@ -80,7 +82,7 @@ class FcnDataModule(lightning.LightningDataModule):
         if tables is not None:
             tables.values.share_memory_()  # workers send a handle with each batch, not tens of MB
         self.store_path, self.recipe, self.tables, self.n_models = store_path, recipe, tables, n_models
-        self.histories = histories
+        self.histories, self.noise_path = histories, noise_path
         self.seed, self.validation_seed = seed, validation_seed
         self.batch_size, self.workers = batch_size, workers
         self.examples_per_epoch, self.validation_examples = examples_per_epoch, validation_examples
@@ -100,6 +102,7 @@ class FcnDataModule(lightning.LightningDataModule):
             tables=self.tables,
             n_models=self.n_models,
             histories=self.histories,
+            noise_path=self.noise_path,
         )
 
     def _loader(self, purpose: Purpose, split: str, n_examples: int) -> DataLoader[Batch]:

@@ -1,4 +1,4 @@
-"""Less of a sequence: its first minutes, some of its stations."""
+"""Less of a sequence: some of its minutes, some of its stations."""
 
 from dataclasses import replace
 
@@ -18,23 +18,33 @@ _OF_STATIONS = ("narrow", "broad", "known")
 _S_PER_MINUTE = 60.0
 
 
-def first_minutes(sequence: Sequence, minutes: float | None) -> Sequence:
-    """What was recorded until so many minutes after its start; all of it for None.
+def some_minutes(sequence: Sequence, minutes: float | None, from_minute: float = 0.0) -> Sequence:
+    """What was recorded for so many minutes from so long after its start; all of it for None, from 0.
 
     The catalogue stays whole: what counts of it is what `Sequence.watched` holds.
-    Raises ValueError for less than a tenth of one.
+    Raises ValueError for less than a tenth of one, and where there is nothing any more.
     """
-    if minutes is None:
+    if minutes is None and from_minute == 0:
         return sequence
-    checked.number("budget.minutes", minutes, 0.1)
+    checked.number("budget.from_minute", from_minute, 0.0)
     rate_hz = sequence.sampling_rate_hz
     n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
-    end = min(round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples)
+    start, end = round(from_minute * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples
+    if minutes is not None:
+        checked.number("budget.minutes or validation_minutes", minutes, 0.1)
+        end = min(start + round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, end)
+    if start >= end:
+        raise ValueError(
+            f"budget.from_minute={from_minute:g} is beyond the end of {sequence.name!r}, which is "
+            f"{sequence.n_samples / rate_hz / _S_PER_MINUTE:.3g} minutes long: begin earlier"
+        )
+    start_s, end_s = (sequence.start_time_s + sample / rate_hz for sample in (start, end))
     return replace(
         sequence,
-        **{name: getattr(sequence, name)[..., :end] for name in _OF_STATIONS},
+        start_time_s=start_s,
+        **{name: getattr(sequence, name)[..., start:end] for name in _OF_STATIONS},
         stream=sequence.stream.slice(
-            endtime=obspy.UTCDateTime(sequence.start_time_s + end / rate_hz), nearest_sample=False
+            obspy.UTCDateTime(start_s), obspy.UTCDateTime(end_s), nearest_sample=False
         ),
     )
 

@@ -15,6 +15,7 @@ from fcn.metrics.matching import Matching, epicentre_offset_km
 class EventOutcome:
     """One catalogued event; None where it was not found, or what it takes is not known.
 
+    latitude_deg, longitude_deg: of its catalogued epicentre; None in tables from before they were written.
     latency_s: of the alarm, after the first P. Errors are said minus true, of the last word unless they say
     otherwise; epicentres as distances.
     """
@@ -22,6 +23,8 @@ class EventOutcome:
     event_id: str
     magnitude: float | None
     found: bool
+    latitude_deg: float | None = None
+    longitude_deg: float | None = None
     latency_s: float | None = None
     epicentre_at_alarm_km: float | None = None
     epicentre_km: float | None = None
@@ -29,14 +32,17 @@ class EventOutcome:
     magnitude_error: float | None = None
 
 
+_PLACE = ("latitude_deg", "longitude_deg")
+
+
 def by_event(declared: Sequence[DeclaredEvent], counted: Catalogue, matching: Matching) -> list[EventOutcome]:
     """One row per event that counts, in the catalogue's order; counted, matching: of `score.compare`."""
     said = {j: declared[i] for i, j in matching.pairs}
     rows = []
     for j, true in enumerate(counted):
-        each = said.get(j)
+        each, place = said.get(j), (true.latitude_deg, true.longitude_deg)
         if each is None:
-            rows.append(EventOutcome(true.event_id, true.magnitude, found=False))
+            rows.append(EventOutcome(true.event_id, true.magnitude, False, *place))
             continue
         first, last = each.alarm, each.final.event
         offset_km = epicentre_offset_km([first.event, last], [true, true])
@@ -44,7 +50,8 @@ def by_event(declared: Sequence[DeclaredEvent], counted: Catalogue, matching: Ma
             EventOutcome(
                 true.event_id,
                 true.magnitude,
-                found=True,
+                True,
+                *place,
                 latency_s=_difference(first.now_s, true.first_p_time_s),
                 epicentre_at_alarm_km=float(np.hypot(*offset_km[0])),
                 epicentre_km=float(np.hypot(*offset_km[1])),
@@ -80,5 +87,6 @@ def _difference(said: float | None, true: float | None) -> float | None:
 
 def _outcome(row: dict[str, str]) -> EventOutcome:
     numbers = [field.name for field in fields(EventOutcome) if field.name not in ("event_id", "found")]
+    row = {**dict.fromkeys(_PLACE, ""), **row}
     values = {name: float(row[name]) if row[name] else None for name in numbers}
     return EventOutcome(event_id=row["event_id"], found=bool(int(row["found"])), **values)

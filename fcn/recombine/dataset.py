@@ -30,7 +30,8 @@ class RecombinedDataset(Dataset[Batch]):
     """Whole batches of recombined events: `dataset.__getitems__([(epoch, example), ...])`.
 
     Every example depends on (seed, purpose, epoch, example) alone. The store is opened on first use in
-    each process. histories: where given, each window comes with an earthquake to size.
+    each process. histories: where given, each window comes with an earthquake to size. noise_path: of the
+    store whose noise is taken; None: the same.
     """
 
     store_path: Path
@@ -41,13 +42,14 @@ class RecombinedDataset(Dataset[Batch]):
     tables: TravelTimeTable
     n_models: int
     histories: HistoryLaw | None = None
+    noise_path: Path | None = None
     _library: Library | None = field(default=None, repr=False)
     _bank: HistoryBank | None = field(default=None, repr=False)
 
     def open(self) -> Library:
         """The store's records, opened in this process on first use."""
         if self._library is None:
-            self._library = Library.open(self.store_path, self.split, self.recipe)
+            self._library = Library.open(self.store_path, self.split, self.recipe, self.noise_path)
         return self._library
 
     def __getstate__(self) -> dict[str, object]:

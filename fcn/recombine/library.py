@@ -42,17 +42,14 @@ class Library:
     term_deviation: Float[np.ndarray, " store"]
 
     @classmethod
-    def open(cls, path: Path, split: str, recipe: Recipe) -> "Library":
+    def open(cls, path: Path, split: str, recipe: Recipe, noise_path: Path | None) -> "Library":
         """Read the index of the store at `path`; waveforms stay in their file until they are asked for.
 
+        noise_path: of the store whose noise is taken; None: the same.
         Raises ValueError for a store of another sampling rate, or one without usable records or noise.
         """
-        store = BaseStore.open(path)
-        if store.sampling_rate_hz != recipe.sampling_rate_hz:
-            raise ValueError(
-                f"the store at {store.path} has {store.sampling_rate_hz} Hz, the preprocessing "
-                f"{recipe.sampling_rate_hz} Hz; build the store again at that rate"
-            )
+        store = _at_rate(BaseStore.open(path), recipe)
+        of_noise = store if noise_path is None else _at_rate(BaseStore.open(noise_path), recipe)
         source_term, term_deviation = np.zeros((2, len(store)))
         indexes = []
         usable, of_ruptures = _usable(store, split, recipe)
@@ -65,7 +62,7 @@ class Library:
             recipe,
             OriginIndex(indexes),
             RuptureIndex.of(store, of_ruptures),
-            NoiseBank(store, split, recipe.noise_texture),
+            NoiseBank(of_noise, split, recipe.noise_texture),
             source_term,
             term_deviation,
         )
@@ -196,6 +193,16 @@ class _Measured:
     terms: SourceTerms
     p_strength: Float[np.ndarray, " n"]
     p_coherence: float
+
+
+def _at_rate(store: BaseStore, recipe: Recipe) -> BaseStore:
+    """The store. Raises ValueError where its records have another sampling rate than the recipe's."""
+    if store.sampling_rate_hz != recipe.sampling_rate_hz:
+        raise ValueError(
+            f"the store at {store.path} has {store.sampling_rate_hz} Hz, the preprocessing "
+            f"{recipe.sampling_rate_hz} Hz; build the store again at that rate"
+        )
+    return store
 
 
 def _usable(

@@ -30,7 +30,8 @@ class Recipe:
     min_snr_db:     of the records used, S over noise.
     one_origin:     all records of an event come from one origin of the store; False mixes them.
     one_rupture_from: magnitude from which they come from one rupture that an array recorded, if there is any.
-    noise_gain:     factor on the stations' noise; 0 switches it off. noise_texture: how it swells and bursts.
+    noise_gain:     factor on the stations' noise; 0 switches it off. noise_texture: how it swells and bursts;
+                    None: it is steady, Gaussian and independent.
     visible_snr:    P counts as visible above this peak signal over noise standard deviation.
     """
 
@@ -49,7 +50,7 @@ class Recipe:
     one_rupture_from: float
     corrections: Corrections
     noise_gain: float
-    noise_texture: NoiseTexture
+    noise_texture: NoiseTexture | None
     visible_snr: float
     preprocess: PreprocessSpec
 

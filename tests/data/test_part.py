@@ -4,7 +4,7 @@ from made_networks import make_network
 from toy import resolved
 
 from fcn.config import build
-from fcn.data.part import first_minutes, some_stations, station_spacing_km
+from fcn.data.part import some_minutes, some_stations, station_spacing_km
 from fcn.data.sequences import Sequence
 from fcn.waveform.folder import write_sequence_folder
 
@@ -55,16 +55,31 @@ def test_what_cannot_be_drawn_is_refused(sequence):
 
 
 def test_the_first_minutes_are_as_they_were_in_the_whole(sequence):
-    part = first_minutes(sequence, 0.5)
+    part = some_minutes(sequence, 0.5)
     assert part.n_samples == 600
     assert part.watched.length_s == pytest.approx(30.0, abs=1.0)
     for name in ("narrow", "broad", "known"):
         assert np.array_equal(getattr(sequence, name)[..., :600], getattr(part, name))
     assert max(trace.stats.endtime.timestamp for trace in part.stream) <= part.end_time_s + 1e-3
-    assert first_minutes(sequence, None) is sequence
-    assert first_minutes(sequence, 1e6).n_samples == sequence.n_samples
-    with pytest.raises(ValueError, match=r"budget\.minutes must be a number of at least 0\.1"):
-        first_minutes(sequence, 0)
+    assert some_minutes(sequence, None) is sequence
+    assert some_minutes(sequence, 1e6).n_samples == sequence.n_samples
+    with pytest.raises(
+        ValueError, match=r"budget.minutes or validation_minutes must be a number of at least 0\.1"
+    ):
+        some_minutes(sequence, 0)
+
+
+def test_minutes_from_the_midst_begin_then_and_are_as_they_were(sequence):
+    part = some_minutes(sequence, 0.25, 0.5)
+    assert part.start_time_s == sequence.start_time_s + 30.0
+    assert (part.n_samples, part.end_time_s) == (300, part.start_time_s + 15.0)
+    for name in ("narrow", "broad", "known"):
+        assert np.array_equal(getattr(sequence, name)[..., 600:900], getattr(part, name))
+    assert min(trace.stats.starttime.timestamp for trace in part.stream) >= part.start_time_s
+    assert part.watched.spans_s[0][0] >= part.start_time_s
+    assert some_minutes(sequence, None, 0.5).end_time_s == sequence.end_time_s
+    with pytest.raises(ValueError, match=r"budget\.from_minute=1000 is beyond the end of 'made'"):
+        some_minutes(sequence, 0.5, 1000)
 
 
 def test_spacing_is_the_median_way_to_the_nearest_other_station():

@@ -67,6 +67,43 @@ def test_every_sweep_composes_and_states_its_question(name):
             assert OmegaConf.select(cfg, key, throw_on_missing=True, default="absent") != "absent"
 
 
+@pytest.mark.parametrize("name", [n for n in names("without") if n != "nothing"])
+def test_every_ingredient_of_recombination_can_be_left_out(name):
+    """By one override, which changes nothing but how examples are made."""
+    whole, config = (resolved("train", "experiment=generalized", f"without={n}") for n in ("nothing", name))
+    assert {key for key in config if config[key] != whole[key]} == {"data"}
+    parts = {key for key in config["data"] if config["data"][key] != whole["data"][key]} - {"recipe"}
+    assert 1 <= len(parts) <= 2
+    build(config["data"]["recipe"])
+    config["data"]["velocity"]["count"] = 1
+    assert len(perturbed_models(config)) == 1
+    sweep = yaml.safe_load((CONF_DIR / "sweep" / "recombination.yaml").read_text())
+    assert name in sweep["hydra"]["sweeper"]["params"]["without"].split(",")
+
+
+@pytest.mark.parametrize("name", names("store"))
+def test_every_store_says_what_it_is_made_of(name):
+    store = resolved("train", f"store={name}", "cache=/c")["store"]
+    share = {"stochastic": 0.0, "full_wave": 1.0, "smoke": 0.0}.get(name, 0.5)
+    assert store["recipe"]["recipe"]["full_wave"]["share"] == share
+    assert store["noise"] == ("/c/recorded_noise" if name == "recorded_noise" else None)
+
+
+@pytest.mark.parametrize("name", names("sweep"))
+def test_trainings_are_repeated_as_often_as_the_budget_says(name):
+    params = yaml.safe_load((CONF_DIR / "sweep" / f"{name}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    if "python -m fcn.test -m" not in (CONF_DIR / "sweep" / f"{name}.yaml").read_text():
+        assert params["seed"] == ("1,2,3" if name == "seeds" else "${budget.seeds}")
+
+
+@pytest.mark.parametrize(("budget", "seeds"), [("short", "1"), ("none", "1"), ("full", "1,2,3")])
+def test_a_budget_says_how_often_trainings_are_repeated(budget, seeds):
+    given = ["experiment=lite", "sweep=recombination", f"budget={budget}"]
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("train", overrides=given, return_hydra_config=True)
+    assert cfg.hydra.sweeper.params.seed == seeds
+
+
 TRAINER_KEYS = {*inspect.signature(lightning.Trainer).parameters, "threads"}
 
 

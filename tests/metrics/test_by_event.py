@@ -14,7 +14,7 @@ def test_a_line_for_every_event_found_or_not(tmp_path):
         for after_s, north_deg, depth_km in ((3.0, 0.09, 14.0), (9.0, 0.009, 8.0))
     ]
     rows = by_event([DeclaredEvent("d", said)], Catalogue("c", (found, lost)), Matching(((0, 0),), (), (1,)))
-    assert rows[1] == EventOutcome("lost", None, found=False)
+    assert rows[1] == EventOutcome("lost", None, False, 32.7, 130.8)
     first = rows[0]
     assert (first.event_id, first.found, first.latency_s) == ("found", True, pytest.approx(3.0))
     assert first.epicentre_at_alarm_km == pytest.approx(9.98, abs=0.02)
@@ -23,6 +23,9 @@ def test_a_line_for_every_event_found_or_not(tmp_path):
     assert first.magnitude_error == pytest.approx(0.4)
     write_events(rows, tmp_path / "events.csv")
     assert read_events(tmp_path / "events.csv") == rows
+    lines = (tmp_path / "events.csv").read_text().replace("latitude_deg,longitude_deg,", "")
+    (tmp_path / "events.csv").write_text(lines.replace("32.7,130.8,", ""))
+    assert read_events(tmp_path / "events.csv")[1] == EventOutcome("lost", None, found=False)
 
 
 def test_another_table_is_refused_by_name(tmp_path):

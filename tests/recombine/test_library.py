@@ -14,6 +14,8 @@ from fcn.recombine.dataset import RecombinedDataset
 from fcn.seeding import Purpose
 from fcn.store.writer import StoreWriter
 
+SPLITS = {"train": 0.7, "dev": 0.2, "test": 0.1}
+
 
 def test_every_record_drawn_is_of_the_split(toy_store):
     module = build_datamodule(small_training(toy_store), toy_store)
@@ -112,3 +114,29 @@ def test_origins_mix_where_asked(two_origins):
     made = dataset(two_origins, "data.one_origin=false", "data.events.elapsed_s=[15,25]")
     count, rare = rare_records(made, 40)
     assert ((rare > 0) & (rare < count)).mean() > 0.6
+
+
+def test_noise_may_be_that_of_another_store(toy_store, tmp_path):
+    """Its records of noise alone: earthquakes stay those of the training's store."""
+    with StoreWriter(tmp_path / "noisy", RATE_HZ, SPLITS, 0) as writer:
+        for index in range(12):
+            record = toy_noise(np.random.default_rng(index), index)
+            writer.add(replace(record, waveform_mps=100 * record.waveform_mps))
+    own, other = (
+        build_datamodule(small_training(toy_store, f"store.noise={path}"), toy_store)
+        .recombined(Purpose.TRAIN, "train")
+        .open()
+        for path in ("null", tmp_path / "noisy")
+    )
+    assert 0 < len(other.noise) < len(own.noise)
+    assert float(other.noise.density.mean() / own.noise.density.mean()) == pytest.approx(1e4, rel=0.1)
+    assert np.array_equal(other.index.records, own.index.records)
+
+
+def test_noise_of_another_rate_is_refused(toy_store, tmp_path):
+    with StoreWriter(tmp_path / "fast", 2 * RATE_HZ, SPLITS, 0) as writer:
+        writer.add(toy_noise(np.random.default_rng(0), 0))
+    config = small_training(toy_store, f"store.noise={tmp_path / 'fast'}")
+    made = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
+    with pytest.raises(ValueError, match=r"fast has 40\.0 Hz, the preprocessing 20"):
+        made.open()

@@ -9,26 +9,32 @@ from fcn.report.kit.table import Table
 
 _CSS_PX_PER_IN = 96
 _SHEET = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; color: #1a1a1a; background: #fff;
-       max-width: 70rem; margin: 2rem auto; padding: 0 1.2rem; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --quiet: #555; --rule: #d9d9d9;
+        --band: #f5f6f7; --warn: #a34700; --good: #00619a; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --paper: #16181b; --quiet: #a8adb3; --rule: #3a3e44; --band: #1f2226;
+          --warn: #f0955a; --good: #6cb8e8; }
+}
+body { font: 15px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; color: var(--ink);
+       background: var(--paper); max-width: 70rem; margin: 2rem auto; padding: 0 1.2rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .3rem; }
-h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid #d9d9d9; }
+h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--rule); }
 p { max-width: 46rem; margin: .4rem 0 .8rem; }
-.lead { color: #555; }
+.lead { color: var(--quiet); }
 .flag { display: inline-block; padding: .05rem .55rem; border: 1.5px solid currentColor; border-radius: .3rem;
         font-weight: 600; font-size: .85rem; letter-spacing: .02em; }
-.warn { color: #a34700; } .good { color: #00619a; }
+.warn { color: var(--warn); } .good { color: var(--good); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums;
         margin: .4rem 0 1rem; }
 th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap; }
-th { border-bottom: 1.5px solid #1a1a1a; font-weight: 600; vertical-align: bottom; white-space: normal; }
+th { border-bottom: 1.5px solid var(--ink); font-weight: 600; vertical-align: bottom; white-space: normal; }
 th.left, td.left { text-align: left; }
-td.left:last-child { white-space: normal; }
-tbody tr:nth-child(even) { background: #f5f6f7; }
-caption, figcaption { text-align: left; color: #555; font-size: .85rem; max-width: 50rem; }
-figure { margin: .6rem 0 1.2rem; } img { max-width: 100%; height: auto; }
+td.left:last-child { white-space: normal; min-width: 7.5rem; }
+tbody tr:nth-child(even) { background: var(--band); }
+caption, figcaption { text-align: left; color: var(--quiet); font-size: .85rem; max-width: 50rem; }
+figure { margin: .6rem 0 1.2rem; overflow-x: auto; } img { max-width: 100%; height: auto; }
+@media (max-width: 45rem) { img { max-width: none; } }  /* a figure is scrolled rather than shrunk */
 """
 
 

@@ -24,8 +24,10 @@ def answer(where: str, comparison: Comparison) -> str:
     best = comparison.best
     found, off = best.figures["recall"], best.figures["epicentre_p50_km"]
     false = best.figures["false_alarms_per_hour"]
+    even = [each.name for each in comparison.settings if each.behind and each.behind.value == 0]
+    rank = f"and {', '.join(even)} are equal by F1: the first" if even else "does best by F1: it"
     sentence = (
-        f"On {where} ({comparison.n_events} events) {best.name} does best by F1: it finds "
+        f"On {where} ({comparison.n_events} events) {best.name} {rank} finds "
         f"{_percent(found)} with {_range(false, 1)} false alarms an hour"
     )
     sentence += f", epicentres {_range(off, 1)} km off (median)." if math.isfinite(off.value) else "."
@@ -33,14 +35,35 @@ def answer(where: str, comparison: Comparison) -> str:
     if not others:
         return f"{sentence} Nothing is there to compare it with yet."
     worse = sorted((each for each in others if each.is_told_apart), key=_shortfall, reverse=True)
-    same = [each for each in others if not each.is_told_apart]
+    same = [each for each in others if not each.is_told_apart and each.name not in even]
     if worse:
         named = [f"{each.name} by {_range(each.behind, 3)}" for each in worse[:_MOST_NAMED] if each.behind]
         further = f" and {len(worse) - _MOST_NAMED} more" if len(worse) > _MOST_NAMED else ""
         sentence += f" Behind it in F1: {', '.join(named)}{further}."
     if same:
         sentence += f" Not told apart from it: {', '.join(each.name for each in same)}."
-    return sentence
+    return sentence + _latencies(comparison)
+
+
+def repeats_said(comparison: Comparison) -> str:
+    """What is known of the luck of a single training."""
+    if max(each.n_jobs for each in comparison.settings) == 1:
+        return "Each setting was trained once: how far luck goes is not known, and not in the intervals."
+    spread = max(each.spread for each in comparison.settings)
+    return f"F1 of trainings that differ in their seed alone differs by up to {spread:.3f}."
+
+
+def _latencies(comparison: Comparison) -> str:
+    known = [each for each in comparison.settings if math.isfinite(each.figures["alarm_latency_s_p50"].value)]
+    if len(known) < 2:
+        return ""
+    first, *_, last = sorted(known, key=lambda each: each.figures["alarm_latency_s_p50"].value)
+    if not first.figures["alarm_latency_s_p50"].value < last.figures["alarm_latency_s_p50"].value:
+        return ""
+    soon, late = (_range(each.figures["alarm_latency_s_p50"], 1) for each in (first, last))
+    return (
+        f" The median alarm comes from {soon} s ({first.name}) to {late} s ({last.name}) after the first P."
+    )
 
 
 def settings_table(where: str, comparison: Comparison) -> Table:
@@ -49,13 +72,14 @@ def settings_table(where: str, comparison: Comparison) -> Table:
         (
             each.name,
             str(each.n_jobs),
-            *(_cell(each.figures[name], digits) for name, _, digits in COLUMNS),
+            *(cell(each.figures[name], digits) for name, _, digits in COLUMNS),
             f"{each.spread:.3f}" if each.n_jobs > 1 else ABSENT,
+            ABSENT if each.behind is None else f"{each.p_value:.3f}",
             _verdict(each),
         )
         for each in comparison.settings
     )
-    header = ("setting", "jobs", *(title for _, title, _ in COLUMNS), "F1 over repeats", "")
+    header = ("setting", "jobs", *(title for _, title, _ in COLUMNS), "F1 over repeats", "p", "")
     return Table(f"{where}, {comparison.n_events} events", header, rows, left=(0, len(header) - 1))
 
 
@@ -84,7 +108,8 @@ def _shortfall(setting: Setting) -> float:
     return setting.behind.value if setting.behind is not None else 0.0
 
 
-def _cell(found: Estimate, digits: int) -> str:
+def cell(found: Estimate, digits: int) -> str:
+    """A figure and its interval, for a table."""
     if not math.isfinite(found.value):
         return ABSENT
     return f"{found.value:.{digits}f} ({found.low:.{digits}f}–{found.high:.{digits}f})"

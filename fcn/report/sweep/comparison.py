@@ -11,7 +11,9 @@ from fcn.report.sweep.scored import Scored
 
 N_DRAWS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles of the draws: 95 %
+SIGNIFICANT = 0.05
 BEST_BY = "f1"
+JEFFREYS = 0.5  # added to a Poisson count: shape of the gamma distribution of its mean
 
 Draws = Float[np.ndarray, " draw"]
 
@@ -31,6 +33,7 @@ class Setting:
 
     figures: by name of FIGURES, of the mean over repeats. behind: by how much its F1 is less than the best
     setting's, on the same draws; None of the best. spread: largest less smallest F1 of the repeats.
+    p_value: of the best being no better, two-sided, by Holm's (1979) correction for the number of settings.
     """
 
     name: str
@@ -38,11 +41,12 @@ class Setting:
     figures: Mapping[str, Estimate]
     behind: Estimate | None
     spread: float
+    p_value: float = 1.0
 
     @property
     def is_told_apart(self) -> bool:
-        """Whether the interval of what it is behind the best leaves out nought."""
-        return self.behind is not None and self.behind.low > 0
+        """Whether it is behind the best by more than luck, all settings considered."""
+        return self.p_value < SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
 
     Bootstrap (Efron 1979, percentile intervals): every draw takes events with replacement, the same for all
     jobs, so that settings are compared on the same earthquakes; of a setting's repeats with replacement; and
-    as many false alarms as a Poisson process of the rate counted has.
+    the number of false alarms expected in so long, of which one count is known: gamma-distributed, that of
+    a Poisson process by Jeffreys' prior. None counted does not mean none to come.
     """
     if not jobs:
         return None
@@ -123,13 +128,32 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
             of_jobs[setting].append(_draws(scored, shared, drawn, rng))
     means = {name: _over_repeats(each, rng) for name, each in of_jobs.items()}
     best = max(names, key=lambda name: means[name][BEST_BY][0])
+    behind_best = {name: means[best][BEST_BY] - means[name][BEST_BY] for name in names if name != best}
+    p_values = holm({name: _p_value(draws) for name, draws in behind_best.items()})
     settings = []
     for name in names:
         counted = [repeat[BEST_BY][0] for repeat in of_jobs[name]]
-        behind = None if name == best else _estimate(means[best][BEST_BY] - means[name][BEST_BY])
+        behind = _estimate(behind_best[name]) if name in behind_best else None
         figures = {figure: _estimate(draws) for figure, draws in means[name].items()}
-        settings.append(Setting(name, len(counted), figures, behind, float(max(counted) - min(counted))))
+        spread, p_value = float(max(counted) - min(counted)), p_values.get(name, 1.0)
+        settings.append(Setting(name, len(counted), figures, behind, spread, p_value))
     return Comparison(n, tuple(settings))
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Corrected for their number: Holm (1979), Scand. J. Statist., 6:65, step-down."""
+    corrected, largest = {}, 0.0
+    for rank, (name, p_value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        largest = max(largest, min((len(p_values) - rank) * p_value, 1.0))
+        corrected[name] = largest
+    return corrected
+
+
+def _p_value(draws: Draws) -> float:
+    """Two-sided, of a difference that is nought; no less than the number of draws can tell."""
+    drawn = draws[1:]
+    tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
+    return float(min(2 * max(tail, 1 / (len(drawn) + 1)), 1.0))
 
 
 def _draws(
@@ -138,7 +162,7 @@ def _draws(
     """Every figure of one job, of every draw."""
     events = [scored.events[key] for key in shared]
     found = np.array([event.found for event in events], dtype=np.float64)[drawn]
-    n_false = rng.poisson(scored.n_false, size=len(drawn)).astype(np.float64)
+    n_false = rng.gamma(scored.n_false + JEFFREYS, size=len(drawn))
     n_false[0] = scored.n_false
     figures = {name: take(found, n_false, scored.watched_hours) for name, take in _OF_ALARMS.items()}
     for name, (column, statistic) in _OF_EVENTS.items():

@@ -20,6 +20,8 @@ class Job:
     order of step, and before them those of the run it went on from, where that is still there; kept: the one
     of its checkpoint. score: its metrics.json, empty where it was not tested; of several sequences names
     have theirs before them. scored: event by event. minutes: what was scored of each sequence; None: all.
+    answers: whether that, and the training, is enough for an answer. cost: step_tflop, max_steps and
+    training_tflop, where they were counted.
     """
 
     number: int
@@ -30,6 +32,8 @@ class Job:
     score: Mapping[str, Any]
     scored: Mapping[str, Scored] = field(default_factory=dict)
     minutes: float | None = None
+    answers: bool = True
+    cost: Mapping[str, float] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:
         """A figure of the kept checkpoint (val/...) or of its test; None where it is not known."""
@@ -65,6 +69,7 @@ def _read_job(folder: Path) -> Job:
     monitor, best = checkpoint.get("monitor", _MONITOR), max if checkpoint.get("mode") == "max" else min
     watched = [row for row in curve if monitor in row]
     score = _flat(read_json(folder / "metrics.json"))
+    budget = config.get("budget") or {}
     overrides = manifest.get("overrides", _hydra_overrides(folder))
     return Job(
         number=int(folder.name),
@@ -74,7 +79,9 @@ def _read_job(folder: Path) -> Job:
         kept=best(watched, key=lambda row: row[monitor], default={}),
         score=score,
         scored=read_scored(folder),
-        minutes=(config.get("budget") or {}).get("minutes"),
+        minutes=budget.get("minutes"),
+        answers=budget.get("answers", True),
+        cost=read_json(folder / "cost.json"),
     )
 
 

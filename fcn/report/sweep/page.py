@@ -9,13 +9,19 @@ from rich.console import Console
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
 from fcn.report.kit.table import Table, number
-from fcn.report.sweep.answer import answer, numbers_table, settings_table
+from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
 from fcn.report.sweep.comparison import Comparison, compare_settings
-from fcn.report.sweep.figures import OUTCOMES, curve_figure, outcome_figure, setting_of
+from fcn.report.sweep.crusts import STATED, compare_crusts, crusts_table, is_told_whole
+from fcn.report.sweep.figures import OUTCOMES, REPEATS, curve_figure, outcome_figure, setting_of
 from fcn.report.sweep.jobs import FINISHED, Job, read_jobs, what_differs
+from fcn.report.sweep.maps import found_maps, largest_sequence
+from fcn.report.sweep.parallel import parallel_figure
 from fcn.report.sweep.scored import VALIDATION, Scored, read_question
 from fcn.report.sweep.trade import magnitude_figure, settings_figure, trade_figure
 from fcn.terminal import say
+
+UNEQUAL = 0.05  # of operations: epochs are of whole steps
+AS_IT_IS = "as it is"
 
 
 def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None) -> Path:
@@ -35,7 +41,7 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
     if question is not None:
         page.text(question, "lead")
     compared = compare_jobs(jobs, differing)
-    _answer(page, jobs, compared, console)
+    _answer(page, jobs, compared, differing, console)
     page.text(f"{len(jobs)} jobs; they differ in: {', '.join(differing) or 'nothing'}.", "lead")
     if any(value for job in jobs for name, value in job.score.items() if name.endswith("simulated")):
         page.flag("tested on simulated data", "warn")
@@ -71,30 +77,74 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
 
 def compare_jobs(jobs: Sequence[Job], differing: Sequence[str]) -> dict[str, Comparison]:
     """Settings beside each other on every set of sequences that jobs were scored on, validation first."""
-    kinds = sorted({kind for job in jobs for kind in job.scored}, key=lambda kind: (kind != VALIDATION, kind))
+    kinds = sorted({kind for job in jobs for kind in job.scored}, key=_in_order)
     found = {kind: compare_settings(_scored(jobs, differing, kind)) for kind in kinds}
     return {kind: comparison for kind, comparison in found.items() if comparison is not None}
 
 
+def _in_order(kind: str) -> tuple[bool, bool, str]:
+    return not kind.startswith(VALIDATION), not kind.endswith(STATED), kind
+
+
 def _scored(jobs: Sequence[Job], differing: Sequence[str], kind: str) -> list[tuple[str, Scored]]:
-    names = {job.number: setting_of(job, differing) or "as it is" for job in jobs}
+    names = {job.number: setting_of(job, differing) or AS_IT_IS for job in jobs}
     return [(names[job.number], job.scored[kind]) for job in jobs if kind in job.scored]
 
 
+def _swept(job: Job, differing: Sequence[str]) -> dict[str, str]:
+    """What was swept, but for repeats unless it is they alone."""
+    names = [name for name in differing if name not in REPEATS] or list(differing)
+    return {name: job.swept.get(name, "default") for name in names}
+
+
 def _answer(
-    page: Page, jobs: Sequence[Job], compared: Mapping[str, Comparison], console: Console | None
+    page: Page,
+    jobs: Sequence[Job],
+    compared: Mapping[str, Comparison],
+    differing: Sequence[str],
+    console: Console | None,
 ) -> None:
     """A sentence for every set, and how far it can be relied on."""
-    short = next((job.minutes for job in jobs if job.minutes is not None), None)
-    if short is not None:
-        page.flag(f"not an answer: of each sequence {short:g} minutes were scored (budget=short)", "warn")
+    minutes = next((job.minutes for job in jobs if job.minutes is not None), None)
+    part = "" if minutes is None else f"of each sequence {minutes:g} minutes were scored"
+    is_none = not all(job.answers for job in jobs)
+    if is_none:
+        page.flag(f"not an answer: {part or 'too little was trained'} (budget=short)", "warn")
+    elif part:
+        page.text(f"{part.capitalize()}.", "lead")
     n_done = sum(job.state == FINISHED for job in jobs)
     if n_done < len(jobs):
         page.flag(f"{n_done} of the {len(jobs)} jobs begun are done", "warn")
     for kind, comparison in compared.items():
-        sentence = ("" if short is None else "Not an answer. ") + answer(kind, comparison)
+        if not is_told_whole(kind):
+            continue
+        sentence = ("Not an answer. " if is_none else "") + answer(kind, comparison)
         page.text(sentence)
         say(sentence, console)
+    of_kinds = {kind: _scored(jobs, differing, kind) for kind in compared}
+    for where, of_crusts in compare_crusts(compared, of_kinds).items():
+        page.text(answer(where, of_crusts))
+    if compared and any(job.curve for job in jobs):
+        page.text(repeats_said(next(iter(compared.values()))))
+        _cost(page, jobs)
+
+
+def _cost(page: Page, jobs: Sequence[Job]) -> None:
+    """How many operations every training was given, and whether as many as the others."""
+    trained = [job for job in jobs if job.curve]
+    spent = [job.cost["training_tflop"] for job in trained if job.cost]
+    if len(spent) < len(trained):
+        page.flag("not at equal cost: each network trained as its experiment says (budget=none)", "warn")
+        return
+    if max(spent) - min(spent) > UNEQUAL * max(spent):
+        page.flag(f"not at equal cost: {min(spent):.3g} to {max(spent):.3g} TFLOP", "warn")
+    steps = sorted({int(job.cost["max_steps"]) for job in trained})
+    how_many = " to ".join(map(str, dict.fromkeys((steps[0], steps[-1]))))
+    page.text(
+        f"Equal cost: every network trained for {max(spent):.3g} TFLOP (10^12 operations of matrix products "
+        f"and convolutions, forward and backward), which are {how_many} "
+        "steps. Validation, scoring and the recombination of examples are not counted."
+    )
 
 
 def _comparisons(
@@ -105,15 +155,25 @@ def _comparisons(
     folder: Path,
 ) -> None:
     """Table and figures of every set."""
+    crusts = crusts_table(compared)
+    if crusts is not None:
+        page.heading("Trained and tested")
+        page.table(crusts)
+        crusts.write_csv(folder / "crusts.csv")
+    swept = {setting_of(job, differing) or AS_IT_IS: _swept(job, differing) for job in jobs}
     for kind, comparison in compared.items():
+        scored = _scored(jobs, differing, kind)
         page.heading(f"On {kind}")
         page.table(settings_table(kind, comparison))
         page.text(
             "In brackets 95 % intervals: a bootstrap over the events that all jobs were scored on, the same "
-            "for every setting, over repeats of a setting, and of the count of false alarms as a Poisson's. "
-            "Behind the best: the interval of the difference in F1 leaves out nought. It is not corrected "
-            "for the number of settings, and the best of many looks better than it is."
+            "for every setting, over repeats of a setting, and of the false alarms expected. "
+            "Behind the best: the same bootstrap leaves less than 5 % to a difference of nought, by Holm's "
+            "correction for the number of settings (p). Three repeats say little about luck, and the best of "
+            "many looks better than it is."
         )
+        if not is_told_whole(kind):
+            continue
         pictures = (
             ("settings", settings_figure(comparison), "Filled: the best. Red: behind it."),
             (
@@ -121,11 +181,22 @@ def _comparisons(
                 trade_figure(comparison),
                 "Misses against false alarms and latency, in the order swept.",
             ),
-            ("magnitudes", magnitude_figure(_scored(jobs, differing, kind)), "Repeats together."),
+            ("magnitudes", magnitude_figure(scored), "Repeats together."),
+            (
+                "parallel",
+                parallel_figure(comparison, swept),
+                "What was swept on the left; figures, the best of each on top. Thick: the best by F1.",
+            ),
+            (
+                "maps",
+                found_maps(scored),
+                f"Events of {largest_sequence(scored)}; areas grow with magnitude.",
+            ),
         )
         for name, figure, caption in pictures:
             if figure is not None:
-                _picture(page, figure, folder, f"{name}-{kind}", f"{name} on {kind}", caption)
+                place = f"{name}-{kind.replace(' ', '_')}"
+                _picture(page, figure, folder, place, f"{name} on {kind}", caption)
 
 
 def _picture(page: Page, figure: Figure, folder: Path, name: str, alternative: str, caption: str) -> None:

@@ -12,6 +12,8 @@ from fcn.config import CONF_DIR
 from fcn.metrics.by_event import EventOutcome, read_events
 
 VALIDATION = "validation"  # name of all sequences of it, taken together
+IN_CRUST = "-in-"  # between a sequence and the velocity model it was read in, in names of folders
+INSIDE = " in "  # the same, for readers
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,10 @@ class Scored:
 
 
 def read_scored(folder: Path) -> dict[str, Scored]:
-    """What a job has been scored on so far, by name of the set; those of `dataset=validation...` are one."""
+    """What a job has been scored on so far, by name of the set; those of `dataset=validation...` are one.
+
+    A set that was read in several velocity models is one in each, "validation in iasp91".
+    """
     found: dict[str, list[tuple[str, Path, Mapping[str, Any]]]] = {}
     for place in (folder, *sorted(path for path in (folder / "scores").glob("*") if path.is_dir())):
         metrics, manifest = read_json(place / "metrics.json"), read_json(place / "manifest.json")
@@ -32,6 +37,8 @@ def read_scored(folder: Path) -> dict[str, Scored]:
             continue
         name = str(manifest.get("config", {}).get("dataset", {}).get("name", place.name))
         kind = VALIDATION if name.startswith(VALIDATION) else name
+        _, inside, crust = place.name.partition(IN_CRUST)
+        kind = f"{kind}{INSIDE}{crust}" if inside else kind
         found.setdefault(kind, []).append((name, place, metrics))
     return {kind: _together(places) for kind, places in found.items()}
 

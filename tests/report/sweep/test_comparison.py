@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fcn.metrics.by_event import EventOutcome
-from fcn.report.sweep.answer import answer, numbers_table, settings_table
-from fcn.report.sweep.comparison import compare_settings
+from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
+from fcn.report.sweep.comparison import compare_settings, holm
 from fcn.report.sweep.scored import Scored
 from fcn.report.sweep.trade import magnitude_figure
 
@@ -41,8 +42,10 @@ def test_figures_are_those_counted_and_intervals_those_of_a_binomial():
     width = only.figures["recall"].high - only.figures["recall"].low
     assert width == pytest.approx(2 * 1.96 * sigma, rel=0.15)
     poisson = only.figures["false_alarms_per_hour"]
-    assert poisson.low < 1.1
-    assert 3.0 <= poisson.high <= 5.0
+    assert (poisson.low, poisson.high) == pytest.approx((0.675, 4.75), rel=0.15)  # gamma(4.5) over 2 h
+    (none,) = compare_settings([("a", scored(MOST))]).settings
+    assert none.figures["false_alarms_per_hour"].value == 0.0
+    assert none.figures["false_alarms_per_hour"].high == pytest.approx(1.26, rel=0.15)  # gamma(0.5)
 
 
 def test_settings_are_compared_on_the_same_earthquakes():
@@ -91,5 +94,44 @@ def test_the_answer_names_the_best_what_is_behind_and_what_is_not_told_apart():
 
 def test_nothing_found_is_an_answer_too():
     comparison = compare_settings([("a", scored([False] * 5)), ("b", scored([False] * 5))])
-    assert "it finds 0 %" in answer("s", comparison)
+    assert "a and b are equal by F1: the first finds 0 %" in answer("s", comparison)
     assert magnitude_figure([("a", scored([False] * 5))]) is not None
+
+
+def test_the_more_settings_there_are_the_more_it_takes_to_be_behind():
+    """Holm's correction: of (0.01, 0.04, 0.03) the smallest counts threefold, the others twice."""
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+    assert holm({"a": 0.7, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    better, worse = [True] * 70 + [False] * 30, [True] * 66 + [False] * 34
+    alone = compare_settings([("worse", scored(worse)), ("better", scored(better))])
+    assert alone.settings[0].is_told_apart
+    assert alone.settings[0].p_value < 0.05
+    others = [(f"as good {i}", scored(better)) for i in range(12)]
+    among = compare_settings([("worse", scored(worse)), ("better", scored(better)), *others])
+    assert among.settings[0].p_value > 0.05
+    assert not among.settings[0].is_told_apart
+
+
+def test_the_answer_says_how_late_alarms_are_where_it_differs():
+    soon, late = scored(MOST), scored(MOST)
+    for key, event in late.events.items():
+        if event.found:
+            late.events[key] = replace(event, latency_s=8.0)
+    said = answer("s", compare_settings([("latency_s=null", soon), ("latency_s=5.0", late)]))
+    assert said.endswith(
+        "alarm comes from 3.0 (3.0 to 3.0) s (latency_s=null) to 8.0 (8.0 to 8.0) s (latency_s=5.0) "
+        "after the first P."
+    )
+
+
+def test_luck_is_said_where_it_is_known_and_where_it_is_not():
+    assert "how far luck goes is not known" in repeats_said(compare_settings([("a", scored(MOST))]))
+    repeats = compare_settings([("a", scored(MOST)), ("a", scored(HALF))])
+    assert f"differs by up to {repeats.settings[0].spread:.3f}" in repeats_said(repeats)
+
+
+def test_none_is_called_best_of_those_that_are_equal():
+    said = answer("s", compare_settings([("a", scored(MOST)), ("b", scored(MOST)), ("c", scored(HALF))]))
+    assert said.startswith("On s (100 events) a and b are equal by F1: the first finds 90 %")
+    assert "Not told apart" not in said
+    assert "Behind it in F1: c by" in said

@@ -172,6 +172,8 @@ def test_a_sweep_of_tests_has_a_question_and_an_answer_while_it_runs(tmp_path, m
         "settings-kumamoto.png",
         "trade-kumamoto.png",
         "magnitudes-kumamoto.png",
+        "parallel-kumamoto.png",
+        "maps-kumamoto.png",
     }
     with (tmp_path / "out" / "settings.csv").open() as file:
         rows = {(row["setting"], row["figure"]): row for row in csv.DictReader(file)}
@@ -210,3 +212,24 @@ def test_overrides_that_look_like_markup_are_shown_as_they_are(tmp_path):
     page = write_sweep_report(tmp_path / "s", tmp_path / "out", console).read_text(encoding="utf-8")
     assert hostile in console.file.getvalue()
     assert "<i>" not in page
+
+
+@pytest.mark.parametrize("budget", ["equal", "unequal", "none"])
+def test_the_page_says_what_trainings_cost_and_whether_as_much(tmp_path, budget):
+    for number, arch in enumerate(("eewnet", "lite")):
+        folder = tmp_path / "s" / str(number)
+        write_job(folder, [f"arch={arch}"], [2.0, 1.0, 1.5])
+        for crust in ("stated", "slow"):
+            write_test_job(folder, "", [True] * 5 + [False] * 5, place=f"scores/v0-in-{crust}")
+        if budget != "none":
+            spent = 40.0 if budget == "equal" or arch == "lite" else 20.0
+            cost = {"step_tflop": 0.1 + number, "max_steps": 300 + number, "training_tflop": spent}
+            (folder / "cost.json").write_text(json.dumps(cost))
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert ("Equal cost: every network trained for 40 TFLOP" in page) == (budget != "none")
+    assert ("which are 300 to 301 steps" in page) == (budget != "none")
+    assert ("not at equal cost: 20 to 40 TFLOP" in page) == (budget == "unequal")
+    assert ("each network trained as its experiment says" in page) == (budget == "none")
+    assert "Each setting was trained once: how far luck goes is not known" in page
+    assert "On kumamoto, arch=eewnet (10 events) tested in stated and tested in slow are equal" in page
+    assert (tmp_path / "out" / "crusts.csv").is_file()
