@@ -13,6 +13,7 @@ CONFIG = {
     "cache": "nowhere",
     "matching": {},
     "budget": {"minutes": None},
+    "logger": {},
     "trainer": {"max_steps": 4, "threads": 1, "devices": 2, "strategy": "ddp"},
     "evaluation": {
         "sequences": {"v0": {"name": "validation-0"}, "twin": {"name": "kumamoto"}},
