@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from toy import resolved
 
 from fcn import sweep_job
 from fcn.sweep_job import run_once, train_and_score
@@ -120,3 +121,16 @@ def test_a_training_goes_on_from_its_last_checkpoint(tmp_path, called):
     called[1:] = []
     train_and_score(CONFIG, tmp_path / "other", [], resume=True)
     assert called[1] == ("train", None)
+
+
+def test_a_job_is_scored_with_what_a_test_is_configured_with(tmp_path, monkeypatch):
+    """Every key of conf/test.yaml, with its value there unless the training has one."""
+    asked = []
+    monkeypatch.setattr(sweep_job, "train", lambda *_: 0.0)
+    monkeypatch.setattr(sweep_job, "test", lambda config, *_: asked.append(config) or {})
+    config = resolved("train", "experiment=smoke", "+dataset@evaluation.sequences.s=smoke", "logger=csv")
+    train_and_score(config, tmp_path, [], resume=False)
+    tested = resolved("test", "ckpt=a", "dataset=smoke")
+    assert set(asked[0]) == set(tested) - {"resume"}
+    same = set(tested) - {"resume", "name", "ckpt", "logger", "trainer"}
+    assert {key: asked[0][key] for key in same} == {key: tested[key] for key in same}
