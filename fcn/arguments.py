@@ -4,6 +4,8 @@ No list of keys is kept: a value under a `_target_` of the package is checked ag
 parameter, and any number against the unit in its key (`window_s`, `half_width_km`), as every name of the
 package states it. Names of other packages promise nothing (`n_jobs: -1`): of what is theirs only NaN is
 refused.
+
+Credentials are refused wherever they are: a configuration is written into manifests, checkpoints and logs.
 """
 
 import functools
@@ -15,6 +17,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
+from urllib.parse import urlsplit
 
 from hydra.utils import get_object
 
@@ -44,14 +47,15 @@ UNITS: Mapping[str, tuple[float, float]] = {
 PER_MOTION = "counts_per_mps"  # sensitivities, from metres per second as they are to nm/s and beyond
 SENSITIVITY = (1e-3, 1e15)
 COUNTS = ("seed", "count", "workers", "n")  # and what begins with n_
+CREDENTIAL = re.compile(r"(?:^|_)(?:api_?key|passw(?:or)?d|secret|token)$", re.IGNORECASE)  # of keys
 UNBOUNDED = ("q", "limits", "min_snr_db")  # keys that may be infinite: conf/ says what that means
 
 
 def check(node: object, place: str = "", *, ours: bool = True) -> None:
     """Raise ValueError naming the first key, with its value, that its class or its unit cannot have.
 
-    node: a plain configuration. place: what to call it. ours: whether its keys are names of the package, as
-    far as no `_target_` in it says otherwise.
+    Of one that holds a credential the value is not repeated. node: a plain configuration. place: what to call
+    it. ours: whether its keys are names of the package, as far as no `_target_` in it says otherwise.
     """
     if isinstance(node, Mapping):
         target = node.get("_target_")
@@ -60,6 +64,8 @@ def check(node: object, place: str = "", *, ours: bool = True) -> None:
             ours = target.startswith(OURS)
         for key, value in node.items():
             inner = f"{place}.{key}" if place else str(key)
+            if isinstance(value, str):
+                _check_open(str(key), value, inner)
             if ours and inner != OF_LIGHTNING:
                 _check_numbers(str(key), value, inner, typed=target is not None)
             check(value, inner, ours=ours and inner != OF_LIGHTNING)
@@ -68,6 +74,27 @@ def check(node: object, place: str = "", *, ours: bool = True) -> None:
             check(value, f"{place}[{i}]", ours=ours)
     elif isinstance(node, float) and math.isnan(node):
         raise ValueError(f"{place} must be a number, got {shown(node)}")
+
+
+def _check_open(key: str, value: str, place: str) -> None:
+    """Raise ValueError, which does not repeat it, for a text that is no one else's business."""
+    if (CREDENTIAL.search(key) and value) or _has_user(value):
+        raise ValueError(
+            f"{place} holds a user or a password, and a configuration is written into manifests, checkpoints "
+            "and logs: leave it out (W&B takes `wandb login` or WANDB_API_KEY, the others a file: "
+            "credentials_file, token_file, password_file), and remove it from the run's folder "
+            "logs/.../.hydra, where Hydra keeps the command line"
+        )
+
+
+def _has_user(value: str) -> bool:
+    """Whether a text is an address with a user in it."""
+    if "://" not in value:
+        return False
+    try:
+        return "@" in urlsplit(value).netloc
+    except ValueError:  # no address that could be asked
+        return "@" in value
 
 
 def _check_parameters(node: Mapping[Any, Any], target: object, place: str) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from hydra.core.config_store import ConfigStore
@@ -22,6 +22,8 @@ from fcn import arguments
 _PACKAGE = Path(__file__).parent
 # beside the package in a checkout, inside it in an installed wheel
 CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+_TAGS = ("experiment", "sweep", "dataset", "budget")  # groups by which runs are found in a dashboard
 
 # The top-level keys of each entry point: an experiment file that misspells one is rejected.
 TOP_LEVEL = {
@@ -164,6 +166,29 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
     )
 
 
+def of_run(what: Literal["name", "group", "job_type", "tags", "id"]) -> str | list[str] | None:
+    """What the running job is called where runs are compared, for conf/logger; nothing outside of a command.
+
+    name: of its folder, in a sweep with the sweep's. group: name and folder of its sweep; id: twelve digits
+    of its folder, in a sweep; None outside of one. job_type: train or test. tags: what was chosen of the
+    groups that name a question.
+    """
+    if not HydraConfig.initialized():
+        return [] if what == "tags" else None
+    running, folder = HydraConfig.get(), run_dir().resolve()
+    choices, sweep = running.runtime.choices, folder.parent.name if is_of_sweep() else None
+    if what == "tags":
+        return [f"{group}:{choices[group]}" for group in _TAGS if choices.get(group)]
+    found = {
+        "job_type": running.job.config_name,
+        "name": folder.name if sweep is None else f"{sweep}/{folder.name}",
+        "group": sweep and "-".join(filter(None, [choices.get("sweep"), sweep])),
+        "id": sweep and digest(str(folder)),
+    }
+    return found[what]
+
+
+OmegaConf.register_new_resolver("of_run", of_run, replace=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch.loggers import WandbLogger
 
 from fcn.config import build
 from fcn.publish import new_file
@@ -95,6 +94,11 @@ def n_processes(options: Mapping[str, Any]) -> int:
     return int(lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size)
 
 
+def build_loggers(config: Mapping[str, Any], folder: Path) -> list[Any]:
+    """The loggers of a configuration, which write into `folder`."""
+    return [build(node, save_dir=str(folder)) for node in (config["logger"] or {}).values()]
+
+
 def build_trainer(
     config: dict[str, Any], folder: Path, callbacks: list[lightning.Callback]
 ) -> lightning.Trainer:
@@ -102,10 +106,6 @@ def build_trainer(
     _hush()
     options = dict(config["trainer"])
     options.pop("threads")
-    loggers = [build(node, save_dir=str(folder)) for node in (config["logger"] or {}).values()]
-    for logger in loggers:
-        if isinstance(logger, WandbLogger) and logger._wandb_init.get("anonymous") is None:
-            logger._wandb_init.pop("anonymous", None)  # Lightning 2.6 passes it always, and W&B warns of it
     nodes = dict(config.get("callbacks") or {})
     kept = [nodes.pop(name) for name in ("checkpoint", "last") if name in nodes]  # the monitored one first
     callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]
@@ -117,7 +117,7 @@ def build_trainer(
     return lightning.Trainer(
         **{**options, "precision": precision(options.get("precision"))},
         default_root_dir=str(folder),
-        logger=loggers,
+        logger=build_loggers(config, folder),
         callbacks=[*callbacks, *configured],  # those that log come after the one that says which step it is
         plugins=[DurableCheckpointIO()],
         use_distributed_sampler=False,  # examples are divided by our own sampler

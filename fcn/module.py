@@ -135,10 +135,6 @@ class FcnModule(lightning.LightningModule):
         """A window of the sequence."""
         self._tested().read(batch)
 
-    def on_test_epoch_end(self) -> None:
-        """Log the score of the sequence."""
-        self._log_score(self._tested(), "test")
-
     def _tested(self) -> Replay:
         if self.test_replay is None:
             raise RuntimeError("set test_replay before Trainer.test")

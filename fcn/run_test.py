@@ -11,6 +11,7 @@ import torch
 from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
+from fcn.callbacks.run_log import run_logs
 from fcn.catalogue.declared import write_declared, write_updates_csv
 from fcn.catalogue.first_p import read_first_p, with_first_p
 from fcn.checkpoint import load
@@ -65,7 +66,10 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])
     trainer.test(module, FcnDataModule(test_sequence=replay), verbose=False)
-    return write_results(folder, sequence, replay)
+    score = write_results(folder, sequence, replay)
+    for each in run_logs(trainer.loggers):
+        each.show(score, folder)
+    return score
 
 
 def _part(sequence: Sequence, config: dict[str, Any]) -> Sequence:

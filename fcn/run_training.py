@@ -21,6 +21,7 @@ from fcn.cache import cached_store, sequence_root
 from fcn.callbacks.curves import KeptCurves
 from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.manifest import Manifest
+from fcn.callbacks.run_log import run_logs
 from fcn.checkpoint import begin_with
 from fcn.config import build
 from fcn.data.part import some_minutes
@@ -85,4 +86,6 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     if not isinstance(best, ModelCheckpoint) or best.best_model_score is None:
         return math.nan
     log.info("best checkpoint: %s = %.4g, %s", best.monitor, best.best_model_score, best.best_model_path)
+    for each in run_logs(trainer.loggers):
+        each.keep(best.best_model_path)
     return float(best.best_model_score)

@@ -12,7 +12,9 @@ import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
+from fcn.callbacks.run_log import run_logs
 from fcn.checkpoint import read
+from fcn.engine import build_loggers
 from fcn.publish import new_file
 from fcn.report.sweep.scored import IN_CRUST
 from fcn.run_test import test
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 DONE = "done.json"  # beside a job that is: what it returned
 FAILURE = "failure.txt"
 SCORES = "scores"  # folder of what a trained job was scored on: a folder for each sequence in each crust
+# keys of what a job goes on from, of what is resolved once it runs, and of what only looks on
+_MAY_DIFFER = ("ckpt", "resume", "velocity_model", "logger")
 _ANOTHER = "of another configuration"
 
 
@@ -82,6 +86,9 @@ def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], 
             for place in [name if len(evaluation["crusts"]) == 1 else f"{name}{IN_CRUST}{crust_name}"]
         }
         _write(folder / "metrics.json", json.dumps(scores, indent=2) + "\n")
+        for each in run_logs(build_loggers(config, folder)):
+            for name, score in scores.items():
+                each.show(score, folder / SCORES / name, prefix=f"{name}/")
     return best
 
 
@@ -142,7 +149,7 @@ def _check_same(config: Mapping[str, Any], folder: Path, overrides: list[str]) -
     keys = sorted(
         key
         for key in {*now, *former["config"]}
-        if key not in ("ckpt", "resume", "velocity_model") and now.get(key) != former["config"].get(key)
+        if key not in _MAY_DIFFER and now.get(key) != former["config"].get(key)
     )
     if keys:
         raise ValueError(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from offline_run import make
 from toy import write_toy_store
 
 settings.register_profile("shared machine", deadline=None)  # a busy core is no defect
@@ -32,6 +33,12 @@ def shared_dir() -> Path:
 def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small store of toy records."""
     return write_toy_store(tmp_path_factory.mktemp("stores") / "toy")
+
+
+@pytest.fixture(scope="session")
+def offline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of Weights & Biases that was told of a folder of results, offline (tests/offline_run.py)."""
+    return make(tmp_path_factory.mktemp("offline") / "logs" / "test-made")
 
 
 @pytest.fixture

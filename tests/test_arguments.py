@@ -119,3 +119,30 @@ def test_names_of_others_promise_no_unit():
 def test_of_others_nan_is_refused_and_what_is_ours_in_them(inner, message):
     with pytest.raises(ValueError, match=message):
         arguments.check({"arch": {"_target_": "users.Net", **inner}})
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"logger": {"wandb": {"settings": {"api_key": "hidden"}}}}, r"logger\.wandb\.settings\.api_key"),
+        ({"sinks": {"mqtt": {"Password": "hidden"}}}, r".*Password"),
+        ({"source": {"auth_token": "hidden"}}, r"source\.auth_token"),
+        ({"sinks": {"webhook": {"url": "https://me:hidden@example.org"}}}, r"sinks\.webhook\.url"),
+        ({"sinks": {"webhook": {"url": "https://hidden@[::1"}}}, r"sinks\.webhook\.url"),
+    ],
+)
+def test_credentials_are_refused_and_not_repeated(change, place):
+    with pytest.raises(ValueError, match=rf"{place} holds a user or a password") as raised:
+        arguments.check(change)
+    assert "hidden" not in str(raised.value)
+
+
+def test_files_with_credentials_and_addresses_without_are_let_through():
+    arguments.check(
+        {
+            "source": {"credentials_file": "~/.eida", "token_file": "a", "api_key": None, "password": ""},
+            "url": "https://example.org/a@b",
+            "text": "me@example.org",
+            "tokens": "several",
+        }
+    )

@@ -4,10 +4,14 @@ import functools
 import json
 import re
 from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
-from fcn.config import MisfitError, build, factory, sweep_folder
+from fcn.config import MisfitError, build, factory, of_run, sweep_folder
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -61,3 +65,36 @@ def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypat
         sweep_folder(True, ["seed=4", "resume=true"])
     with pytest.raises(FileNotFoundError, match="no sweep folder at logs/none"):
         sweep_folder("logs/none", [])
+
+
+def running(mode: RunMode, folder: Path, **choices: str) -> SimpleNamespace:
+    """What Hydra knows of a job of `fcn.test` in a folder."""
+    return SimpleNamespace(
+        mode=mode,
+        job=SimpleNamespace(config_name="test"),
+        runtime=SimpleNamespace(output_dir=str(folder), choices={"experiment": None, **choices}),
+    )
+
+
+def test_a_job_of_a_sweep_has_its_group_and_an_id_that_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(HydraConfig, "initialized", lambda: True)
+
+    def named(mode: RunMode, folder: Path, **choices: str) -> list:
+        monkeypatch.setattr(HydraConfig, "get", lambda: running(mode, folder, **choices))
+        return [of_run(what) for what in ("group", "job_type", "name", "tags")]
+
+    job = tmp_path / "sweep-1" / "3"
+    swept = named(RunMode.MULTIRUN, job, sweep="seeds", dataset="smoke")
+    assert swept == ["seeds-sweep-1", "test", "sweep-1/3", ["sweep:seeds", "dataset:smoke"]]
+    first = of_run("id")
+    assert named(RunMode.MULTIRUN, tmp_path / "sweep-1" / "4")[0] == "sweep-1"
+    assert of_run("id") != first
+    named(RunMode.MULTIRUN, tmp_path / "sweep-1" / "other" / ".." / "3")
+    assert of_run("id") == first
+    assert named(RunMode.RUN, tmp_path / "a") == [None, "test", "a", []]
+    assert of_run("id") is None
+
+
+def test_outside_of_a_command_nothing_is_named(monkeypatch):
+    monkeypatch.setattr(HydraConfig, "initialized", lambda: False)
+    assert [of_run(what) for what in ("group", "job_type", "name", "id", "tags")] == [None] * 4 + [[]]

@@ -16,6 +16,7 @@ CONFIG = {
     "cache": "nowhere",
     "matching": {},
     "budget": {"minutes": None, "n_sequences": None},
+    "logger": {},
     "trainer": {"max_steps": 4, "threads": 1, "devices": 2, "strategy": "ddp"},
     "evaluation": {
         "sequences": {"v0": {"name": "validation-0"}, "twin": {"name": "kumamoto"}},
@@ -156,3 +157,16 @@ def test_what_goes_wrong_before_a_job_begins_is_noted_too(tmp_path):
     with pytest.raises(ZeroDivisionError), noted(tmp_path / "0"):
         1 / 0  # noqa: B018
     assert "ZeroDivisionError" in (tmp_path / "0" / "failure.txt").read_text()
+
+
+def test_a_job_is_scored_with_what_a_test_is_configured_with(tmp_path, monkeypatch):
+    """Every key of conf/test.yaml, with its value there unless the training has one."""
+    asked = []
+    monkeypatch.setattr(sweep_job, "train", lambda *_: 0.0)
+    monkeypatch.setattr(sweep_job, "test", lambda config, *_: asked.append(config) or {})
+    config = resolved("train", "experiment=smoke", "+dataset@evaluation.sequences.s=smoke", "logger=csv")
+    train_and_score(config, tmp_path, [], resume=False)
+    tested = resolved("test", "ckpt=a", "dataset=smoke")
+    assert set(asked[0]) == set(tested) - {"resume"}
+    same = set(tested) - {"resume", "name", "ckpt", "logger", "trainer"}
+    assert {key: asked[0][key] for key in same} == {key: tested[key] for key in same}

@@ -1,4 +1,4 @@
-"""manifest.json beside every run."""
+"""manifest.json beside every run, and in Weights & Biases."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+
+from fcn.callbacks.run_log import run_logs
 
 
 class Manifest(lightning.Callback):
@@ -15,7 +17,9 @@ class Manifest(lightning.Callback):
         self.folder, self.manifest = folder, manifest
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Write the file, once, on the first rank."""
+        """Write the file, once, on the first rank, and tell those loggers that take it."""
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n")
+        for log in run_logs(trainer.loggers):
+            log.describe(self.manifest)
