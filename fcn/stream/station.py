@@ -62,7 +62,7 @@ class LiveStation:
     """The channels of a station, and of its motion what a window needs.
 
     n_samples: of a window. patience_s: what comes later than that after its time is in no window any more,
-    whoever sent it; a channel that is later holds up nobody. Other stations are never waited for.
+    whoever sent it; what comes sooner is, also after a silence. Nobody is waited for.
     elevation_m: of the sensor used first; None until one is.
     """
 
@@ -136,11 +136,14 @@ class LiveStation:
         return Kept(narrow, broad, known, kept.peaks[:, blocks], kept.levels)
 
     def _settle(self, end: int) -> None:
-        """Move on to where nothing will change, or what comes is too late."""
+        """Move on to where nothing will change, or what comes is too late.
+
+        A channel that is silent may deliver again at any time: what it sends then is not too late.
+        """
         assert self._frontier is not None
         oldest = end - round(self.patience_s * self.spec.sampling_rate_hz)
         settled = [each.settled for each in self._channels.values()]
-        frontier = min([end, *(each for each in settled if each >= oldest)])
+        frontier = min([end, *(max(each, oldest) for each in settled)])
         frontier = frontier // self._n_level * self._n_level
         if frontier <= self._frontier:
             return
