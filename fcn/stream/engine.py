@@ -159,6 +159,22 @@ class Engine:
         told = (f"{len(names)} {what} ({', '.join(names)})" for what, names in changes.items() if names)
         return "; ".join(told)
 
+    def turn_back(self, now_s: float) -> None:
+        """The clock was set back to a POSIX time: the next window ends after it.
+
+        Events are closed, and stations of which later samples are settled begin anew.
+        """
+        self.counts["clock set back"] += 1
+        now = math.floor(now_s * self._rate_hz)
+        self.live = {
+            name: each if (each.settled or 0) <= now else self._new(name, self.inventory)
+            for name, each in self.live.items()
+        }
+        if self._next is not None:
+            self._next -= max(self._next - now, 0) // self._n_step * self._n_step
+        self.clock_s = now_s
+        self.declarer.turn_back()
+
     def push(self, packets: Iterable[Packet], clock_s: float | None = None) -> None:
         """Packets in the order they came, by a POSIX time; None: that of the last `advance`.
 
@@ -202,9 +218,8 @@ class Engine:
             log.warning("%d windows left out: reading is %.1f s behind", n, behind)
             self._next += n * self._n_step
         while self._next <= now:
-            batch = self.batch(self._next)
-            self._next += self._n_step
-            yield batch
+            end, self._next = self._next, self._next + self._n_step  # one that cannot be made is left out
+            yield self.batch(end)
 
     def read(self, batch: Batch) -> Step:
         """What a window says; nothing for one that was read before a restart. Windows come in order.

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 TICK_S = BLOCK_S  # windows end at its multiples
 REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
 EACH_S = 600.0  # and looked for so often
+SET_BACK_S = 5.0  # a clock that is set back by less is waited for
 CLOSING_S = 10.0  # sinks have so long for what waits at the end; the journal keeps the rest
 
 Made = tuple[float, Mapping[float, Step]]  # when a step began by the clock, and its windows by their ends
@@ -76,6 +77,7 @@ class Monitor:
     _failing: set[int] = field(default_factory=set, init=False)
     _told_left_out: str = field(default="", init=False)
     _is_full: bool = field(default=False, init=False)
+    _is_blind: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,6 +103,12 @@ class Monitor:
             self._say(None)  # what was declared and not said before a kill
             while not self._stopped and not self.source.is_over(tick * TICK_S):
                 clock.wait_until(tick * TICK_S)
+                now_s = clock.now_s()
+                if self.engine.clock_s - now_s > SET_BACK_S:
+                    self._turn_back(now_s)
+                    tick = math.ceil(now_s / TICK_S)
+                if now_s < tick * TICK_S:
+                    continue
                 self._step(tick * TICK_S)
                 for each in self.attendants:
                     self._spared(each, each.attend, self, tick * TICK_S)
@@ -122,11 +130,21 @@ class Monitor:
                 log.exception("%s fails; the monitor goes on", type(attendant).__name__)
             self._failing.add(id(attendant))
 
+    def _turn_back(self, now_s: float) -> None:
+        """The clock was set back, or was ahead before a restart: what waits for its time would be mute."""
+        log.error("the clock was set back by %.1f s: windows begin anew", self.engine.clock_s - now_s)
+        self.engine.turn_back(now_s)
+        if self.sites is not None:
+            self.sites.reset()
+        self._beat_s = self._tidied_s = -math.inf
+        self._say(None)
+        self.keep()
+
     def _step(self, now_s: float) -> None:
         packets = self.source.poll(now_s)
         self.engine.push(packets, now_s)
         began_s = time.perf_counter()
-        self.steps = steps = self.engine.advance(now_s - self.habits.wait_s)
+        self.steps = steps = self._read(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
@@ -150,6 +168,23 @@ class Monitor:
             self._versions = {name: v for name, v in self._versions.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self.keep()
+
+    def _read(self, now_s: float) -> list[Step]:
+        """The windows that have ended; one that cannot be made or read is left out, and the next is read."""
+        steps: list[Step] = []
+        windows = self.engine.windows(now_s)
+        while True:
+            try:
+                if (batch := next(windows, None)) is None:
+                    return steps
+                steps.append(self.engine.read(batch))
+            except ValueError as error:
+                self.engine.counts["windows that cannot be read"] += 1
+                if not self._is_blind:
+                    log.error("left out, as those that follow and cannot be read: %s", error)
+                self._is_blind = True
+            else:
+                self._is_blind = False
 
     def _say(self, made: Made | None) -> None:
         """What is declared and not said, in order of time. made: by what; None at a start."""

@@ -62,8 +62,13 @@ class ObservedNetwork:
     ) -> None:
         self._inventory, self._observing = inventory, observing
         self._stations: dict[str, dict[tuple[str, float], _Instrument]] = {each: {} for each in station_ids}
-        self._unknown: dict[str, set[str]] = {each: set() for each in station_ids}
         self.counts: Counter[str] = Counter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what has come."""
+        self._stations = {name: {} for name in self._stations}
+        self._unknown: dict[str, set[str]] = {name: set() for name in self._stations}
 
     def push(self, packets: Iterable[Packet], clock_s: float) -> None:
         """Packets in the order they came, by a POSIX time."""

@@ -1,9 +1,9 @@
 """Sites of a monitor: what it declares goes to `SiteWarnings`, and what that says to `sites.jsonl`."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SITES = "sites.jsonl"
 SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 1
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,18 @@ class WarnedSites:
     producer: Producer
     observed: ObservedNetwork | None = None
     _wrong: str = field(default="", init=False)
+    _seen: Mapping[str, float] = field(default_factory=dict, init=False)  # intensity, by station
 
     def push(self, packets: Iterable[Packet], clock_s: float) -> None:
         """What has come of stations, by a POSIX time."""
         if self.observed is not None:
             self.observed.push(packets, clock_s)
+
+    def reset(self) -> None:
+        """Forget what was told and observed, before a clock that was set back."""
+        self.warnings.reset()
+        if self.observed is not None:
+            self.observed.reset()
 
     def state(self) -> dict[str, Any]:
         """Plain data and arrays."""
@@ -98,12 +107,37 @@ class WarnedSites:
     def process(self, now_s: float, events: Sequence[Update], issued_time_s: float) -> None:
         """Tell what has to be told by a clock, which runs on; events: the last updates of those declared."""
         try:
-            observed = {} if self.observed is None else self.observed.observed(now_s)
-            for warning in self.warnings.process(now_s, events, observed):
+            self._seen = {} if self.observed is None else self.observed.observed(now_s)
+            warnings = self._of_those_within(
+                events, lambda each: self.warnings.process(now_s, each, self._seen)
+            )
+            for warning in warnings:
                 told = Told(issued_time_s, warning, self.producer)
                 say(told.words(), terminal())
                 self.file.add(told.to_json())
         except (ValueError, OSError) as error:
-            if str(error) != self._wrong:
-                log.error("sites are not warned, or the file lacks it: %s", error)
-            self._wrong = str(error)
+            self._failed(error)
+
+    def standing(self, now_s: float, events: Sequence[Update]) -> list[SiteWarning | None]:
+        """What holds for each site, by what was observed last; see `SiteWarnings.standing`."""
+        return self._of_those_within(events, lambda each: self.warnings.standing(now_s, each, self._seen))
+
+    def _of_those_within(self, events: Sequence[Update], said: Callable[[Sequence[Update]], Said]) -> Said:
+        """What is said of events; one beyond all tables of travel times silences neither others nor PLUM."""
+        try:
+            return said(events)
+        except ValueError as error:
+            self._failed(error)
+            return said([each for each in events if self._is_within(each)])
+
+    def _is_within(self, event: Update) -> bool:
+        try:
+            self.warnings.standing(event.now_s, [event], {})
+        except ValueError:
+            return False
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        if str(error) != self._wrong:
+            log.error("sites are not warned of all, or the file lacks it: %s", error)
+        self._wrong = str(error)

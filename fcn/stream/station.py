@@ -109,6 +109,11 @@ class LiveStation:
         return min(firsts, default=None)
 
     @property
+    def settled(self) -> int | None:
+        """The sample before which nothing changes any more; None before there is one."""
+        return self._frontier
+
+    @property
     def reached(self) -> int | None:
         """The sample before which something is known of any channel; None before there is one."""
         reached = (motion.reached for each in self._channels.values() for motion in each.motions)

@@ -140,12 +140,8 @@ class Board:
 
 
 def _standing(monitor: Monitor) -> tuple[SiteWarning | None, ...]:
-    """What holds for each site now; nothing where a source lies beyond all tables, which is logged there."""
+    """What holds for each site now."""
     if monitor.sites is None:
         return ()
-    warnings, clock_s = monitor.sites.warnings, monitor.engine.clock_s
-    try:
-        last = [each.final for each in monitor.engine.declarer.events]
-        return tuple(warnings.standing(clock_s, last, {}))
-    except ValueError:
-        return (None,) * len(warnings.sites)
+    last = [each.final for each in monitor.engine.declarer.events]
+    return tuple(monitor.sites.standing(monitor.engine.clock_s, last))

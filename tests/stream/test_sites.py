@@ -1,6 +1,7 @@
 """What a monitor tells sites, and that nothing about it stops the monitor."""
 
 import json
+from dataclasses import replace
 
 from made_alerts import PRODUCER
 from made_sites import FRAME, HalfSpace, north, said
@@ -63,8 +64,27 @@ def test_a_source_beyond_all_tables_is_logged_once_and_stops_nothing(tmp_path, c
 
     with monkeypatch.context() as patch:
         patch.setattr(InBatches, "between", beyond)
+        assert sites.standing(1003.0, [said(6.0)]) == [None, None]
         for now_s in (1003.0, 1003.5):
             sites.process(now_s, [said(6.0)], now_s)
     assert caplog.text.count("outside the table") == 1
     sites.process(1004.0, [said(6.0)], 1004.0)
     assert len(sites.file.path.read_text().splitlines()) == 1
+
+
+def test_a_source_beyond_all_tables_does_not_silence_others_or_plum(tmp_path, monkeypatch):
+    real = InBatches.between
+
+    def beyond(self, source_km, station_km):
+        if float(source_km[..., 2].max()) > 500.0:
+            raise ValueError("source depth outside the table")
+        return real(self, source_km, station_km)
+
+    monkeypatch.setattr(InBatches, "between", beyond)
+    sites = warned(tmp_path / "sites.jsonl")
+    deep = said(6.0)
+    deep = replace(deep, event=replace(deep.event, event_id="deep", depth_km=600.0))
+    sites.process(1003.0, [deep, said(6.0)], 1003.0)
+    (line,) = map(json.loads, sites.file.path.read_text().splitlines())
+    assert line["warning"]["event_id"] != "deep"
+    assert [each is None for each in sites.standing(1003.0, [deep, said(6.0)])] == [False, True]
