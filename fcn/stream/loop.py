@@ -18,9 +18,11 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
+from fcn.geometry.network import Network
 from fcn.stream.attendants import Attendant, Told
 from fcn.stream.engine import Engine, Step
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
+from fcn.stream.left_out import left_out
 from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
 from fcn.waveform.amplitude import BLOCK_S
@@ -95,6 +97,14 @@ class Monitor:
         """End after the step that is being made; may be called from a signal handler."""
         self._stopped = True
 
+    def watch(self, stations: Network, inventory: obspy.Inventory) -> str:
+        """Listen to these stations from the next window on, and to their shaking; see `Engine.watch`."""
+        sites = None if self.sites is None else self.sites.prepared(stations)
+        changed = self.engine.watch(stations, inventory)
+        if self.sites is not None and sites is not None and changed:
+            self.sites.watch(sites, stations, inventory)
+        return changed
+
     def run(self) -> None:
         """Until nothing more comes; the state is written at the end."""
         try:
@@ -158,9 +168,7 @@ class Monitor:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
             log.info(self.alive(now_s))
-            if (left_out := self._left_out()) != self._told_left_out:
-                log.warning("stations left out: %s", left_out or "none any more")
-                self._told_left_out = left_out
+            self._name_left_out()
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
             self.engine.declarer.forget(now_s - REMEMBER_S)
@@ -229,6 +237,7 @@ class Monitor:
                 for name, counts in self.sinks.counts.items()
             ),
             producer=self.producer,
+            left_out=left_out(self.engine),
         )
 
     def alive(self, now_s: float) -> str:
@@ -270,11 +279,12 @@ class Monitor:
         self._is_full = False
         return True
 
-    def _left_out(self) -> str:
-        """Stations that the reader does not hear at present, and why."""
-        said = self.engine.reader.state().get("health", {}).get("left_out", ())
-        named = zip(self.engine.live, said, strict=False)  # before the first window nothing is said
-        return "; ".join(f"{name}: {why}" for name, why in named if why is not None)
+    def _name_left_out(self) -> None:
+        """Log who is left out, where it has changed."""
+        names = "; ".join(f"{each.id}: {each.why}" for each in left_out(self.engine))
+        if names != self._told_left_out:
+            log.warning("stations left out: %s", names or "none any more")
+            self._told_left_out = names
 
     def _restore(self) -> None:
         events, stream = read_events(self.folder), read_stream(self.folder)

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import obspy
 from torch import Tensor
 
 from fcn.alert.alert import Producer
 from fcn.alert.plain import moment, to_line, utc
 from fcn.catalogue.event import Update
+from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
 from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
 from fcn.stream.observing import ObservedNetwork
@@ -71,14 +73,16 @@ class Told:
 class WarnedSites:
     """Sites of a monitor. Neither a full disk nor a source that no table holds stops it: both are logged.
 
-    observed: intensity of stations, where `warnings` has a plum. What was told after the last state was kept
-    is told again after a restart, if it still holds.
+    observed: intensity of stations, where `warnings` has a plum. of_stations: makes warnings for others;
+    None: those of the start alone. What was told after the last state was kept is told again after a restart,
+    if it still holds.
     """
 
     warnings: SiteWarnings
     file: RotatedFile
     producer: Producer
     observed: ObservedNetwork | None = None
+    of_stations: Callable[[Network], SiteWarnings] | None = None
     _wrong: str = field(default="", init=False)
     _seen: Mapping[str, float] = field(default_factory=dict, init=False)  # intensity, by station
 
@@ -86,6 +90,18 @@ class WarnedSites:
         """What has come of stations, by a POSIX time."""
         if self.observed is not None:
             self.observed.push(packets, clock_s)
+
+    def prepared(self, stations: Network) -> SiteWarnings:
+        """Warnings by other stations, for `watch`; ValueError where there can be none."""
+        return self.warnings if self.of_stations is None else self.of_stations(stations)
+
+    def watch(self, prepared: SiteWarnings, stations: Network, inventory: obspy.Inventory) -> None:
+        """Listen to these stations from now on; what was told is not told again."""
+        if prepared is not self.warnings:
+            prepared.restore(self.warnings.state())
+            self.warnings = prepared
+        if self.observed is not None:
+            self.observed.watch([each.id for each in stations], inventory)
 
     def reset(self) -> None:
         """Forget what was told and observed, before a clock that was set back."""

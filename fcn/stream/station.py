@@ -78,7 +78,7 @@ class LiveStation:
         self.patience_s = patience_s
         self.elevation_m: float | None = None
         self.refused: Counter[str] = Counter()
-        self._unknown: set[str] = set()
+        self.undescribed: dict[str, str] = {}  # channels of no use, and why
         self.inventory = inventory
         self._channels: dict[tuple[str, float], LiveChannel] = {}
         self._mixer = StationMixer(spec.sampling_rate_hz)
@@ -107,6 +107,11 @@ class LiveStation:
             if (first := motion.track.first) is not None
         ]
         return min(firsts, default=None)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether something that it sent was of use."""
+        return bool(self._channels)
 
     @property
     def settled(self) -> int | None:
@@ -198,8 +203,8 @@ class LiveStation:
             try:
                 self._add(key, packet.start_time_s)
             except ValueError as error:
-                if packet.seed_id not in self._unknown and len(self._unknown) < MOST_CHANNELS:
-                    self._unknown.add(packet.seed_id)
+                if packet.seed_id not in self.undescribed and len(self.undescribed) < MOST_CHANNELS:
+                    self.undescribed[packet.seed_id] = str(error)
                     log.warning("%s left out: %s", packet.seed_id, error)
                 self.refused["not described"] += 1
                 return None

@@ -17,6 +17,7 @@ from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, engine_of
 
 from fcn.alert.alert import Alert, Producer
+from fcn.alert.heartbeat import LeftOut, Why
 from fcn.alert.journal import Journal
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
@@ -125,8 +126,12 @@ def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
 
 
 def test_who_is_left_out_is_named_when_it_changes(monitor, caplog):
+    beats = []
+    monitor.sinks.beat = beats.append
     with caplog.at_level(logging.WARNING):
         monitor.run()
+    assert beats[0].left_out == ()
+    assert beats[-1].left_out == (LeftOut("XX.S01", Why.UNHEALTHY, "clock 1.3 s late"),)
     told = [each.message for each in caplog.records if "left out" in each.message]
     assert told == ["stations left out: XX.S01: clock 1.3 s late"]
 
