@@ -7,13 +7,14 @@ import json
 import logging
 import math
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from fcn import checked
 from fcn.alert.alert import Producer
@@ -43,6 +44,7 @@ from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
+from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
 
 log = logging.getLogger(__name__)
@@ -167,9 +169,12 @@ def in_frame_of(folder: Path, watched: WatchedNetwork) -> WatchedNetwork:
 
 
 def build_sites(
-    config: Mapping[str, Any], frame: LocalFrame, times_to: TimesTo, stations: Network
+    config: Mapping[str, Any],
+    frame: LocalFrame,
+    times_to: Callable[[Float[Tensor, "station 3"]], TravelTimes],
+    stations: Network,
 ) -> SiteWarnings:
-    """Sites that are to be warned, by sources and stations.
+    """Sites that are to be warned, by sources and stations. times_to: to places, km in the frame.
 
     Raises ValueError for ground of stations that a replay has not. A list may change: of others that is
     logged.
