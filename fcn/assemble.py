@@ -25,6 +25,7 @@ from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.stream.engine import Engine, Reader, Timing
+from fcn.stream.network import WatchedNetwork
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
 
@@ -227,6 +228,42 @@ class TimesTo:
         return self._made[1]
 
 
+def build_engine(
+    watched: WatchedNetwork,
+    network: torch.nn.Module,
+    reader: Reader,
+    *,
+    preprocess: PreprocessSpec,
+    travel_times: TimesTo,
+    declare: Mapping[str, Any],
+    timing: Timing,
+) -> Engine:
+    """What a test drives, and a monitor. reader: of the network; its scheme.
+
+    Raises ValueError where the alarm rule would never look back on a window.
+    """
+    declarer = build(declare, frame=watched.frame)
+    within_s = declarer.evidence.within_s
+    if timing.step_s >= within_s:
+        raise ValueError(
+            f"a window every {timing.step_s:g} s (step_s) leaves none that the alarm rule looks back on "
+            f"(declare.evidence.within_s={within_s:g}): read windows more often, or take "
+            "another rule with declare=<name>"
+        )
+    return Engine(
+        network=network,
+        reader=reader,
+        declarer=declarer,
+        preprocess=preprocess,
+        stations=watched.stations,
+        inventory=watched.inventory,
+        frame=watched.frame,
+        travel_times=travel_times,
+        timing=timing,
+        unusable=watched.unusable,
+    )
+
+
 def build_replay(
     sequence: Sequence,
     network: torch.nn.Module,
@@ -247,26 +284,19 @@ def build_replay(
     reader: of the network; its scheme. partial: of the scheme. packet_s, latency_s: see `Replay`; of
     packets in time windows are the same whatever their length, and whole traces the cheapest.
     """
-    within_s = build(declare, frame=sequence.frame).evidence.within_s
-    if step_s >= within_s:
-        raise ValueError(
-            f"a window every {step_s:g} s (step_s) leaves none that the alarm rule looks back on "
-            f"(declare.evidence.within_s={within_s:g}): read windows more often, or take "
-            "another rule with declare=<name>"
-        )
     patience_s = min(Timing.patience_s, window_s)
     timing = Timing(window_s=window_s, step_s=step_s, partial=partial, patience_s=patience_s)
 
+    watched = WatchedNetwork(sequence.name, sequence.network, sequence.inventory, sequence.frame)
+
     def begin() -> Engine:
-        return Engine(
-            network=network,
-            reader=reader,
-            declarer=build(declare, frame=sequence.frame),
+        return build_engine(
+            watched,
+            network,
+            reader,
             preprocess=preprocess,
-            stations=sequence.network,
-            inventory=sequence.inventory,
-            frame=sequence.frame,
             travel_times=travel_times,
+            declare=declare,
             timing=timing,
         )
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import math
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,13 @@ from torch import Tensor, nn
 
 from fcn import checked
 from fcn.alert.alert import Producer
-from fcn.assemble import choose_velocity_model, times_between
+from fcn.assemble import TimesTo, build_engine, choose_velocity_model
 from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
 from fcn.rotated import RotatedFile
@@ -30,7 +32,7 @@ from fcn.saying import build_sinks, log_to
 from fcn.shaking.site import Sites, station_sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
-from fcn.stream.engine import Engine, Reader, Timing
+from fcn.stream.engine import Reader, Timing
 from fcn.stream.keeping import read_stream
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
@@ -44,6 +46,8 @@ from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
+
+log = logging.getLogger(__name__)
 
 KINDS = ("replay", "directory", "seedlink")
 
@@ -85,15 +89,13 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         patience_s=min(config["patience_s"], restored.window_s),
         skip_s=math.inf if config["skip_s"] is None else config["skip_s"],
     )
-    engine = Engine(
-        network=restored.module.network,
-        reader=_reader(scheme, config["precision"]),
-        declarer=build(config["declare"] or restored.declare, frame=watched.frame),
+    engine = build_engine(
+        watched,
+        restored.module.network,
+        _reader(scheme, config["precision"]),
         preprocess=restored.preprocess,
-        stations=watched.stations,
-        inventory=watched.inventory,
-        frame=watched.frame,
-        travel_times=lambda station_km: times_between(model, table, watched.frame, station_km),
+        travel_times=TimesTo(model, table, watched.frame),
+        declare=config["declare"] or restored.declare,
         timing=timing,
     )
     producer = Producer(
@@ -108,10 +110,11 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         "step_s": timing.step_s,
     }
     habits = Habits(**config["habits"])
-    sites = build_sites(config, watched, lambda km: times_between(model, table, watched.frame, km))
+    of_stations = functools.partial(build_sites, config, watched.frame, TimesTo(model, table, watched.frame))
+    sites = of_stations(watched.stations) if config["sites"] else None
     told = RotatedFile(folder / SITES, **config["operations"]["sites_file"], flushes=False)
     observed = build_observed(config, watched)
-    warned = None if sites is None else WarnedSites(sites, told, producer, observed)
+    warned = None if sites is None else WarnedSites(sites, told, producer, observed, of_stations)
     return Monitor(
         engine,
         source,
@@ -167,24 +170,29 @@ def in_frame_of(folder: Path, watched: WatchedNetwork) -> WatchedNetwork:
 
 def build_sites(
     config: Mapping[str, Any],
-    watched: WatchedNetwork,
+    frame: LocalFrame,
     times_to: Callable[[Float[Tensor, "station 3"]], TravelTimes],
-) -> SiteWarnings | None:
-    """Sites that are to be warned; None where there are none. times_to: to places, km in the local frame.
+    stations: Network,
+) -> SiteWarnings:
+    """Sites that are to be warned, by sources and stations. times_to: to places, km in the frame.
 
-    Raises ValueError for ground of stations that are not watched.
+    Raises ValueError for ground of stations that a replay has not. A list may change: of others that is
+    logged.
     """
-    if not config["sites"]:
-        return None
     shaking, ground = config["shaking"], config["observe"]["ground"]
-    stations = station_sites(watched.stations, ground["vs30_mps"], ground["otherwise_mps"])
+    vs30_mps, ids = dict(ground["vs30_mps"]), {each.id for each in stations}
+    if config["source"]["kind"] != "replay" and (others := sorted(set(vs30_mps) - ids)):
+        log.warning("observe.ground: %s are not in the station list", ", ".join(others))
+        vs30_mps = {name: value for name, value in vs30_mps.items() if name in ids}
     sites = [build(node) for node in config["sites"].values()]
-    both_km = np.concatenate(
-        [watched.stations.local_km(watched.frame), Sites.of(sites, watched.frame).position_km]
-    )
+    both_km = np.concatenate([stations.local_km(frame), Sites.of(sites, frame).position_km])
     times = Unbatched(times_to(torch.as_tensor(both_km, dtype=torch.float32)))
     made: SiteWarnings = build(
-        shaking, sites=sites, stations=stations, travel_times=times, frame=watched.frame
+        shaking,
+        sites=sites,
+        stations=station_sites(stations, vs30_mps, ground["otherwise_mps"]),
+        travel_times=times,
+        frame=frame,
     )
     return made
 

@@ -39,7 +39,13 @@ def quake(batch, known):
     now_s = float(batch.now_s[0])
     if not 2.0 < now_s - ORIGIN_S < 8.0:
         return []
-    told = {"magnitude": 5.0, "horizontal_uncertainty_km": 2.0}
+    spread = max(9.0 - (now_s - ORIGIN_S), 2.0)  # of what shrinks as time goes on
+    covariance_km2 = (
+        (spread**2, 0.6 * spread**2, 0.0),
+        (0.6 * spread**2, 0.5 * spread**2, 0.0),
+        (0.0, 0.0, 4.0),
+    )
+    told = {"magnitude": 5.0, "horizontal_uncertainty_km": 2.0, "covariance_km2": covariance_km2}
     return [estimate(now_s, origin_time_s=ORIGIN_S, east_km=3.0, north_km=-4.0, **told)]
 
 

@@ -70,6 +70,14 @@ class Declarer:
             for each in self._remembered(now_s)
         ]
 
+    def turn_back(self) -> None:
+        """The next window may end before the last: what is open is closed, with a last word on it."""
+        for each in self._followed:
+            each.close()
+        self._followed.clear()
+        self._earlier.clear()
+        self._last_now_s = -math.inf
+
     def forget(self, before_s: float) -> None:
         """Leave out of `events` those of which nothing was said any more since a POSIX time, for good."""
         followed = {id(each.declared) for each in self._followed}

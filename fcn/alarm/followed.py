@@ -101,6 +101,12 @@ class Followed:
         is_silent = now_s - self.last_now_s > self.rules.same.forget_s
         return self._repeat(now_s, Status.FINAL) if is_late or is_silent else None
 
+    def close(self) -> Update | None:
+        """The last word on an event that is followed no more, as of its last update; None once said."""
+        if self.declared.final.status in (Status.FINAL, Status.RETRACTED):
+            return None
+        return self._repeat(self.last_now_s, Status.FINAL)
+
     @property
     def _max_s(self) -> float:
         follow = self.rules.follow if self._is_watched else None

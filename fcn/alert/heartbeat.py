@@ -1,5 +1,6 @@
 """That a monitor lives and listens, so that silence means that nothing happens."""
 
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from fcn.alert.alert import Producer
 from fcn.alert.plain import from_line, moment, to_line
 from fcn.checked import number, text, whole
 
-SCHEMA, SCHEMA_VERSION = "fcn-heartbeat", 2
+SCHEMA, SCHEMA_VERSION = "fcn-heartbeat", 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,33 @@ class SinkState:
             number("latency_s", self.latency_s, least=0.0)
 
 
+class Why(enum.StrEnum):
+    """Why a station does not count.
+
+    UNHEALTHY: by its own health (`fcn.scheme.migration.station_health`). NOT_DESCRIBED: of what it delivers
+    the station list states no response. UNUSABLE: for another reason. NOT_WATCHED: it delivers, and nobody
+    asked for it.
+    """
+
+    UNHEALTHY = "unhealthy"
+    NOT_DESCRIBED = "not described"
+    UNUSABLE = "unusable"
+    NOT_WATCHED = "not watched"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A station, NET.STA, that does not count, and why; ValueError for a text that is none."""
+
+    id: str
+    kind: Why
+    why: str
+
+    def __post_init__(self) -> None:
+        text("id of a station", self.id)
+        text("why", self.why)
+
+
 @dataclass(frozen=True)
 class Heartbeat:
     """The state of a monitor at one moment.
@@ -38,7 +66,7 @@ class Heartbeat:
     data_time_s: end of the newest window it has read; None before the first.
     n_stations_heard: of the n_stations it knows, those whose data counted in that window.
     n_events_open: of which more will be said.
-    sinks: what became of alerts, by sink.
+    sinks: what became of alerts, by sink. left_out: stations that do not count, or not in all.
     Raises ValueError naming what cannot be.
     """
 
@@ -50,6 +78,7 @@ class Heartbeat:
     n_events_open: int
     producer: Producer
     sinks: tuple[SinkState, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("issued_time_s", "data_time_s"):
@@ -66,9 +95,15 @@ class Heartbeat:
     @classmethod
     def from_json(cls, line: str) -> "Heartbeat":
         """The heartbeat of a line; ValueError naming the key that `to_json` would not write."""
-        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1})
+        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1, 2: _of_version_2})
 
 
 def _of_version_1(node: dict[str, Any]) -> None:
     """One that says nothing of sinks."""
     node.setdefault("sinks", [])
+    _of_version_2(node)
+
+
+def _of_version_2(node: dict[str, Any]) -> None:
+    """One that says nothing of stations that are left out."""
+    node.setdefault("left_out", [])

@@ -129,8 +129,9 @@ class Journal:
         """Take what is on the disk; return what each sink lacks: newest versions, oldest first.
 
         A sink of which the journal knows nothing lacks nothing; one that is not named any more is forgotten.
-        A line that cannot be read is passed over, with a warning: what it said is said again.
-        Raises ValueError where another process writes the same journal, OSError where it cannot be written.
+        A line that cannot be read is passed over, with a warning: what it said is said again. On a disk that
+        is full the file goes on as it is. Raises ValueError where another process writes the same journal,
+        OSError where it cannot be opened.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -149,7 +150,12 @@ class Journal:
         for event_id in list(kept.newest):
             kept.drop_if_told(event_id)
         self._bound()
-        self._write_anew()
+        try:
+            self._write_anew()
+        except OSError as error:
+            log.error("%s goes on as it is: %s", self.path, error)
+            self._file = self.path.open("ab", buffering=0)
+            self._size, self._is_torn = self._file.tell(), True  # an empty line does no harm
         self._thread = threading.Thread(target=self._keep, name="journal", daemon=True)
         self._thread.start()
         return {sink: [kept.newest[event] for event in owed] for sink, owed in kept.owed.items()}
@@ -265,6 +271,7 @@ class Journal:
                 self._is_torn, self._dirty = False, True
         except BaseException:
             new.close()
+            partial.unlink(missing_ok=True)  # what it takes up others may need
             raise
         finally:
             self._since = None

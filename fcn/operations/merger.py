@@ -68,7 +68,7 @@ class _Merged:
 class Merger:
     """Takes alerts and returns what is to be told; one object for all monitors, and without a clock.
 
-    Times are of any clock that only goes on. producer: of what it tells; the checkpoint, and whether it is
+    Times are of a clock that may be set back. producer: of what it tells; the checkpoint, and whether it is
     simulated, are those of the monitor it goes by. counts: of alerts that changed nothing.
     """
 
@@ -99,6 +99,7 @@ class Merger:
     def advance(self, now_s: float) -> list[Alert]:
         """What time changes: last words, and what is forgotten."""
         told = []
+        self._came_s = {key: min(came_s, now_s) for key, came_s in self._came_s.items()}  # a clock set back
         for event in self._events:
             members = [self._newest[key] for key in sorted(event.members)]
             if event.last.is_last or any(each.status is not Status.FINAL for each in members):

@@ -60,6 +60,7 @@ class Merging:
     habits: MergeHabits
     now_s: Callable[[], float] = time.time
     _stopped: bool = field(default=False, init=False)
+    _looked_s: float = field(default=-math.inf, init=False)
     _beat_s: float = field(default=-math.inf, init=False)
     _written_s: float = field(default=-math.inf, init=False)
     _lives_s: dict[str, float | None] = field(default_factory=dict, init=False)  # by monitor; None: has gone
@@ -104,6 +105,10 @@ class Merging:
     def look(self) -> None:
         """Take what has come, and say what follows."""
         now_s = self.now_s()
+        if now_s < self._looked_s:  # the clock was set back: nobody waits for its time
+            self._beat_s = self._written_s = -math.inf
+            self._lives_s = {name: s and min(s, now_s) for name, s in self._lives_s.items()}
+        self._looked_s = now_s
         told: list[Alert] = []
         for each in self.listening.heard():
             if isinstance(each, Alert):

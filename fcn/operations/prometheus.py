@@ -78,6 +78,7 @@ class _Collector:
         yield self._counter("fcn_windows", "Windows read.", status.n_windows)
         yield self._counter("fcn_computation_seconds", "Time spent on windows.", status.computation_s)
         yield self._stations()
+        yield from self._stations_left_out()
         left_out = self._family(self.core.CounterMetricFamily, "fcn_left_out", _LEFT_OUT, "what")
         for count in status.left_out:
             left_out.add_metric([producer.monitor, count.what], count.n)
@@ -99,6 +100,21 @@ class _Collector:
             if each.late_s is not None:
                 family.add_metric([self.status.producer.monitor, each.id], each.late_s)
         return family
+
+    def _stations_left_out(self) -> Iterator[Any]:
+        """By kind alone: words of a reason change, and each would be another series."""
+        found = self.status.stations_left_out
+        yield self._gauge("fcn_stations_left_out", "Stations that do not count.", len(found))
+        family = self._family(
+            self.core.GaugeMetricFamily,
+            "fcn_station_left_out",
+            "1 for a station that does not count, by why.",
+            "station",
+            "why",
+        )
+        for each in found:
+            family.add_metric([self.status.producer.monitor, each.id, each.kind.value], 1.0)
+        yield family
 
     def _sinks(self) -> Iterator[Any]:
         gauge, counter = self.core.GaugeMetricFamily, self.core.CounterMetricFamily

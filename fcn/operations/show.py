@@ -15,6 +15,9 @@ def show_status(status: Status, now_s: float, console: Console | None = None) ->
     latest_first = sorted(status.stations, key=lambda each: (each.late_s is not None, -(each.late_s or 0.0)))
     rows = [[each.id, "silent" if each.late_s is None else f"{each.late_s:.1f}"] for each in latest_first]
     show("stations", ["station", "s late"], rows, console=console)
+    if status.stations_left_out:
+        reasons = [[each.id, each.kind.value, each.why] for each in status.stations_left_out]
+        show("stations left out", ["station", "is", "why"], reasons, left=(0, 1), prose=(2,), console=console)
     header = ["sink", "state", "delivered", "waiting", "superseded", "left", "refused", "failed"]
     sinks = [
         [each.name, "up" if each.is_up else "down", *(str(getattr(each, key)) for key in header[2:])]

@@ -4,14 +4,16 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fcn.alert.alert import Producer
+from fcn.alert.heartbeat import LeftOut
 from fcn.alert.plain import from_line, moment, to_line
 from fcn.alert.sinks.lane import Counts
 from fcn.publish import new_file
 
 STATUS = "status.json"  # in the monitor's folder
-SCHEMA, SCHEMA_VERSION = "fcn-status", 1
+SCHEMA, SCHEMA_VERSION = "fcn-status", 2
 MOST_COUNTS = 100  # kinds of what was left out; damaged input could make more
 
 
@@ -67,7 +69,8 @@ class Status:
     written_time_s, start_time_s: by the wall's clock; what is counted without another word is counted since
     the start. clock_time_s: by the source's clock, which a replay has of its own. data_time_s: end of the
     newest window that was read; None before the first. is_running: false in its last word.
-    n_windows, computation_s: windows read, and what they took together.
+    n_windows, computation_s: windows read, and what they took together. left_out: packets and records.
+    stations_left_out: stations that do not count, whether they are among `stations` or not.
     """
 
     written_time_s: float
@@ -85,6 +88,7 @@ class Status:
     n_events_open: int
     left_out: tuple[Count, ...]
     sinks: tuple[SinkStatus, ...]
+    stations_left_out: tuple[LeftOut, ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("written_time_s", "start_time_s", "clock_time_s", "data_time_s"):
@@ -118,14 +122,19 @@ class Status:
     @classmethod
     def from_json(cls, line: str) -> "Status":
         """The status of a line; ValueError naming the key that `to_json` would not write."""
-        return from_line(SCHEMA, SCHEMA_VERSION, cls, line)
+        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1})
+
+
+def _of_version_1(node: dict[str, Any]) -> None:
+    """One that says nothing of stations that are left out."""
+    node.setdefault("stations_left_out", [])
 
 
 def counted(*counts: Mapping[str, int]) -> tuple[Count, ...]:
     """All of them together, the most frequent first, `MOST_COUNTS` at most; names on one line."""
     total: dict[str, int] = {}
     for each in counts:
-        for what, n in each.items():
+        for what, n in dict(each).items():  # threads of a source may add to it
             readable = "".join(c if c.isprintable() else "?" for c in what).strip() or "?"
             total[readable] = total.get(readable, 0) + n
     most = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:MOST_COUNTS]

@@ -19,6 +19,7 @@ from fcn.operations.status import (
     of_sinks,
     write_status,
 )
+from fcn.stream.left_out import left_out
 
 if TYPE_CHECKING:
     from fcn.stream.loop import Monitor
@@ -77,6 +78,7 @@ def status_of(
         n_events_open=sum(each.is_open for each in engine.declarer.known(now_s)),
         left_out=counted(engine.counts, sources, *(each.counts for each in engine.live.values())),
         sinks=of_sinks(monitor.sinks.counts),
+        stations_left_out=left_out(engine),
     )
 
 

@@ -2,6 +2,8 @@
 
 import time
 
+LONGEST_S = 1.0  # of a sleep: a clock may be set, and a signal wants an answer
+
 
 class WallClock:
     """POSIX time as the machine has it."""
@@ -11,9 +13,9 @@ class WallClock:
         return time.time()
 
     def wait_until(self, time_s: float) -> None:
-        """Sleep until a POSIX time, if it is not past."""
+        """Sleep until a POSIX time, if it is not past, or for `LONGEST_S`."""
         if (left_s := time_s - self.now_s()) > 0:
-            time.sleep(left_s)
+            time.sleep(min(left_s, LONGEST_S))
 
 
 class ReplayClock:
@@ -34,8 +36,8 @@ class ReplayClock:
         return self._start_s + (time.monotonic() - self._began_s) * self._pace
 
     def wait_until(self, time_s: float) -> None:
-        """Until the recording has come to a time, if it is not past."""
+        """Until the recording has come to a time, if it is not past; or for `LONGEST_S` of the machine's."""
         if self._pace is None:
             self._start_s = max(self._start_s, time_s)
         elif (left_s := time_s - self.now_s()) > 0:
-            time.sleep(left_s / self._pace)
+            time.sleep(min(left_s / self._pace, LONGEST_S))

@@ -21,6 +21,7 @@ from fcn.constants import FIRST_S
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.channel import LiveChannel
+from fcn.stream.left_out import Strangers
 from fcn.stream.packet import Packet
 from fcn.stream.station import LiveStation
 from fcn.types import TravelTimes
@@ -109,7 +110,8 @@ class Engine:
     network: the neural one, in evaluation mode; `reader` reads it. stations: those whose packets count, in
     the order of windows. travel_times: of stations at places (station, 3), km in the frame.
     What has come by `advance` counts, from whichever station; what comes later counts in the next window.
-    newest: the last window that was read; None before there is one.
+    newest: the last window that was read; None before there is one. unusable: stations that were left out
+    beforehand, and why. strangers: that deliver and are not watched.
     """
 
     network: nn.Module
@@ -121,6 +123,7 @@ class Engine:
     frame: LocalFrame
     travel_times: Callable[[Float[Tensor, "station 3"]], TravelTimes]
     timing: Timing
+    unusable: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -131,6 +134,7 @@ class Engine:
         self.live = {station.id: self._new(station.id, self.inventory) for station in self.stations}
         self.clock_s = -math.inf
         self.newest: Batch | None = None
+        self.strangers = Strangers()
         self._next: int | None = None  # sample at which the next window ends
         self._placed: _Placed | None = None
 
@@ -159,6 +163,22 @@ class Engine:
         told = (f"{len(names)} {what} ({', '.join(names)})" for what, names in changes.items() if names)
         return "; ".join(told)
 
+    def turn_back(self, now_s: float) -> None:
+        """The clock was set back to a POSIX time: the next window ends after it.
+
+        Events are closed, and stations of which later samples are settled begin anew.
+        """
+        self.counts["clock set back"] += 1
+        now = math.floor(now_s * self._rate_hz)
+        self.live = {
+            name: each if (each.settled or 0) <= now else self._new(name, self.inventory)
+            for name, each in self.live.items()
+        }
+        if self._next is not None:
+            self._next -= max(self._next - now, 0) // self._n_step * self._n_step
+        self.clock_s = now_s
+        self.declarer.turn_back()
+
     def push(self, packets: Iterable[Packet], clock_s: float | None = None) -> None:
         """Packets in the order they came, by a POSIX time; None: that of the last `advance`.
 
@@ -172,6 +192,7 @@ class Engine:
             station = self.live.get(packet.station_id)
             if station is None:
                 self.counts["of stations that are not watched"] += 1
+                self.strangers.note(packet.station_id, self.clock_s)
             elif is_told and packet.start_time_s > self.clock_s + AHEAD_S:
                 self.counts["from the future"] += 1
             elif is_told and packet.end_time_s < self.clock_s - BEHIND_S:
@@ -202,9 +223,8 @@ class Engine:
             log.warning("%d windows left out: reading is %.1f s behind", n, behind)
             self._next += n * self._n_step
         while self._next <= now:
-            batch = self.batch(self._next)
-            self._next += self._n_step
-            yield batch
+            end, self._next = self._next, self._next + self._n_step  # one that cannot be made is left out
+            yield self.batch(end)
 
     def read(self, batch: Batch) -> Step:
         """What a window says; nothing for one that was read before a restart. Windows come in order.

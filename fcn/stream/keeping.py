@@ -4,6 +4,7 @@ Two files, as they are needed at different times: `events.json` before anything 
 is known after any kill; `stream.pt`, buffers and filters, every few seconds.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +39,11 @@ def read_events(folder: Path) -> dict[str, Any] | None:
 
 
 def write_stream(folder: Path, state: Mapping[str, Any]) -> None:
-    """State of engine and source: plain data and arrays."""
+    """State of engine and source: plain data and arrays. OSError where the disk does not take it."""
+    content = io.BytesIO()  # of a disk that is full torch says RuntimeError, as of everything else
+    torch.save(_tensors(state), content)
     with new_file(folder / STREAM) as partial:
-        torch.save(_tensors(state), partial)
+        partial.write_bytes(content.getbuffer())
 
 
 def read_stream(folder: Path) -> dict[str, Any] | None:

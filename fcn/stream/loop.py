@@ -18,9 +18,11 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
+from fcn.geometry.network import Network
 from fcn.stream.attendants import Attendant, Told
 from fcn.stream.engine import Engine, Step
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
+from fcn.stream.left_out import left_out
 from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
 from fcn.waveform.amplitude import BLOCK_S
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 TICK_S = BLOCK_S  # windows end at its multiples
 REMEMBER_S = 3_600.0  # a declared event of which nothing was said since is forgotten
 EACH_S = 600.0  # and looked for so often
+SET_BACK_S = 5.0  # a clock that is set back by less is waited for
 CLOSING_S = 10.0  # sinks have so long for what waits at the end; the journal keeps the rest
 
 Made = tuple[float, Mapping[float, Step]]  # when a step began by the clock, and its windows by their ends
@@ -76,6 +79,7 @@ class Monitor:
     _failing: set[int] = field(default_factory=set, init=False)
     _told_left_out: str = field(default="", init=False)
     _is_full: bool = field(default=False, init=False)
+    _is_blind: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +97,14 @@ class Monitor:
         """End after the step that is being made; may be called from a signal handler."""
         self._stopped = True
 
+    def watch(self, stations: Network, inventory: obspy.Inventory) -> str:
+        """Listen to these stations from the next window on, and to their shaking; see `Engine.watch`."""
+        sites = None if self.sites is None else self.sites.prepared(stations)
+        changed = self.engine.watch(stations, inventory)
+        if self.sites is not None and sites is not None and changed:
+            self.sites.watch(sites, stations, inventory)
+        return changed
+
     def run(self) -> None:
         """Until nothing more comes; the state is written at the end."""
         try:
@@ -101,6 +113,12 @@ class Monitor:
             self._say(None)  # what was declared and not said before a kill
             while not self._stopped and not self.source.is_over(tick * TICK_S):
                 clock.wait_until(tick * TICK_S)
+                now_s = clock.now_s()
+                if self.engine.clock_s - now_s > SET_BACK_S:
+                    self._turn_back(now_s)
+                    tick = math.ceil(now_s / TICK_S)
+                if now_s < tick * TICK_S:
+                    continue
                 self._step(tick * TICK_S)
                 for each in self.attendants:
                     self._spared(each, each.attend, self, tick * TICK_S)
@@ -122,11 +140,21 @@ class Monitor:
                 log.exception("%s fails; the monitor goes on", type(attendant).__name__)
             self._failing.add(id(attendant))
 
+    def _turn_back(self, now_s: float) -> None:
+        """The clock was set back, or was ahead before a restart: what waits for its time would be mute."""
+        log.error("the clock was set back by %.1f s: windows begin anew", self.engine.clock_s - now_s)
+        self.engine.turn_back(now_s)
+        if self.sites is not None:
+            self.sites.reset()
+        self._beat_s = self._tidied_s = -math.inf
+        self._say(None)
+        self.keep()
+
     def _step(self, now_s: float) -> None:
         packets = self.source.poll(now_s)
         self.engine.push(packets, now_s)
         began_s = time.perf_counter()
-        self.steps = steps = self.engine.advance(now_s - self.habits.wait_s)
+        self.steps = steps = self._read(now_s - self.habits.wait_s)
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
@@ -140,9 +168,7 @@ class Monitor:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
             log.info(self.alive(now_s))
-            if (left_out := self._left_out()) != self._told_left_out:
-                log.warning("stations left out: %s", left_out or "none any more")
-                self._told_left_out = left_out
+            self._name_left_out()
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
             self.engine.declarer.forget(now_s - REMEMBER_S)
@@ -150,6 +176,23 @@ class Monitor:
             self._versions = {name: v for name, v in self._versions.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self.keep()
+
+    def _read(self, now_s: float) -> list[Step]:
+        """The windows that have ended; one that cannot be made or read is left out, and the next is read."""
+        steps: list[Step] = []
+        windows = self.engine.windows(now_s)
+        while True:
+            try:
+                if (batch := next(windows, None)) is None:
+                    return steps
+                steps.append(self.engine.read(batch))
+            except ValueError as error:
+                self.engine.counts["windows that cannot be read"] += 1
+                if not self._is_blind:
+                    log.error("left out, as those that follow and cannot be read: %s", error)
+                self._is_blind = True
+            else:
+                self._is_blind = False
 
     def _say(self, made: Made | None) -> None:
         """What is declared and not said, in order of time. made: by what; None at a start."""
@@ -194,6 +237,7 @@ class Monitor:
                 for name, counts in self.sinks.counts.items()
             ),
             producer=self.producer,
+            left_out=left_out(self.engine),
         )
 
     def alive(self, now_s: float) -> str:
@@ -235,11 +279,12 @@ class Monitor:
         self._is_full = False
         return True
 
-    def _left_out(self) -> str:
-        """Stations that the reader does not hear at present, and why."""
-        said = self.engine.reader.state().get("health", {}).get("left_out", ())
-        named = zip(self.engine.live, said, strict=False)  # before the first window nothing is said
-        return "; ".join(f"{name}: {why}" for name, why in named if why is not None)
+    def _name_left_out(self) -> None:
+        """Log who is left out, where it has changed."""
+        names = "; ".join(f"{each.id}: {each.why}" for each in left_out(self.engine))
+        if names != self._told_left_out:
+            log.warning("stations left out: %s", names or "none any more")
+            self._told_left_out = names
 
     def _restore(self) -> None:
         events, stream = read_events(self.folder), read_stream(self.folder)

@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import obspy
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class WatchedNetwork:
     """Stations in the order of windows, what StationXML says of their channels, and a local frame.
 
-    velocity_model: None where nothing states one.
+    velocity_model: None where nothing states one. unusable: stations that were left out, and why.
     """
 
     name: str
@@ -33,6 +33,7 @@ class WatchedNetwork:
     inventory: obspy.Inventory
     frame: LocalFrame
     velocity_model: LayeredModel | None = None
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
@@ -65,13 +66,14 @@ class WatchedNetwork:
         stream = read_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))
         described = described_stations(inventory, stream, stated.stations)
-        usable = []
+        usable, unusable = [], {}
         for name, station in described.items():
             traces = stream.select(*name.split("."))
             try:
                 usable_channels(traces, inventory, spec.sampling_rate_hz)
             except ValueError as error:
                 log.warning("%s left out: %s", name, error)
+                unusable[name] = str(error)
             else:
                 usable.append(station)
         if not usable:
@@ -82,4 +84,4 @@ class WatchedNetwork:
         model = LayeredModel(**stated.velocity_model) if stated.velocity_model else None
         kept = [trace for each in usable for trace in stream.select(*each.id.split("."))]
         name = stated.name or root.name
-        return cls(name, network, inventory, LocalFrame(**centre), model), obspy.Stream(kept)
+        return cls(name, network, inventory, LocalFrame(**centre), model, unusable), obspy.Stream(kept)

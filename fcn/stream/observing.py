@@ -19,6 +19,7 @@ from fcn.shaking.observed import N_COMPONENTS, SAME_RATE, ToAcceleration
 from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.stream.packet import Packet
 from fcn.waveform.choice import instrument, spanned
+from fcn.waveform.inventory import description_digest
 from fcn.waveform.response import Described, describe
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,22 @@ class ObservedNetwork:
         self._stations: dict[str, dict[tuple[str, float], _Instrument]] = {each: {} for each in station_ids}
         self._unknown: dict[str, set[str]] = {each: set() for each in station_ids}
         self.counts: Counter[str] = Counter()
+
+    def watch(self, station_ids: Collection[str], inventory: obspy.Inventory) -> None:
+        """Observe these from now on; those that are described as before keep what has come."""
+        same = {
+            name
+            for name in set(station_ids) & set(self._stations)
+            if description_digest(inventory, name) == description_digest(self._inventory, name)
+        }
+        self._inventory = inventory
+        self._stations = {name: self._stations[name] if name in same else {} for name in station_ids}
+        self._unknown = {name: self._unknown[name] if name in same else set() for name in station_ids}
+
+    def reset(self) -> None:
+        """Forget what has come."""
+        self._stations = {name: {} for name in self._stations}
+        self._unknown = {name: set() for name in self._stations}
 
     def push(self, packets: Iterable[Packet], clock_s: float) -> None:
         """Packets in the order they came, by a POSIX time."""

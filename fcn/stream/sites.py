@@ -1,15 +1,17 @@
 """Sites of a monitor: what it declares goes to `SiteWarnings`, and what that says to `sites.jsonl`."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+import obspy
 from torch import Tensor
 
 from fcn.alert.alert import Producer
 from fcn.alert.plain import moment, to_line, utc
 from fcn.catalogue.event import Update
+from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
 from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
 from fcn.stream.observing import ObservedNetwork
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SITES = "sites.jsonl"
 SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 1
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,41 @@ class Told:
 class WarnedSites:
     """Sites of a monitor. Neither a full disk nor a source that no table holds stops it: both are logged.
 
-    observed: intensity of stations, where `warnings` has a plum. What was told after the last state was kept
-    is told again after a restart, if it still holds.
+    observed: intensity of stations, where `warnings` has a plum. of_stations: makes warnings for others;
+    None: those of the start alone. What was told after the last state was kept is told again after a restart,
+    if it still holds.
     """
 
     warnings: SiteWarnings
     file: RotatedFile
     producer: Producer
     observed: ObservedNetwork | None = None
+    of_stations: Callable[[Network], SiteWarnings] | None = None
     _wrong: str = field(default="", init=False)
+    _seen: Mapping[str, float] = field(default_factory=dict, init=False)  # intensity, by station
 
     def push(self, packets: Iterable[Packet], clock_s: float) -> None:
         """What has come of stations, by a POSIX time."""
         if self.observed is not None:
             self.observed.push(packets, clock_s)
+
+    def prepared(self, stations: Network) -> SiteWarnings:
+        """Warnings by other stations, for `watch`; ValueError where there can be none."""
+        return self.warnings if self.of_stations is None else self.of_stations(stations)
+
+    def watch(self, prepared: SiteWarnings, stations: Network, inventory: obspy.Inventory) -> None:
+        """Listen to these stations from now on; what was told is not told again."""
+        if prepared is not self.warnings:
+            prepared.restore(self.warnings.state())
+            self.warnings = prepared
+        if self.observed is not None:
+            self.observed.watch([each.id for each in stations], inventory)
+
+    def reset(self) -> None:
+        """Forget what was told and observed, before a clock that was set back."""
+        self.warnings.reset()
+        if self.observed is not None:
+            self.observed.reset()
 
     def state(self) -> dict[str, Any]:
         """Plain data and arrays."""
@@ -98,12 +123,37 @@ class WarnedSites:
     def process(self, now_s: float, events: Sequence[Update], issued_time_s: float) -> None:
         """Tell what has to be told by a clock, which runs on; events: the last updates of those declared."""
         try:
-            observed = {} if self.observed is None else self.observed.observed(now_s)
-            for warning in self.warnings.process(now_s, events, observed):
+            self._seen = {} if self.observed is None else self.observed.observed(now_s)
+            warnings = self._of_those_within(
+                events, lambda each: self.warnings.process(now_s, each, self._seen)
+            )
+            for warning in warnings:
                 told = Told(issued_time_s, warning, self.producer)
                 say(told.words(), terminal())
                 self.file.add(told.to_json())
         except (ValueError, OSError) as error:
-            if str(error) != self._wrong:
-                log.error("sites are not warned, or the file lacks it: %s", error)
-            self._wrong = str(error)
+            self._failed(error)
+
+    def standing(self, now_s: float, events: Sequence[Update]) -> list[SiteWarning | None]:
+        """What holds for each site, by what was observed last; see `SiteWarnings.standing`."""
+        return self._of_those_within(events, lambda each: self.warnings.standing(now_s, each, self._seen))
+
+    def _of_those_within(self, events: Sequence[Update], said: Callable[[Sequence[Update]], Said]) -> Said:
+        """What is said of events; one beyond all tables of travel times silences neither others nor PLUM."""
+        try:
+            return said(events)
+        except ValueError as error:
+            self._failed(error)
+            return said([each for each in events if self._is_within(each)])
+
+    def _is_within(self, event: Update) -> bool:
+        try:
+            self.warnings.standing(event.now_s, [event], {})
+        except ValueError:
+            return False
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        if str(error) != self._wrong:
+            log.error("sites are not warned of all, or the file lacks it: %s", error)
+        self._wrong = str(error)

@@ -62,7 +62,7 @@ class LiveStation:
     """The channels of a station, and of its motion what a window needs.
 
     n_samples: of a window. patience_s: what comes later than that after its time is in no window any more,
-    whoever sent it; a channel that is later holds up nobody. Other stations are never waited for.
+    whoever sent it; what comes sooner is, also after a silence. Nobody is waited for.
     elevation_m: of the sensor used first; None until one is.
     """
 
@@ -78,7 +78,7 @@ class LiveStation:
         self.patience_s = patience_s
         self.elevation_m: float | None = None
         self.refused: Counter[str] = Counter()
-        self._unknown: set[str] = set()
+        self.undescribed: dict[str, str] = {}  # channels of no use, and why
         self.inventory = inventory
         self._channels: dict[tuple[str, float], LiveChannel] = {}
         self._mixer = StationMixer(spec.sampling_rate_hz)
@@ -109,6 +109,16 @@ class LiveStation:
         return min(firsts, default=None)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether something that it sent was of use."""
+        return bool(self._channels)
+
+    @property
+    def settled(self) -> int | None:
+        """The sample before which nothing changes any more; None before there is one."""
+        return self._frontier
+
+    @property
     def reached(self) -> int | None:
         """The sample before which something is known of any channel; None before there is one."""
         reached = (motion.reached for each in self._channels.values() for motion in each.motions)
@@ -136,11 +146,14 @@ class LiveStation:
         return Kept(narrow, broad, known, kept.peaks[:, blocks], kept.levels)
 
     def _settle(self, end: int) -> None:
-        """Move on to where nothing will change, or what comes is too late."""
+        """Move on to where nothing will change, or what comes is too late.
+
+        A channel that is silent may deliver again at any time: what it sends then is not too late.
+        """
         assert self._frontier is not None
         oldest = end - round(self.patience_s * self.spec.sampling_rate_hz)
         settled = [each.settled for each in self._channels.values()]
-        frontier = min([end, *(each for each in settled if each >= oldest)])
+        frontier = min([end, *(max(each, oldest) for each in settled)])
         frontier = frontier // self._n_level * self._n_level
         if frontier <= self._frontier:
             return
@@ -190,8 +203,8 @@ class LiveStation:
             try:
                 self._add(key, packet.start_time_s)
             except ValueError as error:
-                if packet.seed_id not in self._unknown and len(self._unknown) < MOST_CHANNELS:
-                    self._unknown.add(packet.seed_id)
+                if packet.seed_id not in self.undescribed and len(self.undescribed) < MOST_CHANNELS:
+                    self.undescribed[packet.seed_id] = str(error)
                     log.warning("%s left out: %s", packet.seed_id, error)
                 self.refused["not described"] += 1
                 return None

@@ -14,6 +14,7 @@ from fcn.alert.alert import Alert
 from fcn.catalogue.event import WindowEstimate
 from fcn.shaking.site_warnings import SiteWarning
 from fcn.stream.engine import Step
+from fcn.stream.left_out import left_out
 from fcn.stream.loop import Monitor
 from fcn.web.snapshot import Health, Snapshot, Story, Watched
 from fcn.web.traces import Traces
@@ -42,7 +43,7 @@ class Board:
         self._stories: dict[str, tuple[Alert, ...]] | None = None
         self._since_s, self._made_s, self._counted_s = time.time(), -math.inf, -math.inf
         self._timed: deque[tuple[int, float]] = deque(maxlen=N_TIMED)
-        self._health = Health(self._since_s, 0, None, {}, {})
+        self._health = Health(self._since_s, 0, None, {}, {}, {})
         self._wrong = ""
 
     def said(self, alert: Alert) -> None:
@@ -82,7 +83,7 @@ class Board:
             station_km = engine.stations.local_km(self.watched.frame).astype(np.float32)
             self.watched = replace(self.watched, stations=engine.stations, station_km=station_km)
             self._traces = Traces.nothing(len(station_km))
-        if window is not None and window.station_km.shape[1] != len(engine.stations):
+        if window is not None and window.station_ids != tuple(engine.live):
             window = None  # of the list before
         if self._stories is None or self.newest is None:
             self._begin(monitor)
@@ -136,16 +137,13 @@ class Board:
             window_ms=1000.0 * took_s / n if n else None,
             counts=dict(of_packets + Counter(of_source)),
             sinks=monitor.sinks.counts,
+            left_out={each.id: each.why for each in left_out(engine)},
         )
 
 
 def _standing(monitor: Monitor) -> tuple[SiteWarning | None, ...]:
-    """What holds for each site now; nothing where a source lies beyond all tables, which is logged there."""
+    """What holds for each site now."""
     if monitor.sites is None:
         return ()
-    warnings, clock_s = monitor.sites.warnings, monitor.engine.clock_s
-    try:
-        last = [each.final for each in monitor.engine.declarer.events]
-        return tuple(warnings.standing(clock_s, last, {}))
-    except ValueError:
-        return (None,) * len(warnings.sites)
+    last = [each.final for each in monitor.engine.declarer.events]
+    return tuple(monitor.sites.standing(monitor.engine.clock_s, last))

@@ -39,7 +39,7 @@ class Health:
 
     since_s: POSIX time of its start. n_windows: read since then. window_ms: what each of the last ones took;
     None before the first. counts: of packets, windows and connections, by what was done with them. sinks: by
-    name.
+    name. left_out: stations that do not count, and why.
     """
 
     since_s: float
@@ -47,6 +47,7 @@ class Health:
     window_ms: float | None
     counts: Mapping[str, int]
     sinks: Mapping[str, Counts]
+    left_out: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn.alert.alert import Alert
+from fcn.alert.alert import Alert, Origin
 from fcn.catalogue.event import Status, WindowEstimate
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.amplitude import BLOCK_S
@@ -183,6 +183,7 @@ def _version(frame: LocalFrame, alert: Alert) -> dict[str, Any]:
         "depth_km": round(origin.depth_km, 1),
         "horizontal_uncertainty_km": _rounded(origin.horizontal_uncertainty_km, 2),
         "depth_uncertainty_km": _rounded(origin.depth_uncertainty_km, 2),
+        "epicentre_km2": _epicentre_km2(origin),
         "magnitude": None
         if magnitude is None
         else {
@@ -198,6 +199,18 @@ def _version(frame: LocalFrame, alert: Alert) -> dict[str, Any]:
         "data_latency_s": None if latencies is None else round(latencies.data_s, 3),
         "computation_s": None if latencies is None else round(latencies.computation_s, 3),
     }
+
+
+def _epicentre_km2(origin: Origin) -> list[float] | None:
+    """Variance east, covariance, variance north; round where a radius alone is known, None for none."""
+    if origin.covariance_km2 is not None:
+        (east, both, _), (_, north, _), _ = origin.covariance_km2
+    elif origin.horizontal_uncertainty_km is not None:
+        east = north = origin.horizontal_uncertainty_km**2 / 2.0  # its root mean square is of both directions
+        both = 0.0
+    else:
+        return None
+    return [round(each, 4) for each in (east, both, north)]
 
 
 def _sites(snapshot: Snapshot, watched: Watched) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from fcn.alarm.rules import (
     Settlement,
     SummedEvidence,
 )
+from fcn.catalogue.event import Status
 from fcn.config import CONF_DIR, build
 
 RULES = sorted(path.stem for path in (CONF_DIR / "declare").glob("*.yaml") if path.stem != "base")
@@ -370,6 +371,21 @@ def test_updates_of_an_event_come_in_order_and_name_it(windows):
 
 
 # ------------------------------------------------------------------ refusals and configuration
+
+
+def test_a_clock_that_is_set_back_closes_what_is_open():
+    rule = declarer()
+    replay(rule, [(now_s, [estimate(now_s, magnitude=4.0 + 0.1 * i)]) for i, now_s in enumerate(clock(4))])
+    (event,) = rule.events
+    rule.turn_back()
+    assert event.final.status is Status.FINAL
+    assert event.final.event == event.updates[-2].event
+    n = len(event.updates)
+    now_s = T0 - 100.0
+    assert rule.known(now_s) == []
+    assert rule.process(now_s, [estimate(now_s, origin_time_s=now_s - 5.0)]) == []
+    rule.turn_back()
+    assert len(event.updates) == n
 
 
 def test_windows_out_of_order_are_refused():

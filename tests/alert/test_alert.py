@@ -12,7 +12,7 @@ from made_alerts import MAGNITUDE, ORIGIN, PRODUCER, T0, alert, heartbeat
 
 import fcn
 from fcn.alert.alert import Alert, Latencies, Magnitude, Producer
-from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.heartbeat import Heartbeat, LeftOut, Why
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
 
 EVENT = Event("e1", T0, 32.5, 190.5, 11.0, 6.0, "Mw", T0 + 2, 1.5, 2.0, 0.5, 0.2)
@@ -75,7 +75,10 @@ def test_lines_of_the_version_before_are_read():
     node = json.loads(alert().to_json()) | {"schema_version": 1}
     node["latencies"] = {"data_s": 1.4, "computation_s": 0.1}
     assert Alert.from_json(json.dumps(node)) == alert(latencies=Latencies(1.4, 0.1, 0.0))
-    beat = json.loads(heartbeat().to_json()) | {"schema_version": 1}
+    beat = json.loads(heartbeat().to_json()) | {"schema_version": 2}
+    del beat["left_out"]
+    assert Heartbeat.from_json(json.dumps(beat)) == heartbeat()
+    beat["schema_version"] = 1
     del beat["sinks"]
     assert Heartbeat.from_json(json.dumps(beat)) == heartbeat(sinks=())
 
@@ -237,7 +240,7 @@ def test_json_that_is_none_of_ours_is_refused(line, message):
 
 
 def test_a_heartbeat_keeps_all_and_is_no_alert():
-    beat = heartbeat()
+    beat = heartbeat(left_out=(LeftOut("XX.S01", Why.UNHEALTHY, "clock 1.3 s late"),))
     assert Heartbeat.from_json(beat.to_json()) == beat
     with pytest.raises(ValueError, match="schema must be 'fcn-alert'"):
         Alert.from_json(beat.to_json())

@@ -162,6 +162,27 @@ def test_a_full_disk_is_said_and_the_version_counts_as_said(tmp_path, monkeypatc
     assert opened(tmp_path / "journal", ("one",))[1] == {"one": [("b", 1)]}
 
 
+def test_a_disk_that_is_full_at_a_start_starts_it_all_the_same(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "journal"
+    journal, _ = opened(path, ("one",))
+    journal.say(alert("a"))
+    journal.close()
+    path.write_bytes(path.read_bytes() + b'{"cut short')
+    with monkeypatch.context() as patched:
+        patched.setattr("fcn.alert.journal._write", lambda file, data: full(file))
+        journal, owed = opened(path, ("one",))
+    assert owed == {"one": [("a", 1)]}
+    assert "goes on as it is" in caplog.text
+    assert journal.say(alert("b"))
+    journal.close()
+    assert [each.name for each in tmp_path.iterdir() if "partial" in each.name] == []
+    assert opened(path, ("one",))[1] == {"one": [("a", 1), ("b", 1)]}
+
+
+def full(file):
+    raise OSError(28, "No space left on device")
+
+
 def test_a_journal_has_one_monitor(tmp_path):
     journal, _ = opened(tmp_path / "journal")
     with pytest.raises(ValueError, match="another monitor's journal"):

@@ -81,27 +81,28 @@ def test_without_a_journal_there_is_none(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["alerts.jsonl"]
 
 
-def test_sites_are_warned_of_sources_wherever_they_are():
+def test_sites_are_warned_of_sources_wherever_they_are(caplog):
     frame = LocalFrame(32.8, 130.7)
     stations = Network((Station("JP", "A", "", 32.8, 130.7, 0.0), Station("JP", "B", "", 33.0, 130.9, 100.0)))
     watched = WatchedNetwork("made", stations, obspy.Inventory(), frame)
     given = ("ckpt=x", "source=directory", "source.root=x")
     asked = []
-    assert build_sites(resolved("monitor", *given), watched, asked.append) is None
-    assert not asked
     config = resolved("monitor", *given, "sites=kumamoto")
-    warnings = build_sites(config, watched, lambda km: asked.append(km) or HalfSpace())
+    warnings = build_sites(config, frame, lambda km: asked.append(km) or HalfSpace(), stations)
     assert asked[0].shape == (5, 3)
     told = warnings.process(1003.0, [said(7.0)], {})
     assert {each.site for each in told} == {"Kumamoto castle", "Mashiki town hall", "Aso"}
     assert build_observed(resolved("monitor", *given), watched) is None
     assert build_observed(config, watched) is not None
-    told = build_sites(config, watched, lambda km: HalfSpace()).process(
+    told = build_sites(config, frame, lambda km: HalfSpace(), stations).process(
         1003.0, [], {"JP.A": 6.0, "JP.B": 6.0}
     )
     assert {(each.site, each.basis) for each in told} >= {("Kumamoto castle", "plum")}
     config["shaking"]["plum"] = None
     assert build_observed(config, watched) is None
     config["observe"]["ground"]["vs30_mps"] = {"JP.C": 300.0}
+    build_sites(config, frame, lambda km: HalfSpace(), stations)  # a list may come to have it
+    assert "observe.ground: JP.C are not in the station list" in caplog.text
+    config["source"]["kind"] = "replay"
     with pytest.raises(ValueError, match=r"JP.C are no stations"):
-        build_sites(config, watched, HalfSpace)
+        build_sites(config, frame, lambda km: HalfSpace(), stations)

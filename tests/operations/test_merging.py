@@ -116,3 +116,20 @@ def test_it_runs_until_it_is_stopped(tmp_path):
     (tmp_path / "merged" / "merger.json").write_text(json.dumps({"newest": []}))
     with pytest.raises(ValueError, match=r"merger.json is no state of a merger .* remove it"):
         merging(tmp_path, Clock())
+
+
+def test_a_clock_that_is_set_back_makes_nobody_mute(tmp_path):
+    clock = Clock()
+    running = merging(tmp_path, clock)
+    running.habits = MergeHabits(poll_s=0.01, heartbeat_s=60.0, status_s=60.0, silent_s=180.0)
+    says(tmp_path, made("north", "x", status=Status.FINAL), heartbeat(producer=made("north", "x").producer))
+    running.look()
+    clock.now_s -= 3600.0
+    running.look()
+    assert read_status(tmp_path / "merged").written_time_s == clock.now_s
+    clock.now_s += KEEPING.settle_s + 1.0
+    running.look()
+    clock.now_s += 200.0
+    assert running._late_s() == {"north": None}
+    killed(running)
+    assert [each.status for each in alerts(tmp_path)] == [Status.NEW, Status.FINAL]

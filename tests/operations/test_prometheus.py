@@ -10,6 +10,7 @@ client = pytest.importorskip("prometheus_client")
 
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 
+from fcn.alert.heartbeat import LeftOut, Why  # noqa: E402
 from fcn.config import build  # noqa: E402
 from fcn.operations.prometheus import health, metrics, write_metrics  # noqa: E402
 from fcn.operations.status import Count, StationStatus  # noqa: E402
@@ -50,6 +51,19 @@ def test_all_figures_are_read_back():
     }
     assert {key: found[key].value for key in expected} == expected
     assert {sample.labels["monitor"] for sample in found.values()} == {"kyushu"}
+
+
+def test_stations_that_are_left_out_are_figures_by_why():
+    """Not by words, which change: each would be a series of its own."""
+    reasons = (
+        LeftOut("XX.S01", Why.UNHEALTHY, "clock 1.3 s late"),
+        LeftOut("XX.T", Why.NOT_WATCHED, "new"),
+    )
+    found, _ = parsed(metrics(status(stations_left_out=reasons))[0])
+    assert found["fcn_stations_left_out",].value == 2.0
+    assert found["fcn_station_left_out", "XX.S01", "unhealthy"].value == 1.0
+    assert found["fcn_station_left_out", "XX.T", "not watched"].value == 1.0
+    assert parsed(metrics(status())[0])[0]["fcn_stations_left_out",].value == 0.0
 
 
 def test_counters_say_so_and_what_is_unknown_is_absent():

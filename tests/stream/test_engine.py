@@ -74,6 +74,32 @@ def test_a_late_station_holds_up_nobody_and_is_used_when_it_comes(parts):
         assert found.known[:, 0, :, last - 20 : last].all()
 
 
+def test_an_outage_costs_what_it_lasts(parts):
+    """Longer than the patience, of a station whose data are late: it is heard from its first packet on."""
+    sequence, stream, inventory = parts
+    late_s, begin_s, back_s = 1.4, sequence.start_time_s + 10.0, sequence.start_time_s + 20.0
+    packets = [
+        each
+        for each in in_time(stream, 1.0)
+        if each.station_id != "XX.S00" or not begin_s <= each.start_time_s < back_s
+    ]
+    listener = Listener()
+    engine = engine_of(sequence, inventory, listener, declarer(), patience_s=5.0)
+    for now_s, _ in clocked(packets, sequence.start_time_s + 30.0):
+        come = [each for each in packets if each.end_time_s + late_s <= now_s]
+        packets = [each for each in packets if each.end_time_s + late_s > now_s]
+        engine.push(come)
+        engine.advance(now_s)
+    found = listener.batches[-1]
+    known = found.known[0, 0].any(dim=0)
+    start_s = float(found.now_s[0]) - 30.0
+    outage = known[round(20 * (begin_s - start_s)) : round(20 * (back_s - start_s)) + 1]
+    after = known[round(20 * (back_s - start_s)) + 2 : -round(20 * (late_s + 1.0)) - 2]
+    assert not outage[2:-2].any()
+    assert after.all()
+    assert after.sum() > 120
+
+
 def test_packets_of_another_time_or_station_are_left_out_and_counted(parts):
     sequence, stream, inventory = parts
     engine = engine_of(sequence, inventory, Listener(), declarer())

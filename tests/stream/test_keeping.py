@@ -1,9 +1,13 @@
 """State on the disk comes back as it was, and what is none is named."""
 
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import pytest
 from made_alarms import STEP_S, T0, declarer, estimate
 
+from fcn.stream import keeping
 from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 
 
@@ -40,3 +44,15 @@ def test_a_broken_state_is_named(tmp_path, name, read, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"(?s){name} is no state of a monitor .* remove it"):
         read(tmp_path)
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
+    """Which the monitor outlives; torch says RuntimeError."""
+
+    @contextmanager
+    def full(path):
+        yield Path("/dev/full")
+
+    monkeypatch.setattr(keeping, "new_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_stream(tmp_path, {"a": np.zeros(100_000)})

@@ -3,9 +3,11 @@
 import errno
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, engine_of
 
 from fcn.alert.alert import Alert, Producer
+from fcn.alert.heartbeat import LeftOut, Why
 from fcn.alert.journal import Journal
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
 from fcn.stream import keeping
+from fcn.stream.clock import ReplayClock, WallClock
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import Link, ReplaySource
@@ -122,8 +126,12 @@ def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
 
 
 def test_who_is_left_out_is_named_when_it_changes(monitor, caplog):
+    beats = []
+    monitor.sinks.beat = beats.append
     with caplog.at_level(logging.WARNING):
         monitor.run()
+    assert beats[0].left_out == ()
+    assert beats[-1].left_out == (LeftOut("XX.S01", Why.UNHEALTHY, "clock 1.3 s late"),)
     told = [each.message for each in caplog.records if "left out" in each.message]
     assert told == ["stations left out: XX.S01: clock 1.3 s late"]
 
@@ -148,3 +156,64 @@ def test_no_attendant_ends_a_monitor(monitor, caplog):
     assert [each.message for each in caplog.records if "goes on" in each.message] == [
         "Broken fails; the monitor goes on"
     ]
+
+
+class SetBack(ReplayClock):
+    """A clock that somebody sets back by so much, once, at a time of it."""
+
+    def __init__(self, start_s, at_s, by_s):
+        super().__init__(start_s, None)
+        self.at_s, self.by_s, self.n_waits = at_s, by_s, 0
+
+    def wait_until(self, time_s):
+        super().wait_until(time_s)
+        self.n_waits += 1
+        if time_s >= self.at_s:
+            self._start_s, self.at_s = self._start_s - self.by_s, math.inf
+
+
+@pytest.mark.parametrize("by_s", [3600.0, 8.0, 1.0])
+def test_a_clock_that_is_set_back_makes_nobody_mute(monitor, by_s):
+    """The clock was ahead, and the data come by the true time: they are read once it is set."""
+    monitor.source._clock = clock = SetBack(START_S + by_s - 6.0, START_S + by_s, by_s)
+    beats = []
+    monitor.sinks.beat = beats.append
+    poll = monitor.source.poll
+    monitor.source.poll = lambda clock_s: poll(clock_s) if math.isinf(clock.at_s) else []
+    monitor.run()
+    assert clock.n_waits < 200
+    counts = monitor.engine.counts
+    assert counts["clock set back"] == (by_s > 5.0)
+    read_s = [float(each.now_s[0]) for each in monitor.engine.reader.batches]
+    assert read_s[-1] == pytest.approx(START_S + 13.5, abs=1.0)
+    assert len(read_s) > 20
+    assert [len(each.updates) > 1 for each in monitor.engine.declarer.events] == [True]
+    assert sum(START_S <= each.issued_time_s < START_S + 15.0 for each in beats) > 10
+    assert len(said(monitor.folder)) == sum(len(each.updates) for each in monitor.engine.declarer.events)
+
+
+def test_nobody_sleeps_through_a_signal_or_a_clock_that_is_set(monkeypatch):
+    slept_s = []
+    monkeypatch.setattr(time, "sleep", slept_s.append)
+    WallClock().wait_until(time.time() + 3600.0)
+    ReplayClock(START_S, pace=0.001).wait_until(START_S + 10.0)
+    assert slept_s == [1.0, 1.0]
+
+
+def test_windows_that_cannot_be_read_cost_themselves_alone(monitor, caplog):
+    reader, real = monitor.engine.reader, monitor.engine.reader.estimates
+
+    def blind(network, batch, known):
+        if 4 <= len(reader.batches) < 7:
+            reader.batches.append(batch)
+            raise ValueError("station_p is no number")
+        return real(network, batch, known)
+
+    reader.estimates = blind
+    monitor.run()
+    assert monitor.engine.counts["windows that cannot be read"] == 3
+    assert monitor.n_windows == len(reader.batches) - 3 > 10
+    assert len(said(monitor.folder)) >= 1
+    told = [each.message for each in caplog.records if "cannot be read" in each.message]
+    assert len(told) == 1
+    assert "station_p is no number" in told[0]

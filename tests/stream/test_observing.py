@@ -168,3 +168,22 @@ def test_memory_is_bounded():
                 observed.observed(moved_s + 10.0)
     state = observed.state()[SITE.id]
     assert sum(each["waiting"].size for part in state for each in part["components"]) < 2 * 2000
+
+
+def test_stations_that_join_are_observed_and_others_go_on():
+    """Those described as before keep what has come; one that has another response begins anew."""
+    motion = shaken()
+    stream, both = recorded((SITE, "HN", ACCELERATION, motion), (OTHER, "HN", ACCELERATION, motion))
+    observed = ObservedNetwork([SITE.id], both, OBSERVING)
+    due = in_packets(stream, 0.5)
+    whole = followed(ObservedNetwork([SITE.id, OTHER.id], both, OBSERVING), due, START_S + 31.0)
+    followed(observed, [each for each in due if each[0] <= START_S + 30.0], START_S + 30.0)
+    assert OTHER.id not in observed.observed(START_S + 30.0)
+    observed.watch([OTHER.id, SITE.id], both)
+    later = [each for each in due if each[0] > START_S + 30.0]
+    found = followed(observed, later, START_S + 31.0, since_s=START_S + 30.0)
+    assert found[START_S + 31.0] == whole[START_S + 31.0]
+    assert OTHER.id in observed.observed(START_S + 31.0)
+    _, described_anew = recorded((SITE, "HN", Sensitivity(2e5, "acceleration"), motion))
+    observed.watch([SITE.id], described_anew)
+    assert observed.observed(START_S + 31.0) == {}

@@ -1,13 +1,19 @@
 """What a monitor tells sites, and that nothing about it stops the monitor."""
 
 import json
+from dataclasses import replace
 
+import obspy
 from made_alerts import PRODUCER
+from made_networks import make_site
 from made_sites import FRAME, HalfSpace, north, said
 
+from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
 from fcn.shaking.expected import SiMidorikawa
 from fcn.shaking.intensity import JmaScale
+from fcn.shaking.plum import Plum
+from fcn.shaking.site import station_sites
 from fcn.shaking.site_warnings import SiteWarnings, WarningRule
 from fcn.stream.sites import Unbatched, WarnedSites
 
@@ -63,8 +69,67 @@ def test_a_source_beyond_all_tables_is_logged_once_and_stops_nothing(tmp_path, c
 
     with monkeypatch.context() as patch:
         patch.setattr(InBatches, "between", beyond)
+        assert sites.standing(1003.0, [said(6.0)]) == [None, None]
         for now_s in (1003.0, 1003.5):
             sites.process(now_s, [said(6.0)], now_s)
     assert caplog.text.count("outside the table") == 1
     sites.process(1004.0, [said(6.0)], 1004.0)
     assert len(sites.file.path.read_text().splitlines()) == 1
+
+
+def test_a_source_beyond_all_tables_does_not_silence_others_or_plum(tmp_path, monkeypatch):
+    real = InBatches.between
+
+    def beyond(self, source_km, station_km):
+        if float(source_km[..., 2].max()) > 500.0:
+            raise ValueError("source depth outside the table")
+        return real(self, source_km, station_km)
+
+    monkeypatch.setattr(InBatches, "between", beyond)
+    sites = warned(tmp_path / "sites.jsonl")
+    deep = said(6.0)
+    deep = replace(deep, event=replace(deep.event, event_id="deep", depth_km=600.0))
+    sites.process(1003.0, [deep, said(6.0)], 1003.0)
+    (line,) = map(json.loads, sites.file.path.read_text().splitlines())
+    assert line["warning"]["event_id"] != "deep"
+    assert [each is None for each in sites.standing(1003.0, [deep, said(6.0)])] == [False, True]
+
+
+def test_stations_that_join_speak_for_sites_and_nothing_is_told_again(tmp_path):
+    def of_stations(stations):
+        return SiteWarnings(
+            ground_motion=SiMidorikawa(),
+            scale=JmaScale(),
+            rule=WarningRule((2.5,), pause_s=10.0, felt_s=20.0),
+            plum=Plum(radius_km=30.0, most_over_second=None),
+            sites=[north(20.0, "near"), north(400.0, "far")],
+            stations=station_sites(stations, {}, 600.0),
+            travel_times=Unbatched(InBatches()),
+            frame=FRAME,
+        )
+
+    one, other = make_site("S00", FRAME.latitude_deg, FRAME.longitude_deg), make_site("S01", 36.3)
+    sites = warned(tmp_path / "sites.jsonl")
+    sites.warnings, sites.of_stations = of_stations(Network((one,))), of_stations
+    sites.observed = Observed({one.id: 5.0})
+    sites.process(1003.0, [], 1003.0)
+    both = Network((other, one))
+    sites.watch(sites.prepared(both), both, obspy.Inventory())
+    assert sites.observed.ids == [other.id, one.id]
+    sites.observed.intensity[other.id] = 5.0
+    sites.process(1003.5, [], 1003.5)
+    lines = map(json.loads, sites.file.path.read_text().splitlines())
+    assert [each["warning"]["site"] for each in lines] == ["near", "far"]
+
+
+class Observed:
+    """Intensities that are given, and the stations that are asked for."""
+
+    def __init__(self, intensity):
+        self.intensity, self.ids = intensity, []
+
+    def observed(self, now_s):
+        return dict(self.intensity)
+
+    def watch(self, ids, inventory):
+        self.ids = ids

@@ -1,5 +1,6 @@
 """What a link does to packets, and a folder that fills."""
 
+import errno
 import io
 
 import numpy as np
@@ -121,3 +122,17 @@ def test_damage_costs_its_record(tmp_path, stream):
     assert source.counts.total() >= 1
     with pytest.raises(FileNotFoundError, match=r"source.root"):
         DirectorySource(tmp_path / "none", "*", from_now=True)
+
+
+def test_a_folder_that_is_away_ends_nothing(tmp_path, stream, monkeypatch):
+    source = DirectorySource(tmp_path, "*.mseed", from_now=True)
+    (tmp_path / "a.mseed").write_bytes(records(stream[0]))
+
+    def away(self, pattern):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(tmp_path), "glob", away)
+        assert source.poll(0.0) == []
+    assert source.counts == {"looks in vain: Stale file handle": 1}
+    assert len(source.poll(0.0)) >= 1

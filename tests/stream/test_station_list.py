@@ -119,6 +119,9 @@ class Monitor:
         self.engine = engine_of(watched(inventory, "S00"), inventory, Listener(), declarer())
         self.source, self.selected, self.n_kept = self, [], 0
 
+    def watch(self, stations, inventory):
+        return self.engine.watch(stations, inventory)
+
     def select(self, station_ids):
         self.selected.append(station_ids)
 

@@ -47,6 +47,12 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
     assert "monitor has ended" in shown
     assert len(re.findall(r'class="station delivering" d="M0-7', shown)) == 3
     assert re.search(r'class="epicentre (open|closed)"', shown)
+    turned = re.search(
+        r'<ellipse rx="([\d.]+)" ry="([\d.]+)" transform="[^"]*rotate\((-?[\d.]+)\)" class="radius', shown
+    )
+    along, across, degrees = map(float, turned.groups())
+    assert along > 2.0 * across, "its covariance is not round"
+    assert -40.0 < degrees < -30.0, "it points to the north-east: on a screen y goes down"
     assert re.search(r'<span class="size">(≥ )?M 5\.0</span>', shown)
     assert re.search(r'<td[^>]*>near</td>', shown)  # fmt: skip
     assert re.search(r"<dt[^>]*>Windows read</dt><dd[^>]*>\d", shown)

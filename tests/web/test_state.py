@@ -47,9 +47,26 @@ def test_an_event_is_told_version_by_version(seen):
     assert alarm["versions"][0]["magnitude"]["value"] == 5.0
     assert alarm["versions"][0]["horizontal_uncertainty_km"] == 2.0
     last = plain(seen[-1])["events"][0]
+    east, both, north = alarm["versions"][0]["epicentre_km2"]
+    assert (both / east, north / east) == pytest.approx((0.6, 0.5))
+    assert last["versions"][-1]["epicentre_km2"][0] < east
     assert len(last["versions"]) > len(alarm["versions"])
     assert last["alarm_s"] == alarm["versions"][0]["data_s"]
     assert last["versions"][0]["data_latency_s"] == 0.0
+
+
+def test_where_a_radius_alone_is_known_its_epicentre_is_round(seen):
+    snapshot = at(seen, 3.5)
+    (story,) = snapshot.stories
+    origin = story.alerts[-1].origin
+
+    def shown(**changes):
+        told = replace(story.alerts[-1], origin=replace(origin, covariance_km2=None, **changes))
+        other = replace(snapshot, stories=(replace(story, alerts=(told,)),))
+        return plain(other)["events"][0]["versions"][0]["epicentre_km2"]
+
+    assert shown(horizontal_uncertainty_km=2.0) == [2.0, 0.0, 2.0]
+    assert shown(horizontal_uncertainty_km=None) is None
 
 
 def test_fronts_are_where_travel_times_have_them(seen):

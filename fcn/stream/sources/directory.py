@@ -65,7 +65,12 @@ class DirectorySource:
 
     def _sizes(self) -> dict[str, int]:
         found = {}
-        for path in sorted(self._root.glob(self._pattern)):
+        try:
+            paths = sorted(self._root.glob(self._pattern))
+        except OSError as error:  # of a disk in the network that is away
+            self.counts[f"looks in vain: {error.strerror}"] += 1
+            return {}
+        for path in paths:
             try:
                 if path.is_file():
                     found[str(path.relative_to(self._root))] = path.stat().st_size
@@ -79,7 +84,7 @@ class DirectorySource:
                 file.seek(begin)
                 content = file.read(MOST_BYTES)
         except OSError as error:
-            self.counts[f"{name}: {error.strerror}"] += 1
+            self.counts[f"files not read: {error.strerror}"] += 1
             return []
         end = whole_records(content)
         self._read[name] = begin + end

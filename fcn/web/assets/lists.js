@@ -80,6 +80,12 @@ export function showStations(body, note, state) {
   });
 }
 
+export function showLeftOut(list, found) {
+  const names = Object.keys(found).sort();
+  list.hidden = names.length === 0;
+  keyed(list, names, (name) => name, () => make("li"), (element, name) => say(element, `${name} left out: ${found[name]}`));
+}
+
 export function showHealth(list, counts, sinks, state) {
   const { health } = state;
   const heard = state.stations.filter((station) => station.state !== "silent");

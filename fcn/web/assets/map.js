@@ -4,7 +4,7 @@ import { draw, place, set, size } from "./format.js";
 
 const STATION = "M0-7 7 6H-7z", CROSS = "M-5-5 5 5M5-5-5 5", STAR = "M0-9 2.4-3 8.6-2.8 3.8 1.1 5.3 7.3 0 3.8-5.3 7.3-3.8 1.1-8.6-2.8-2.4-3z";
 const SQUARE = "M-5-5H5V5H-5z", DIAMOND = "M0-6 6 0 0 6-6 0z";
-const WITHIN_90 = Math.sqrt(Math.log(10)); // radius of 90 % over the root mean square one, of a round normal distribution
+const WITHIN_90 = Math.sqrt(2 * Math.log(10)); // standard deviations to the edge of 90 %, of a normal distribution in a plane
 const LEAST_KM = 10;
 const STEPS_DEG = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
 const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -185,12 +185,12 @@ export class WorldMap {
       const last = event.versions.at(-1);
       if (state.clock_s - last.origin_s > SHOWN_S) continue;
       const kind = last.status === "retracted" ? "retracted" : event.is_open ? "open" : "closed";
-      const spread = last.horizontal_uncertainty_km;
-      if (spread !== null && kind !== "retracted") {
-        const centre = { cx: this.x(last.east_km), cy: this.y(last.north_km) };
-        const r = Math.max(WITHIN_90 * spread * this.scale, 2);
-        if (kind === "open") pdf.append(draw("circle", { ...centre, r: 1.4 * r, fill: "url(#pdf)" }));
-        pdf.append(draw("circle", { ...centre, r, class: `radius ${kind}` }));
+      if (last.epicentre_km2 !== null && kind !== "retracted") {
+        const { along, across, turn } = ellipse(last.epicentre_km2);
+        const transform = `${this.at(last)} rotate(${turn.toFixed(1)})`;
+        const [rx, ry] = [along, across].map((each) => Math.max(WITHIN_90 * each * this.scale, 2));
+        if (kind === "open") pdf.append(draw("ellipse", { rx: (1.4 * rx).toFixed(1), ry: (1.4 * ry).toFixed(1), transform, fill: "url(#pdf)" }));
+        pdf.append(draw("ellipse", { rx: rx.toFixed(1), ry: ry.toFixed(1), transform, class: `radius ${kind}` }));
       }
       if (kind === "open" && event.versions.length > 1) {
         const points = event.versions.map((each) => `${this.x(each.east_km).toFixed(1)},${this.y(each.north_km).toFixed(1)}`);
@@ -226,6 +226,15 @@ export class WorldMap {
       class: `front ${phase}`, cx: this.x(last.east_km).toFixed(1), cy: this.y(last.north_km).toFixed(1), r: (radius * this.scale).toFixed(1),
     }));
   }
+}
+
+// Standard deviations along the principal axes, km, and how far the longer is turned from east, degrees clockwise on the screen.
+function ellipse([east, both, north]) {
+  const middle = (east + north) / 2, half = Math.hypot((east - north) / 2, both);
+  return {
+    along: Math.sqrt(middle + half), across: Math.sqrt(Math.max(middle - half, 0)),
+    turn: (-Math.atan2(2 * both, east - north) * 90) / Math.PI,
+  };
 }
 
 // Epicentral distance that a front has come to; null before it is at the surface and beyond the last distance.

@@ -1,7 +1,7 @@
 // The connection, the clock, and who shows what.
 
 import { clock, place, range, say, seconds, set, size, span, keyed, make } from "./format.js";
-import { showEvents, showHealth, showSites, showStations } from "./lists.js";
+import { showEvents, showHealth, showLeftOut, showSites, showStations } from "./lists.js";
 import { WorldMap } from "./map.js";
 import { Waves } from "./waves.js";
 
@@ -134,6 +134,7 @@ function show() {
   waves.show(state);
   showEvents(find("events"), find("events-note"), state);
   showStations(find("stations"), find("stations-note"), state);
+  showLeftOut(find("left-out"), health.left_out);
   showHealth(find("health"), find("counts"), find("sinks"), state);
   say(find("producer"), `checkpoint ${producer.checkpoint_digest}, configuration ${producer.config_digest}, running for ${span(state.made_s - health.since_s)}.`);
   announce();
