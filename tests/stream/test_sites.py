@@ -122,6 +122,14 @@ def test_stations_that_join_speak_for_sites_and_nothing_is_told_again(tmp_path):
     assert [each["warning"]["site"] for each in lines] == ["near", "far"]
 
 
+def test_a_clock_that_is_set_back_silences_no_site(tmp_path):
+    sites = warned(tmp_path / "sites.jsonl")
+    sites.process(5000.0, [], 5000.0)
+    sites.reset()
+    sites.process(1003.0, [said(6.0)], 1003.0)
+    assert len(sites.file.path.read_text().splitlines()) == 1
+
+
 class Observed:
     """Intensities that are given, and the stations that are asked for."""
 

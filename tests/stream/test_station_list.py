@@ -4,6 +4,7 @@ import copy
 import logging
 import time
 
+import obspy
 import pytest
 import torch
 from made_alarms import declarer
@@ -182,3 +183,16 @@ def test_looks_may_be_left_to_signals(made, tmp_path):
     attended(stations, Monitor(made[1]))
     with pytest.raises(ValueError, match=r"operations.stations_s must be above 0, or null: 0"):
         StationList(path, lambda: None, look_s=0.0)
+
+
+def test_a_list_that_becomes_empty_is_refused(made, tmp_path):
+    """As a file that is being edited may be: a monitor of no station would say nothing for ever."""
+    path = tmp_path / "stations.xml"
+    made[1].write(str(path), format="STATIONXML")
+    monitor = Monitor(made[1])
+    stations = StationList(path, lambda: WatchedNetwork.of_file(path), look_s=None)
+    obspy.Inventory().write(str(path), format="STATIONXML")
+    stations.ask()
+    attended(stations, monitor)
+    assert stations.status().refused == "a network needs at least one station"
+    assert list(monitor.engine.live) == ["XX.S00"]
