@@ -17,7 +17,6 @@ import typing
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
-from urllib.parse import urlsplit
 
 from hydra.utils import get_object
 
@@ -47,7 +46,9 @@ UNITS: Mapping[str, tuple[float, float]] = {
 PER_MOTION = "counts_per_mps"  # sensitivities, from metres per second as they are to nm/s and beyond
 SENSITIVITY = (1e-3, 1e15)
 COUNTS = ("seed", "count", "workers", "n")  # and what begins with n_
-CREDENTIAL = re.compile(r"(?:^|_)(?:api_?key|passw(?:or)?d|secret|token)$", re.IGNORECASE)  # of keys
+_SECRET = "(?:api_?key|passw(?:or)?d|secret|token)"
+CREDENTIAL = re.compile(rf"(?:^|_){_SECRET}$", re.IGNORECASE)  # of keys
+TELLING = re.compile(rf"://[^/?#\s]*@|[?&][^=&\s]*{_SECRET}=[^&\s]", re.IGNORECASE)  # of addresses in texts
 UNBOUNDED = ("q", "limits", "min_snr_db")  # keys that may be infinite: conf/ says what that means
 
 
@@ -58,43 +59,44 @@ def check(node: object, place: str = "", *, ours: bool = True) -> None:
     it. ours: whether its keys are names of the package, as far as no `_target_` in it says otherwise.
     """
     if isinstance(node, Mapping):
+        for key, value in node.items():
+            if _is_credential(str(key), value):
+                raise ValueError(_refused(f"{place}.{key}" if place else str(key)))
         target = node.get("_target_")
         _check_parameters(node, target, place)
         if isinstance(target, str):
             ours = target.startswith(OURS)
         for key, value in node.items():
             inner = f"{place}.{key}" if place else str(key)
-            if isinstance(value, str):
-                _check_open(str(key), value, inner)
             if ours and inner != OF_LIGHTNING:
                 _check_numbers(str(key), value, inner, typed=target is not None)
             check(value, inner, ours=ours and inner != OF_LIGHTNING)
     elif isinstance(node, list | tuple):
         for i, value in enumerate(node):
             check(value, f"{place}[{i}]", ours=ours)
+    elif isinstance(node, str) and TELLING.search(node):
+        raise ValueError(_refused(place))
     elif isinstance(node, float) and math.isnan(node):
         raise ValueError(f"{place} must be a number, got {shown(node)}")
 
 
-def _check_open(key: str, value: str, place: str) -> None:
-    """Raise ValueError, which does not repeat it, for a text that is no one else's business."""
-    if (CREDENTIAL.search(key) and value) or _has_user(value):
-        raise ValueError(
-            f"{place} holds a user or a password, and a configuration is written into manifests, checkpoints "
-            "and logs: leave it out (W&B takes `wandb login` or WANDB_API_KEY, the others a file: "
-            "credentials_file, token_file, password_file), and remove it from the run's folder "
-            "logs/.../.hydra, where Hydra keeps the command line"
-        )
-
-
-def _has_user(value: str) -> bool:
-    """Whether a text is an address with a user in it."""
-    if "://" not in value:
+def _is_credential(key: str, value: object) -> bool:
+    """Whether a value is one, by its key or as an address; how many tokens there are is none."""
+    if isinstance(value, str) and TELLING.search(value):
+        return True
+    if isinstance(value, bool) or value is None or value == "" or not CREDENTIAL.search(key):
         return False
-    try:
-        return "@" in urlsplit(value).netloc
-    except ValueError:  # no address that could be asked
-        return "@" in value
+    return not (isinstance(value, int | float) and key.lower().endswith("token"))
+
+
+def _refused(place: str) -> str:
+    """Why, without the value."""
+    return (
+        f"{place} holds a user or a password, and a configuration is written into manifests, checkpoints "
+        "and logs: leave it out (W&B takes `wandb login` or WANDB_API_KEY, the others a file: "
+        "credentials_file, token_file, password_file), and remove it from the run's folder in logs/, where "
+        "Hydra keeps the command line (.hydra, and multirun.yaml of a sweep)"
+    )
 
 
 def _check_parameters(node: Mapping[Any, Any], target: object, place: str) -> None:

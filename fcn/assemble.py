@@ -282,9 +282,15 @@ def build_replay(
     """A sequence through the engine of a monitor.
 
     reader: of the network; its scheme. partial: of the scheme. packet_s, latency_s: see `Replay`; of
-    packets in time windows are the same whatever their length, and whole traces the cheapest.
+    packets in time windows are the same whatever their length, and whole traces the cheapest. Raises
+    ValueError where data would come too late to be in any window.
     """
     patience_s = min(Timing.patience_s, window_s)
+    if latency_s is not None and latency_s + (packet_s or 0.0) > patience_s:
+        raise ValueError(
+            f"latency_s={latency_s:g} after packets of packet_s={packet_s} s: what is later than "
+            f"{patience_s:g} s is in no window; take less of either"
+        )
     timing = Timing(window_s=window_s, step_s=step_s, partial=partial, patience_s=patience_s)
 
     watched = WatchedNetwork(sequence.name, sequence.network, sequence.inventory, sequence.frame)

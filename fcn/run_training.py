@@ -43,7 +43,7 @@ def validation_replays(config: dict[str, Any], module: FcnModule) -> list[Replay
     replays = []
     for dataset in validation["sequences"].values():
         root = sequence_root(dataset, Path(config["cache"]).expanduser())
-        sequence = some_minutes(Sequence.load(root, preprocess), config["budget"]["validation_minutes"])
+        sequence = some_minutes(Sequence.load(root, preprocess), validation["minutes"])
         model = choose_velocity_model(None, sequence, velocity_models(config))
         replays.append(
             build_replay(

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fcn.assemble import build_datamodule, build_module
 from fcn.cache import cached_store
 from fcn.engine import n_processes
+from fcn.preflight import check_training
 from fcn.publish import new_file
 from fcn.scheme.base import require_targets
 from fcn.seeding import Purpose
@@ -30,15 +31,20 @@ _PER_TFLOP = 1e12
 def at_equal_cost(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, Any]:
     """A configuration of training with the steps that `budget.training_tflop` pays for; as it is without one.
 
-    Epochs become as long as it takes for `budget.validations` of them. cost.json in `folder` holds what was
-    counted, and is believed on resuming. Raises ValueError for a budget of less than a step an epoch.
+    Epochs become as long as it takes for `budget.validations` of them, each on `budget.validation_minutes` of
+    sequences where there are such. cost.json in `folder` holds what was counted, and is believed on resuming.
+    Raises ValueError for a budget of less than a step an epoch, and what `check_training` does, before a
+    store is built.
     """
     budget, path = config["budget"], folder / COST
+    if budget["validation_minutes"] is not None:
+        config = {**config, "validation": {**config["validation"], "minutes": budget["validation_minutes"]}}
     if budget["training_tflop"] is None:
         return config
     if resume and path.is_file():
         step_tflop = float(json.loads(path.read_text())["step_tflop"])
     else:
+        check_training({**with_steps(config, 1, budget["validations"]), "ckpt": None})
         step_tflop = count_step_tflop(config)
     planned = planned_steps(config, step_tflop)
     max_steps = planned * budget["validations"]

@@ -126,6 +126,12 @@ def test_of_others_nan_is_refused_and_what_is_ours_in_them(inner, message):
     [
         ({"logger": {"wandb": {"settings": {"api_key": "hidden"}}}}, r"logger\.wandb\.settings\.api_key"),
         ({"sinks": {"mqtt": {"Password": "hidden"}}}, r".*Password"),
+        ({"sinks": {"mqtt": {"password": 7261524}}}, r"sinks\.mqtt\.password"),
+        ({"source": {"token": ["hidden"]}}, r"source\.token"),
+        ({"sinks": {"mqtt": {"hosts": ["b", "mqtt://me:hidden@a"]}}}, r"sinks\.mqtt\.hosts\[1\]"),
+        ({"logger": {"notes": "see https://me:hidden@a.org"}}, r"logger\.notes"),
+        ({"source": {"url": "https://a.org/x?n=1&access_token=hidden"}}, r"source\.url"),
+        ({"a": {"_target_": "fcn.alarm.rules.Preference", "margin": "https://hidden@a"}}, r"a\.margin"),
         ({"source": {"auth_token": "hidden"}}, r"source\.auth_token"),
         ({"sinks": {"webhook": {"url": "https://me:hidden@example.org"}}}, r"sinks\.webhook\.url"),
         ({"sinks": {"webhook": {"url": "https://hidden@[::1"}}}, r"sinks\.webhook\.url"),

@@ -11,7 +11,7 @@ from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, replay_of
 from toy import resolved
 
-from fcn.assemble import build_scheme, choose_velocity_model, velocity_models
+from fcn.assemble import TimesTo, build_replay, build_scheme, choose_velocity_model, velocity_models
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
 from fcn.data.sequences import Sequence
@@ -288,6 +288,22 @@ def test_late_data_are_in_no_earlier_window_and_alarms_are_timed_by_the_clock(se
     late = [float(batch.now_s) for batch in replay]
     assert late[0] >= in_time[0] + 2.5  # nothing is read before the clock has got there
     assert in_time[-1] + 2.0 <= late[-1] <= in_time[-1] + 3.0
+
+
+def test_data_that_would_be_in_no_window_are_refused(sequence):
+    given = {"preprocess": SPEC, "travel_times": TimesTo.__new__(TimesTo), "declare": {}, "matching": {}}
+    with pytest.raises(ValueError, match=r"what is later than 20 s is in no window"):
+        build_replay(
+            sequence,
+            torch.nn.Identity(),
+            Listener(),
+            partial=True,
+            window_s=20.0,
+            step_s=0.5,
+            packet_s=1.0,
+            latency_s=19.5,
+            **given,
+        )
 
 
 def newest_s(batch) -> float:

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from toy import small_training
+from toy import resolved, small_training
 
-from fcn import training_cost
+from fcn import run_training, training_cost
+from fcn.module import FcnModule
 from fcn.training_cost import at_equal_cost, count_step_tflop
 
 
@@ -58,3 +59,29 @@ def test_without_a_budget_an_experiment_is_as_it_is(toy_store, tmp_path):
     config = small_training(toy_store)
     assert at_equal_cost(config, tmp_path, resume=False) is config
     assert not (tmp_path / "cost.json").exists()
+
+
+def test_a_budget_shortens_the_validation_of_jobs_of_sweeps_alone(tmp_path, monkeypatch):
+    for name in ("check_training", "count_step_tflop"):
+        monkeypatch.setattr(training_cost, name, lambda _: 1.0)
+    alone = resolved("train", "experiment=generalized")
+    of_sweep = at_equal_cost(alone, tmp_path, resume=False)
+    minutes, module = [], FcnModule.__new__(FcnModule)
+    monkeypatch.setattr(run_training, "sequence_root", lambda *_: tmp_path)
+    monkeypatch.setattr(run_training.Sequence, "load", lambda *_: None)
+    monkeypatch.setattr(run_training, "some_minutes", lambda _, asked: minutes.append(asked) or 1 / 0)
+    for config in (alone, of_sweep):
+        with pytest.raises(ZeroDivisionError):
+            run_training.validation_replays(config, module)
+    assert minutes == [None, alone["budget"]["validation_minutes"]]
+    assert minutes[1] == 10.0
+
+
+def test_what_could_not_be_trained_is_said_before_anything_is_built(toy_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_cost, "count_step_tflop", lambda _: 1 / 0)
+    missing = tmp_path / "none"
+    with pytest.raises(FileNotFoundError) as raised:
+        at_equal_cost(
+            small_training(toy_store, "budget=short", f"store.noise={missing}"), tmp_path, resume=False
+        )
+    assert f"store.noise={missing} is to be made by" in raised.value.__notes__[0]

@@ -176,7 +176,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sweep", help="a file of conf/sweep, as fewer_stations")
     parser.add_argument("--group", help="of one sweep: its group, as fewer_stations-sweep-20261126-120000")
-    parser.add_argument("--sequence", help="of a sweep that trains: v0 to v5, or kumamoto")
+    parser.add_argument(
+        "--sequence", help="of a sweep that trains: v0, v1, v2 or kumamoto (of several crusts v0-in-stated)"
+    )
     parser.add_argument("--project", default="fcn", help="where runs are (logger.wandb.project)")
     parser.add_argument("--entity", default="you", help="whose project it is: a user or a team")
     parser.add_argument("--out", type=Path, help="write the specification here")

@@ -10,13 +10,16 @@ left out where the folder is absent; alone with --recorded), as packets of 1 s t
 nothing at all. --rules
 checkpoint: as the checkpoint was shipped; configuration (default): with `moveout` and `health` of
 conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out; rows that are in its
-faults.csv already are not run again. All is drawn from --seed.
+faults.csv already are not run again, and must be of the same checkpoint, --minutes and --seed (of.json). All
+is drawn from --seed.
 """
 
 import argparse
 import contextlib
 import csv
 import errno
+import hashlib
+import json
 import math
 import os
 import shutil
@@ -46,7 +49,7 @@ from fcn.alert.sinks.base import Sink
 from fcn.cache import sequence_root
 from fcn.catalogue.event import Catalogue, DeclaredEvent
 from fcn.catalogue.io import read_quakeml
-from fcn.checkpoint import Restored, load
+from fcn.checkpoint import Restored, find, load
 from fcn.geometry.network import Network
 from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, match_events
 from fcn.rotated import RotatedFile
@@ -468,6 +471,14 @@ class Table:
         ]
 
 
+def begin(out: Path, of: dict[str, Any]) -> None:
+    """Say what a table is of; ValueError where the one that is there is of something else."""
+    path = out / "of.json"
+    if path.is_file() and (former := json.loads(path.read_text())) != of:
+        raise ValueError(f"{out} holds a table of {former}, not of {of}: take another folder, --out")
+    path.write_text(json.dumps(of) + "\n")
+
+
 def _shown(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -560,6 +571,8 @@ def main() -> None:
             roots.append(arguments.hinet.expanduser())
         else:
             CONSOLE.print(f"left out: there is no folder {arguments.hinet}", markup=False)
+    ckpt_sha256 = hashlib.sha256(find(arguments.ckpt).read_bytes()).hexdigest()
+    begin(arguments.out, {"ckpt": ckpt_sha256, "minutes": arguments.minutes, "seed": arguments.seed})
     table = Table(arguments.out)
     with tempfile.TemporaryDirectory() as scratch:
         stretches = [stretch_of(root, arguments.minutes, Path(scratch)) for root in roots]

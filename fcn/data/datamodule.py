@@ -53,7 +53,7 @@ class FcnDataModule(lightning.LightningDataModule):
     """Serves recombined batches and the windows of sequences.
 
     tables:               first arrivals of every velocity model an example may be drawn in, stacked.
-    noise_path:           of a store whose noise is taken; None: that of `store_path`.
+    noise_path:           of a store whose noise windows have, and not histories; None: `store_path`.
     validation_sequences: windows of sequences, in order, gone through at every validation.
     test_sequence:        the same, at a test.
     histories:            of earthquakes to size beside the windows; None for a network that does not ask.

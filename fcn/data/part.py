@@ -31,7 +31,7 @@ def some_minutes(sequence: Sequence, minutes: float | None, from_minute: float =
     n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
     start, end = round(from_minute * _S_PER_MINUTE * rate_hz) // n_level * n_level, sequence.n_samples
     if minutes is not None:
-        checked.number("budget.minutes or validation_minutes", minutes, 0.1)
+        checked.number("budget.minutes or validation.minutes", minutes, 0.1)
         end = min(start + round(minutes * _S_PER_MINUTE * rate_hz) // n_level * n_level, end)
     if start >= end:
         raise ValueError(

@@ -31,7 +31,7 @@ class RecombinedDataset(Dataset[Batch]):
 
     Every example depends on (seed, purpose, epoch, example) alone. The store is opened on first use in
     each process. histories: where given, each window comes with an earthquake to size. noise_path: of the
-    store whose noise is taken; None: the same.
+    store whose noise windows have, and not histories, which want longer records of it; None: the same.
     """
 
     store_path: Path

@@ -32,7 +32,7 @@ LONG = 4  # of `AMPLITUDES`: from here on, the long-period band
 LAYOUTS = 4  # all round, a sector, within a radius, beyond one: as likely each
 SECTOR_RAD = (math.pi / 6, math.pi / 2)  # half its width
 RADIUS_KM = (10.0, 200.0)  # log-uniform
-BEYOND_KM = (10.0, 100.0)  # a source outside the network, log-uniform
+BEYOND_KM = (10.0, 100.0)  # within which there is no station, log-uniform
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_the_first_minutes_are_as_they_were_in_the_whole(sequence):
     assert some_minutes(sequence, None) is sequence
     assert some_minutes(sequence, 1e6).n_samples == sequence.n_samples
     with pytest.raises(
-        ValueError, match=r"budget.minutes or validation_minutes must be a number of at least 0\.1"
+        ValueError, match=r"budget\.minutes or validation\.minutes must be a number of at least 0\.1"
     ):
         some_minutes(sequence, 0)
 

@@ -16,7 +16,7 @@ from fcn.metrics.score import score_sequence
 from fcn.metrics.watched import Watched
 
 SWEEPS = sorted(path.stem for path in (CONF_DIR / "sweep").glob("*.yaml"))
-WITHOUT_TRAINING = {"alarm_rules", "crust_mismatch", "fewer_stations"}
+WITHOUT_TRAINING = {"alarm_rules", "crust_mismatch", "data_latency", "fewer_stations"}
 
 
 @pytest.fixture(scope="module")

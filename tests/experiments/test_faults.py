@@ -233,3 +233,21 @@ def test_every_row_is_made(scripts, come, faults):
         if name not in UNSEEN:
             assert not (same and times_alike and clocks_alike), name
         assert set(row.strikes(stretch)) <= {A, B, C}
+
+
+def test_a_table_goes_on_with_its_rows_and_with_no_others(scripts, tmp_path):
+    run = scripts["run"]
+    row = run.Outcome("validation-0", "configuration", "none", 3, 0, None, 1, math.nan, 0.25, 2)
+    table = run.Table(tmp_path)
+    table.add(row)
+    table.add(replace(row, fault="gaps", lost_without=1, moved_km=1.5))
+    again = run.Table(tmp_path)
+    assert again.lines() == table.lines()
+    assert again.rows[1] == table.rows[1]
+    assert again.holds("validation-0", "configuration", "gaps")
+    assert not again.holds("validation-0", "checkpoint", "gaps")
+    of = {"ckpt": "a", "minutes": 10.0, "seed": 1}
+    for _ in range(2):
+        run.begin(tmp_path, of)
+    with pytest.raises(ValueError, match="take another folder, --out"):
+        run.begin(tmp_path, {**of, "ckpt": "b"})

@@ -45,11 +45,15 @@ def answer(where: str, comparison: Comparison) -> str:
     return sentence + _latencies(comparison)
 
 
-def repeats_said(comparison: Comparison) -> str:
-    """What is known of the luck of a single training."""
-    if max(each.n_jobs for each in comparison.settings) == 1:
+def repeats_said(comparison: Comparison, *, differ_in_luck: bool) -> str:
+    """What is known of the luck of a training; differ_in_luck: settings differ in their seeds alone."""
+    if differ_in_luck:
+        values = [each.figures["f1"].value for each in comparison.settings]
+        spread = max(values) - min(values)
+    elif max(each.n_jobs for each in comparison.settings) == 1:
         return "Each setting was trained once: how far luck goes is not known, and not in the intervals."
-    spread = max(each.spread for each in comparison.settings)
+    else:
+        spread = max(each.spread for each in comparison.settings)
     return f"F1 of trainings that differ in their seed alone differs by up to {spread:.3f}."
 
 

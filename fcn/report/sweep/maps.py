@@ -81,8 +81,10 @@ def _draw(axes: Axes, repeats: Sequence[Scored], name: str) -> None:
         sizes = [_points(events[i]) for i in rows]
         colours: dict[str, Any] = {"c": edge} if marker == "x" else {"facecolors": face, "edgecolors": edge}
         axes.scatter(km[rows, 0], km[rows, 1], s=sizes, marker=marker, linewidths=0.8, label=label, **colours)
-    n_found = np.mean([np.mean(found) for found in counted]) if counted else math.nan
-    axes.text(0.02, 0.98, f"{100 * n_found:.0f} % found", transform=axes.transAxes, va="top", fontsize=7)
+    told = "not scored"
+    if counted:
+        told = f"{100 * np.mean([np.mean(found) for found in counted]):.0f} % found"
+    axes.text(0.02, 0.98, told, transform=axes.transAxes, va="top", fontsize=7)
     half_km = _MARGIN * max(float(np.nanmax(np.abs(km), initial=_LEAST_KM)), _LEAST_KM)
     axes.set(xlim=(-half_km, half_km), ylim=(-half_km, half_km), aspect="equal")
     axes.grid(visible=True)

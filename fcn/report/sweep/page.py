@@ -125,7 +125,8 @@ def _answer(
     for where, of_crusts in compare_crusts(compared, of_kinds).items():
         page.text(answer(where, of_crusts))
     if compared and any(job.curve for job in jobs):
-        page.text(repeats_said(next(iter(compared.values()))))
+        luck = bool(differing) and set(differing) <= set(REPEATS)
+        page.text(repeats_said(next(iter(compared.values())), differ_in_luck=luck))
         _cost(page, jobs)
 
 
@@ -136,14 +137,15 @@ def _cost(page: Page, jobs: Sequence[Job]) -> None:
     if len(spent) < len(trained):
         page.flag("not at equal cost: each network trained as its experiment says (budget=none)", "warn")
         return
+    told = f"Equal cost: every network trained for {max(spent):.3g}"
     if max(spent) - min(spent) > UNEQUAL * max(spent):
-        page.flag(f"not at equal cost: {min(spent):.3g} to {max(spent):.3g} TFLOP", "warn")
+        told = f"Networks trained for {min(spent):.3g} to {max(spent):.3g}"
+        page.flag("not at equal cost", "warn")
     steps = sorted({int(job.cost["max_steps"]) for job in trained})
     how_many = " to ".join(map(str, dict.fromkeys((steps[0], steps[-1]))))
     page.text(
-        f"Equal cost: every network trained for {max(spent):.3g} TFLOP (10^12 operations of matrix products "
-        f"and convolutions, forward and backward), which are {how_many} "
-        "steps. Validation, scoring and the recombination of examples are not counted."
+        f"{told} TFLOP (10^12 operations of matrix products and convolutions, forward and backward), which "
+        f"are {how_many} steps. Validation, scoring and the recombination of examples are not counted."
     )
 
 

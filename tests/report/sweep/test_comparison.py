@@ -125,9 +125,13 @@ def test_the_answer_says_how_late_alarms_are_where_it_differs():
 
 
 def test_luck_is_said_where_it_is_known_and_where_it_is_not():
-    assert "how far luck goes is not known" in repeats_said(compare_settings([("a", scored(MOST))]))
+    once = compare_settings([("a", scored(MOST))])
+    assert "how far luck goes is not known" in repeats_said(once, differ_in_luck=False)
     repeats = compare_settings([("a", scored(MOST)), ("a", scored(HALF))])
-    assert f"differs by up to {repeats.settings[0].spread:.3f}" in repeats_said(repeats)
+    told = f"differs by up to {repeats.settings[0].spread:.3f}"
+    assert told in repeats_said(repeats, differ_in_luck=False)
+    seeds = compare_settings([("seed=1", scored(MOST)), ("seed=2", scored(HALF))])
+    assert told in repeats_said(seeds, differ_in_luck=True)
 
 
 def test_none_is_called_best_of_those_that_are_equal():
