@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fcn import checked
 from fcn.assemble import build_datamodule, build_module
 from fcn.cache import cached_store
 from fcn.engine import n_processes
@@ -33,14 +34,16 @@ def at_equal_cost(config: dict[str, Any], folder: Path, *, resume: bool) -> dict
 
     Epochs become as long as it takes for `budget.validations` of them, each on `budget.validation_minutes` of
     sequences where there are such. cost.json in `folder` holds what was counted, and is believed on resuming.
-    Raises ValueError for a budget of less than a step an epoch, and what `check_training` does, before a
-    store is built.
+    Raises ValueError for a budget of less than a step an epoch, or without epochs, and what `check_training`
+    does, before a store is built.
     """
     budget, path = config["budget"], folder / COST
     if budget["validation_minutes"] is not None:
         config = {**config, "validation": {**config["validation"], "minutes": budget["validation_minutes"]}}
     if budget["training_tflop"] is None:
         return config
+    checked.positive("budget.training_tflop", budget["training_tflop"])
+    checked.whole("budget.validations", budget["validations"], 1)
     if resume and path.is_file():
         step_tflop = float(json.loads(path.read_text())["step_tflop"])
     else:

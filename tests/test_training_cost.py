@@ -85,3 +85,9 @@ def test_what_could_not_be_trained_is_said_before_anything_is_built(toy_store, t
             small_training(toy_store, "budget=short", f"store.noise={missing}"), tmp_path, resume=False
         )
     assert f"store.noise={missing} is to be made by" in raised.value.__notes__[0]
+
+
+def test_a_budget_without_validations_is_refused(toy_store, tmp_path):
+    config = small_training(toy_store, "budget.training_tflop=5.0")
+    with pytest.raises(ValueError, match=r"budget\.validations must be a whole number"):
+        at_equal_cost(config, tmp_path, resume=False)

@@ -152,19 +152,27 @@ class SiteWarnings:
             ahead[row] = np.where(coming, expected.intensity, -np.inf)
         return [self._of_site(site, now_s, by_event, ahead[:, site], nearby[site]) for site in range(n_sites)]
 
+    def reaches(self, event: Update) -> bool:
+        """Whether travel times reach the sites from there, as far as it counts."""
+        try:
+            self._of_event(event)
+        except ValueError:
+            return False
+        return True
+
     def _expect(self, events: Sequence[Update]) -> list[tuple[Update, Expected]]:
         """Of events that count; what has not changed since is not computed again."""
-        known = {}
-        for update in events:
-            if update.event.magnitude is None or update.status is Status.RETRACTED:
-                continue
-            event_id = update.event.event_id
-            held = self._expected.get(event_id)
-            same = held is not None and held[0].event == update.event
-            expected = held[1] if held and same else self._source.at(update.event, self.sites)
-            known[event_id] = (update, expected)
-        self._expected = known
-        return list(known.values())
+        found = [(update, self._of_event(update)) for update in events]
+        self._expected = {each.event.event_id: (each, of) for each, of in found if of is not None}
+        return list(self._expected.values())
+
+    def _of_event(self, update: Update) -> Expected | None:
+        """None of one that does not count."""
+        if update.event.magnitude is None or update.status is Status.RETRACTED:
+            return None
+        held = self._expected.get(update.event.event_id)
+        same = held is not None and held[0].event == update.event
+        return held[1] if held and same else self._source.at(update.event, self.sites)
 
     def _of_site(
         self,

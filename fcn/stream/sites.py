@@ -144,14 +144,7 @@ class WarnedSites:
             return said(events)
         except ValueError as error:
             self._failed(error)
-            return said([each for each in events if self._is_within(each)])
-
-    def _is_within(self, event: Update) -> bool:
-        try:
-            self.warnings.standing(event.now_s, [event], {})
-        except ValueError:
-            return False
-        return True
+            return said([each for each in events if self.warnings.reaches(each)])
 
     def _failed(self, error: Exception) -> None:
         if str(error) != self._wrong:

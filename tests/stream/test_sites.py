@@ -78,11 +78,12 @@ def test_a_source_beyond_all_tables_is_logged_once_and_stops_nothing(tmp_path, c
 
 
 def test_a_source_beyond_all_tables_does_not_silence_others_or_plum(tmp_path, monkeypatch):
-    real = InBatches.between
+    real, within = InBatches.between, []
 
     def beyond(self, source_km, station_km):
         if float(source_km[..., 2].max()) > 500.0:
             raise ValueError("source depth outside the table")
+        within.append(source_km)
         return real(self, source_km, station_km)
 
     monkeypatch.setattr(InBatches, "between", beyond)
@@ -93,6 +94,11 @@ def test_a_source_beyond_all_tables_does_not_silence_others_or_plum(tmp_path, mo
     (line,) = map(json.loads, sites.file.path.read_text().splitlines())
     assert line["warning"]["event_id"] != "deep"
     assert [each is None for each in sites.standing(1003.0, [deep, said(6.0)])] == [False, True]
+    other = replace(deep, event=replace(deep.event, event_id="other", depth_km=20.0))
+    n_made = len(within)
+    for now_s in (1003.25, 1003.5, 1003.75):
+        sites.process(now_s, [said(6.0), deep, other], now_s)
+    assert len(within) <= n_made + 2, "what reaches the sites is computed once"
 
 
 def test_stations_that_join_speak_for_sites_and_nothing_is_told_again(tmp_path):
