@@ -1,7 +1,7 @@
 """Trainings at equal cost: as many steps as a budget of floating-point operations pays for.
 
-Counted are matrix products and convolutions, forward and backward, by `torch.utils.flop_counter`: nearly all
-of a training step. Neither validation nor recombination counts.
+Counted are matrix products and convolutions, forward and backward, by `torch.utils.flop_counter`, and neither
+the sums along travel times of a migration network, validation nor recombination.
 """
 
 import json

@@ -89,7 +89,7 @@ def _check_covariance(covariance_km2: Covariance) -> None:
 class Magnitude:
     """A magnitude and the range in which it lies with a probability of 90 %; None where nobody knows.
 
-    is_lower_bound: ground motion still grew: it is at least this, and the range is of what has been seen.
+    is_lower_bound: more is likely to come: it is at least this, and the range is of what has been seen.
     Raises ValueError naming what no magnitude can be, or a range that does not hold the value.
     """
 

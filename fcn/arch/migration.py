@@ -43,7 +43,7 @@ class Sized:
     """What amplitudes say of each event.
 
     magnitude: of what has been released so far, and its standard deviation.
-    growing: logit that the rupture has more to come.
+    growing: logit that the magnitude is a lower bound (`fcn.catalogue.released`).
     by_station: magnitude that each station alone stands for; of those in use.
     """
 

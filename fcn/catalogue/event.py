@@ -125,8 +125,7 @@ class WindowEstimate:
     follows: id of the declared event that was read again, None for what may be a new one.
     is_located: whether the place is this window's own; False: the last trusted one, kept, at which only the
         magnitude was read anew.
-    is_growing: peaks of ground motion still grow at the stations that count, so that the magnitude is a lower
-        bound.
+    is_growing: the network takes the magnitude for a lower bound (`fcn.catalogue.released`).
     falling_s: seconds since a running peak last grew at those stations; None where a network does not say.
     covariance_km2: of east, north and down, as the uncertainties; None where the network gives none.
     origin_stations, magnitude_stations: ids of those that count, "NET.STA"; None where nobody says.
@@ -202,7 +201,7 @@ class Status(enum.StrEnum):
 class Update:
     """What is said about a declared event at clock time now_s.
 
-    is_lower_bound: ground motion still grew, the magnitude is at least this. status: after a final or a
+    is_lower_bound: more is likely to come, the magnitude is at least this. status: after a final or a
     retracting update none follows; an event whose stream ends, or falls silent, may have neither.
     covariance_km2, origin_stations, magnitude_stations: of the estimate it was made from.
     """
