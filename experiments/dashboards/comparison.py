@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import wandb_workspaces.reports.v2 as wr
-import wandb_workspaces.workspaces as ws
 import yaml
-from wandb_workspaces import expr
+
+try:
+    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.workspaces as ws
+    from wandb_workspaces import expr
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{error.name} is not installed, which makes the dashboards: pip install -e '.[dashboards]'"
+    ) from error
 
 from fcn.config import CONF_DIR
 from fcn.report.sweep.figures import REPEATS
