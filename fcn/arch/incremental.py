@@ -47,7 +47,7 @@ class _Layer:
     reach: int
     mix: tuple[Float[Tensor, "out out"], Float[Tensor, " out"]] | None = None
 
-    def __call__(self, x: Float[Tensor, "row in_time in"]) -> Float[Tensor, "row out_time out"]:
+    def __call__(self, x: Float[Tensor, "part seen in"]) -> Float[Tensor, "part made out"]:
         """Output where all that it sees is there."""
         stride, dilation = (1, self.stride), (1, self.dilation)
         image = x.transpose(1, 2)[:, :, None]
@@ -65,7 +65,7 @@ class _Layer:
         """How many of the last samples of output see the last n_changed of input."""
         return self.n_out(n_in) - max(-(-(n_in - n_changed - self.reach) // self.stride), 0)
 
-    def seen(self, x: Float[Tensor, "row in_time in"], n: int) -> Float[Tensor, "part in_time in"]:
+    def seen(self, x: Float[Tensor, "row in_time in"], n: int) -> Float[Tensor, "part seen in"]:
         """What the first n samples of output, and then the last n, see of the input, padded with zeros.
 
         Where that is more than all of it: the input, padded.

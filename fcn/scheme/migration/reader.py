@@ -19,6 +19,7 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
+from fcn.scheme.migration import reading as rules
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
@@ -26,7 +27,6 @@ from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
-from fcn.scheme.migration.reading import Reading
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -44,7 +44,7 @@ class MigrationReader:
     """
 
     core: Migration
-    reading: Reading
+    reading: rules.Reading
     visible_snr: float
     volumes: VolumesOfStations = field(init=False)
     learnt: Learnt = field(init=False)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -97,21 +97,22 @@ class VolumeSpec:
         """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
         Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
-        window, until no travel time is known. Their cells are those of one grid through the origin, so that
-        volumes about nearly the same place are the same, and so are the travel times from them.
+        window, until no travel time is known. Elsewhere their cells are those of one grid in it, so that volumes
+        about nearly the same place are the same: travel times from them are kept, and places stay.
         """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
         cells = centre_km.new_tensor(self.cells)
+        depth_km = within.first_km.new_full(within.first_km[..., 2:].shape, self.min_depth_km)
+        grid_km = torch.cat([within.first_km[..., :2], depth_km], dim=-1) + spacing_km * (cells - 1) / 2
+        centre_km = ((centre_km - grid_km) / spacing_km).round() * spacing_km + grid_km
         low_km = within.first_km + (spacing_km * cells - within.spacing_km) / 2
         high_km = low_km + (within.spacing_km - spacing_km) * cells
         middle_km = (low_km + high_km) / 2
         centre_km = torch.maximum(centre_km, torch.minimum(low_km, middle_km))
         centre_km = torch.minimum(centre_km, torch.maximum(high_km, middle_km))
-        spacing_km = spacing_km.expand_as(centre_km)
-        about = Lattice.about(centre_km, spacing_km, self.cells, min_depth_km=self.min_depth_km)
-        top_km = spacing_km.new_tensor([0.0, 0.0, self.min_depth_km])
-        first_km = ((about.first_km - top_km) / spacing_km).round() * spacing_km + top_km
-        return replace(about, first_km=first_km)
+        return Lattice.about(
+            centre_km, spacing_km.expand_as(centre_km), self.cells, min_depth_km=self.min_depth_km
+        )
 
 
 @torch.no_grad()
