@@ -69,7 +69,7 @@ def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: in
     return nn.Conv2d(n_in, n_out, (1, kernel), stride=(1, stride), padding=padding, dilation=(1, dilation))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Residual block of dilated convolutions."""
 
     def __init__(self, width: int, dilation: int) -> None:
@@ -101,7 +101,7 @@ class SeriesNet(nn.Module):
             _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(_Block(width, dilation) for dilation in dilations))
+        self.blocks = nn.Sequential(*(Block(width, dilation) for dilation in dilations))
         self.p = nn.Conv2d(width, STRIDE, 1)
         self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
 

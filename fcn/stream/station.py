@@ -81,8 +81,9 @@ class Measuring:
         """Of all at once."""
         motion, known = np.stack([each.motion for each in asked]), np.stack([each.known for each in asked])
         running = RunningLevels.of([each.levels for each in asked])
-        seen = (torch.from_numpy(np.ascontiguousarray(motion[:, kind])) for kind in (2, 3, 4))
-        peaks = block_peaks(*seen, torch.from_numpy(known), sampling_rate_hz=running.sampling_rate_hz)
+        _, _, broad, displacement, long = torch.from_numpy(motion).unbind(dim=1)
+        there, rate_hz = torch.from_numpy(known), running.sampling_rate_hz
+        peaks = block_peaks(broad, displacement, long, there, sampling_rate_hz=rate_hz)
         levels = running.process(motion[:, 1], known).astype(np.float32)
         return [
             (*pair, running.station(row))

@@ -75,10 +75,10 @@ class StationMixer:
     ) -> tuple[Motion, Bool[np.ndarray, "3 time"]]:
         """Velocity and its bands up, north, east, and where each component is known."""
         if len(stretches) == 1 and stretches[0].last - stretches[0].first == n_samples:
-            used = stretches[0].channels
-            if all(valid[row].all() for row in used):  # as nearly always
-                to_zne, part = self._turn(used)
-                along = np.stack([motions[row] for row in used])
+            (whole,) = stretches
+            if all(valid[row].all() for row in whole.channels):  # as nearly always
+                to_zne, part = self._turn(whole.channels)
+                along = np.stack([motions[row] for row in whole.channels])
                 known = np.repeat(part[:, None], n_samples, axis=1)
                 return np.einsum("zc,ckt->kzt", to_zne, along), known
         motion, known = np.zeros((N_KINDS, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)

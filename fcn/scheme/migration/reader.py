@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fcn.arch.incremental import IncrementalEncoder
 from fcn.arch.migration import MigrationNet
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
@@ -21,6 +20,7 @@ from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration import reading as rules
 from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.incremental import IncrementalEncoder
 from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration

@@ -97,8 +97,8 @@ class VolumeSpec:
         """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
         Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
-        window, until no travel time is known. Elsewhere their cells are those of one grid in it, so that volumes
-        about nearly the same place are the same: travel times from them are kept, and places stay.
+        window, until no travel time is known. Elsewhere their cells are of one grid in it. Volumes about
+        nearly the same place are the same then: travel times from them are kept, and places stay.
         """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
         cells = centre_km.new_tensor(self.cells)

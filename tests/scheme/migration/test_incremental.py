@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fcn.arch.incremental import MOST_NEW, N_WINDOWS, IncrementalEncoder
 from fcn.arch.migration import MigrationNet
 from fcn.batch import Batch
+from fcn.scheme.migration.incremental import MOST_NEW, N_WINDOWS, IncrementalEncoder
 
 RATE_HZ, N_SAMPLES, N_STATIONS = 20.0, 200, 4
 

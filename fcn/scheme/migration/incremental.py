@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fcn.arch.migration import (
     BLOCK_KERNEL,
     N_SERIES_INPUTS,
     STEM_KERNEL,
     STRIDE,
+    Block,
     Features,
     MigrationNet,
     SeriesNet,
@@ -100,7 +101,7 @@ class _Kept:
         heads = series.p, series.out
         self.heads = (
             torch.cat([each.weight[:, :, 0, 0] for each in heads]),
-            torch.cat([each.bias for each in heads if each.bias is not None]),
+            torch.cat([_bias(each) for each in heads]),
         )
         n_stations, n_samples = batch.waveforms.shape[1], batch.waveforms.shape[-1]
         self.start, self.n = 0, n_samples // STRIDE
@@ -173,18 +174,26 @@ class _Kept:
 def _layers(series: SeriesNet) -> list[_Layer]:
     """The network's convolutions in order; those of blocks with the batch normalisation that follows."""
     layers = [
-        _Layer(conv.weight, conv.bias, conv.stride[1], 1, STEM_KERNEL // 2)
-        for conv in (series.stem[0], series.stem[2])
+        _Layer(conv.weight, _bias(conv), conv.stride[1], 1, STEM_KERNEL // 2)
+        for conv in series.stem
+        if isinstance(conv, nn.Conv2d)
     ]
     for block in series.blocks:
+        assert isinstance(block, Block)
         conv, norm, _, mix = block.layers
-        weight, bias = fuse_conv_bn_weights(
-            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        )
-        weight, dilation = weight.contiguous(memory_format=torch.channels_last), conv.dilation[1]
-        fused = mix.weight[:, :, 0, 0], mix.bias
-        layers.append(_Layer(weight, bias, 1, dilation, dilation * (BLOCK_KERNEL // 2), fused))
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(mix, nn.Conv2d)
+        fused = fuse_conv_bn_eval(conv, norm)
+        weight, dilation = fused.weight.contiguous(memory_format=torch.channels_last), conv.dilation[1]
+        onwards = mix.weight[:, :, 0, 0], _bias(mix)
+        layers.append(_Layer(weight, _bias(fused), 1, dilation, dilation * (BLOCK_KERNEL // 2), onwards))
     return layers
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias
 
 
 @dataclass
