@@ -7,23 +7,20 @@ import json
 import logging
 import math
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from fcn import checked
 from fcn.alert.alert import Producer
 from fcn.assemble import TimesTo, build_engine, choose_velocity_model
-from fcn.batch import Batch
-from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
-from fcn.engine import precision
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
@@ -32,7 +29,7 @@ from fcn.saying import build_sinks, log_to
 from fcn.shaking.site import Sites, station_sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
-from fcn.stream.engine import Reader, Timing
+from fcn.stream.engine import Timing
 from fcn.stream.keeping import read_stream
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
@@ -92,7 +89,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     engine = build_engine(
         watched,
         restored.module.network,
-        _reader(scheme, config["precision"]),
+        scheme,
         preprocess=restored.preprocess,
         travel_times=TimesTo(model, table, watched.frame),
         declare=config["declare"] or restored.declare,
@@ -251,33 +248,3 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _reader(reader: Reader, wanted: str) -> Reader:
-    """The reader at a precision of `fcn.engine.precision`: what a test is made with."""
-    chosen = precision(wanted)
-    if chosen not in ("bf16-mixed", "32-true"):
-        raise ValueError(f"precision must be auto, bf16-mixed or 32-true, got {checked.shown(wanted)}")
-    return _Mixed(reader) if chosen == "bf16-mixed" else reader
-
-
-class _Mixed:
-    """A reader whose network computes in bfloat16 where that is fast, as fcn.test does."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def estimates(
-        self, network: nn.Module, batch: Batch, known: Sequence[Known]
-    ) -> list[list[WindowEstimate]]:
-        """See `Reader`."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return self._reader.estimates(network, batch, known)
-
-    def state(self) -> dict[str, Any]:
-        """See `Reader`."""
-        return self._reader.state()
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """See `Reader`."""
-        self._reader.restore(state)

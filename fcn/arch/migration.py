@@ -30,12 +30,22 @@ class Features:
     """What the series network says about each station.
 
     station_p: (batch, station, time) logits of a P arrival, per sample.
-    table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample
-               and one more, the last, for what lies after the window.
+    table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample of
+               the window, from row `first` on, and the last row of all for what lies after the window. What
+               other rows and stations that do not exist have is nobody's.
     """
 
     station_p: Float[Tensor, "batch station time"]
     table: Float[Tensor, "batch station 2 row channel"]
+    first: int = 0
+
+    def rows(self, sample: Float[Tensor, "*any"]) -> Int[Tensor, "*any"]:
+        """Rows to read at samples after the window's first; those before it read the first."""
+        n_samples, n_rows = self.station_p.shape[-1], self.table.shape[3]
+        row = sample.round().clamp_(0, n_samples).int().add_(self.first)
+        if self.first + n_samples == n_rows - 1:
+            return row
+        return row.masked_fill_(row == self.first + n_samples, n_rows - 1)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: in
     return nn.Conv2d(n_in, n_out, (1, kernel), stride=(1, stride), padding=padding, dilation=(1, dilation))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Residual block of dilated convolutions."""
 
     def __init__(self, width: int, dilation: int) -> None:
@@ -91,7 +101,7 @@ class SeriesNet(nn.Module):
             _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(_Block(width, dilation) for dilation in dilations))
+        self.blocks = nn.Sequential(*(Block(width, dilation) for dilation in dilations))
         self.p = nn.Conv2d(width, STRIDE, 1)
         self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
 
@@ -102,7 +112,7 @@ class SeriesNet(nn.Module):
         known: Bool[Tensor, "row 3 time"],
     ) -> tuple[Float[Tensor, "row time"], Float[Tensor, "row 2 time channel"]]:
         """Stations one by one, m/s, beside the slow and the fast level of what came before."""
-        x = _series_inputs(waveforms, background_mps, known)[:, :, None]
+        x = series_inputs(waveforms, background_mps, known)[:, :, None]
         hidden = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
         n_rows, n_samples = len(waveforms), waveforms.shape[-1]
         p = self.p(hidden).float()[:, :, 0].transpose(1, 2).reshape(n_rows, -1)[:, :n_samples]
@@ -111,7 +121,7 @@ class SeriesNet(nn.Module):
         return p, out.reshape(n_rows, 2, -1, self.n_features)[:, :, :n_samples]
 
 
-def _series_inputs(
+def series_inputs(
     waveforms: Float[Tensor, "row 3 time"],
     background_mps: Float[Tensor, "row 2 time"],
     known: Bool[Tensor, "row 3 time"],
@@ -325,9 +335,8 @@ class MigrationNet(nn.Module):
         n_x, n_y, n_z = arrival_sample.shape[1:4]
         window, anchor, station = pairs.unbind(dim=1)
         count = torch.bincount(window * n_anchors + anchor, minlength=n_batch * n_anchors)
-        n_rows = features.table.shape[3]
         with torch.no_grad():
-            row = arrival_sample.flatten(1, 3).transpose(1, 2).round().clamp(0, n_rows - 1).int()
+            row = features.rows(arrival_sample.flatten(1, 3).transpose(1, 2))
         place = window * features.table.shape[1] + station
         migrated: Tensor = _Migrate.apply(features.table.flatten(0, 1), row, place, count)
         mean = migrated.view(len(count), n_x, n_y, -1) / count.clamp_min(1)[:, None, None, None]

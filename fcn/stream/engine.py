@@ -265,7 +265,7 @@ class Engine:
 
     def batch(self, end: int) -> Batch:
         """The window of the samples before `end`."""
-        kept = [each.window(end) for each in self.live.values()]
+        kept = together(each.window(end) for each in self.live.values())
         narrow, broad, known, peaks, levels = (
             np.stack([getattr(each, name) for each in kept])
             for name in ("narrow", "broad", "known", "peaks", "levels")

@@ -1,18 +1,17 @@
 """Ground motion of one station as it comes, in a memory of bounded length."""
 
-import copy
 import functools
 import logging
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import obspy
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64
 
 from fcn.stream.channel import LiveChannel
 from fcn.stream.packet import Packet
@@ -24,6 +23,7 @@ from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.response import describe
 from fcn.waveform.station import SAME_RATE
+from fcn.waveform.together import Work
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,39 @@ class Kept:
                 for old, new in zip(vars(self).values(), vars(other).values(), strict=True)
             )
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Measuring:
+    """Motion of a station, as `StationMixer` has it, whose blocks are to be measured; its levels so far.
+
+    Answer: peaks and levels of its blocks, see `Kept`, and the levels that go on from there.
+    """
+
+    motion: Float64[np.ndarray, "5 3 time"]
+    known: Bool[np.ndarray, "3 time"]
+    levels: RunningLevels
+
+    @property
+    def like(self) -> Hashable:
+        """Equally many samples, at one rate."""
+        return self.known.shape[1], self.levels.sampling_rate_hz
+
+    @staticmethod
+    def answers(
+        asked: "Sequence[Measuring]",
+    ) -> list[tuple[Float32[np.ndarray, "6 block"], Float32[np.ndarray, "2 level_block"], RunningLevels]]:
+        """Of all at once."""
+        motion, known = np.stack([each.motion for each in asked]), np.stack([each.known for each in asked])
+        running = RunningLevels.of([each.levels for each in asked])
+        _, _, broad, displacement, long = torch.from_numpy(motion).unbind(dim=1)
+        there, rate_hz = torch.from_numpy(known), running.sampling_rate_hz
+        peaks = block_peaks(broad, displacement, long, there, sampling_rate_hz=rate_hz)
+        levels = running.process(motion[:, 1], known).astype(np.float32)
+        return [
+            (*pair, running.station(row))
+            for row, pair in enumerate(zip(peaks.numpy().astype(np.float32), levels, strict=True))
+        ]
 
 
 class LiveStation:
@@ -124,18 +157,19 @@ class LiveStation:
         reached = (motion.reached for each in self._channels.values() for motion in each.motions)
         return max((each for each in reached if each > NOTHING), default=None)
 
-    def window(self, end: int) -> Kept:
+    def window(self, end: int) -> Work[Kept]:
         """What has come of the samples before `end`, a whole number of blocks; ends come in order."""
         if self._frontier is None:
             start = self.start_sample
             if start is None or start >= end:
                 return self._cut(self._kept, 0)
             self._frontier = start // self._n_level * self._n_level
-        self._settle(end)
+        yield from self._settle(end)
         last = -(-end // self._n_level) * self._n_level
         if last == self._frontier:
             return self._cut(self._kept, 0)
-        return self._cut(self._kept.followed_by(self._part(last, end, keep=False)), last - end)
+        part = yield from self._part(last, end, keep=False)
+        return self._cut(self._kept.followed_by(part), last - end)
 
     def _cut(self, kept: Kept, n: int) -> Kept:
         """As long as a window, without the last n samples; levels to the end of the last block."""
@@ -145,7 +179,7 @@ class LiveStation:
         narrow, broad, known = (each[:, samples] for each in (kept.narrow, kept.broad, kept.known))
         return Kept(narrow, broad, known, kept.peaks[:, blocks], kept.levels)
 
-    def _settle(self, end: int) -> None:
+    def _settle(self, end: int) -> Work[None]:
         """Move on to where nothing will change, or what comes is too late.
 
         A channel that is silent may deliver again at any time: what it sends then is not too late.
@@ -161,12 +195,13 @@ class LiveStation:
         step = self._kept.peaks.shape[1] * self._n_block
         while self._frontier < frontier:
             part_end = min(frontier, self._frontier + step // self._n_level * self._n_level)
-            self._kept = self._kept.followed_by(self._part(part_end, part_end, keep=True))
+            part = yield from self._part(part_end, part_end, keep=True)
+            self._kept = self._kept.followed_by(part)
             self._frontier = part_end
         for channel in self._channels.values():
             channel.forget(self._frontier)
 
-    def _part(self, last: int, end: int, *, keep: bool) -> Kept:
+    def _part(self, last: int, end: int, *, keep: bool) -> Work[Kept]:
         """Samples from the frontier to `last`, those from `end` on unknown; keep: for good."""
         assert self._frontier is not None
         first, mix = self._frontier, self._mixer.process if keep else self._mixer.peek
@@ -175,15 +210,10 @@ class LiveStation:
         if self.elevation_m is None and stretches:
             used = self._mixer.channels[stretches[0].channels[0]]
             self.elevation_m = used.described.elevation_m
-        levels = self._levels if keep else copy.deepcopy(self._levels)
-        seen = (torch.from_numpy(each) for each in (*padded[2:], known))
-        return Kept(
-            padded[1].astype(np.float32),
-            padded[2].astype(np.float32),
-            known,
-            block_peaks(*seen, sampling_rate_hz=self.spec.sampling_rate_hz).numpy().astype(np.float32),
-            levels.process(padded[1][None], known[None])[0].astype(np.float32),
-        )
+        peaks, levels, after = yield Measuring(padded, known, self._levels)
+        if keep:
+            self._levels = after
+        return Kept(padded[1].astype(np.float32), padded[2].astype(np.float32), known, peaks, levels)
 
     def channel(self, packet: Packet) -> LiveChannel | None:
         """The channel of a packet, made where it is the first; None (counted) where it is of no use."""

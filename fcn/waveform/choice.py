@@ -91,12 +91,14 @@ class Chooser(Memory):
         self._current = ""
         self._begun = 0
         self._used: tuple[int, ...] = ()
+        self._is_best = False  # what was decided last is in use, and nothing is better
 
     def add(self, seed_id: str, direction: Float64[np.ndarray, " 3"] | Sequence[float]) -> int:
         """A further channel, which nothing has been heard of so far; returns its row.
 
         direction: unit vector up, north, east. Epochs of one channel come in their order.
         """
+        self._is_best = False
         self._seed_ids.append(seed_id)
         self._vectors = np.concatenate((self._vectors, np.asarray(direction, dtype=np.float64)[None]))
         never = np.full((2, 1, 1), -(2**62), dtype=np.int64)
@@ -107,7 +109,7 @@ class Chooser(Memory):
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Memory`; the channels have been added before."""
         super().restore(state)
-        self._used = tuple(self._used)
+        self._used, self._is_best = tuple(self._used), False
 
     def process(
         self,
@@ -125,7 +127,11 @@ class Chooser(Memory):
         n_samples = valid.shape[1]
         if not n_samples:
             return []
-        samples = np.arange(first, first + n_samples)
+        end = first + n_samples
+        if self._goes_on(first, end, valid, over, clipped):
+            self._last[0] = end - 1
+            return _stretches([first], [self._used], end)
+        samples = np.arange(first, end)
         recently, clips = (self._recently(i, each, samples) for i, each in enumerate((valid, clipped)))
         alive = recently & (samples < over[:, None])
         if clips.any():
@@ -133,12 +139,28 @@ class Chooser(Memory):
         before = np.concatenate((self._alive, alive[:, :-1]), axis=1)
         changes = first + np.flatnonzero((alive != before).any(axis=0))
         self._alive = alive[:, -1:].copy()
-        end = first + n_samples
         later = sorted({*self._later, *(changes + self._settle).tolist()})
         moments = sorted({first, *changes.tolist(), *(each for each in later if first <= each < end)})
         self._later = [each for each in later if each >= end]
         used = [self._at(moment, alive[:, moment - first]) for moment in moments]
         return _stretches(moments, used, end)
+
+    def _goes_on(
+        self,
+        first: int,
+        end: int,
+        valid: Bool[np.ndarray, "channel time"],
+        over: Int[np.ndarray, " channel"],
+        clipped: Bool[np.ndarray, "channel time"],
+    ) -> bool:
+        """Whether nothing is to be decided: every channel is alive and stays so, and the best is in use."""
+        return (
+            self._is_best
+            and bool(valid.all() and self._alive.all() and not clipped.any())
+            and end <= int(over.min())
+            and first - int(self._last[1].max()) >= self._failover
+            and not any(each < end for each in self._later)
+        )
 
     def _recently(
         self, which: int, flags: Bool[np.ndarray, "channel time"], samples: Int[np.ndarray, " time"]
@@ -160,12 +182,12 @@ class Chooser(Memory):
                 self._since[key] = moment
         self._living = living
         if not living:
-            self._current, self._used = "", ()
+            self._current, self._used, self._is_best = "", (), False
             return ()
         best = max(living, key=lambda key: rank(key, len(living[key])))
         if self._takes_over(best, moment):
             self._current, self._begun, self._used = best, moment, ()
-        self._used = self._filled(living[self._current])
+        self._used, self._is_best = self._filled(living[self._current]), best == self._current
         return self._used
 
     def _takes_over(self, best: str, moment: int) -> bool:

@@ -32,10 +32,13 @@ class Clipping(Memory):
         """Of samples that follow those before; NaN, which is none, ends a flat top."""
         if not self._is_seismometer:
             return np.zeros(counts.shape, dtype=bool)
-        known = np.concatenate((self._before, counts))
-        self._before = known[known.size - FLAT + 1 :]
+        size = np.abs(counts)
+        known = np.concatenate((self._before, counts[1 - FLAT :] if counts.size >= FLAT else counts))
+        self._before, before = known[known.size - FLAT + 1 :], self._before
+        if not (size >= self._least_counts).any():
+            return np.zeros(counts.shape, dtype=bool)
+        known = np.concatenate((before, counts))
         flat = np.ones(counts.shape, dtype=bool)
         for back in range(1, FLAT):
             flat &= known[FLAT - 1 - back : known.size - back] == counts
-        size = np.abs(counts)
         return (flat | (size >= NEAR_FULL * FULL_SCALE_COUNTS)) & (size >= self._least_counts)

@@ -6,6 +6,7 @@ silence does not count: the filters start from rest in it.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -73,6 +74,20 @@ class RunningLevels(Memory):
         # per tau: what is carried on of weighted logs and of weights
         self._memory = np.zeros((len(TAU_S), 2, n_stations, 1))
         self._half = np.zeros((n_stations, 1), dtype=bool)  # of the last block was known
+
+    @classmethod
+    def of(cls, each: Sequence["RunningLevels"]) -> "RunningLevels":
+        """Of the stations of several, side by side; those go on without it."""
+        made = cls(0, each[0].sampling_rate_hz)
+        made._memory = np.concatenate([one._memory for one in each], axis=2)
+        made._half = np.concatenate([one._half for one in each])
+        return made
+
+    def station(self, row: int) -> "RunningLevels":
+        """Of one of its stations alone."""
+        made = RunningLevels(1, self.sampling_rate_hz)
+        made._memory, made._half = self._memory[:, :, row : row + 1].copy(), self._half[row : row + 1].copy()
+        return made
 
     def process(
         self,

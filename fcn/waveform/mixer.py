@@ -74,6 +74,13 @@ class StationMixer:
         n_samples: int,
     ) -> tuple[Motion, Bool[np.ndarray, "3 time"]]:
         """Velocity and its bands up, north, east, and where each component is known."""
+        if len(stretches) == 1 and stretches[0].last - stretches[0].first == n_samples:
+            (whole,) = stretches
+            if all(valid[row].all() for row in whole.channels):  # as nearly always
+                to_zne, part = self._turn(whole.channels)
+                along = np.stack([motions[row] for row in whole.channels])
+                known = np.repeat(part[:, None], n_samples, axis=1)
+                return np.einsum("zc,ckt->kzt", to_zne, along), known
         motion, known = np.zeros((N_KINDS, 3, n_samples)), np.zeros((3, n_samples), dtype=bool)
         for stretch in stretches:
             used, first = list(stretch.channels), stretch.first - start
@@ -82,13 +89,17 @@ class StationMixer:
             for pattern in np.unique(which[which > 0]).tolist():
                 rows = tuple(used[row] for row in range(len(used)) if pattern >> row & 1)
                 samples = first + np.flatnonzero(which == pattern)
-                if rows not in self._turns:
-                    self._turns[rows] = _turn(self._directions[list(rows)])
-                to_zne, part = self._turns[rows]
+                to_zne, part = self._turn(rows)
                 along = np.stack([motions[row][:, samples] for row in rows])
                 motion[:, :, samples] = np.einsum("zc,ckt->kzt", to_zne, along)
                 known[:, samples] = part[:, None]
         return motion, known
+
+    def _turn(self, rows: tuple[int, ...]) -> Turn:
+        """Of some of the channels."""
+        if rows not in self._turns:
+            self._turns[rows] = _turn(self._directions[list(rows)])
+        return self._turns[rows]
 
 
 def _turn(directions: Float64[np.ndarray, "channel 3"]) -> Turn:

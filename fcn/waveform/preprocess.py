@@ -187,9 +187,13 @@ class ToVelocity(Memory):
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
         possible = np.abs(motion) <= self._largest  # NaN is not
-        self.n_absurd += int((~possible & np.isfinite(samples)).sum())
+        if possible.all():  # as nearly always
+            runs = [(0, samples.shape[1])] if samples.shape[1] else []
+        else:
+            self.n_absurd += int((~possible & np.isfinite(samples)).sum())
+            runs = true_runs(np.all(possible, axis=0))
         chunks = []
-        for first, end in true_runs(np.all(possible, axis=0)):
+        for first, end in runs:
             start_s = float(start_time_s) + first / self.input_rate_hz
             chunks += yield from self._continue(start_s, motion[:, first:end])
         return [chunk for chunk in chunks if chunk.valid.size]
@@ -221,13 +225,15 @@ class ToVelocity(Memory):
         motion = motion[:, max(-n_late, 0) :]
         if not motion.shape[1]:
             return []
-        n_missing = max(n_late, 0)
-        share = np.arange(1, n_missing + 1) / (n_missing + 1)
-        bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
-        bridged = np.concatenate((bridge, motion), axis=1)
+        bridged, valid = motion, np.ones(motion.shape[1], dtype=bool)
+        if n_late > 0:
+            share = np.arange(1, n_late + 1) / (n_late + 1)
+            bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
+            bridged = np.concatenate((bridge, motion), axis=1)
+            valid = np.arange(bridged.shape[1]) >= n_late
         self._last = motion[:, -1]
         filtered, self._memory = yield Filtering(self._sos, bridged - self._offset[:, None], self._memory)
-        self._resampler.push(filtered, np.arange(bridged.shape[1]) >= n_missing)
+        self._resampler.push(filtered, valid)
         return [self._pop(final=False)]
 
     def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
@@ -291,17 +297,21 @@ class Bands(Memory):
         """As `process`, for `together`."""
         if chunk.fresh:
             self._age, self._fastest = 0, np.zeros_like(self._fastest)
-        memory = self._rest if chunk.fresh else self._memory
+        memory, is_whole = self._rest if chunk.fresh else self._memory, bool(chunk.valid.all())
         filtered, self._memory = [], []
         for sos, before in zip(self._sos, memory, strict=True):
             if sos is None:
                 band, after = np.zeros_like(chunk.velocity_mps), before
             else:
                 band, after = yield Filtering(sos, chunk.velocity_mps, before)
-            filtered.append(np.where(chunk.valid, band, 0.0))
+            filtered.append(band if is_whole else np.where(chunk.valid, band, 0.0))
             self._memory.append(after)
         narrow, broad, displacement, long = filtered
-        return Banded(narrow, broad, displacement, np.where(self._left(chunk) > np.abs(long), 0.0, long))
+        if self._age >= WITHHELD_S * self._rate_hz:
+            self._age += chunk.valid.size
+        else:
+            long = np.where(self._left(chunk) > np.abs(long), 0.0, long)
+        return Banded(narrow, broad, displacement, long)
 
     def _left(self, chunk: Chunk) -> Float64[np.ndarray, "component time"]:
         """Long-period displacement that may be the start's, m."""

@@ -53,11 +53,15 @@ class GridResampler(Memory):
         needed = np.where(fraction > 0.0, left + (1 if final else 2), left)
         n_ready = int(np.argmin(np.append(needed < self._n_received, False)))
         oldest = self._n_received - self._values.shape[1]
-        steps = np.arange(-1, 3)[:, None]
-        stencil = np.clip(left[:n_ready] + steps, oldest, self._n_received - 1) - oldest
-        weights = lagrange_weights(fraction[:n_ready])
-        values = (self._values[:, stencil] * weights).sum(axis=1)
-        valid = (self._valid[stencil] | (weights == 0.0)).all(axis=0)
+        if not fraction[:n_ready].any():  # every grid value is an input sample
+            at = left[:n_ready] - oldest
+            values, valid = self._values[:, at], self._valid[at]
+        else:
+            steps = np.arange(-1, 3)[:, None]
+            stencil = np.clip(left[:n_ready] + steps, oldest, self._n_received - 1) - oldest
+            weights = lagrange_weights(fraction[:n_ready])
+            values = (self._values[:, stencil] * weights).sum(axis=1)
+            valid = (self._valid[stencil] | (weights == 0.0)).all(axis=0)
         start = self._next_grid
         self._next_grid += n_ready
         self._forget(int(left[n_ready]) - 1 - oldest)

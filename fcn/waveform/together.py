@@ -1,11 +1,11 @@
-"""Recursive filters of many streams at once: a call of SciPy's costs far more than filtering a packet.
+"""What many streams ask for, answered at once: a call costs far more than the few samples of a packet.
 
-What processes a stream is a generator that asks for the filters it needs (`Work`), so that it is written as
-if it were alone; `together` goes through the work of many streams side by side.
+What processes a stream is a generator that asks for what it needs (`Work`), so that it is written as if it
+were alone; `together` goes through the work of many streams side by side.
 """
 
-from collections.abc import Generator, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Generator, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -17,28 +17,57 @@ Carried = Float64[np.ndarray, "section component 2"]
 Filtered = tuple[Float64[np.ndarray, "component n"], Carried]
 
 
+class Asked(Protocol):
+    """Something to be computed for one stream."""
+
+    @property
+    def like(self) -> Hashable:
+        """What is equal for those that can be answered at once."""
+        ...
+
+    @staticmethod
+    def answers(asked: Sequence[Any]) -> list[Any]:
+        """To some that are alike, in order; the same digits as to each alone."""
+        ...
+
+
 class Filtering(NamedTuple):
-    """Second-order sections, samples, and what the filter remembers of those before."""
+    """Second-order sections, samples, and what the filter remembers of those before; answer: `Filtered`."""
 
     sos: Float64[np.ndarray, "section 6"]
     samples: Float64[np.ndarray, "component n"]
     memory: Carried
 
+    @property
+    def like(self) -> Hashable:
+        """Equal filters of equally many samples."""
+        return self.sos.tobytes(), self.samples.shape[1]
 
-Work = Generator[Filtering, Filtered, T]
+    @staticmethod
+    def answers(asked: "Sequence[Filtering]") -> list[Filtered]:
+        """Rows are filtered one by one: that changes no digit."""
+        samples = np.concatenate([each.samples for each in asked])
+        memory = np.concatenate([each.memory for each in asked], axis=1)
+        filtered, after = signal.sosfilt(asked[0].sos, samples, zi=memory)
+        answers, row = [], 0
+        for each in asked:
+            rows = slice(row, row + len(each.samples))
+            answers.append((filtered[rows], after[:, rows]))
+            row = rows.stop
+        return answers
+
+
+Work = Generator[Asked, Any, T]
 
 
 def together(works: Iterable[Work[T]]) -> list[T]:
-    """What each returns, in order. Equal filters of equally many samples are one call.
-
-    That changes no digit: rows are filtered one by one.
-    """
+    """What each returns, in order; those that ask for alike things at a time are answered at once."""
     going = list(works)
     results: dict[int, T] = {}
-    answers: dict[int, Filtered] = {}
+    answers: dict[int, Any] = {}
     waiting: Sequence[int] = range(len(going))
     while waiting:
-        alike: dict[tuple[bytes, int], list[tuple[int, Filtering]]] = {}
+        alike: dict[tuple[type, Hashable], list[tuple[int, Asked]]] = {}
         for index in waiting:
             try:
                 # the first one has asked for nothing
@@ -46,9 +75,11 @@ def together(works: Iterable[Work[T]]) -> list[T]:
             except StopIteration as done:
                 results[index] = done.value
             else:
-                key = asked.sos.tobytes(), asked.samples.shape[1]
-                alike.setdefault(key, []).append((index, asked))
-        answers = {index: answer for each in alike.values() for index, answer in _filtered(each)}
+                alike.setdefault((type(asked), asked.like), []).append((index, asked))
+        answers = {}
+        for group in alike.values():
+            indices, asked_for = zip(*group, strict=True)
+            answers.update(zip(indices, asked_for[0].answers(asked_for), strict=True))
         waiting = sorted(answers)
     return [results[index] for index in range(len(going))]
 
@@ -57,17 +88,3 @@ def alone(work: Work[T]) -> T:
     """What it returns."""
     (result,) = together([work])
     return result
-
-
-def _filtered(asked: list[tuple[int, Filtering]]) -> list[tuple[int, Filtered]]:
-    """Answers to those that ask for one filter, each with its number."""
-    sos = asked[0][1].sos
-    samples = np.concatenate([each.samples for _, each in asked])
-    memory = np.concatenate([each.memory for _, each in asked], axis=1)
-    filtered, after = signal.sosfilt(sos, samples, zi=memory)
-    answers, row = [], 0
-    for index, each in asked:
-        rows = slice(row, row + len(each.samples))
-        answers.append((index, (filtered[rows], after[:, rows])))
-        row = rows.stop
-    return answers

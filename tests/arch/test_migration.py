@@ -9,7 +9,7 @@ from fcn.arch.migration import (
     N_MAGNITUDE_INPUTS,
     MigrationNet,
     _Migrate,
-    _series_inputs,
+    series_inputs,
 )
 from fcn.arch.migration import (
     _asinh as compressed,
@@ -129,7 +129,7 @@ def test_units_of_amplitude_enter_only_as_a_level():
     """Motion is read against what came before it: 1e3 times louder changes the levels' own inputs alone."""
     waveforms, background, _, _ = made(1, 3)
     known = torch.ones(3, 3, N_SAMPLES, dtype=torch.bool)
-    quiet, loud = (_series_inputs(gain * waveforms[0], gain * background[0], known) for gain in (1e-7, 1e-4))
+    quiet, loud = (series_inputs(gain * waveforms[0], gain * background[0], known) for gain in (1e-7, 1e-4))
     torch.testing.assert_close(quiet[:, :9], loud[:, :9])
     torch.testing.assert_close(loud[:, 9:] - quiet[:, 9:], torch.full_like(loud[:, 9:], 1.5))
 
@@ -144,9 +144,9 @@ def test_what_is_not_known_is_not_read():
     waveforms, background, _, _ = made(1, 3)
     known = torch.ones(3, 3, N_SAMPLES, dtype=torch.bool)
     known[1, 2, 50:100] = False
-    one, two = (_series_inputs(w[0], background[0], known) for w in (waveforms, waveforms.clone()))
+    one, two = (series_inputs(w[0], background[0], known) for w in (waveforms, waveforms.clone()))
     waveforms[0, 1, 2, 50:100] = 1e6
-    torch.testing.assert_close(one, _series_inputs(waveforms[0], background[0], known))
+    torch.testing.assert_close(one, series_inputs(waveforms[0], background[0], known))
     torch.testing.assert_close(one, two)
     assert not one[1, [2, 5, 8], 50:100].any()
 

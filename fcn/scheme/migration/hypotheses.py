@@ -190,6 +190,19 @@ def distinct(
     return torch.tensor(kept, dtype=torch.long, device=evidence.device)
 
 
+def in_company(
+    picks: Picks, apart_s: Float[Tensor, "station station"], *, tolerance_s: float
+) -> Bool[Tensor, " pick"]:
+    """Picks that may be P of one source with another station's pick.
+
+    apart_s: P from station to station: by the triangle inequality, no source's P comes to one that much later
+    than to the other.
+    """
+    later_s = (picks.time_s[:, None] - picks.time_s).abs()
+    one, other = picks.station[:, None], picks.station
+    return ((one != other) & (later_s <= apart_s[one, other] + tolerance_s)).any(dim=1)
+
+
 def origin_times(
     first_guess_s: Float[Tensor, " event"],
     travel_s: Float[Tensor, "event station"],

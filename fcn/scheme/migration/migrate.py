@@ -32,7 +32,7 @@ class Migration:
     """How windows become volumes, and volumes places.
 
     neighbourhood:      whose stations judge a volume. sizing: whose stations size an event.
-    uncertainty_factor: see `fcn.scheme.migration.reader.Reading`.
+    uncertainty_factor: see `fcn.scheme.migration.reading.Reading`.
     """
 
     sampling_rate_hz: float

@@ -18,72 +18,22 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
+from fcn.scheme.migration import reading as rules
 from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.incremental import IncrementalEncoder
 from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
-from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.seen import Seen
-from fcn.scheme.migration.station_health import HealthLaw, Sound
-from fcn.scheme.migration.station_terms import Terms, TermsLaw
-from fcn.scheme.migration.volume import CoarseVolumes, joined, travel_times
+from fcn.scheme.migration.station_health import Sound
+from fcn.scheme.migration.station_terms import Terms
+from fcn.scheme.migration.volume import VolumesOfStations, joined
 from fcn.targets.location import LocationEstimate
 
-
-@dataclass(frozen=True)
-class Reading:
-    """How a stream's window is read.
-
-    least_probability, pick_apart_s: picks. recent_s: an unexplained pick anchors for so long.
-    max_anchors:       most probable unexplained picks that anchor in one window.
-    least_evidence:    of a coarse volume that is worth a fine one.
-    least_picks:       stations at which a new hypothesis needs a P pick of its own.
-    p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
-    same_s, same_km:   hypotheses of one window this near each other are one.
-    relocate_s:        a declared event is read again after this.
-    trusted_evidence, trusted_score: of a fine volume that moves a declared event; where there is less, the
-                       event keeps its place, at which it is sized.
-    uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences
-                       (experiments/generalized/rules.py).
-    margin:            coarse volumes of a stream are so much wider than the stations that judge them:
-                       sources outside a network have to lie in one.
-    judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
-                       `neighbourhood.enough` others do: paths to them are known least.
-    terms, health:     of stations, learnt from declared events; moveout: what picks of a new event have to
-                       show. None: without.
-    """
-
-    least_probability: float
-    pick_apart_s: float
-    recent_s: float
-    max_anchors: int
-    least_evidence: float
-    least_picks: int
-    p_tolerance_s: float
-    s_tolerance_s: float
-    same_s: float
-    same_km: float
-    relocate_s: float
-    trusted_evidence: float
-    trusted_score: float
-    uncertainty_factor: Sequence[float]
-    margin: float
-    judges_within_s: float
-    terms: TermsLaw | None
-    moveout: MoveoutLaw | None
-    health: HealthLaw | None
-
-    def __post_init__(self) -> None:
-        if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
-            raise ValueError(
-                "reading.uncertainty_factor must be two positive numbers, horizontal and depth, got "
-                f"{list(self.uncertainty_factor)}"
-            )
-        if self.margin < 1:
-            raise ValueError(f"reading.margin: a volume spans its stations, 1 or more, got {self.margin:g}")
+ROUNDED_S = 0.1  # more than travel times and picks are rounded by
 
 
 @dataclass
@@ -94,15 +44,17 @@ class MigrationReader:
     """
 
     core: Migration
-    reading: Reading
+    reading: rules.Reading
     visible_snr: float
-    coarse: CoarseVolumes = field(init=False)
+    volumes: VolumesOfStations = field(init=False)
     learnt: Learnt = field(init=False)
+    encoder: IncrementalEncoder = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
-        self.coarse = CoarseVolumes(self.core.volume, self.core.neighbourhood)
+        self.volumes = VolumesOfStations(self.core.volume, self.core.neighbourhood)
         self.learnt = Learnt.by(self.reading.terms, self.reading.health)
+        self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
 
     @torch.no_grad()
     def estimates(
@@ -129,7 +81,7 @@ class MigrationReader:
         )
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again])
-        fresh = seen.picks.where(~explained & (seen.picks.time_s >= window_s - reading.recent_s))
+        fresh = self._new(seen, seen.picks.where(~explained), window_s - reading.recent_s)
         places = followed + self._moved(seen, followed) + self._anchored(seen, fresh)
         found = self._fine_pass(seen, places, explained)
         settled = merged(
@@ -151,8 +103,8 @@ class MigrationReader:
         self.learnt.restore(state)
 
     def _see(self, network: MigrationNet, batch: Batch, terms: Terms, sound: Sound, start_s: float) -> Seen:
-        features = self.core.encode(network, batch)
-        require_finite(batch, station_p=features.station_p, features=features.table)
+        features = self.encoder.encode(network, batch)
+        require_finite(batch, station_p=features.station_p)
         heard = find_picks(
             features.station_p[0],
             ~batch.known[0].any(dim=1) | ~batch.mask[0, :, None],
@@ -170,7 +122,7 @@ class MigrationReader:
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
     ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
         """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
-        lattice, near, travel_s = joined([self.coarse.of(seen.batch, row) for row in station.tolist()])
+        lattice, near, travel_s = joined([self.volumes.coarse(seen.batch, row) for row in station.tolist()])
         pairs = pairs_of(near)
         logits, evidence = self.core.volumes(
             seen.network,
@@ -214,6 +166,22 @@ class MigrationReader:
             least_evidence=self.reading.least_evidence,
         )
 
+    def _new(self, seen: Seen, unexplained: Picks, since_s: float) -> Picks:
+        """Of the picks that no declared event explains, those that may anchor a hypothesis.
+
+        A hypothesis needs picks at several stations: one that no other can go with need not be looked at.
+        """
+        recent = unexplained.time_s >= since_s
+        if self.reading.least_picks < 2:
+            return unexplained.where(recent)
+        delay_s = seen.terms.delay_s[:, 0].abs()
+        apart_s = self.volumes.apart_s(seen.batch) + delay_s + delay_s[:, None]
+        # a pick may be so far off where the hypothesis has it, and the anchor's from the mean of all
+        tolerance_s = 2 * self.reading.p_tolerance_s + ROUNDED_S
+        return unexplained.where(
+            recent & hypotheses.in_company(unexplained, apart_s, tolerance_s=tolerance_s)
+        )
+
     def _anchored(self, seen: Seen, picks: Picks) -> Hypotheses:
         """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
         n = min(self.reading.max_anchors, len(picks))
@@ -253,7 +221,7 @@ class MigrationReader:
             anchors,
             lattice,
             pairs,
-            travel_times(batch, lattice, pairs) + seen.terms.delay_s[pairs[:, 2], None],
+            self.volumes.travel_times(batch, lattice, near) + seen.terms.delay_s[pairs[:, 2], None],
         )
         require_finite(batch, fine_volume=logits, fine_evidence=evidence)
         where = self.core.decode(logits, lattice)

@@ -10,7 +10,8 @@ from fcn.scheme.migration.anchors import AnchorPrior
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.neighbourhood import Neighbourhood
 from fcn.scheme.migration.objective import MigrationObjective
-from fcn.scheme.migration.reader import MigrationReader, Reading
+from fcn.scheme.migration.reader import MigrationReader
+from fcn.scheme.migration.reading import Reading
 from fcn.scheme.migration.sizing import Sizing
 from fcn.scheme.migration.training_volumes import ModelError
 from fcn.scheme.migration.volume import VolumeSpec

@@ -1,8 +1,10 @@
 """Search volumes of a network, and the travel times from their cells."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,7 +16,9 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
 from fcn.types import TravelTimes
 
-MOST_KEPT = 64  # coarse volumes of a stream: 0.8 MB each, of 24 stations
+MOST_KEPT = 64  # volumes of a kind: 0.8 MB each, of 24 stations
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,14 @@ class VolumeSpec:
         """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
         Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
-        window, until no travel time is known.
+        window, until no travel time is known. Elsewhere their cells are of one grid in it. Volumes about
+        nearly the same place are the same then: travel times from them are kept, and places stay.
         """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
         cells = centre_km.new_tensor(self.cells)
+        depth_km = within.first_km.new_full(within.first_km[..., 2:].shape, self.min_depth_km)
+        grid_km = torch.cat([within.first_km[..., :2], depth_km], dim=-1) + spacing_km * (cells - 1) / 2
+        centre_km = ((centre_km - grid_km) / spacing_km).round() * spacing_km + grid_km
         low_km = within.first_km + (spacing_km * cells - within.spacing_km) / 2
         high_km = low_km + (within.spacing_km - spacing_km) * cells
         middle_km = (low_km + high_km) / 2
@@ -151,39 +159,74 @@ class Coarse:
 
 
 @dataclass
-class CoarseVolumes:
-    """Coarse volumes about a stream's stations, and the travel times from them, kept from window to window.
+class VolumesOfStations:
+    """What places about a stream's stations are to them, kept from window to window: coarse volumes, travel
+    times from fine ones and between the stations.
 
-    They are made anew where a station moves, joins or leaves, and where the travel times are others.
+    All is made anew where a station moves, joins or leaves, and where the travel times are others.
     """
 
     volume: VolumeSpec
     neighbourhood: Neighbourhood
     _of: tuple[Tensor, Tensor, TravelTimes] | None = field(default=None, init=False, repr=False)
-    _kept: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
+    _coarse: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
+    _fine: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict, init=False, repr=False)
+    _apart_s: Tensor | None = field(default=None, init=False, repr=False)
 
-    def of(self, batch: Batch, station: int) -> Coarse:
+    def coarse(self, batch: Batch, station: int) -> Coarse:
         """The volume about one station of a batch of one window."""
+        self._look(batch)
+        return _kept(self._coarse, station, lambda: self._made(batch, station))
+
+    def travel_times(
+        self, batch: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
+    ) -> Float[Tensor, "pair cell 2"]:
+        """As of `travel_times`, of a batch of one window, to the stations that judge each volume."""
+        self._look(batch)
+        parts = []
+        for row, stations in enumerate(near[0]):
+            first_km, spacing_km = (each[:, row : row + 1] for each in (lattice.first_km, lattice.spacing_km))
+            alone = Lattice(first_km, spacing_km, lattice.shape)
+            made = partial(travel_times, batch, alone, pairs_of(near[:, row : row + 1]))
+            key = torch.cat([first_km.flatten(), spacing_km.flatten(), stations.float()])
+            parts.append(_kept(self._fine, key.cpu().numpy().tobytes(), made))
+        return torch.cat(parts)
+
+    def apart_s(self, batch: Batch) -> Float[Tensor, "station station"]:
+        """P from every station, at sea level, to every other: no source's P comes to two further apart."""
+        self._look(batch)
+        if self._apart_s is None:
+            places_km = batch.station_km[0] * batch.station_km.new_tensor([1.0, 1.0, 0.0])
+            self._apart_s = travel_times_of(batch, places_km)[..., 0]
+        return self._apart_s
+
+    def _look(self, batch: Batch) -> None:
+        """Forget what was of other stations or travel times."""
         if self._of is not None:
             station_km, mask, travel_time = self._of
             same = torch.equal(station_km, batch.station_km) and torch.equal(mask, batch.mask)
-            if not (same and travel_time == batch.travel_time):
-                self._of = None
-        if self._of is None:
-            self._of = (batch.station_km.clone(), batch.mask.clone(), batch.travel_time)
-            self._kept.clear()
-        if station not in self._kept:
-            self._kept[station] = self._made(batch, station)
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(station)
-        return self._kept[station]
+            if same and travel_time == batch.travel_time:
+                return
+        self._of = (batch.station_km.clone(), batch.mask.clone(), batch.travel_time)
+        self._coarse.clear()
+        self._fine.clear()
+        self._apart_s = None
 
     def _made(self, batch: Batch, station: int) -> Coarse:
         place_km = batch.station_km[:, station : station + 1]
         near = self.neighbourhood.of(place_km, batch.station_km, batch.mask)
         lattice = self.volume.coarse(batch.station_km, near, place_km)
         return Coarse(lattice, near[0, 0], travel_times(batch, lattice, pairs_of(near)))
+
+
+def _kept(kept: OrderedDict[Any, T], key: Any, make: Callable[[], T]) -> T:
+    """What is kept under a key, made where it is not; those that were asked for last are kept."""
+    if key not in kept:
+        kept[key] = make()
+        if len(kept) > MOST_KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
 
 
 def joined(parts: Sequence[Coarse]) -> tuple[Lattice, Bool[Tensor, "1 volume station"], Tensor]:

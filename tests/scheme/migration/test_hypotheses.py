@@ -14,6 +14,7 @@ from fcn.scheme.migration.hypotheses import (
     explained,
     followed,
     have_picks,
+    in_company,
     moved,
     origin_times,
     overtaken,
@@ -258,3 +259,12 @@ def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():
     next_s = overtaken(["one", None, "larger"], events, due_s)
     # from the as large one at the first station, 20 s into the window, from the larger at the second
     assert next_s.tolist() == [[20.0, 18.0], [torch.inf] * 2, [torch.inf] * 2]
+
+
+def test_a_pick_that_no_other_can_go_with_anchors_nothing():
+    """Two of one source; a second one at the same station; one too late for any source."""
+    apart_s = torch.tensor([[0.0, 3.0, 8.0], [3.0, 0.0, 5.0], [8.0, 5.0, 0.0]])
+    picks = Picks(torch.tensor([0, 1, 1, 2]), torch.tensor([10.0, 13.4, 25.0, 40.0]), torch.ones(4))
+    alone = in_company(picks, apart_s, tolerance_s=0.3)
+    assert alone.tolist() == [False, False, False, False]
+    assert in_company(picks, apart_s, tolerance_s=0.5).tolist() == [True, True, False, False]

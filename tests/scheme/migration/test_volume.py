@@ -10,7 +10,13 @@ from fcn.assemble import reach_km
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
-from fcn.scheme.migration.volume import Coarse, CoarseVolumes, VolumeSpec, travel_times
+from fcn.scheme.migration.volume import (
+    Coarse,
+    VolumesOfStations,
+    VolumeSpec,
+    travel_times,
+    travel_times_of,
+)
 
 
 @pytest.fixture
@@ -82,10 +88,23 @@ def test_fine_volumes_stay_inside_the_coarse_one(volume):
     assert (low_km >= torch.tensor([-50.5, -50.5, -2.0]) - 1e-3).all()
     assert (high_km <= torch.tensor([49.5, 49.5, 38.0]) + 1e-3).all()
     middle_km = (low_km + high_km) / 2
-    torch.testing.assert_close(middle_km[0], places_km[0])  # where there is room nothing moves
+    # where there is room nothing moves by more than half a cell
+    assert ((middle_km[0] - places_km[0]).abs() <= half_km[0] + 1e-4).all()
     small = Lattice(torch.tensor([[-5.0, -5.0, 0.0]]), torch.tensor([[0.5, 0.5, 4.0]]), (20, 20, 10))
     about = volume.fine(places_km[1:2], small)
     assert float(about.first_km[0, 0]) == pytest.approx(-0.25 - 9.5 * 1.2)  # about its middle
+
+
+def test_fine_volumes_about_nearly_one_place_are_the_same(volume):
+    """Their first cells are on one grid, in steps of a cell."""
+    volume = replace(volume, shape=(20, 20, 10), fine_km=(1.2, 1.6), min_depth_km=0.0)
+    coarse = Lattice(torch.tensor([[-95.0, -95.0, 0.0]]), torch.tensor([[10.0, 10.0, 4.0]]), (20, 20, 10))
+    spacing_km = torch.tensor([1.2, 1.2, 1.6])
+    places_km = torch.tensor([3.3, -7.7, 15.0]) + spacing_km * torch.linspace(0.0, 3.0, 301)[:, None]
+    origin_km = torch.tensor([-95.0, -95.0, 0.0])
+    cells = (volume.fine(places_km, coarse).first_km - origin_km) / spacing_km
+    torch.testing.assert_close(cells, cells.round(), atol=1e-4, rtol=0)
+    assert [len(each.round().unique()) for each in cells.T] == [4, 4, 4]
 
 
 class Counted:
@@ -104,12 +123,12 @@ class Counted:
 
 def test_coarse_volumes_are_kept_until_the_network_or_the_model_changes(volume, neighbourhood, batch):
     window = single(batch, 0)
-    times, coarse = Counted(window.travel_time), CoarseVolumes(volume, neighbourhood)
+    times, coarse = Counted(window.travel_time), VolumesOfStations(volume, neighbourhood)
 
     def asked(window: Batch, station: int = 0) -> bool:
         """Whether travel times were asked for; what is told must be this window's."""
         before = times.n
-        told = coarse.of(window, station)
+        told = coarse.coarse(window, station)
         near = neighbourhood.of(window.station_km[:, [station]], window.station_km, window.mask)
         want = volume.coarse(window.station_km, near, window.station_km[:, [station]])
         assert torch.equal(told.near, near[0, 0])
@@ -136,12 +155,42 @@ def test_coarse_volumes_are_kept_until_the_network_or_the_model_changes(volume, 
 
 def test_coarse_volumes_are_kept_for_tables_of_the_same_content(volume, neighbourhood, batch):
     """A table that was moved to the device with its batch is another object every time."""
-    window, coarse = single(batch, 0), CoarseVolumes(volume, neighbourhood)
+    window, coarse = single(batch, 0), VolumesOfStations(volume, neighbourhood)
     table = window.travel_time
-    kept: Coarse = coarse.of(window, 0)
-    assert coarse.of(replace(window, travel_time=replace(table)), 0) is kept
+    kept: Coarse = coarse.coarse(window, 0)
+    assert coarse.coarse(replace(window, travel_time=replace(table)), 0) is kept
     slower = replace(table, values=1.1 * table.values, digest="")
-    assert (coarse.of(replace(window, travel_time=slower), 0).travel_s > kept.travel_s).all()
+    assert (coarse.coarse(replace(window, travel_time=slower), 0).travel_s > kept.travel_s).all()
+
+
+def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
+    """Of volumes in the same place with the same judges."""
+    window = single(batch, 0)
+    times = Counted(window.travel_time)
+    window, kept = replace(window, travel_time=times), VolumesOfStations(volume, neighbourhood)
+    near = window.mask[:, None].repeat(1, 2, 1)
+    fewer = near.clone()
+    fewer[0, 1, int(window.mask[0].nonzero()[0])] = False
+    km = window.station_km[:, :2] * torch.tensor([1.0, 1.0, 0.0])
+    lattice = Lattice(km, torch.ones(1, 2, 3), volume.cells)
+    for judges, place_km, n in ((near, km, 2), (near, km, 0), (fewer, km, 1), (near, km + 0.1, 2)):
+        before, at = times.n, replace(lattice, first_km=place_km)
+        told = kept.travel_times(window, at, judges)
+        assert times.n - before == n
+        torch.testing.assert_close(told, travel_times(window, at, pairs_of(judges)))
+
+
+def test_no_source_is_seen_by_two_stations_further_apart_than_they_are(volume, neighbourhood, batch):
+    """The triangle inequality, by the tables."""
+    window = single(batch, 0)
+    apart_s = VolumesOfStations(volume, neighbourhood).apart_s(window)
+    assert (apart_s - apart_s.T).abs().max() < 0.02
+    generator = torch.Generator().manual_seed(0)
+    places_km = torch.rand(400, 3, generator=generator) * torch.tensor([120.0, 120.0, 30.0])
+    travel_s = travel_times_of(window, places_km)[..., 0]
+    later_s = (travel_s[:, :, None] - travel_s[:, None]).abs()
+    assert (later_s <= apart_s + 0.05).all()
+    assert (later_s > 0.7 * apart_s).any(dim=0).float().mean() > 0.3  # it is a bound that is reached
 
 
 def test_a_place_far_outside_leads_no_volume_away(volume):

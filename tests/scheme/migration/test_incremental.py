@@ -1,0 +1,171 @@
+"""Features kept from window to window are those of the window as a whole."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fcn.arch.migration import MigrationNet
+from fcn.batch import Batch
+from fcn.scheme.migration.incremental import MOST_NEW, N_WINDOWS, IncrementalEncoder
+
+RATE_HZ, N_SAMPLES, N_STATIONS = 20.0, 200, 4
+
+
+@pytest.fixture
+def network() -> MigrationNet:
+    torch.manual_seed(0)
+    made = MigrationNet(
+        series_width=8,
+        dilations=[1, 4, 8],
+        n_features=4,
+        n_depths=3,
+        volume_width=8,
+        volume_layers=1,
+        magnitude_width=8,
+    ).eval()
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.3)
+            module.running_var.uniform_(0.5, 2.0)
+            torch.nn.init.normal_(module.bias)
+    return made
+
+
+class NoTimes:
+    """Travel times that nobody asks for."""
+
+    def between(self, source_km: torch.Tensor, station_km: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def to(self, device: torch.device | str) -> "NoTimes":
+        return self
+
+
+class Stream:
+    """Motion, levels and what is known of it, of which windows are cut."""
+
+    def __init__(self, n_samples: int = 2000, seed: int = 1) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.motion = torch.randn(N_STATIONS, 3, n_samples, generator=generator)
+        self.levels = 0.5 + torch.rand(N_STATIONS, 2, n_samples, generator=generator)
+        self.known = torch.rand(N_STATIONS, 3, n_samples, generator=generator) > 0.02
+
+    def window(self, end: int) -> Batch:
+        part = slice(end - N_SAMPLES, end)
+        motion, levels, known = (each[None, ..., part].clone() for each in vars(self).values())
+        return Batch(
+            waveforms=motion,
+            waveforms_broad=motion,
+            station_km=torch.zeros(1, N_STATIONS, 3),
+            mask=torch.ones(1, N_STATIONS, dtype=torch.bool),
+            known=known,
+            background_mps=levels,
+            peaks=torch.zeros(1, N_STATIONS, 6, 800),
+            travel_time=NoTimes(),
+            now_s=torch.tensor([1.6e9 + end / RATE_HZ], dtype=torch.float64),
+        )
+
+
+def agree(encoder: IncrementalEncoder, network: MigrationNet, window: Batch) -> int:
+    """Of how many stations features were kept; those of all are the whole window's."""
+    before = encoder.n_kept
+    found = encoder.encode(network, window)
+    with torch.no_grad():
+        whole = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
+    torch.testing.assert_close(found.station_p, whole.station_p)
+    there = window.mask[0]
+    every_row = found.rows(torch.arange(-3.0, N_SAMPLES + 3.0)).long()
+    torch.testing.assert_close(
+        found.table[:, there][:, :, :, every_row],
+        whole.table[:, there][:, :, :, whole.rows(torch.arange(-3.0, N_SAMPLES + 3.0)).long()],
+    )
+    return encoder.n_kept - before
+
+
+def test_windows_that_follow_each_other(network):
+    """Through more room than is kept at once; the first one is made as a whole."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    kept = [agree(encoder, network, stream.window(end)) for end in range(N_SAMPLES, 2000, 10)]
+    assert len(kept) > 10 * N_WINDOWS
+    assert kept == [0] + [N_STATIONS] * (len(kept) - 1)
+
+
+@pytest.mark.parametrize("step", [2, 24, MOST_NEW, MOST_NEW + 2, N_SAMPLES + 10, 5, -10, 0])
+def test_windows_at_any_distance(network, step):
+    """What has not moved on by whole steps of the stem, or by too much, is made as a whole."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    ends = [1000 + step * i for i in range(4)]
+    kept = [agree(encoder, network, stream.window(end)) for end in ends]
+    assert kept[1:] == [N_STATIONS if step in (2, 24, MOST_NEW) else 0] * 3
+
+
+def test_samples_that_come_late(network):
+    """A little late, much too late, and then in time again."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    kept = []
+    for number, end in enumerate(range(N_SAMPLES, 600, 10)):
+        window = stream.window(end)
+        if number % 4 == 1:
+            window.waveforms[0, 1, :, -25:] = 0.0
+            window.known[0, 1, :, -25:] = False
+        if number % 4 == 2:
+            window.waveforms[0, 2, 0, 20] += 1.0
+        kept.append(agree(encoder, network, window))
+    assert kept[1:5] == [N_STATIONS, N_STATIONS - 1, N_STATIONS - 1, N_STATIONS]
+
+
+def test_stations_that_leave_and_return(network):
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    kept = []
+    for end in range(N_SAMPLES, 300, 10):
+        window = stream.window(end)
+        if 220 <= end < 240:
+            window.mask[0, 3] = False
+        kept.append(agree(encoder, network, window))
+    assert kept[1:6] == [4, 3, 3, 3, 4]
+
+
+def test_a_network_that_was_trained_on_is_another(network):
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    assert [agree(encoder, network, stream.window(end)) for end in (200, 210)] == [0, N_STATIONS]
+    with torch.no_grad():
+        network.series.blocks[0].layers[3].weight.mul_(1.5)
+    assert agree(encoder, network, stream.window(220)) == 0
+    network.series.blocks[0].layers[1].running_mean += 1.0
+    assert agree(encoder, network, stream.window(230)) == 0
+    assert agree(encoder, network, stream.window(240)) == N_STATIONS
+
+
+def test_another_stream_at_the_same_time_is_another(network):
+    encoder = IncrementalEncoder(RATE_HZ)
+    agree(encoder, network, Stream(seed=1).window(300))
+    assert agree(encoder, network, Stream(seed=2).window(310)) == 0
+
+
+def test_no_feature_knows_what_comes_later(network):
+    """Those of a window do not change with the samples after it, nor with what was read before."""
+    stream, other = Stream(), Stream()
+    other.motion[..., 420:] = 9.0
+    found = []
+    for each, first in ((stream, 200), (other, 300)):
+        encoder = IncrementalEncoder(RATE_HZ)
+        for end in range(first, 421, 10):
+            features = encoder.encode(network, each.window(end))
+        found.append(features.station_p)
+    torch.testing.assert_close(*found)
+
+
+def test_samples_that_fill_no_step_of_the_stem_are_read_whole(network):
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    for end in (200, 210):
+        window = stream.window(end)
+        odd = replace(
+            window,
+            waveforms=window.waveforms[..., 1:],
+            waveforms_broad=window.waveforms_broad[..., 1:],
+            background_mps=window.background_mps[..., 1:],
+            known=window.known[..., 1:],
+        )
+        assert encoder.encode(network, odd).station_p.shape[-1] == N_SAMPLES - 1
+    assert encoder.n_kept == 0
