@@ -29,7 +29,7 @@ from fcn.waveform.response import Sensitivity
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "recorded"
 MODULES = ("known", "pictures", "table")
 COUNTS_PER_MPS = 4e8
-TOLERANCE = MatchTolerance(4.0, 25.0)
+TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 
 
 @pytest.fixture(scope="module")
