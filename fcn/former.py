@@ -4,6 +4,7 @@ The one table of former names. A class that moves or is renamed gets a row here;
 knows that it was ever called otherwise.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -132,10 +133,15 @@ def _reading(**kept: Any) -> dict[str, Any]:
     return {**off, **kept}
 
 
+def _matching(**kept: Any) -> dict[str, Any]:
+    return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
+
+
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
+    "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
     "fcn.scheme.migration.Reading": _reading,

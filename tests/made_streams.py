@@ -144,7 +144,7 @@ def replay_of(
         catalogue=catalogue,
         watched=Watched(((sequence.start_time_s, sequence.end_time_s),)),
         simulated=True,
-        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0),
+        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0, magnitude_scale=1.0),
     )
 
 

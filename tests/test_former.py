@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hydra.utils import get_object
 from toy import resolved
@@ -33,6 +35,12 @@ def test_rules_that_settled_after_six_windows_settle_after_as_many_seconds():
         found = former.current(rule)["settle"]
         assert found["stable_s"] == wanted_s
         assert "n_stable" not in found
+
+
+def test_matching_knew_no_magnitudes():
+    old = {"_target_": "fcn.metrics.matching.MatchTolerance", "origin_time_s": 4.0, "epicentre_km": 25.0}
+    assert build(former.current(old)).magnitude_scale == math.inf
+    assert former.current({**old, "magnitude_scale": 1.0})["magnitude_scale"] == 1.0
 
 
 @pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])

@@ -29,8 +29,9 @@ PEER = "JMA-PhaseNet + PyOcto"
 # Picks, P, S and stations with both that the peer needs of an event: PyOcto's defaults
 NEEDED = {"n_picks": 10, "n_p_picks": 3, "n_s_picks": 3, "n_p_and_s_picks": 3}
 SAME_S = 1.5  # origins of one event in a list of origin times and here
-# Of one event told by both sides: tighter than the project's own (4 s, 25 km), as swarms are dense.
-BOTH = MatchTolerance(origin_time_s=2.0, epicentre_km=10.0)
+# Of one event told by both sides: tighter than the project's own (4 s, 25 km), as swarms are dense, and
+# without magnitudes, as one side gives none.
+BOTH = MatchTolerance(origin_time_s=2.0, epicentre_km=10.0, magnitude_scale=math.inf)
 LARGE_LISTED = 1.0  # magnitude above which a list by templates is said to be found or not
 Row = dict[str, str]
 

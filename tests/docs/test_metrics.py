@@ -48,7 +48,7 @@ def test_every_figure_of_metrics_json_is_explained():
         None,
         Watched(((0.0, 60.0),)),
         np.zeros(0),
-        tolerance=MatchTolerance(4.0, 25.0),
+        tolerance=MatchTolerance(4.0, 25.0, 1.0),
         simulated=True,
     )
     assert sorted(named) == sorted(score)
@@ -75,3 +75,4 @@ def test_the_matching_is_the_one_that_is_stated():
         matching = compose("test", overrides=["ckpt=none"]).matching
     stated = f"within {matching.origin_time_s:g} s and epicentres within {matching.epicentre_km:g} km"
     assert stated in PAGE
+    assert f"of magnitude, in units of {matching.magnitude_scale} " in PAGE

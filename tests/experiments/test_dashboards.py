@@ -48,7 +48,12 @@ def test_panels_ask_for_figures_and_keys_that_runs_have(script, name):
     sequence = {} if name in WITHOUT_TRAINING else {"sequence": "kumamoto"}
     prefix = "kumamoto/" if sequence else ""
     figures = score_sequence(
-        [], None, Watched(((0.0, 60.0),)), np.zeros(0), tolerance=MatchTolerance(4.0, 25.0), simulated=True
+        [],
+        None,
+        Watched(((0.0, 60.0),)),
+        np.zeros(0),
+        tolerance=MatchTolerance(4.0, 25.0, 1.0),
+        simulated=True,
     )
     keys = {f"given.value.{key}" for key in given(f"{key}=1" for key in script.Question.read(name).swept)}
     sections = by_section(built(script, name, **sequence))

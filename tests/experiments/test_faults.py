@@ -192,7 +192,7 @@ def test_runs_are_compared(scripts):
     plain = run.Said([declared(10, 14), declared(60, 64), declared(90, 94)], 0)
     withdrawn = declared(30, 34, status=Status.RETRACTED)
     said = run.Said([declared(10, 15, 0.01), declared(120, 124), declared(90, 94), withdrawn], 1)
-    figures = run.compared(said, plain, plain, stretch, "checkpoint", MatchTolerance(4.0, 25.0))
+    figures = run.compared(said, plain, plain, stretch, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
     moved_km = figures.pop("moved_km")
     assert moved_km == pytest.approx(111.2 * 0.01 * math.cos(math.radians(30.0)), rel=0.01)
     assert figures == {
@@ -200,7 +200,7 @@ def test_runs_are_compared(scripts):
         **{"false": 1, "later_s": 1.0, "undelivered": 1},
     }
     recorded = replace(stretch, name="swarm")  # whose catalogue lacks most
-    figures = run.compared(said, plain, None, recorded, "checkpoint", MatchTolerance(4.0, 25.0))
+    figures = run.compared(said, plain, None, recorded, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
     assert (figures["found"], figures["lost"], figures["lost_without"], figures["false"]) == (3, 1, None, 1)
 
 

@@ -1,4 +1,6 @@
 import itertools
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +11,17 @@ from obspy.geodetics import gps2dist_azimuth
 from fcn.catalogue.event import Event
 from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, epicentre_offset_km, match_events
 
-TOLERANCE = MatchTolerance(origin_time_s=4.0, epicentre_km=25.0)
+TOLERANCE = MatchTolerance(origin_time_s=4.0, epicentre_km=25.0, magnitude_scale=1.0)
 KM_PER_DEGREE_NORTH = 110.57  # WGS84 at the equator
 
 
-def event(origin_time_s, north_km=0.0, event_id="x"):
-    return Event(event_id, origin_time_s, north_km / KM_PER_DEGREE_NORTH, 0.0, 10.0, None, None)
+def event(origin_time_s, north_km=0.0, magnitude=None, event_id="x"):
+    return Event(event_id, origin_time_s, north_km / KM_PER_DEGREE_NORTH, 0.0, 10.0, magnitude, None)
+
+
+def misfit(first, second):
+    known = first.magnitude is not None and second.magnitude is not None
+    return min(abs(first.magnitude - second.magnitude), 1.0) if known else 0.0
 
 
 def best_by_trial(declared, catalogued):
@@ -30,7 +37,8 @@ def best_by_trial(declared, catalogued):
                     for i, j in pairs
                 ]
                 if max(map(abs, time)) <= 1 and max(place) <= 1:
-                    cost = sum(t**2 + d**2 for t, d in zip(time, place, strict=True))
+                    sizes = [misfit(declared[i], catalogued[j]) for i, j in pairs]
+                    cost = sum(t**2 + d**2 + m**2 for t, d, m in zip(time, place, sizes, strict=True))
                     best = max(best, (size, -cost, pairs))
     return best
 
@@ -39,7 +47,8 @@ def tenths(low, high):
     return st.integers(low, high).map(lambda n: n / 10)
 
 
-events = st.lists(st.builds(event, tenths(0, 120), tenths(-300, 300)), max_size=4)
+magnitudes = st.none() | tenths(0, 80)
+events = st.lists(st.builds(event, tenths(0, 120), tenths(-300, 300), magnitudes), max_size=4)
 
 
 @given(declared=events, catalogued=events)
@@ -49,9 +58,9 @@ def test_matching_is_the_best_there_is(declared, catalogued):
     assert len(matching.pairs) == size
     time = [(declared[i].origin_time_s - catalogued[j].origin_time_s) / 4 for i, j in matching.pairs]
     place = [epicentral_distance_km([declared[i]], [catalogued[j]])[0, 0] / 25 for i, j in matching.pairs]
-    assert sum(t**2 + d**2 for t, d in zip(time, place, strict=True)) == pytest.approx(
-        -negative_cost, abs=1e-6
-    )
+    size_off = [misfit(declared[i], catalogued[j]) for i, j in matching.pairs]
+    cost = sum(t**2 + d**2 + m**2 for t, d, m in zip(time, place, size_off, strict=True))
+    assert cost == pytest.approx(-negative_cost, abs=1e-6)
 
 
 @given(declared=events, catalogued=events)
@@ -62,6 +71,59 @@ def test_every_event_is_in_one_place(declared, catalogued):
     )
     assert sorted([j for _, j in matching.pairs] + list(matching.unmatched_catalogued)) == list(
         range(len(catalogued))
+    )
+
+
+@given(declared=events, catalogued=events)
+def test_how_many_pairs_there_are_is_no_matter_of_magnitudes(declared, catalogued):
+    unsized = [[replace(each, magnitude=None) for each in side] for side in (declared, catalogued)]
+    sized = match_events(declared, catalogued, TOLERANCE)
+    assert len(sized.pairs) == len(match_events(*unsized, TOLERANCE).pairs)
+
+
+# Few times and sizes: matchings that cost the same.
+ties = st.lists(st.builds(event, st.integers(0, 4), st.just(0.0), st.sampled_from([None, 3.0])), max_size=4)
+
+
+@given(declared=ties, catalogued=ties, data=st.data())
+def test_the_order_of_events_is_no_matter(declared, catalogued, data):
+    def said(first, second):
+        return sorted(
+            (repr(first[i]), repr(second[j])) for i, j in match_events(first, second, TOLERANCE).pairs
+        )
+
+    others = [data.draw(st.permutations(side)) for side in (declared, catalogued)]
+    assert said(declared, catalogued) == said(*others)
+
+
+# An aftershock in the shadow of its main shock, whose origin is nearer to what is declared of the main shock.
+@pytest.mark.parametrize(
+    ("main", "aftershock", "said"),
+    [
+        (event(0.0, 0.0, 6.23), event(0.5, 3.0, 3.06), event(2.5, 5.0, 6.3)),
+        (event(0.0, 0.0, 6.66), event(2.9, 11.3, 3.46), event(2.9, 14.0, 6.6)),
+    ],
+)
+def test_a_main_shock_is_not_taken_for_an_aftershock_that_is_nearer(main, aftershock, said):
+    assert match_events([said], [main, aftershock], TOLERANCE).pairs == ((0, 0),)
+    unsized = replace(said, magnitude=None)
+    assert match_events([unsized], [main, aftershock], TOLERANCE).pairs == ((0, 1),)
+
+
+def test_a_badly_sized_event_is_still_found_and_is_the_one_that_is_nearest():
+    said, true = event(0.5, 5.0, 5.2), event(0.0, 0.0, 7.7)
+    assert match_events([said], [true], TOLERANCE).pairs == ((0, 0),)
+    assert match_events([said], [true, event(3.0, 20.0, 3.0)], TOLERANCE).pairs == ((0, 0),)
+
+
+@pytest.mark.parametrize("absent", [None, math.nan])
+def test_a_magnitude_that_either_side_lacks_costs_nothing(absent):
+    """The nearer one is the one, though the other is sized as said."""
+    near, far = event(0.5, 0.0, absent), event(2.0, 0.0, 4.0)
+    assert match_events([event(0.0, 0.0, 4.0)], [far, near], TOLERANCE).pairs == ((0, 1),)
+    assert match_events([far, near], [event(0.0, 0.0, 4.0)], TOLERANCE).pairs == ((1, 0),)
+    assert match_events([event(0.0, 0.0, absent)], [far, replace(near, magnitude=1.0)], TOLERANCE).pairs == (
+        (0, 1),
     )
 
 
@@ -102,6 +164,7 @@ def test_distance_matrix_has_rows_of_the_first():
     np.testing.assert_allclose(distance_km, [[0.0, 11.0]], atol=0.01)
 
 
-def test_tolerance_must_be_positive():
+@pytest.mark.parametrize("values", [(0.0, 25.0, 1.0), (4.0, 25.0, 0.0)])
+def test_tolerance_must_be_positive(values):
     with pytest.raises(ValueError, match="must be positive"):
-        MatchTolerance(0.0, 25.0)
+        MatchTolerance(*values)

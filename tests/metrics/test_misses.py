@@ -7,7 +7,7 @@ from fcn.metrics.matching import MatchTolerance, match_events
 from fcn.metrics.misses import Reason, explain_misses
 
 FRAME = LocalFrame(32.7, 130.8)
-TOLERANCE = MatchTolerance(4.0, 25.0)
+TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 T0 = 1_460_636_794.0
 KM_PER_DEGREE_NORTH = 110.914  # WGS84 at 32.7 N
 

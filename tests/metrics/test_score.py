@@ -10,7 +10,7 @@ from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import score_sequence
 from fcn.metrics.watched import Watched
 
-TOLERANCE = MatchTolerance(4.0, 25.0)
+TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 T0 = 1_460_636_794.0
 KM_PER_DEGREE_NORTH = 110.914  # WGS84 at 32.7 N
 KEYS_OF_ISSUE = {

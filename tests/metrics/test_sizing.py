@@ -15,7 +15,7 @@ from fcn.metrics.watched import Watched
 
 T0 = 1_460_636_794.0
 KM_PER_DEGREE_NORTH = 110.914  # WGS84 at 32.7 N
-TOLERANCE, WATCHED = MatchTolerance(4.0, 25.0), Watched(((T0 - 100, T0 + 3500),))
+TOLERANCE, WATCHED = MatchTolerance(4.0, 25.0, 1.0), Watched(((T0 - 100, T0 + 3500),))
 
 
 def event(event_id, since_s=0.0, magnitude=7.0, north_km=0.0):

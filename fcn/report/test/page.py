@@ -87,8 +87,9 @@ def _introduce(page: Page, outcome: Outcome, tolerance: MatchTolerance) -> None:
     page.text(
         "A declared and a catalogued event are one when their origin times are within "
         f"{tolerance.origin_time_s:g} s and their epicentres within {tolerance.epicentre_km:g} km; one to "
-        "one, most pairs first. The figures of Wei et al. (2026) are of real data: continuous streams of 12 "
-        "stations, first hour after the Kumamoto earthquake of 2016-04-14 12:26:34 UTC"
+        "one, most pairs first, then the nearest in time, place and magnitude. The figures of Wei et al. "
+        "(2026) are of real data: continuous streams of 12 stations, first hour after the Kumamoto "
+        "earthquake of 2016-04-14 12:26:34 UTC"
         + (", ours of simulated: they show the scale, not a ranking." if kind == "simulated" else ".")
     )
 

@@ -21,7 +21,7 @@ from fcn.report.test.record_section import choose_subjects
 from fcn.report.test.result import WEI_2026, event_table, miss_table, moment_table, result_table
 from fcn.report.test.timeline import timeline
 
-TOLERANCE = MatchTolerance(4.0, 25.0)
+TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 SEQUENCE = make_sequence()
 DECLARED, ESTIMATES = make_declared(SEQUENCE)
 

@@ -15,7 +15,7 @@ from fcn.report.test.page import write_test_report
 from fcn.report.test.result import event_table, size_table
 from fcn.report.test.story import choose_subject, story
 
-TOLERANCE = MatchTolerance(4.0, 25.0)
+TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 SEQUENCE = make_sequence()
 DECLARED, ESTIMATES = make_declared(SEQUENCE)
 TRUE = max(SEQUENCE.catalogue, key=lambda event: event.magnitude)

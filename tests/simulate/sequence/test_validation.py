@@ -113,7 +113,7 @@ def test_what_lies_in_the_box_is_catalogued_and_the_rest_is_kept_apart(short, lo
 def test_declaring_an_earthquake_outside_the_box_is_a_false_alarm(short, loaded):
     (event,) = read_quakeml(short[1] / "outside.xml")
     declared = DeclaredEvent(event.event_id, [Update(event.origin_time_s + 60.0, event, 1.0, 1.0)])
-    matching = match_events([declared.final.event], loaded.catalogue.events, MatchTolerance(4.0, 25.0))
+    matching = match_events([declared.final.event], loaded.catalogue.events, MatchTolerance(4.0, 25.0, 1.0))
     assert matching.pairs == ()
     assert matching.unmatched_declared == (0,)
 
