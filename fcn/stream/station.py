@@ -217,6 +217,9 @@ class LiveStation:
 
     def channel(self, packet: Packet) -> LiveChannel | None:
         """The channel of a packet, made where it is the first; None (counted) where it is of no use."""
+        found = self._channels.get((packet.seed_id, packet.sampling_rate_hz))
+        if found is not None:
+            return found
         known = [each for seed_id, each in self._channels if seed_id == packet.seed_id]
         stated_hz, slowest_hz = packet.sampling_rate_hz, self.spec.sampling_rate_hz
         rate_hz = next(
