@@ -1,14 +1,16 @@
 """Packets of many channels together, beside one channel after the other; and an engine, beside whole traces.
 
-Run: OMP_NUM_THREADS=1 pytest benchmarks/bench_engine.py -o addopts= --benchmark-columns=median,ops -s
+Run: pytest benchmarks/bench_engine.py
 The ratios are printed at the end.
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from made_alarms import declarer
+from made_networks import START_S, make_network
+from made_streams import SPEC, Listener, replay_of
 
 from fcn.data.sequences import Sequence
 from fcn.replay import Replay
@@ -17,11 +19,6 @@ from fcn.stream.packet import Packet
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.response import describe
 from fcn.waveform.together import together
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from made_alarms import declarer
-from made_networks import START_S, make_network
-from made_streams import SPEC, Listener, replay_of
 
 N_STATIONS, SECONDS = 8, 60
 MEDIANS: dict[str, float] = {}  # seconds

@@ -1,6 +1,6 @@
 """The location loss of EEWNet over a product of pdfs beside that over the whole volume, with gradients.
 
-Run: OMP_NUM_THREADS=1 pytest benchmarks/bench_losses.py -o addopts= --benchmark-columns=median,ops -s
+Run: pytest benchmarks/bench_losses.py
 The ratio of the two is printed at the end.
 """
 

@@ -1,6 +1,6 @@
 """Migration of features, forward and backward, beside `embedding_bag` with the gradient it brings itself.
 
-Run: OMP_NUM_THREADS=1 pytest benchmarks/bench_migration.py -o addopts= --benchmark-columns=median,ops -s
+Run: pytest benchmarks/bench_migration.py
 The ratio of the two is printed at the end.
 """
 

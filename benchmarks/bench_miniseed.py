@@ -1,20 +1,17 @@
 """A day file of miniSEED with one damaged record beside the same file whole.
 
-Run: OMP_NUM_THREADS=1 pytest benchmarks/bench_miniseed.py -o addopts= --benchmark-columns=median,ops -s
+Run: pytest benchmarks/bench_miniseed.py
 The ratios are printed at the end.
 """
 
 import io
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from made_networks import make_trace
 
 from fcn.waveform.miniseed import decode_miniseed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from made_networks import make_trace
 
 HALF_A_DAY = 4_320_000  # samples at 100 Hz
 RECORD_BYTES = 512

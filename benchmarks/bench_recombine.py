@@ -1,6 +1,6 @@
 """Recombined windows a second on one core, beside a loop in the style of the public code.
 
-Run: OMP_NUM_THREADS=1 pytest benchmarks/bench_recombine.py -o addopts= --benchmark-columns=median,ops -s
+Run: pytest benchmarks/bench_recombine.py
 The ratio of the two is printed at the end. `python benchmarks/bench_recombine.py FOLDER` times the sampler on
 an existing base store, and follows the resident memory over BATCHES batches.
 """
@@ -18,15 +18,13 @@ import pytest
 import torch
 from obspy import Trace
 from scipy.spatial import cKDTree
+from toy import resolved, write_toy_store
 
 from fcn.assemble import build_datamodule
 from fcn.recombine.dataset import RecombinedDataset
 from fcn.recombine.select import record_features
 from fcn.seeding import Purpose
 from fcn.store.reader import BaseStore
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from toy import resolved, write_toy_store
 
 BATCH, N_STATIONS = 16, 12
 BIN_KM = 0.5

@@ -1,17 +1,17 @@
 """Gathering records from a store, preprocessing streams and windows, decoding WIN32.
 
-Run: pytest benchmarks/bench_waveform_store.py -o addopts= --benchmark-columns=median,ops
+Run: pytest benchmarks/bench_waveform_store.py
 """
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from store_records import make_record
+from win32_files import table_line, win32_channel, win32_file, win32_frame
 
 from fcn.config import CONF_DIR
 from fcn.store.reader import BaseStore
@@ -19,10 +19,6 @@ from fcn.store.writer import StoreWriter
 from fcn.waveform.nied_channels import read_channel_table
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity, filter_windows
 from fcn.waveform.win32 import read_win32
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from store_records import make_record
-from win32_files import table_line, win32_channel, win32_file, win32_frame
 
 N_RECORDS, N_SAMPLES, BATCH = 20_000, 1200, 500
 SPLITS = {"train": 0.8, "dev": 0.1, "test": 0.1}

@@ -4,12 +4,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import checked
 from fcn import config as configuration
-from fcn.config import CONF_DIR, build
+from fcn.config import build
 from fcn.earth.grid3d import VelocityGrid, grid_of_layers
 from fcn.earth.lateral import roughened, with_basin
 from fcn.earth.velocity import LayeredModel
@@ -49,7 +48,7 @@ def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
     return east, north, depth
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_grid")
+@configuration.entry_point("build_grid")
 def main(cfg: DictConfig) -> None:
     """Entry point. Raises FileExistsError where there is a file already."""
     config = configuration.plain(cfg)

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import hydra
 import numpy as np
 import obspy
 from omegaconf import DictConfig
@@ -19,7 +18,7 @@ from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
 from fcn.catalogue.io import read_csv, read_picks, read_quakeml
 from fcn.catalogue.phase import PhasePick
-from fcn.config import CONF_DIR, build
+from fcn.config import build
 from fcn.data.sequences import Sequence
 from fcn.earth.velocity_table import read_velocity_model
 from fcn.fetch.fetch import Fetch
@@ -248,7 +247,7 @@ def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     show(f"{len(used)} stations in {out}", header, list(rows.values()), left=(0, 1, 2, 3))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_sequence")
+@configuration.entry_point("build_sequence")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     if cfg.source is not None and "_target_" not in cfg.source:

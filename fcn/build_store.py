@@ -3,16 +3,15 @@
 import logging
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR, build
+from fcn.config import build
 
 log = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="build_store")
+@configuration.entry_point("build_store")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it

@@ -3,18 +3,16 @@
 import time
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 
 class _Said(SystemExit):
     """The end of a check that has come to a verdict; others are of what could not be checked."""
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="check")
+@configuration.entry_point("check")
 def check(cfg: DictConfig) -> None:
     """Print the line, and end with its code."""
     config = configuration.plain(cfg)

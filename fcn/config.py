@@ -1,14 +1,17 @@
 """Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
 
 import datetime
+import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -22,6 +25,8 @@ from fcn import arguments
 _PACKAGE = Path(__file__).parent
 # beside the package in a checkout, inside it in an installed wheel
 CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+Task = Callable[[DictConfig], Any]
 
 _TAGS = ("experiment", "sweep", "dataset", "budget")  # groups by which runs are found in a dashboard
 
@@ -52,6 +57,64 @@ for _entry, _keys in TOP_LEVEL.items():
         f"{_entry.capitalize()}Schema", [(key, Any, field(default=None)) for key in _keys.split()]
     )
     ConfigStore.instance().store(name=f"{_entry}_schema", node=_schema)
+
+
+def entry_point(
+    name: str, folder: Path = CONF_DIR
+) -> Callable[[Callable[[DictConfig], Any]], Callable[..., Any]]:
+    """Make a function of a configuration the command that folder/name.yaml configures; `--help` shows that.
+
+    Hydra's own help composes the configuration, which it cannot where a choice is left to be made, loses its
+    comments, and takes seconds to list all groups there are.
+    """
+    decorate = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)
+
+    def decorated(task: Task) -> Callable[..., Any]:
+        run = decorate(task)
+
+        @functools.wraps(task)
+        def main(*given: DictConfig) -> Any:
+            if not given and {"--help", "-h"} & set(sys.argv[1:]):
+                sys.stdout.write(help_text(name, folder))
+                return None
+            return run(*given)
+
+        return main
+
+    return decorated
+
+
+def help_text(name: str, folder: Path = CONF_DIR) -> str:
+    """What a command says of itself: its configuration as it is written, and the choices of its groups."""
+    files = list(_primary(name, folder))
+    groups = {key: folder / key for path in files for key in _groups(path) if (folder / key).is_dir()}
+    lines = [path.read_text(encoding="utf-8") for path in files]
+    if groups:
+        lines.append("# Choices; each is a file of conf/<group>/ that says what it takes:")
+    for key, place in groups.items():
+        lines.append(f"{key}={', '.join(sorted(path.stem for path in place.glob('*.yaml')))}")
+    lines.append("\n# Override KEY=VALUE and GROUP=CHOICE; --cfg job shows what that makes.")
+    return "\n".join(lines) + "\n"
+
+
+def _primary(name: str, folder: Path) -> Iterator[Path]:
+    """Files of a command's own: of that name, and those at the folder's top that it starts from."""
+    path = folder / f"{name}.yaml"
+    if path.is_file():  # schemas are none
+        yield path
+        for each in _defaults(path):
+            if isinstance(each, str) and each != "_self_":
+                yield from _primary(each, folder)
+
+
+def _groups(path: Path) -> Iterator[str]:
+    for each in _defaults(path):
+        if isinstance(each, Mapping):
+            yield from (str(key).split()[-1] for key in each)  # `override GROUP`, too
+
+
+def _defaults(path: Path) -> list[Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", [])
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """`python -m fcn.merge`: one event of those that several monitors say."""
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="merge")
+@configuration.entry_point("merge")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     configuration.check_choices()

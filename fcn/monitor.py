@@ -2,16 +2,14 @@
 
 import sys
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 # What takes seconds to import is imported when the monitor begins: `--help` and completion need none of it.
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="monitor")
+@configuration.entry_point("monitor")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     configuration.check_choices()

@@ -2,11 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import obspy
 
 from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
@@ -16,14 +15,16 @@ from fcn.metrics.watched import Watched
 from fcn.stream.engine import Engine
 from fcn.stream.sources.replay import LAST_S, Link, ReplaySource
 from fcn.waveform.amplitude import BLOCK_S
+from fcn.waveform.stored import AnyTrace
 
 
 @dataclass(eq=False)
 class Replay:
     """The windows of one sequence, in order, and what is said of them.
 
-    begin: a new engine for its stations. stream: what was recorded. packet_s: length of the packets it comes
-    in; None: a trace is one. latency_s: from a packet's last sample to its arrival; None: each is in time.
+    begin: a new engine for its stations. stream: what was recorded, taken from its files as it is needed.
+    packet_s: length of the packets it comes in; None: a trace is one, see `Link`. latency_s: from a packet's
+    last sample to its arrival; None: each is in time.
     Iterating is a pass: a new engine gets the packets as the clock goes and cuts the windows, which are for
     `read`; what they say is said by that clock. It belongs to the last pass. Raises ValueError where there
     are no two windows.
@@ -31,7 +32,7 @@ class Replay:
 
     name: str
     begin: Callable[[], Engine]
-    stream: obspy.Stream
+    stream: Iterable[AnyTrace]
     packet_s: float | None
     latency_s: float | None
     catalogue: Catalogue | None

@@ -3,16 +3,14 @@
 import logging
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 log = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="ship")
+@configuration.entry_point("ship")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     from fcn.checkpoint import ship  # imports Lightning: `--help` needs none of it

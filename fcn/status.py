@@ -3,14 +3,12 @@
 import time
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="status")
+@configuration.entry_point("status")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     config = configuration.plain(cfg)

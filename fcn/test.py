@@ -4,11 +4,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 # What takes seconds to import is imported when a replay begins: `--help` and completion need none of it.
 
@@ -28,7 +26,7 @@ def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     run_once(config, folder, overrides, work, resume=bool(config["resume"]))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="test")
+@configuration.entry_point("test")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     configuration.check_choices()

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 # What takes seconds to import is imported when a training begins: `--help` and completion need none of it.
 
@@ -37,7 +35,7 @@ def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     return value
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
+@configuration.entry_point("train")
 def main(cfg: DictConfig) -> float:
     """Entry point; the value returned is what a Hydra sweeper optimises."""
     configuration.check_choices()

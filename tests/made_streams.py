@@ -167,7 +167,7 @@ class Whole:
     def of(cls, sequence: Sequence) -> "Whole":
         """Of a sequence's stream; stations one by one."""
         motions = [
-            station_motion(sequence.stream.select(*each.id.split(".")), sequence.inventory, SPEC)
+            station_motion(sequence.stream.of_stations([each.id]), sequence.inventory, SPEC)
             for each in sequence.network
         ]
         first = min(motion.start_sample for motion in motions) // 10 * 10

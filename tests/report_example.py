@@ -13,6 +13,7 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
+from fcn.waveform.stored import StoredStream
 
 FRAME = LocalFrame(32.74, 130.81)
 RATE_HZ = 20.0
@@ -73,7 +74,7 @@ def make_sequence(seed=3, n_events=10, duration_s=240.0, catalogue=True):
         catalogue=Catalogue("example", tuple(true)) if catalogue else None, velocity_model=MODEL,
         start_time_s=START_S, sampling_rate_hz=RATE_HZ, narrow=velocity, broad=velocity,
         known=np.ones((len(network), 3, n_samples), dtype=bool),
-        uses=((),) * len(network), stream=obspy.Stream(), inventory=obspy.Inventory(),
+        uses=((),) * len(network), stream=StoredStream(()), inventory=obspy.Inventory(),
     )  # fmt: skip
 
 

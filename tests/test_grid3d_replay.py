@@ -13,6 +13,7 @@ from fcn.data.sequences import Sequence
 from fcn.earth.grid3d import grid_of_layers
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
+from fcn.waveform.stored import StoredStream
 
 FRAME = LocalFrame(38.0, 22.0)
 SITES = ((38.05, 22.1), (37.9, 21.95), (38.1, 21.9))
@@ -37,7 +38,7 @@ def sequence(root: Path) -> Sequence:
         broad=silence,
         known=np.ones((3, 3, 1200), bool),
         uses=((),) * 3,
-        stream=obspy.Stream(),
+        stream=StoredStream(()),
         inventory=obspy.Inventory(),
     )
 

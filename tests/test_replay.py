@@ -1,6 +1,7 @@
 """A sequence through the engine: windows in order, read, declared, scored."""
 
 import json
+import tracemalloc
 
 import killed_monitor
 import numpy as np
@@ -14,6 +15,7 @@ from toy import resolved
 from fcn.assemble import TimesTo, build_replay, build_scheme, choose_velocity_model, velocity_models
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
+from fcn.data import sequences
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer, precision
 from fcn.geometry.projection import LocalFrame
@@ -22,6 +24,7 @@ from fcn.module import FcnModule
 from fcn.replay import Replay, plain_link
 from fcn.scheme.base import require_finite
 from fcn.stream.keeping import read_events
+from fcn.stream.sources import replay as sources
 from fcn.waveform.folder import write_sequence_folder
 
 FRAME = LocalFrame(38.0, 22.0)
@@ -311,3 +314,27 @@ def newest_s(batch) -> float:
     known = batch.known[0].any(dim=0).any(dim=0)
     age = int(known.flip(0).int().argmax()) if bool(known.any()) else len(known)
     return float(batch.now_s) - age / SPEC.sampling_rate_hz
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packet_s", [20.0, None])
+def test_memory_does_not_grow_with_the_sequence(tmp_path, monkeypatch, packet_s):
+    """At its peak, loading and a pass; less than a tenth of the samples that a longer one has more."""
+    monkeypatch.setattr(sequences, "PART_S", 60.0)
+    monkeypatch.setattr(sources, "LONGEST_S", 60.0)
+    peaks, n_bytes = [], []
+    for minutes in (4, 14):
+        _, stream, inventory = make_network(3, seconds=60.0 * minutes)
+        write_sequence_folder(tmp_path / str(minutes), stream, inventory)
+        n_bytes.append(sum(trace.data.nbytes for trace in stream))
+        del stream
+        tracemalloc.start()
+        long = Sequence.load(tmp_path / str(minutes), SPEC)
+        assert len(list(long.watched.spans_s)) == 1
+        replay = replay_of(long, Listener(), declarer, packet_s, step_s=30.0)
+        replay.engine.reader.estimates = lambda *_: [[]]
+        n = sum(1 for _ in replay)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert n == 2 * minutes
+    assert peaks[1] - peaks[0] < 0.1 * (n_bytes[1] - n_bytes[0])

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import obspy
 from jaxtyping import Float
 
 from fcn import checked
@@ -43,9 +42,7 @@ def some_minutes(sequence: Sequence, minutes: float | None, from_minute: float =
         sequence,
         start_time_s=start_s,
         **{name: getattr(sequence, name)[..., start:end] for name in _OF_STATIONS},
-        stream=sequence.stream.slice(
-            obspy.UTCDateTime(start_s), obspy.UTCDateTime(end_s), nearest_sample=False
-        ),
+        stream=sequence.stream.between(start_s, end_s),
     )
 
 
@@ -68,9 +65,7 @@ def some_stations(sequence: Sequence, count: int | None, seed: int) -> Sequence:
     return replace(
         sequence,
         network=network,
-        stream=obspy.Stream(
-            [trace for each in network for trace in sequence.stream.select(*each.id.split("."))]
-        ),
+        stream=sequence.stream.of_stations(each.id for each in network),
         uses=tuple(sequence.uses[i] for i in drawn),
         **{name: getattr(sequence, name)[drawn] for name in _OF_STATIONS},
     )

@@ -19,18 +19,22 @@ from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.watched import Watched
 from fcn.waveform.amplitude import samples_in
-from fcn.waveform.archive import read_sds
+from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.level import LEVEL_BLOCK_S
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.recording import described_stations, shared_time
-from fcn.waveform.station import StationMotion, Use, station_motion
+from fcn.waveform.spool import Spool, in_parts
+from fcn.waveform.station import StationInParts, Use
+from fcn.waveform.stored import StoredStream, StoredTrace
 
 log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
 BOX_MARGIN_KM = 10.0
+PART_S = 600.0  # of a sequence that is preprocessed at once
+LONG = 2**15  # samples of it that are looked at, at once, of all stations
 
 Waveforms = Float32[np.ndarray, "station 3 time"]
 
@@ -42,7 +46,8 @@ class Sequence:
     Blocks are counted from POSIX time 0; the first sample is a block's first.
     narrow, broad: m/s, components Z, N, E, (station, 3, time), zero where not known. known: where one is.
     uses: which channels a station's motion is from, in order of time.
-    stream, inventory: of these stations, as recorded.
+    stream, inventory: of these stations, as recorded; samples stay in the folder's files, and the arrays in
+    files of their own (`fcn.waveform.spool`): in memory is what is looked at.
     station_km: east, north, depth about the frame's centre. box: half widths east, north in km.
     catalogue, velocity_model: None where the folder states none.
     """
@@ -61,7 +66,7 @@ class Sequence:
     broad: Waveforms
     known: Bool[np.ndarray, "station 3 time"]
     uses: tuple[tuple[Use, ...], ...]
-    stream: obspy.Stream
+    stream: StoredStream
     inventory: obspy.Inventory
 
     @classmethod
@@ -82,13 +87,13 @@ class Sequence:
                 )
         stated = read_description(root)
         inventory = read_stations(root / STATIONS)
-        stream = read_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
+        stream = open_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))
         described = described_stations(inventory, stream, stated.stations)
-        motions = _motions(described, inventory, stream, spec)
-        network = Network(tuple(_placed(described[motion.station_id], motion) for motion in motions))
+        stations = _usable(described, inventory, stream, spec)
+        first, arrays = _arrays(stations, spec.sampling_rate_hz)
+        network = Network(tuple(_placed(described[each.station_id], each.uses) for each in stations))
         stated.check_against(network, str(root))
-        first, arrays = _arrays(motions, spec.sampling_rate_hz)
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
         return cls(
@@ -102,8 +107,8 @@ class Sequence:
             velocity_model=LayeredModel(**stated.velocity_model) if stated.velocity_model else None,
             start_time_s=first / spec.sampling_rate_hz,
             sampling_rate_hz=spec.sampling_rate_hz,
-            uses=tuple(motion.uses for motion in motions),
-            stream=obspy.Stream([trace for each in network for trace in stream.select(*each.id.split("."))]),
+            uses=tuple(each.uses for each in stations),
+            stream=stream.of_stations(each.id for each in network),
             inventory=inventory,
             **arrays,
         )
@@ -121,7 +126,8 @@ class Sequence:
     @property
     def valid(self) -> Bool[np.ndarray, "station time"]:
         """Where a station delivers any component."""
-        return np.any(self.known, axis=1)
+        parts = [np.any(part, axis=1) for part in in_parts(self.known, LONG)]
+        return np.concatenate(parts, axis=1) if parts else np.zeros((len(self.known), 0), dtype=bool)
 
     @property
     def end_time_s(self) -> float:
@@ -150,49 +156,51 @@ def _box(stated: Description, network: Network, frame: LocalFrame) -> tuple[floa
     return float(east_km), float(north_km)
 
 
-def _motions(
+def _usable(
     described: Mapping[str, Station],
     inventory: obspy.Inventory,
-    stream: obspy.Stream,
+    stream: StoredStream,
     spec: PreprocessSpec,
-) -> list[StationMotion]:
-    """Motion of every station that has any left and can be used, in order; of others a warning says why.
+) -> list[StationInParts]:
+    """Every station that has waveforms and can be used, in order; of others a warning says why.
 
     Raises ValueError where none can.
     """
-    traces: dict[str, list[obspy.Trace]] = {name: [] for name in described}
+    traces: dict[str, list[StoredTrace]] = {name: [] for name in described}
     for trace in stream:
         traces[f"{trace.stats.network}.{trace.stats.station}"].append(trace)
-    motions, unusable = [], []
-    for name, found in track(list(traces.items()), description="preprocessing", transient=True):
+    stations, unusable = [], []
+    for name, found in traces.items():
         try:
-            motions += [station_motion(found, inventory, spec)] if found else []
+            stations += [StationInParts(found, inventory, spec)] if found else []
         except ValueError as error:
             log.warning("%s left out: %s", name, error)
             unusable.append(f"{name}: {error}")
-    if not motions:
+    if not stations:
         raise ValueError(f"no station can be used; {unusable[0]}")
-    return motions
+    return stations
 
 
-def _placed(station: Station, motion: StationMotion) -> Station:
+def _placed(station: Station, uses: Items[Use]) -> Station:
     """The station at the place of the sensor used first: boreholes lie deeper than their stations."""
-    for use in motion.uses:
+    for use in uses:
         for channel in use.channels:
             return replace(station, elevation_m=channel.elevation_m)
     return station
 
 
-def _arrays(motions: Items[StationMotion], rate_hz: float) -> tuple[int, dict[str, np.ndarray]]:
+def _arrays(stations: Items[StationInParts], rate_hz: float) -> tuple[int, dict[str, np.ndarray]]:
     """Grid index of the first sample, and the arrays of a Sequence."""
     n_level = samples_in(LEVEL_BLOCK_S, rate_hz)
-    first = min(motion.start_sample for motion in motions) // n_level * n_level
-    n_samples = max(motion.start_sample + motion.valid.shape[1] for motion in motions) - first
-    shape = (len(motions), 3, n_samples)
-    arrays = {"narrow": np.zeros(shape, np.float32), "broad": np.zeros(shape, np.float32)}
-    arrays["known"] = np.zeros(shape, dtype=bool)
-    for row, motion in enumerate(motions):
-        place = slice(motion.start_sample - first, motion.start_sample - first + motion.valid.shape[1])
-        arrays["narrow"][row, :, place], arrays["broad"][row, :, place] = motion.narrow_mps, motion.broad_mps
-        arrays["known"][row, :, place] = motion.valid
-    return first, arrays
+    first = min(each.start_sample for each in stations) // n_level * n_level
+    shape = (len(stations), 3, max(each.end_sample for each in stations) - first)
+    with Spool(shape, np.float32) as narrow, Spool(shape, np.float32) as broad, Spool(shape, bool) as known:
+        for row, each in track(list(enumerate(stations)), description="preprocessing", transient=True):
+            for part in each.parts(PART_S):
+                at = part.first - first
+                for component in range(3):
+                    _, narrow_mps, broad_mps, *_ = part.motion[:, component]
+                    narrow.put((row, component), at, narrow_mps)
+                    broad.put((row, component), at, broad_mps)
+                    known.put((row, component), at, part.valid[component])
+        return first, {"narrow": narrow.array(), "broad": broad.array(), "known": known.array()}

@@ -27,7 +27,7 @@ def p_snr(
         )
         if start < 0 or end > trace.shape[1]:
             continue
-        noise = np.sqrt(np.mean(trace[station, start:p] ** 2))
+        noise = np.sqrt(np.mean(trace[station, start:p].astype(np.float64) ** 2))
         if noise > 0:
             snr[station] = np.abs(trace[station, p:end]).max() / noise
     return snr

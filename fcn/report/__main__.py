@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
@@ -88,19 +87,19 @@ def _store(config: dict[str, Any], counted: str) -> Path:
 
 
 # Its own folder: in conf/ `sweep` and `store` are groups, where sweep=<folder> would look for a choice.
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR / "report"), config_name="report")
+@configuration.entry_point("report", CONF_DIR / "report")
 def pages_main(cfg: DictConfig) -> None:
     """Pages about folders."""
     report(configuration.plain(cfg))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="examples")
+@configuration.entry_point("examples")
 def examples_main(cfg: DictConfig) -> None:
     """A page about a training's examples."""
     examples(configuration.plain(cfg), configuration.run_dir())
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="recombination")
+@configuration.entry_point("recombination")
 def recombination_main(cfg: DictConfig) -> None:
     """A page about the sampler."""
     recombination(configuration.plain(cfg), configuration.run_dir())

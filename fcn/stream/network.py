@@ -11,12 +11,13 @@ import obspy
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
-from fcn.waveform.archive import read_sds
+from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.recording import described_stations, shared_time
 from fcn.waveform.station import usable_channels
+from fcn.waveform.stored import StoredStream
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class WatchedNetwork:
         return cls(path.stem, stations, inventory, LocalFrame(*stations.centre()))
 
     @classmethod
-    def of_folder(cls, root: str | Path, spec: PreprocessSpec) -> tuple["WatchedNetwork", obspy.Stream]:
+    def of_folder(cls, root: str | Path, spec: PreprocessSpec) -> tuple["WatchedNetwork", StoredStream]:
         """The network of a sequence folder as `Sequence` has it, and its waveforms.
 
         Raises FileNotFoundError where a part is missing, ValueError as `Sequence.load` does.
@@ -63,12 +64,12 @@ class WatchedNetwork:
                 raise FileNotFoundError(f"{root} is no sequence folder: {part} is missing (source.root)")
         stated: Description = read_description(root)
         inventory = read_stations(root / STATIONS)
-        stream = read_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
+        stream = open_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))
         described = described_stations(inventory, stream, stated.stations)
         usable, unusable = [], {}
         for name, station in described.items():
-            traces = stream.select(*name.split("."))
+            traces = stream.of_stations([name])
             try:
                 usable_channels(traces, inventory, spec.sampling_rate_hz)
             except ValueError as error:
@@ -82,6 +83,6 @@ class WatchedNetwork:
         stated.check_against(network, str(root))
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         model = LayeredModel(**stated.velocity_model) if stated.velocity_model else None
-        kept = [trace for each in usable for trace in stream.select(*each.id.split("."))]
+        kept = stream.of_stations(each.id for each in usable)
         name = stated.name or root.name
-        return cls(name, network, inventory, LocalFrame(**centre), model, unusable), obspy.Stream(kept)
+        return cls(name, network, inventory, LocalFrame(**centre), model, unusable), kept

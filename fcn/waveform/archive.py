@@ -8,7 +8,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from obspy import UTCDateTime
 from obspy.clients.filesystem.sds import SDS_FMTSTR
 
 from fcn.geometry.codes import check_codes
-from fcn.waveform.miniseed import read_miniseed
+from fcn.waveform.miniseed import decode_miniseed
+from fcn.waveform.stored import StoredStream, StoredTrace, stored
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,34 @@ def read_sds(
     records that are damaged, of another channel or of another day are left out, and a warning names the
     file, counts them and says why. Raises FileNotFoundError where nothing wanted is left.
     """
-    root = Path(root)
-    start_s, end_s = (-math.inf if start_time_s is None else start_time_s), end_time_s or math.inf
     stream = obspy.Stream()
+    for _, traces, *_ in _read(Path(root), station_ids, start_time_s, end_time_s):
+        stream += traces
+    return stream.sort()
+
+
+def open_sds(
+    root: str | Path,
+    station_ids: Collection[str] | None = None,
+    start_time_s: float | None = None,
+    end_time_s: float | None = None,
+) -> StoredStream:
+    """As `read_sds`, the same traces, whose samples stay in the files until they are asked for.
+
+    One file at a time is in memory.
+    """
+    found: list[StoredTrace] = []
+    for path, traces, content, is_sound in _read(Path(root), station_ids, start_time_s, end_time_s):
+        found += stored(traces, path, content, is_sound=is_sound)
+    return StoredStream(found).sorted()
+
+
+def _read(
+    root: Path, station_ids: Collection[str] | None, start_time_s: float | None, end_time_s: float | None
+) -> Iterator[tuple[Path, obspy.Stream, bytes, bool]]:
+    """Each file of which something is wanted: what, the file's content, and whether all of it was sound."""
+    start_s, end_s = (-math.inf if start_time_s is None else start_time_s), end_time_s or math.inf
+    is_any = False
     for path in sorted(root.glob("[0-9]*/*/*/*.D/*.D.????.???")):
         named = SDS_NAME.fullmatch(path.name)
         if named is None or not path.is_file():
@@ -76,19 +102,24 @@ def read_sds(
         day_s = UTCDateTime(int(named["year"]), 1, 1).timestamp + (int(named["day"]) - 1) * DAY_S
         wanted = station_ids is None or station_id in station_ids
         if wanted and day_s - NEIGHBOUR_S < end_s and day_s + DAY_S + NEIGHBOUR_S > start_s:
-            stream += _day(path, named["channel_id"], day_s, (start_s, end_s))
-    if not len(stream):
+            content = path.read_bytes()
+            traces, is_sound = _day(path, content, named["channel_id"], day_s, (start_s, end_s))
+            if len(traces):
+                is_any = True
+                yield path, traces, content, is_sound
+    if not is_any:
         wanted_ids = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
         start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
         raise FileNotFoundError(
             f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}"
         )
-    return stream.sort()
 
 
-def _day(path: Path, seed_id: str, day_s: float, span_s: tuple[float, float]) -> obspy.Stream:
-    """What a day file holds of its channel and day, within a span."""
-    traces, refused = read_miniseed(path, *span_s)
+def _day(
+    path: Path, content: bytes, seed_id: str, day_s: float, span_s: tuple[float, float]
+) -> tuple[obspy.Stream, bool]:
+    """What a day file holds of its channel and day, within a span; whether all its records can be read."""
+    traces, refused = decode_miniseed(content, *span_s)
     kept = obspy.Stream()
     foreign: Counter[str] = Counter()
     for trace in traces:
@@ -108,7 +139,7 @@ def _day(path: Path, seed_id: str, day_s: float, span_s: tuple[float, float]) ->
     if left_out:
         reasons = "; ".join(f"{n} {reason}" for reason, n in left_out.items())
         log.warning("%s: %d record(s) left out: %s", path, left_out.total(), reasons)
-    return kept
+    return kept, not refused
 
 
 def _days(trace: obspy.Trace) -> list[obspy.Trace]:

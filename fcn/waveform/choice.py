@@ -1,6 +1,6 @@
 """Which channels of a station are used, and when: decided from what has come so far, never from what will."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,14 +208,19 @@ class Chooser(Memory):
 
 def _stretches(moments: Sequence[int], used: Sequence[tuple[int, ...]], end: int) -> list[Stretch]:
     """Those between the moments, of equal ones in a row one."""
-    stretches: list[Stretch] = []
-    for first, last, channels in zip(moments, [*moments[1:], end], used, strict=True):
-        if stretches and stretches[-1].channels == channels and stretches[-1].last == first:
-            before = stretches.pop()
-            stretches.append(Stretch(before.first, last, channels))
-        elif channels:
-            stretches.append(Stretch(first, last, channels))
-    return stretches
+    edges = zip(moments, [*moments[1:], end], used, strict=True)
+    return joined_stretches(Stretch(first, last, channels) for first, last, channels in edges if channels)
+
+
+def joined_stretches(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Of those in a row that are of the same channels one."""
+    joined: list[Stretch] = []
+    for each in stretches:
+        if joined and joined[-1].channels == each.channels and joined[-1].last == each.first:
+            joined[-1] = Stretch(joined[-1].first, each.last, each.channels)
+        else:
+            joined.append(each)
+    return joined
 
 
 def _stood_in_for(

@@ -6,7 +6,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ SPACING_BYTES = 64  # records lie on multiples of it; SEED allows 128 and more
 SHORTEST_BYTES, LONGEST_BYTES = 2**7, 2**20  # of a record, to libmseed
 NOT_A_RECORD = "not miniSEED"
 CUT_SHORT = "cut short"
+LARGEST_PIECE = 2**14  # samples that are decoded at once of a file that stays on the disk
 LONGEST_UNSTATED_BYTES = 2**14  # what ObsPy looks at for where the next record begins
 UNREADABLE = "whose header or data cannot be read"
 
@@ -40,21 +40,22 @@ class Record(NamedTuple):
         return self.start + self.length
 
 
-def read_miniseed(
-    path: Path, start_time_s: float = -math.inf, end_time_s: float = math.inf
-) -> tuple[obspy.Stream, Counter[str]]:
-    """Traces of a file between two POSIX times, and how many records were left out for which reason.
+class Piece(NamedTuple):
+    """Records of a file that follow each other from one byte to another, and how many samples they hold."""
 
-    A record is left out where its header or its data cannot be read, where it ends in another one, or where
-    its samples do not end with the value that it states for the last one. An empty file holds nothing.
-    """
-    return decode_miniseed(path.read_bytes(), start_time_s, end_time_s)
+    begin: int
+    end: int
+    n_samples: int
 
 
 def decode_miniseed(
     content: bytes, start_time_s: float = -math.inf, end_time_s: float = math.inf
 ) -> tuple[obspy.Stream, Counter[str]]:
-    """As `read_miniseed`, of a file's content."""
+    """Traces of a file's content between two POSIX times, and how many records were left out for what reason.
+
+    A record is left out where its header or its data cannot be read, where it ends in another one, or where
+    its samples do not end with the value that it states for the last one. An empty file holds nothing.
+    """
     records, refused, gaps = _records(content)
     if not records:
         return obspy.Stream(), refused + Counter({NOT_A_RECORD: len(gaps)})
@@ -72,6 +73,35 @@ def decode_miniseed(
     good = [record for record in records if record not in damaged]
     stream = _decode(content, good, start_time_s, end_time_s) if good else obspy.Stream()
     return stream.sort(), +refused
+
+
+def pieces(content: bytes, *, is_sound: bool) -> list[Piece]:
+    """The records of a file that can be decoded, in pieces of about `LARGEST_PIECE` samples.
+
+    is_sound: nothing of it was left out when it was decoded as a whole.
+    """
+    records, *_ = _records(content)
+    damaged = {} if is_sound or not records else _damaged(content, records)
+    found = list[Piece]()
+    for record in records:
+        if record in damaged:
+            continue
+        last = found[-1] if found else None
+        if last and last.end == record.start and last.n_samples + record.n_samples <= LARGEST_PIECE:
+            found[-1] = Piece(last.begin, record.end, last.n_samples + record.n_samples)
+        else:
+            found.append(Piece(record.start, record.end, record.n_samples))
+    return found
+
+
+def decode_piece(
+    content: bytes, start: UTCDateTime | None = None, end: UTCDateTime | None = None
+) -> obspy.Stream:
+    """The traces of sound records; its warnings of damaged data and what else ObsPy raises are raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InternalMSEEDWarning)
+        # obspy.read looks for the reader of the format in each call, which takes longer than a record
+        return _read_mseed(io.BytesIO(content), starttime=start, endtime=end)
 
 
 def whole_records(content: bytes) -> int:
@@ -158,10 +188,7 @@ def _decode(
         part = content[records[0].start : records[-1].end]
     else:
         part = b"".join(content[record.start : record.end] for record in records)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InternalMSEEDWarning)
-        # obspy.read looks for the reader of the format in each call, which takes longer than a record
-        stream = _read_mseed(io.BytesIO(part), starttime=start, endtime=end)
+    stream = decode_piece(part, start, end)
     if start is not None or end is not None:
         return stream.trim(start, end, nearest_sample=False)
     if sum(trace.stats.npts for trace in stream) != sum(record.n_samples for record in records):

@@ -7,6 +7,7 @@ import obspy
 from fcn.constants import ENOUGH_STATIONS
 from fcn.geometry.network import Network, Station
 from fcn.waveform.folder import STATIONS
+from fcn.waveform.stored import StoredStream, StoredTrace
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class TooLongError(ValueError):
 
 
 def described_stations(
-    inventory: obspy.Inventory, stream: obspy.Stream, wanted: list[str] | None
+    inventory: obspy.Inventory, stream: StoredStream, wanted: list[str] | None
 ) -> dict[str, Station]:
     """The stations to use, by id, in order: those wanted that have data, else all that have.
 
@@ -46,14 +47,14 @@ def described_stations(
     return {name: described[name] for name in names if name in recorded}
 
 
-def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
+def shared_time(stream: StoredStream, where: str) -> StoredStream:
     """The traces of spans in which `ENOUGH_STATIONS` (or all, of fewer) deliver: a false clock is alone.
 
     Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel. Raises TooLongError
     where what is left is more than `MOST_STATION_DAYS`.
     """
     by_start = sorted(stream, key=lambda trace: trace.stats.starttime)
-    spans: list[list[obspy.Trace]] = []
+    spans: list[list[StoredTrace]] = []
     end = None
     for trace in by_start:
         if end is None or trace.stats.starttime - end > PAUSE_S:
@@ -80,4 +81,4 @@ def shared_time(stream: obspy.Stream, where: str) -> obspy.Stream:
             f"{where} reaches from {first} to {last}, with stretches from {starts}, more than one replay "
             f"holds: state a span of at most {days:.1f} days (span in sequence.yaml), or mend the clocks"
         )
-    return obspy.Stream([trace for span in kept for trace in span])
+    return StoredStream(trace for span in kept for trace in span)

@@ -4,7 +4,7 @@ import itertools
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,15 @@ import obspy
 from jaxtyping import Bool, Float64
 
 from fcn.waveform.channel import ON_SAMPLE, ChannelMotion
-from fcn.waveform.choice import Stretch, component_order, instrument, spanned
+from fcn.waveform.choice import Stretch, component_order, instrument, joined_stretches, spanned
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.response import Described, describe
+from fcn.waveform.stored import AnyTrace
 
 log = logging.getLogger(__name__)
 
+MARGIN = 4  # samples of the grid: the two that interpolation waits for, and edges that are rounded
 SAME_RATE = 1e-5  # relative: an hour of samples goes off by 0.04 s
 
 
@@ -50,55 +52,155 @@ class StationMotion:
     uses: tuple[Use, ...]
 
 
-def station_motion(
-    traces: Iterable[obspy.Trace], inventory: obspy.Inventory, spec: PreprocessSpec
-) -> StationMotion:
-    """Motion of a station: every channel on its own, the best of those that deliver used (`Chooser`).
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples `first` to end - 1 of a station's motion; its kinds are those of `StationMotion`."""
 
-    Each sample is scaled and turned by the epoch of StationXML that covers its time. What no epoch covers,
-    and channels that StationXML does not describe, are left out with a warning. Raises ValueError where no
-    channel is fast enough or described, or directions contradict each other.
+    first: int
+    motion: Float64[np.ndarray, "kind 3 time"]
+    valid: Bool[np.ndarray, "3 time"]
+
+    @property
+    def end(self) -> int:
+        """The sample after the last."""
+        return self.first + self.valid.shape[1]
+
+
+class StationInParts:
+    """Motion of a station from its beginning to its end, part by part, and what it is of.
+
+    Every channel is preprocessed on its own, the best of those that deliver used (`Chooser`). Each sample is
+    scaled and turned by the epoch of StationXML that covers its time. What no epoch covers, and channels that
+    StationXML does not describe, are left out with a warning. Raises ValueError where no channel is fast
+    enough or described, or directions contradict each other.
+
+    Its samples are start_sample to end_sample - 1. uses: which channels they are from, complete at the end.
     """
-    rate_hz = spec.sampling_rate_hz
-    usable, described = usable_channels(traces, inventory, rate_hz)
-    start_sample, n_samples = _axis([trace for name in described for _, trace in usable[name]], rate_hz)
-    for seed_id, rated in usable.items():
-        if len(rates := sorted({own_rate_hz for own_rate_hz, _ in rated})) > 1:
-            told = " and ".join(f"{own_rate_hz:g}" for own_rate_hz in rates)
-            log.warning("%s comes at %s Hz: one at a time is used", seed_id, told)
-    mixer = StationMixer(rate_hz)
-    for seed_id in sorted(described, key=component_order):
-        for epoch in described[seed_id]:
-            for own_rate_hz, alike in _by_rate(usable[seed_id]).items():
-                mixer.add(_whole(ChannelMotion(epoch, own_rate_hz, spec), alike))
-    motion, valid, stretches = mixer.process(start_sample, start_sample + n_samples)
-    station_id = ".".join(next(iter(usable)).split(".")[:2])
-    uses = tuple(_uses(mixer.channels, stretches, rate_hz))
-    _say(station_id, uses)
-    velocity, narrow, broad, displacement, long = motion
+
+    def __init__(self, traces: Iterable[AnyTrace], inventory: obspy.Inventory, spec: PreprocessSpec) -> None:
+        self._rate_hz = rate_hz = spec.sampling_rate_hz
+        usable, described = usable_channels(traces, inventory, rate_hz)
+        self.station_id = ".".join(next(iter(usable)).split(".")[:2])
+        start, n_samples = _axis([trace for name in described for _, trace in usable[name]], rate_hz)
+        self.start_sample, self.end_sample = start, start + n_samples
+        for seed_id, rated in usable.items():
+            if len(rates := sorted({own_rate_hz for own_rate_hz, _ in rated})) > 1:
+                told = " and ".join(f"{own_rate_hz:g}" for own_rate_hz in rates)
+                log.warning("%s comes at %s Hz: one at a time is used", seed_id, told)
+        self._mixer = StationMixer(rate_hz)
+        self._fed: list[_Fed] = []
+        for seed_id in sorted(described, key=component_order):
+            for epoch in described[seed_id]:
+                for own_rate_hz, alike in _by_rate(usable[seed_id]).items():
+                    channel = ChannelMotion(epoch, own_rate_hz, spec)
+                    self._mixer.add(channel)
+                    self._fed.append(_Fed(channel, alike, rate_hz))
+        self._stretches: list[Stretch] = []
+
+    def parts(self, length_s: float = math.inf) -> Iterator[Part]:
+        """All of them, once, in order; each of about this length, and the same samples whatever it is."""
+        first, until_s = self.start_sample, self.start_sample / self._rate_hz
+        while first < self.end_sample:
+            until_s += length_s
+            for each in self._fed:
+                each.feed(until_s)
+            end = min(self.end_sample, *(each.settled for each in self._fed))
+            if end <= first:
+                continue
+            motion, valid, stretches = self._mixer.process(first, end)
+            self._stretches += stretches
+            for each in self._fed:
+                each.channel.track.forget(end)
+            yield Part(first, motion, valid)
+            first = end
+        for each in self._fed:
+            _warn_of_absurd(each.channel)
+        _say(self.station_id, self.uses)
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """So far."""
+        return tuple(_uses(self._mixer.channels, joined_stretches(self._stretches), self._rate_hz))
+
+
+class _Fed:
+    """A channel, and its traces, of which it is given the samples in their order as time goes."""
+
+    def __init__(self, channel: ChannelMotion, traces: Sequence[AnyTrace], grid_hz: float) -> None:
+        self.channel, self._grid_hz = channel, grid_hz
+        self._traces, self._at = list(reversed(traces)), 0
+        # of this trace and those after it, when the first begins
+        starts_s = [trace.stats.starttime.timestamp for trace in self._traces]
+        self._least_s = list(itertools.accumulate(starts_s, min))
+
+    @property
+    def _next_s(self) -> float:
+        """When the next sample of the trace that is read is."""
+        trace = self._traces[-1]
+        return float(trace.stats.starttime.timestamp + self._at / self.channel.rate_hz)
+
+    def feed(self, until_s: float) -> None:
+        """Samples before a POSIX time; those of a trace that begins within another follow it."""
+        while self._traces and self._next_s < until_s:
+            trace, start_s = self._traces[-1], self._next_s
+            n = trace.stats.npts - self._at
+            if not math.isinf(until_s):
+                n = min(n, math.ceil((until_s - start_s) * self.channel.rate_hz))
+            counts = np.ma.asarray(trace.data[self._at : self._at + n], dtype=np.float64)
+            self.channel.push(start_s, np.ma.filled(counts, np.nan))
+            self._at += n
+            if self._at == trace.stats.npts:
+                self._traces.pop()
+                self._least_s.pop()
+                self._at = 0
+
+    @property
+    def settled(self) -> int:
+        """The sample before which nothing changes any more: what a gap holds up is not known afterwards."""
+        if not self._traces:
+            return 2**62
+        next_s = min([self._next_s, *self._least_s[-2:-1]])
+        return math.floor(next_s * self._grid_hz) - MARGIN
+
+
+def station_motion(
+    traces: Iterable[AnyTrace], inventory: obspy.Inventory, spec: PreprocessSpec
+) -> StationMotion:
+    """Motion of a station as a whole: see `StationInParts`, also for what it raises."""
+    station = StationInParts(traces, inventory, spec)
+    (part,) = station.parts()
+    velocity, narrow, broad, displacement, long = part.motion
     return StationMotion(
-        station_id, start_sample, velocity, narrow, broad, displacement, long, valid=valid, uses=uses
+        station.station_id,
+        station.start_sample,
+        velocity,
+        narrow,
+        broad,
+        displacement,
+        long,
+        valid=part.valid,
+        uses=station.uses,
     )
 
 
-Rated = list[tuple[float, obspy.Trace]]  # each trace with its sampling rate, Hz
+Rated = list[tuple[float, AnyTrace]]  # each trace with its sampling rate, Hz
 
 
 def usable_channels(
-    traces: Iterable[obspy.Trace], inventory: obspy.Inventory, minimum_rate_hz: float
+    traces: Iterable[AnyTrace], inventory: obspy.Inventory, minimum_rate_hz: float
 ) -> tuple[dict[str, Rated], dict[str, list[Described]]]:
     """Traces of a station's channels in order of time, and what StationXML says of each channel.
 
     Raises ValueError where no channel is fast enough or described, or directions contradict each other.
     """
-    by_id: dict[str, list[obspy.Trace]] = defaultdict(list)
+    by_id: dict[str, list[AnyTrace]] = defaultdict(list)
     for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
         by_id[trace.id].append(trace)
     usable = _fast_enough(by_id, minimum_rate_hz)
     return usable, _describe(usable, inventory)
 
 
-def _fast_enough(by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float) -> dict[str, Rated]:
+def _fast_enough(by_id: Mapping[str, list[AnyTrace]], minimum_rate_hz: float) -> dict[str, Rated]:
     """Of each channel, the traces that are fast enough, with their rates; equal ones are exactly equal."""
     usable: dict[str, Rated] = {}
     slow: dict[str, float] = {}
@@ -119,8 +221,8 @@ def _fast_enough(by_id: Mapping[str, list[obspy.Trace]], minimum_rate_hz: float)
     return usable
 
 
-def _by_rate(traces: Rated) -> dict[float, list[obspy.Trace]]:
-    alike: dict[float, list[obspy.Trace]] = {}
+def _by_rate(traces: Rated) -> dict[float, list[AnyTrace]]:
+    alike: dict[float, list[AnyTrace]] = {}
     for rate_hz, trace in traces:
         alike.setdefault(rate_hz, []).append(trace)
     return alike
@@ -153,7 +255,7 @@ def _describe(usable: Mapping[str, Rated], inventory: obspy.Inventory) -> dict[s
     return described
 
 
-def _axis(traces: Sequence[obspy.Trace], rate_hz: float) -> tuple[int, int]:
+def _axis(traces: Sequence[AnyTrace], rate_hz: float) -> tuple[int, int]:
     """Grid index of the first sample and number of samples that hold all traces; ValueError for none."""
     first = math.ceil(min(trace.stats.starttime.timestamp for trace in traces) * rate_hz - ON_SAMPLE)
     last = math.floor(max(trace.stats.endtime.timestamp for trace in traces) * rate_hz + ON_SAMPLE)
@@ -162,11 +264,8 @@ def _axis(traces: Sequence[obspy.Trace], rate_hz: float) -> tuple[int, int]:
     return first, last - first + 1
 
 
-def _whole(channel: ChannelMotion, traces: Sequence[obspy.Trace]) -> ChannelMotion:
-    """The channel with all its traces in it."""
-    for trace in traces:
-        counts = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
-        channel.push(trace.stats.starttime.timestamp, counts)
+def _warn_of_absurd(channel: ChannelMotion) -> None:
+    """Where samples of it were left out."""
     if channel.n_absurd:
         described, sensitivity = channel.described, channel.described.sensitivity
         log.warning(
@@ -176,7 +275,6 @@ def _whole(channel: ChannelMotion, traces: Sequence[obspy.Trace]) -> ChannelMoti
             sensitivity.value,
             "m/s" if sensitivity.measurement == "velocity" else "m/s2",
         )
-    return channel
 
 
 def _uses(channels: Sequence[ChannelMotion], stretches: Sequence[Stretch], rate_hz: float) -> Iterable[Use]:

@@ -19,6 +19,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.report.test.outcome import arrivals_s
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.response import Sensitivity
+from fcn.waveform.stored import StoredStream
 
 SCRIPT = Path(__file__).resolve().parents[2] / "experiments" / "coseismiq" / "compare.py"
 
@@ -118,7 +119,7 @@ def test_the_largest_hengill_event_is_seen_everywhere(compare, shared_dir, tmp_p
     sequence = Sequence(
         "hengill", root, False, network, LocalFrame(*network.centre()), (25.0, 25.0), None, model,
         start_s, 20.0, empty, empty, np.ones((len(network), 3, 6000), bool),
-        ((),) * len(network), stream, inventory,
+        ((),) * len(network), StoredStream(()), inventory,
     )  # fmt: skip
     records = compare.Records.read(sequence)
     largest = Event("e", start_s + 39.0, 64.033, -21.388, 3.2, None, None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_networks import START_S, make_trace
 
 from fcn.waveform import miniseed
-from fcn.waveform.miniseed import read_miniseed
+from fcn.waveform.miniseed import decode_miniseed
 
 N = 5000
 
@@ -34,7 +34,7 @@ def content():
 def read(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(content)
-    return read_miniseed(path)
+    return decode_miniseed(path.read_bytes())
 
 
 def test_a_whole_file_is_read_whole(tmp_path, content):

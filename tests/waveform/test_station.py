@@ -11,7 +11,7 @@ from made_networks import COUNTS_PER_MPS, START_S, make_network, make_site, make
 from fcn.waveform.inventory import make_inventory
 from fcn.waveform.preprocess import Bands, ToVelocity
 from fcn.waveform.response import Sensitivity, direction
-from fcn.waveform.station import station_motion
+from fcn.waveform.station import StationInParts, station_motion
 
 GAIN = {"velocity": COUNTS_PER_MPS, "acceleration": 2e5}
 
@@ -341,3 +341,71 @@ def test_the_future_changes_nothing(spec):
     for other in found[1:]:
         for name in ("velocity_mps", "narrow_mps", "broad_mps", "displacement_m", "long_m", "valid"):
             np.testing.assert_array_equal(getattr(other, name)[:, known], getattr(found[0], name)[:, known])
+
+
+def hard():
+    """A second instrument, gaps that are bridged or not, missing samples, overlaps, clipping."""
+    rng = np.random.default_rng(5)
+
+    def counts(n, size=300.0):
+        return (np.cumsum(rng.normal(0.0, size, n)) + 1000.0).round()
+
+    t = START_S
+    up = counts(9000)
+    up[2000:2040], up[4000:4400] = np.nan, np.nan
+    up[7000:7100] = 8_388_607.0  # a flat top at full scale
+    north = [(counts(3000), t + 2.003), (counts(3000), t + 32.35), (counts(1500), t + 75.0)]
+    east = [(up[:4000].copy(), t), (counts(2000), t + 30.0), (counts(3000), t + 35.0)]  # overlapping ones
+    stream = obspy.Stream([make_trace("XX.A..HHZ", up)])
+    stream += obspy.Stream([make_trace("XX.A..HHN", data, start_s=at_s) for data, at_s in north])
+    stream += obspy.Stream([make_trace("XX.A..HHE", data, start_s=at_s) for data, at_s in east])
+    stream += obspy.Stream([make_trace(f"XX.A..HN{c}", counts(18_000), 200.0) for c in "ZNE"])
+    return stream, described(stream)
+
+
+@pytest.mark.parametrize("length_s", [0.3, 7.7, 40.0])
+def test_parts_are_the_whole(spec, length_s):
+    stream, inventory = hard()
+    whole = station_motion(stream, inventory, spec)
+    station = StationInParts(stream, inventory, spec)
+    parts = list(station.parts(length_s))
+    assert len(parts) > 89.0 / length_s / 4
+    assert [part.first for part in parts[1:]] == [part.end for part in parts[:-1]]
+    motion = np.concatenate([part.motion for part in parts], axis=2)
+    for found, expected in zip(
+        motion,
+        (whole.velocity_mps, whole.narrow_mps, whole.broad_mps, whole.displacement_m, whole.long_m),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.concatenate([part.valid for part in parts], axis=1), whole.valid)
+    assert [(use.from_s, [each.seed_id for each in use.channels]) for use in station.uses] == [
+        (use.from_s, [each.seed_id for each in use.channels]) for use in whole.uses
+    ]
+    assert len({use.channels for use in whole.uses}) == 2
+    assert 0.5 < whole.valid.mean() < 1.0
+
+
+def test_parts_do_not_keep_what_is_over(spec):
+    _, stream, inventory = make_network(1, seconds=120.0)
+    station = StationInParts(stream, inventory, spec)
+    for part in station.parts(5.0):
+        kept = max(each.channel.track._motion.shape[1] for each in station._fed)
+        assert kept < 600, part.first
+
+
+@pytest.mark.parametrize("off_s", [0.0, 0.013])
+def test_parts_are_the_whole_about_a_short_gap_at_20_hz(spec, off_s):
+    """A filter bridges it once it has ended; samples on the grid, and off it."""
+    data = 100.0 * np.random.default_rng(2).standard_normal((3, 400)).round()
+    pieces = [(slice(0, 205), START_S + off_s), (slice(215, 400), START_S + off_s + 215 / 20.0)]
+    stream = obspy.Stream(
+        make_trace(f"XX.A..HH{c}", row[part], 20.0, at_s)
+        for c, row in zip("ZNE", data, strict=True)
+        for part, at_s in pieces
+    )
+    whole = station_motion(stream, described(stream), spec)
+    assert 10 <= np.flatnonzero(~whole.valid[0]).size <= 14
+    for length_s in (0.1, 2.0):
+        parts = list(StationInParts(stream, described(stream), spec).parts(length_s))
+        np.testing.assert_array_equal(np.concatenate([part.valid for part in parts], axis=1), whole.valid)

@@ -115,10 +115,9 @@ def _snr(sequence: Sequence, catalogue: Catalogue) -> list[float]:
     times_s = arrivals_s(sequence, catalogue.events)
     if times_s is None:
         return [float("nan")] * len(catalogue)
-    trace = sequence.narrow[:, _VERTICAL].astype(np.float64)
     result = []
     for event, p_s in zip(catalogue, times_s[..., 0], strict=True):
         arrival_s = event.origin_time_s - sequence.start_time_s + p_s
-        snr = p_snr(trace, arrival_s, sequence.sampling_rate_hz)
+        snr = p_snr(sequence.narrow[:, _VERTICAL], arrival_s, sequence.sampling_rate_hz)
         result.append(third_station_snr(snr, arrival_s))
     return result

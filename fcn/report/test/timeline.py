@@ -23,8 +23,10 @@ from fcn.report.kit.style import (
     styled,
 )
 from fcn.report.test.outcome import Outcome
+from fcn.waveform.spool import in_parts
 
 _BIN_S = 1.0
+_AT_ONCE = 1000  # bins
 
 
 @styled
@@ -54,8 +56,9 @@ def _draw_motion(axes: Axes, outcome: Outcome) -> None:
     sequence = outcome.sequence
     per_bin = round(_BIN_S * sequence.sampling_rate_hz)
     n_bins = sequence.n_samples // per_bin
-    peak = np.abs(sequence.broad[..., : n_bins * per_bin]).max(axis=1)
-    peak = peak.reshape(len(peak), n_bins, per_bin).max(axis=2)
+    whole = sequence.broad[..., : n_bins * per_bin]
+    parts = [np.abs(part).max(axis=1) for part in in_parts(whole, _AT_ONCE * per_bin)]
+    peak = np.concatenate([part.reshape(len(part), -1, per_bin).max(axis=2) for part in parts], axis=1)
     peak = np.where(peak > 0, peak, np.nan)  # no data
     any_data = np.isfinite(peak).any(axis=0)
     time = _utc(sequence.start_time_s + _BIN_S * (0.5 + np.arange(n_bins)))[any_data]

@@ -1,18 +1,23 @@
 """A recording as if it came over a link."""
 
-import bisect
+import heapq
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import obspy
+from jaxtyping import Bool, Float64
 
 from fcn.stream.clock import ReplayClock
 from fcn.stream.packet import Packet
+from fcn.waveform.stored import AnyTrace
 
 AHEAD_S = 0.1 + 1e-6  # interpolation to 20 Hz waits for two samples of the input
+LONGEST_S = (
+    600.0  # of a trace that comes as one packet where it is in time: a longer one would be whole in memory
+)
 LAST_S = 0.05  # a window may end so long after the last sample: at 20 Hz
 
 
@@ -20,7 +25,7 @@ LAST_S = 0.05  # a window may end so long after the last sample: at 20 Hz
 class Link:
     """How packets travel; what is drawn is drawn from `seed`.
 
-    packet_s: their length; None: a trace of the recording is one.
+    packet_s: their length; None: a trace of the recording is one, or `LONGEST_S` of it where it is in time.
     latency_s: from a packet's last sample to its arrival; None: none at all, every sample is there when it is
         measured, as in a test: packets come just before their first sample.
     station_latency_s: a station adds its own, drawn between these. jitter_s: mean of an exponential that
@@ -58,18 +63,28 @@ class _Due(NamedTuple):
 
 
 class ReplaySource:
-    """The traces of a recording in packets, in order of arrival, on a clock of its own."""
+    """The traces of a recording in packets, in order of arrival, on a clock of its own.
 
-    def __init__(self, stream: obspy.Stream, link: Link, pace: float | None) -> None:
+    Samples are taken from the traces as their packets come.
+    """
+
+    def __init__(self, stream: Iterable[AnyTrace], link: Link, pace: float | None) -> None:
         self._traces = sorted(stream, key=lambda trace: (trace.id, trace.stats.starttime))
-        self._due = sorted(self._arrivals(link))
-        if not self._due:
-            raise ValueError("nothing of the recording arrives: loss_share is 1")
+        self._link, self._pace = link, pace
         self._end_s = max(trace.stats.endtime.timestamp for trace in self._traces)
-        self._next = 0
-        self._pace = pace
+        self._begin(0)
+        if self._ahead is None:
+            raise ValueError("nothing of the recording arrives: loss_share is 1")
         start_s = math.floor(min(trace.stats.starttime.timestamp for trace in self._traces))
         self._clock = ReplayClock(start_s, pace)
+
+    def _begin(self, n: int) -> None:
+        """Before the packet that comes after the first n."""
+        self._coming = heapq.merge(*map(_in_order, _channels(self._traces, self._link)))
+        self._next, self._last_s = n, -math.inf
+        for due in itertools.islice(self._coming, n):
+            self._last_s = due.arrival_s
+        self._ahead = next(self._coming, None)
 
     @property
     def clock(self) -> ReplayClock:
@@ -78,14 +93,16 @@ class ReplaySource:
 
     def poll(self, clock_s: float) -> list[Packet]:
         """See `Source`."""
-        end = bisect.bisect_right(self._due, clock_s, key=lambda each: each.arrival_s)
-        due, self._next = self._due[self._next : end], max(self._next, end)
-        return [self._packet(each) for each in due]
+        come = []
+        while self._ahead is not None and self._ahead.arrival_s <= clock_s:
+            come.append(self._packet(self._ahead))
+            self._next, self._last_s = self._next + 1, self._ahead.arrival_s
+            self._ahead = next(self._coming, None)
+        return come
 
     def is_over(self, clock_s: float) -> bool:
         """See `Source`."""
-        over_s = max(self._end_s, self._due[-1].arrival_s) + LAST_S
-        return self._next == len(self._due) and bool(clock_s > over_s)
+        return self._ahead is None and bool(clock_s > max(self._end_s, self._last_s) + LAST_S)
 
     def state(self) -> dict[str, Any]:
         """See `Source`."""
@@ -93,7 +110,7 @@ class ReplaySource:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Source`."""
-        self._next = state["next"]
+        self._begin(state["next"])
         self._clock = ReplayClock(state["clock_s"], self._pace)
 
     def close(self) -> None:
@@ -104,32 +121,68 @@ class ReplaySource:
         counts = np.ma.asarray(trace.data[due.first : due.first + due.n], dtype=np.float64)
         return Packet(trace.id, due.first_s, float(trace.stats.sampling_rate), np.ma.filled(counts, np.nan))
 
-    def _arrivals(self, link: Link) -> Iterator[_Due]:
-        rng = np.random.default_rng(link.seed)
-        low_s, high_s = link.station_latency_s
-        names = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in self._traces})
-        own_s = dict(zip(names, rng.uniform(low_s, high_s, len(names)), strict=True))
-        in_order: dict[str, float] = {}
-        for index, trace in enumerate(self._traces):
-            stats = trace.stats
-            rate_hz, start_s = float(stats.sampling_rate), stats.starttime.timestamp
-            n = stats.npts if link.packet_s is None else max(round(link.packet_s * rate_hz), 1)
-            firsts = np.arange(0, stats.npts, n)
-            draws = rng.uniform(size=(3, firsts.size))
-            jitter_s = rng.exponential(link.jitter_s, firsts.size) if link.jitter_s else np.zeros(firsts.size)
-            for i, first in enumerate(firsts.tolist()):
-                lost, twice, late = draws[:, i] < (link.loss_share, link.duplicate_share, link.late_share)
-                if lost:
-                    continue
-                first_s, size = start_s + first / rate_hz, min(n, stats.npts - first)
-                arrival_s = first_s - AHEAD_S
-                if link.latency_s is not None:
-                    delay_s = link.latency_s + own_s[f"{stats.network}.{stats.station}"] + jitter_s[i]
-                    arrival_s = first_s + (size - 1) / rate_hz + delay_s
-                arrival_s = max(arrival_s, in_order.get(trace.id, -math.inf))
-                if late:
-                    arrival_s += link.late_s
-                else:
-                    in_order[trace.id] = arrival_s
-                for _ in range(2 if twice else 1):
-                    yield _Due(arrival_s, first_s, index, first, size)
+
+_Sent = Iterator[tuple[_Due, bool]]
+_Drawn = tuple[Bool[np.ndarray, "3 n"], Float64[np.ndarray, " n"]] | None
+
+
+def _in_order(sent: _Sent) -> Iterator[_Due]:
+    """In order of arrival, of which those that are not late are sent."""
+    waiting: list[_Due] = []
+    for due, is_late in sent:
+        while not is_late and waiting and waiting[0].arrival_s < due.arrival_s:
+            yield heapq.heappop(waiting)
+        heapq.heappush(waiting, due)
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def _channels(traces: list[AnyTrace], link: Link) -> Iterator[_Sent]:
+    """Of every channel its packets as they are sent, and whether they are late. traces: by channel."""
+    rng = np.random.default_rng(link.seed)
+    low_s, high_s = link.station_latency_s
+    names = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in traces})
+    own_s = dict(zip(names, rng.uniform(low_s, high_s, len(names)), strict=True))
+    shares = np.array((link.loss_share, link.duplicate_share, link.late_share))
+    for _, group in itertools.groupby(enumerate(traces), key=lambda each: each[1].id):
+        members: list[tuple[int, AnyTrace, int, _Drawn]] = []
+        for index, trace in group:
+            n = _length(trace, link)
+            drawn, n_packets = None, -(-trace.stats.npts // n)
+            if shares.any() or link.jitter_s:
+                flags = rng.uniform(size=(3, n_packets)) < shares[:, None]
+                jitter = rng.exponential(link.jitter_s, n_packets) if link.jitter_s else np.zeros(n_packets)
+                drawn = flags, jitter
+            members.append((index, trace, n, drawn))
+        delay_s = (link.latency_s or 0.0) + own_s[f"{trace.stats.network}.{trace.stats.station}"]
+        yield _sent(members, link, delay_s)
+
+
+def _length(trace: AnyTrace, link: Link) -> int:
+    """Samples of a trace's packets."""
+    rate_hz = float(trace.stats.sampling_rate)
+    if link.packet_s is not None:
+        return max(round(link.packet_s * rate_hz), 1)
+    return int(trace.stats.npts) if link.latency_s is not None else max(round(LONGEST_S * rate_hz), 1)
+
+
+def _sent(members: list[tuple[int, AnyTrace, int, _Drawn]], link: Link, delay_s: float) -> _Sent:
+    in_order_s = -math.inf
+    for index, trace, n, drawn in members:
+        rate_hz, start_s = float(trace.stats.sampling_rate), trace.stats.starttime.timestamp
+        for i, first in enumerate(range(0, trace.stats.npts, n)):
+            lost, twice, late = (False, False, False) if drawn is None else drawn[0][:, i].tolist()
+            if lost:
+                continue
+            first_s, size = start_s + first / rate_hz, min(n, trace.stats.npts - first)
+            arrival_s = first_s - AHEAD_S
+            if link.latency_s is not None:
+                jitter_s = 0.0 if drawn is None else drawn[1][i]
+                arrival_s = first_s + (size - 1) / rate_hz + (delay_s + jitter_s)
+            arrival_s = max(arrival_s, in_order_s)
+            if late:
+                arrival_s += link.late_s
+            else:
+                in_order_s = arrival_s
+            for _ in range(2 if twice else 1):
+                yield _Due(float(arrival_s), first_s, index, first, size), late

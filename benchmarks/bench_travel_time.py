@@ -1,6 +1,6 @@
 """Speed of the travel-time tables: building one, and looking up pairs of source and station.
 
-pytest -o addopts= benchmarks/test_travel_time.py -s
+Run: pytest benchmarks/bench_travel_time.py
 """
 
 from pathlib import Path

@@ -1,9 +1,6 @@
 """Speed of the Green's functions: a bank of the default store, and the ratio to pygrt-kit on one job.
 
-    pytest -o addopts= benchmarks/test_greens.py -s
-
-Without the type checks that the options of the test suite switch on. The ratio needs pygrt-kit
-and minutes.
+Run: pytest benchmarks/bench_greens.py. The ratio needs pygrt-kit and minutes.
 """
 
 import time
@@ -51,7 +48,9 @@ def ours() -> GreensBank:
 
 
 @pytest.mark.timeout(0)
-def test_ratio_to_pygrt_kit(benchmark, tmp_path: Path):
+def test_ratio_to_pygrt_kit(benchmark, short, tmp_path: Path):
+    if short:
+        pytest.skip("minutes")
     pygrt = pytest.importorskip("pygrt", reason="pygrt-kit is not installed")
     np.savetxt(tmp_path / "model", LAYERS)
     theirs = pygrt.PyModel1D(grn=tmp_path / "grn", modelpath=tmp_path / "model")

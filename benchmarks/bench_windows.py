@@ -1,0 +1,63 @@
+"""Windows of 12, 65 and 300 stations, packets to updates, as they come one after the other.
+
+Beside: the same stream with every window encoded as a whole and nothing kept of the one before.
+Run: pytest benchmarks/bench_windows.py
+"""
+
+import statistics
+
+import pytest
+from rows import row
+from streams import Passed, network_of, passed, replay_of, shares
+
+from fcn.checkpoint import Restored, load
+
+STATIONS = (12, 65, 300)
+SECONDS = {12: 90.0, 65: 45.0, 300: 36.0}
+
+
+@pytest.fixture(scope="module")
+def restored() -> Restored:
+    return load("generalized")
+
+
+@pytest.mark.parametrize("n", STATIONS)
+def test_a_stream(benchmark, restored, short, n):
+    """Rows of a window, and of real time; rounds alternate, so that what else runs meets both."""
+    if short and n > STATIONS[0]:
+        pytest.skip("little")
+    seconds = 14.0 if short else SECONDS[n]
+    made = network_of(n, seconds)
+    replays = {kind: replay_of(restored, made, kind) for kind in ("as it is", "anew")}
+    found: dict[str, list[Passed]] = {kind: [] for kind in replays}
+
+    def both() -> None:
+        for kind, replay in replays.items():
+            found[kind].append(passed(replay, seconds))
+
+    benchmark.pedantic(both, rounds=3 if n == STATIONS[0] else 1)
+
+    def middle(kind: str, what: str) -> float:
+        return statistics.median(getattr(each, what) for each in found[kind])
+
+    for what, name in (("median_ms", "median"), ("p99_ms", "99 %")):
+        ours, anew = (middle(kind, what) for kind in replays)
+        beside = f"anew {anew:.0f} ms, {anew / ours:.2f} times"
+        row(f"{n} stations, a window, {name}", f"{ours:.0f} ms", beside)
+    ours, anew = (middle(kind, "real_time") for kind in replays)
+    beside = f"anew {anew:.1f}, {ours / anew:.2f} times"
+    row(f"{n} stations, 100 Hz, step 0.5 s", f"{ours:.1f} x real time", beside)
+    assert [each.n_declared for each in found["as it is"]] == [each.n_declared for each in found["anew"]]
+
+
+def test_shares(benchmark, restored, short):
+    """Of 12 stations; a profile, under which Python's own share is larger than it is."""
+    seconds = 14.0 if short else 60.0
+    replay = replay_of(restored, network_of(12, seconds))
+    found = benchmark.pedantic(shares, args=(replay,), rounds=1)
+    for name, share in found.items():
+        row(
+            f"12 stations, share of {name}",
+            "no longer there" if share is None else f"{share:.0%}",
+            "of a pass",
+        )

@@ -1,0 +1,22 @@
+"""Arrays in files of their own."""
+
+import numpy as np
+
+from fcn.waveform.spool import Spool, in_parts
+
+
+def test_what_is_put_is_there_and_the_rest_is_zero():
+    with Spool((2, 3, 10), np.float32) as spool:
+        spool.put((1, 2), 4, np.arange(1.0, 7.0))
+        spool.put((0, 0), 0, np.array([9.0]))
+        found = spool.array()
+    expected = np.zeros((2, 3, 10), np.float32)
+    expected[1, 2, 4:], expected[0, 0, 0] = np.arange(1.0, 7.0), 9.0
+    np.testing.assert_array_equal(found, expected)
+    for _ in range(2):  # parts that have left memory come again
+        np.testing.assert_array_equal(np.concatenate(list(in_parts(found, 4)), axis=-1), expected)
+    assert not found.flags.writeable
+
+
+def test_parts_are_of_any_array():
+    assert [part.tolist() for part in in_parts(np.arange(5), 2)] == [[0, 1], [2, 3], [4]]
