@@ -24,6 +24,7 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.engine import precision
+from fcn.exported.backend import network_of
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
@@ -91,7 +92,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     )
     engine = build_engine(
         watched,
-        restored.module.network,
+        network_of(restored, config["backend"]),
         _reader(scheme, config["precision"]),
         preprocess=restored.preprocess,
         travel_times=TimesTo(model, table, watched.frame),

@@ -1,0 +1,31 @@
+"""`python -m fcn.export ckpt=<path or shipped name> out=FOLDER`: its networks as ONNX graphs."""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from fcn import config as configuration
+from fcn.config import CONF_DIR
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="export")
+def main(cfg: DictConfig) -> None:
+    """Entry point."""
+    configuration.check_choices()
+    config = configuration.plain(cfg)
+    from fcn.checkpoint import load  # imports Lightning: `--help` needs none of it
+    from fcn.exported.write import export
+
+    out = Path(config["out"]).expanduser()
+    made = export(load(config["ckpt"], trust=config["trust"]), out)
+    for name, graph in made.graphs.items():
+        size_mb = made.path(name).stat().st_size / 1e6
+        log.info("%s: %.2f MB, within %.1g of torch", name, size_mb, graph.largest_difference)
+
+
+if __name__ == "__main__":
+    main()
