@@ -17,8 +17,9 @@ from fcn.config import CONF_DIR
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter
 from fcn.waveform.nied_channels import read_channel_table
-from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity, filter_windows
+from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.win32 import read_win32
+from fcn.waveform.window_bands import filter_windows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from store_records import make_record

@@ -36,6 +36,7 @@ class OnnxGraph:
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "0"
         )  # windows come twice a second
+        options.log_severity_level = 3  # constants that the exporter has left over are no news
         self.graph = graph
         try:
             self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

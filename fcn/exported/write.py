@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,34 @@ import numpy as np
 import torch
 
 import fcn
-from fcn.assemble import stated_layers
+from fcn.assemble import choose_velocity_model, stated_layers, times_between
 from fcn.checkpoint import Restored
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.exported.folder import KINDS, Exported, GraphFile
 from fcn.exported.graphs import Graph, graphs_of
+from fcn.exported.reading import reading_graph
 from fcn.exported.sessions import OnnxGraph, needs
+from fcn.exported.site import Site
+from fcn.geometry.projection import LocalFrame
 from fcn.publish import new_folder
+from fcn.scheme.image.scheme import ImageScheme
+from fcn.stream.network import WatchedNetwork
+from fcn.targets.window import WindowDecoder
 
 OPSET = 20  # torch's own; onnxruntime has run it since 1.17
 LARGEST_DIFFERENCE = 1e-4  # of an output, where it is larger than 1 of its largest value
 # warns of torchvision, which nothing here needs; says which constants it has found twice
-_LOUD = {"torch.onnx._internal.exporter._registration": logging.ERROR, "onnx_ir": logging.WARNING}
+_LOUD = {
+    "torch.onnx._internal.exporter._registration": logging.ERROR,
+    "onnx_ir": logging.ERROR,
+    "onnxscript": logging.WARNING,
+}
 
 
-def export(restored: Restored, out: Path) -> Exported:
+def export(restored: Restored, out: Path, site: Site | None = None) -> Exported:
     """Write the networks of a checkpoint to a new folder; each is run by onnxruntime and compared.
 
+    site: of stations that `fcn_edge` is to watch with a network over a fixed grid; None: the graphs alone.
     Raises FileExistsError where the folder exists, ValueError where packages are missing, the network is none
     that is known here, or onnxruntime says something else than torch.
     """
@@ -38,6 +50,8 @@ def export(restored: Restored, out: Path) -> Exported:
     rate_hz = restored.preprocess.sampling_rate_hz
     cells = config["scheme"]["volume"]["shape"][:2] if "volume" in config["scheme"] else None
     graphs = graphs_of(network, round(restored.window_s * rate_hz), cells and (cells[0], cells[1]))
+    if site is not None:
+        graphs.append(reading_graph(graphs[0], _decoder(restored), site.times))
     with new_folder(out) as folder:
         files = {each.name: write_graph(each, folder) for each in graphs}
         made = Exported(
@@ -58,7 +72,44 @@ def export(restored: Restored, out: Path) -> Exported:
             },
         )
         made.write()
+        if site is not None:
+            site.write(folder, restored.preprocess)
     return Exported.read(out)
+
+
+def site_of(
+    restored: Restored,
+    station_file: str | Path,
+    *,
+    station_ids: Collection[str] | None,
+    centre: Mapping[str, float] | None,
+    velocity_model: Mapping[str, Any] | None,
+) -> Site:
+    """Stations of a StationXML file; centre: of the frame and its grid, None: of the stations.
+
+    Raises ValueError for a network that reads volumes about picks, for a 3-D velocity model, and as `Site`
+    and `choose_velocity_model` do.
+    """
+    _decoder(restored)
+    watched = WatchedNetwork.of_file(station_file, station_ids)
+    if centre is not None:
+        watched = replace(watched, frame=LocalFrame(**centre))
+    model = choose_velocity_model(velocity_model, watched, restored.velocity_models)
+    station_km = torch.as_tensor(watched.stations.local_km(watched.frame), dtype=torch.float32)
+    times = times_between(model, restored.config["data"]["table"], watched.frame, station_km)
+    if not isinstance(times, TravelTimeTable):
+        raise ValueError("velocity_model= of an edge device is one of layers: a 3-D grid is too large for it")
+    return Site(watched, times, restored.module.network.n_rows)  # type: ignore[arg-type]
+
+
+def _decoder(restored: Restored) -> WindowDecoder:
+    scheme = restored.module.scheme
+    if not isinstance(scheme, ImageScheme):
+        raise ValueError(
+            f"{restored.path} is read by {type(scheme).__name__}, which fcn_edge cannot do: leave "
+            "station_file= out, or take a network over a fixed grid (ckpt=lite)"
+        )
+    return scheme.decoder
 
 
 def digest(path: Path) -> str:
@@ -121,14 +172,18 @@ def _difference(graph: Graph, session: OnnxGraph, inputs: tuple[torch.Tensor, ..
 
 
 def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """What onnxscript has no translation for: a stable sort, as TopK has equals in the order they came."""
+    """What onnxscript has no translation for."""
     from onnxscript import opset20 as op
 
     def sort_stable(self, stable: bool = False, dim: int = -1, descending: bool = False):  # type: ignore[no-untyped-def]
+        # TopK has equals in the order they came
         length = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
         return op.TopK(self, length, axis=dim, largest=int(descending), sorted=1)
 
-    return {torch.ops.aten.sort.stable: sort_stable}
+    def hypot(self, other):  # type: ignore[no-untyped-def]
+        return op.Sqrt(op.Add(op.Mul(self, self), op.Mul(other, other)))
+
+    return {torch.ops.aten.sort.stable: sort_stable, torch.ops.aten.hypot.default: hypot}
 
 
 @contextlib.contextmanager

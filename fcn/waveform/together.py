@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
-from scipy import signal
+
+from fcn.waveform.filters import sosfilt
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ def _filtered(asked: list[tuple[int, Filtering]]) -> list[tuple[int, Filtered]]:
     sos = asked[0][1].sos
     samples = np.concatenate([each.samples for _, each in asked])
     memory = np.concatenate([each.memory for _, each in asked], axis=1)
-    filtered, after = signal.sosfilt(sos, samples, zi=memory)
+    filtered, after = sosfilt(sos, samples, memory)
     answers, row = [], 0
     for index, each in asked:
         rows = slice(row, row + len(each.samples))
