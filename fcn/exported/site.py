@@ -24,14 +24,14 @@ STATIONS, FILTERS = "stations.json", "filters.json"
 class Site:
     """Stations, the frame of the grid about them, and travel times to them.
 
-    Raises ValueError for no station, or more than the network's image has rows.
+    Raises ValueError for more stations than the network's image has rows.
     """
 
     def __init__(self, watched: WatchedNetwork, times: TravelTimeTable, n_rows: int) -> None:
-        if not 0 < len(watched.stations) <= n_rows:
+        if len(watched.stations) > n_rows:
             raise ValueError(
-                f"station_file= describes {len(watched.stations)} stations, and the network has rows for 1 "
-                f"to {n_rows}: choose with station_ids=[NET.STA,...]"
+                f"station_file= describes {len(watched.stations)} stations, and the network has rows for "
+                f"{n_rows}: choose with station_ids=[NET.STA,...]"
             )
         self.watched, self.times = watched, times
 
