@@ -84,7 +84,7 @@ def test_a_network_of_a_family_of_models_wants_one_chosen(exported_image, tmp_pa
     several = replace(restored, velocity_models={"one": model, "other": model})
     with pytest.raises(ValueError, match="choose one with velocity_model=<name>"):
         site_of(several, tmp_path / "stations.xml", **given, velocity_model=None)
-    own = restored.config["velocity_model"]["iasp91"]
+    own = restored.config["velocity_model"]
     site = site_of(several, tmp_path / "stations.xml", **given, velocity_model=own)
     assert site.watched.frame == LocalFrame(32.0, 131.0)
     assert site.times.max_distance_km > 100
