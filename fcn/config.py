@@ -44,7 +44,7 @@ TOP_LEVEL = {
     "status": "folder",
     "check": "folder limits",
     "merge": "name folder listen likeness keeping habits log sinks alerts",
-    "export": "ckpt trust out station_file station_ids centre velocity_model",
+    "export": "ckpt trust out cache station_file station_ids centre velocity_model dataset matching",
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",
 }

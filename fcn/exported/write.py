@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fcn.checkpoint import Restored
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.exported.folder import KINDS, Exported, GraphFile
 from fcn.exported.graphs import Graph, graphs_of
+from fcn.exported.quantise import INT8, Inputs, write_int8
 from fcn.exported.reading import reading_graph
 from fcn.exported.sessions import OnnxGraph, needs
 from fcn.exported.site import Site
@@ -37,12 +38,15 @@ _LOUD = {
 }
 
 
-def export(restored: Restored, out: Path, site: Site | None = None) -> Exported:
+def export(
+    restored: Restored, out: Path, site: Site | None = None, calibration: Sequence[Inputs] | None = None
+) -> Exported:
     """Write the networks of a checkpoint to a new folder; each is run by onnxruntime and compared.
 
     site: of stations that `fcn_edge` is to watch with a network over a fixed grid; None: the graphs alone.
+    calibration: windows for an int8 series network beside the other; None: without.
     Raises FileExistsError where the folder exists, ValueError where packages are missing, the network is none
-    that is known here, or onnxruntime says something else than torch.
+    that is known here or has no series network to quantise, or onnxruntime says something else than torch.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         needs(package)
@@ -54,6 +58,8 @@ def export(restored: Restored, out: Path, site: Site | None = None) -> Exported:
         graphs.append(reading_graph(graphs[0], _decoder(restored), site.times))
     with new_folder(out) as folder:
         files = {each.name: write_graph(each, folder) for each in graphs}
+        if calibration is not None:
+            files[INT8] = write_int8(folder, _series(files), calibration)
         made = Exported(
             root=folder,
             kind=KINDS[0] if cells else KINDS[1],
@@ -75,6 +81,12 @@ def export(restored: Restored, out: Path, site: Site | None = None) -> Exported:
         if site is not None:
             site.write(folder, restored.preprocess)
     return Exported.read(out)
+
+
+def _series(files: Mapping[str, GraphFile]) -> GraphFile:
+    if "series" not in files:
+        raise ValueError(f"dataset= calibrates a series network, and this one has {', '.join(files)} alone")
+    return files["series"]
 
 
 def site_of(
