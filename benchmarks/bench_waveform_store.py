@@ -17,8 +17,9 @@ from fcn.config import CONF_DIR
 from fcn.store.reader import BaseStore
 from fcn.store.writer import StoreWriter
 from fcn.waveform.nied_channels import read_channel_table
-from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity, filter_windows
+from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.win32 import read_win32
+from fcn.waveform.window_bands import filter_windows
 
 N_RECORDS, N_SAMPLES, BATCH = 20_000, 1200, 500
 SPLITS = {"train": 0.8, "dev": 0.1, "test": 0.1}

@@ -39,15 +39,17 @@ TOP_LEVEL = {
     ),
     "test": (
         "name cache ckpt resume trust reading dataset subset budget velocity_model declare matching packet_s "
-        "latency_s windows trainer logger"
+        "latency_s windows trainer logger backend"
     ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "
-        "patience_s skip_s habits operations log sinks alerts sites shaking observe web threads precision"
+        "patience_s skip_s habits operations log sinks alerts sites shaking observe web threads "
+        "precision backend"
     ),
     "status": "folder",
     "check": "folder limits",
     "merge": "name folder listen likeness keeping habits log sinks alerts",
+    "export": "ckpt trust out cache station_file station_ids centre velocity_model dataset matching",
     "ship": "ckpt out declare reading half_precision",
     "report": "sweep run store examples out",
 }

@@ -21,6 +21,7 @@ from fcn.alert.alert import Producer
 from fcn.assemble import TimesTo, build_engine, choose_velocity_model
 from fcn.checkpoint import Restored, load
 from fcn.config import build
+from fcn.exported.backend import network_of
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
@@ -88,7 +89,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     )
     engine = build_engine(
         watched,
-        restored.module.network,
+        network_of(restored, config["backend"]),
         scheme,
         preprocess=restored.preprocess,
         travel_times=TimesTo(model, table, watched.frame),

@@ -20,6 +20,7 @@ from fcn.data.first_p import with_computed_first_p
 from fcn.data.part import some_minutes, some_stations, station_spacing_km
 from fcn.data.sequences import Sequence
 from fcn.engine import build_trainer
+from fcn.exported.backend import network_of
 from fcn.metrics.by_event import by_event, write_events
 from fcn.metrics.score import compare
 from fcn.metrics.size_classes import by_size, write_sizes
@@ -43,6 +44,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     times = TimesTo(model, table, sequence.frame)
     sequence = _with_first_p(sequence, times, config["dataset"].get("first_p"))
     module = restored.module
+    module.network = network_of(restored, config["backend"])
     replay = build_replay(
         sequence,
         module.network,

@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fcn.alarm.followed import Followed, Rules
+from fcn.alarm.followed import Followed, Frame, Rules
 from fcn.alarm.following import Coda, Following, Retraction
 from fcn.alarm.rules import CLOCK_S, EvidenceRule, Held, Nearness, Preference, Sameness, Settlement
 from fcn.catalogue.event import DeclaredEvent, Known, Update, WindowEstimate
-from fcn.geometry.projection import LocalFrame
 
 
 class Declarer:
@@ -28,7 +27,7 @@ class Declarer:
 
     def __init__(
         self,
-        frame: LocalFrame,
+        frame: Frame,
         evidence: EvidenceRule,
         agree: Nearness,
         same: Sameness,

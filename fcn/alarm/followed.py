@@ -4,21 +4,29 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from fcn.alarm.following import Following, Retraction
 from fcn.alarm.rules import CLOCK_S, Preference, Sameness, Settlement
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update, WindowEstimate
-from fcn.geometry.projection import LocalFrame
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """Where east and north are, `fcn.geometry.projection.LocalFrame`, as far as it is needed here."""
+
+    def to_geographic(self, east_km: np.ndarray, north_km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(latitude_deg, longitude_deg) of local positions."""
+        ...
 
 
 @dataclass(frozen=True)
 class Rules:
     """What is common to the events of one stream; the arguments of a Declarer."""
 
-    frame: LocalFrame
+    frame: Frame
     same: Sameness
     settle: Settlement
     follow: Following | None

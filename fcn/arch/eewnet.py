@@ -213,11 +213,12 @@ class EEWNet(nn.Module):
         waveforms_broad: Float[Tensor, "batch station 3 time"],
         station_km: Float[Tensor, "batch station 3"],
         mask: Bool[Tensor, "batch station"],
-        travel_time: TravelTimes,
+        travel_time: TravelTimes | None,
         source_km: Float[Tensor, "batch 3"] | None = None,
     ) -> Prediction:
         """Logits of the three branches.
 
+        travel_time: not asked for.
         source_km: the true hypocentre in training, for the magnitude branch's distance channel; the
             branch uses the location branch's own epicentre where it is None.
         """

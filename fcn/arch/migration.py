@@ -114,7 +114,7 @@ class SeriesNet(nn.Module):
         """Stations one by one, m/s, beside the slow and the fast level of what came before."""
         x = series_inputs(waveforms, background_mps, known)[:, :, None]
         hidden = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        n_rows, n_samples = len(waveforms), waveforms.shape[-1]
+        n_rows, n_samples = waveforms.shape[0], waveforms.shape[-1]  # len() is no symbol when exported
         p = self.p(hidden).float()[:, :, 0].transpose(1, 2).reshape(n_rows, -1)[:, :n_samples]
         out = self.out(hidden).float()[:, :, 0]
         out = out.reshape(n_rows, STRIDE, 2, self.n_features, -1).permute(0, 2, 4, 1, 3)
@@ -139,7 +139,8 @@ def series_inputs(
 def _asinh(x: Tensor) -> Tensor:
     """torch.asinh, which is not vectorised on CPUs: a sixth of its time, the same to a rounding."""
     size = x.abs()
-    return torch.copysign(torch.log1p(size + size * size / (1 + torch.sqrt(size * size + 1))), x)
+    # not copysign, which ONNX has no operator for
+    return torch.sign(x) * torch.log1p(size + size * size / (1 + torch.sqrt(size * size + 1)))
 
 
 def _image(n_in: int, n_out: int, kernel: int) -> nn.Sequential:

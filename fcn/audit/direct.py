@@ -20,7 +20,7 @@ from fcn.simulate.path.rays import rays_in
 from fcn.simulate.path.stochastic import stochastic_arrivals
 from fcn.simulate.path.synthesis import ground_velocity
 from fcn.simulate.source.point import DoubleCouple
-from fcn.waveform.preprocess import filter_windows
+from fcn.waveform.window_bands import filter_windows
 
 EVENT, NOISE = 6, 7  # first key of the random streams of a direct simulation
 

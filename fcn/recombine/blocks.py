@@ -12,7 +12,8 @@ from torch import Tensor
 from fcn.recombine.synthesise import rotate_to_north_east
 from fcn.store.reader import BaseStore
 from fcn.waveform.amplitude import BLOCK_S, block_peaks, samples_in
-from fcn.waveform.preprocess import PreprocessSpec, filter_windows
+from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.window_bands import filter_windows
 
 RECORDS_AT_ONCE = 32
 FAINTEST = 1e-15  # m/s and m: nothing

@@ -35,7 +35,8 @@ from fcn.recombine.synthesise import (
 from fcn.recombine.truth import Arrivals, make_targets, p_snr, true_arrivals
 from fcn.waveform.amplitude import block_peaks, samples_in
 from fcn.waveform.level import LEVEL_BLOCK_S, window_levels
-from fcn.waveform.preprocess import Banded, long_period
+from fcn.waveform.preprocess import Banded
+from fcn.waveform.window_bands import long_period
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.recombine.faults import Faults
-from fcn.waveform.preprocess import LEFT_S, START_S, WITHHELD_S, PreprocessSpec, filter_windows
+from fcn.waveform.preprocess import LEFT_S, START_S, WITHHELD_S, PreprocessSpec
+from fcn.waveform.window_bands import filter_windows
 
 EAST, NORTH = 2, 1  # of the components Z, N, E
 

@@ -58,6 +58,15 @@ class Butterworth:
         return int(next_fast_len(n_samples + math.ceil(ringing_samples), real=True))
 
 
+def sosfilt(
+    sos: Float64[np.ndarray, "section 6"],
+    samples: Float64[np.ndarray, "row n"],
+    memory: Float64[np.ndarray, "section row 2"],
+) -> tuple[Float64[np.ndarray, "row n"], Float64[np.ndarray, "section row 2"]]:
+    """Samples through sections that remember those before; filtered, and what is remembered then."""
+    return signal.sosfilt(sos, samples, zi=memory)
+
+
 def to_velocity_sos(
     highpass_hz: float, acceleration: bool, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:

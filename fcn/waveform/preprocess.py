@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Float64
-from torch import Tensor
 
 from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
 from fcn.waveform.memory import Memory
@@ -321,27 +319,3 @@ class Bands(Memory):
         fastest = np.maximum.accumulate(np.concatenate((self._fastest, early), axis=1), axis=1)
         self._fastest = fastest[:, -1:]
         return np.where(age_s < WITHHELD_S, LEFT_S * fastest[:, 1:], 0.0)
-
-
-def filter_windows(spec: PreprocessSpec, waveforms: Float[Tensor, "*batch time"]) -> Banded:
-    """`Bands` from rest on whole windows at once, by transform, on any device."""
-    *bands, long = spec.filters
-    narrow, broad, displacement = _filtered(bands, waveforms)
-    return Banded(narrow, broad, displacement, long_period(long, waveforms))
-
-
-def long_period(
-    high: Butterworth | None, waveforms: Float[Tensor, "*batch time"]
-) -> Float[Tensor, "*batch time"]:
-    """The long-period band alone, of ground velocity from rest; zero where the spec has none."""
-    return torch.zeros_like(waveforms) if high is None else _filtered([high], waveforms)[0]
-
-
-def _filtered(
-    filters: Sequence[Butterworth], waveforms: Float[Tensor, "*batch time"]
-) -> list[Float[Tensor, "*batch time"]]:
-    n_samples = waveforms.shape[-1]
-    n_fft = max(each.transform_length(n_samples) for each in filters)
-    spectrum = torch.fft.rfft(waveforms, n_fft)
-    responses = [torch.as_tensor(each.response(n_fft)).to(spectrum) for each in filters]
-    return [torch.fft.irfft(spectrum * response, n_fft)[..., :n_samples] for response in responses]

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
-from scipy import signal
+
+from fcn.waveform.filters import sosfilt
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Filtering(NamedTuple):
         """Rows are filtered one by one: that changes no digit."""
         samples = np.concatenate([each.samples for each in asked])
         memory = np.concatenate([each.memory for each in asked], axis=1)
-        filtered, after = signal.sosfilt(asked[0].sos, samples, zi=memory)
+        filtered, after = sosfilt(asked[0].sos, samples, memory)
         answers, row = [], 0
         for each in asked:
             rows = slice(row, row + len(each.samples))

@@ -64,6 +64,8 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
         ("fcn.train", ("experiment=smoke", "store.path=nowhere"), "no base store at nowhere"),
         ("fcn.test", ("ckpt=nowhere",), "no checkpoint at nowhere"),
         ("fcn.build_grid", ("out=.",), "remove it"),
+        ("fcn.export", ("ckpt=nowhere", "out=x"), "no checkpoint at nowhere"),
+        ("fcn.test", ("ckpt=lite", "backend=onnx"), "backend.root"),
     ],
 )
 def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, call, capsys):
@@ -76,7 +78,7 @@ def test_wrong_command_lines_say_what_is_wrong(command, arguments, message, call
 HEAVY = ("lightning", "torch", "wandb", "obspy", "matplotlib")  # seconds to import
 
 
-LIGHT = ("train", "test", "monitor", "ship", "build_store", "status", "check", "merge", "report")
+LIGHT = ("train", "test", "monitor", "export", "ship", "build_store", "status", "check", "merge", "report")
 
 
 def test_help_and_completion_import_nothing_that_takes_seconds():

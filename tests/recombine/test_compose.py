@@ -21,7 +21,8 @@ from fcn.recombine.synthesise import p_radiation
 from fcn.store.writer import StoreWriter
 from fcn.waveform.amplitude import AMPLITUDES, block_peaks
 from fcn.waveform.level import window_levels
-from fcn.waveform.preprocess import Banded, Bands, Chunk, filter_windows
+from fcn.waveform.preprocess import Banded, Bands, Chunk
+from fcn.waveform.window_bands import filter_windows
 
 LONG = AMPLITUDES.index("long-period displacement m")
 OFF = {

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from fcn.waveform.preprocess import Band, Banded, Bands, Chunk, LongPeriod, ToVelocity, filter_windows, joined
+from fcn.waveform.preprocess import Band, Banded, Bands, Chunk, LongPeriod, ToVelocity, joined
+from fcn.waveform.window_bands import filter_windows
 
 START_S = 1_460_636_400.0  # 2016-04-14 12:20:00 UTC
 

@@ -6,7 +6,7 @@ import torch
 from simulated_records import LEAD_S, simulate, simulate_full_wave
 
 from fcn.simulate.ensemble.earth import draw_nodes, greens_bank, to_store_rate
-from fcn.waveform.preprocess import filter_windows
+from fcn.waveform.window_bands import filter_windows
 
 DISTANCES_KM = (20.0, 60.0, 100.0)
 

@@ -1,0 +1,108 @@
+"""Ground velocity of stations in two bands on one axis, as fcn preprocesses it."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcn.waveform.preprocess import (
+    AntiAlias,
+    Band,
+    Bands,
+    Chunk,
+    LongPeriod,
+    PreprocessSpec,
+    ToVelocity,
+)
+from fcn_edge.records import Segment
+
+TINY = 1e-9  # of a direction: rounding
+
+
+def spec_of(plain: Mapping[str, Any]) -> PreprocessSpec:
+    """The preprocessing of `network.json`."""
+    made = dict(plain)
+    for name, kind in (("narrow", Band), ("broad", Band), ("long", LongPeriod), ("anti_alias", AntiAlias)):
+        made[name] = None if made[name] is None else kind(**made[name])
+    return PreprocessSpec(**made)
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Velocity in m/s up, north, east; sample j is at (start + j) / sampling_rate_hz, POSIX s; zero where not
+    valid. depth_km: of the sensor."""
+
+    start: int
+    narrow: np.ndarray
+    broad: np.ndarray
+    valid: np.ndarray
+    depth_km: float
+
+    def window(self, end: int, n: int) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Both bands of the n samples before `end`, and whether something is known of them."""
+        bands = np.zeros((2, 3, n), np.float32)
+        first, last = max(end - n, self.start), min(end, self.start + self.valid.size)
+        if last <= first:
+            return bands[0], bands[1], False
+        here, there = slice(first - self.start, last - self.start), slice(first - end + n, last - end + n)
+        bands[0, :, there], bands[1, :, there] = self.narrow[:, here], self.broad[:, here]
+        return bands[0], bands[1], bool(self.valid[here].any())
+
+
+def motion_of(
+    channels: Sequence[Mapping[str, Any]], segments: Mapping[str, Sequence[Segment]], spec: PreprocessSpec
+) -> Motion | None:
+    """Of a station: its instrument that has delivered most; None where none has.
+
+    channels: of `stations.json`.
+    """
+    by_instrument: dict[str, list[tuple[Mapping[str, Any], list[tuple[Chunk, Any]]]]] = defaultdict(list)
+    for channel in channels:
+        chunks = list(_bands(channel, segments.get(channel["seed_id"], ()), spec))
+        if chunks:
+            by_instrument[channel["seed_id"][:-1]].append((channel, chunks))
+    if not by_instrument:
+        return None
+    most = max(by_instrument.values(), key=lambda each: sum(c.valid.sum() for _, s in each for c, _ in s))
+    start = min(chunk.start_sample for _, chunks in most for chunk, _ in chunks)
+    end = max(chunk.start_sample + chunk.valid.size for _, chunks in most for chunk, _ in chunks)
+    along = np.zeros((2, len(most), end - start))
+    valid = np.zeros(end - start, dtype=bool)
+    for row, (_, chunks) in enumerate(most):
+        for chunk, bands in chunks:
+            place = slice(chunk.start_sample - start, chunk.start_sample - start + chunk.valid.size)
+            along[0, row, place], along[1, row, place] = bands.narrow[0], bands.broad[0]
+            valid[place] |= chunk.valid
+    to_zne = np.linalg.pinv(np.array([channel["direction"] for channel, _ in most]))
+    to_zne[np.abs(to_zne) < TINY] = 0.0
+    narrow, broad = (np.einsum("zc,ct->zt", to_zne, each) for each in along)
+    return Motion(start, narrow, broad, valid, float(most[0][0]["depth_km"]))
+
+
+def _bands(
+    channel: Mapping[str, Any], segments: Sequence[Segment], spec: PreprocessSpec
+) -> Iterable[tuple[Chunk, Any]]:
+    """Chunks of one channel in one epoch, with their bands."""
+    kinds: dict[float, tuple[ToVelocity, Bands]] = {}
+    low_s = -math.inf if channel["start_s"] is None else channel["start_s"]
+    high_s = math.inf if channel["end_s"] is None else channel["end_s"]
+    for each in segments:
+        if each.rate_hz < spec.sampling_rate_hz or each.start_s >= high_s:
+            continue
+        first = max(math.ceil((low_s - each.start_s) * each.rate_hz - 1e-3), 0) if low_s > each.start_s else 0
+        last = each.counts.size
+        if math.isfinite(high_s):
+            last = min(last, math.ceil((high_s - each.start_s) * each.rate_hz - 1e-3))
+        if last <= first:
+            continue
+        if each.rate_hz not in kinds:
+            sensitivity = channel["sensitivity"]
+            to_velocity = ToVelocity(spec, each.rate_hz, channel["measurement"], sensitivity)
+            kinds[each.rate_hz] = to_velocity, Bands(spec, 1)
+        to_velocity, bands = kinds[each.rate_hz]
+        start_s = each.start_s + first / each.rate_hz
+        for chunk in to_velocity.process(start_s, each.counts[None, first:last]):
+            yield chunk, bands.process(chunk)
