@@ -12,6 +12,7 @@ import argparse
 import csv
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,18 +22,26 @@ from rules import replayed
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
 from fcn.checkpoint import load
-from fcn.metrics.matching import Matching, epicentral_distance_km
+from fcn.metrics.matching import Matching, MatchTolerance, epicentral_distance_km
 from fcn.metrics.moments import MOMENTS, elapsed_s, update_at
 from fcn.metrics.score import compare
 from fcn.metrics.size_classes import SizeClass, by_size, write_sizes
 from fcn.metrics.watched import Watched
-from fcn.replay import Replay
 
 TIMED = tuple(moment for moment in MOMENTS if moment.startswith("_at_") and moment.endswith("s"))
 MINUTES = 60.0  # more than a sequence has
 
 
-def together(replays: list[Replay]) -> tuple[list[DeclaredEvent], Catalogue, Watched]:
+class Told(NamedTuple):
+    """What is kept of a replay: not its records, nor its engine."""
+
+    declared: list[DeclaredEvent]
+    catalogue: Catalogue | None
+    watched: Watched
+    tolerance: MatchTolerance
+
+
+def together(replays: list[Told]) -> tuple[list[DeclaredEvent], Catalogue, Watched]:
     """Sequences days apart as one."""
     declared = [event for replay in replays for event in replay.declared]
     catalogues = [replay.catalogue for replay in replays if replay.catalogue is not None]
@@ -130,7 +139,8 @@ def main() -> None:
     restored = load(arguments.ckpt)
     replays = []
     for index in track(range(arguments.sequences), description="main shocks"):
-        replays.append(replayed("validation_large", index, restored, {"own": {}}, minutes=MINUTES)[0]["own"])
+        each = replayed("validation_large", index, restored, {"own": {}}, minutes=MINUTES)[0]["own"]
+        replays.append(Told(each.declared, each.catalogue, each.watched, each.tolerance))
     declared, catalogue, watched = together(replays)
     counted, matching = compare(declared, catalogue, watched, replays[0].tolerance)
     largest = {
