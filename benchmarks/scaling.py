@@ -28,7 +28,7 @@ from fcn.checkpoint import load  # noqa: E402
 from fcn.publish import new_folder  # noqa: E402
 from fcn.report.kit.page import Page  # noqa: E402
 from fcn.report.kit.picture import Picture  # noqa: E402
-from fcn.report.kit.style import INK, P_COLOUR, new_figure, styled  # noqa: E402
+from fcn.report.kit.style import INK, P_COLOUR, new_figure, plain_log_ticks, styled  # noqa: E402
 from fcn.waveform.folder import write_sequence_folder  # noqa: E402
 
 STATIONS, SECONDS = (6, 12, 25, 50, 100, 200, 300), 36.0
@@ -101,9 +101,12 @@ def draw(stations: Points, anchors: Points, minutes: Points):
     for each in panels[0]:
         each.set_xticks(n, [f"{int(value)}" for value in n], minor=False)
         each.minorticks_off()
+        plain_log_ticks(each.yaxis)
     axes = panels[1, 0]
     axes.plot(*zip(*anchors, strict=True), "o-", color=INK)
-    axes.set(xlabel="anchors", ylabel="a window (ms)", title="c  12 stations, by anchors", ylim=(0, None))
+    axes.set(xlabel="anchors", ylabel="a window (ms)", title="c  12 stations, by anchors")
+    axes.set_xticks([n for n, _ in anchors])
+    axes.set_ylim(0, 1.15 * max(ms for _, ms in anchors))
     length, mb, _ = zip(*minutes, strict=True)
     axes = panels[1, 1]
     axes.plot(length, mb, "o-", color=INK)
