@@ -41,9 +41,8 @@ def benchmark(benchmark, short):
     """pytest-benchmark's, of one round where little is to be done."""
     if short:
         pedantic = benchmark.pedantic
-        benchmark.pedantic = lambda call, **given: pedantic(
-            call, **{**given, "rounds": 1, "warmup_rounds": 0}
-        )
+        least = {"rounds": 1, "warmup_rounds": 0}
+        benchmark.pedantic = lambda *call, **given: pedantic(*call, **{**given, **least})
     return benchmark
 
 

@@ -1,11 +1,12 @@
 """How time and memory grow: with stations, with anchors, and with the length of a sequence; one page.
 
-    python -m benchmarks.scaling out=FOLDER [short]
+    python benchmarks/scaling.py --out FOLDER
 
-from the repository's root; minutes on one core. Writes FOLDER/scaling.html, which needs nothing beside it,
-scaling.png and scaling.csv.
+Minutes on one core; with --short one, to see that it works. Writes FOLDER/scaling.html, which needs nothing
+beside it, scaling.png and scaling.csv.
 """
 
+import argparse
 import csv
 import statistics
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import torch
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "tests")]
 
 import made_windows  # noqa: E402
 from bench_memory import LOAD, N_STATIONS, PASS, SAY  # noqa: E402
@@ -28,7 +29,7 @@ from fcn.checkpoint import load  # noqa: E402
 from fcn.publish import new_folder  # noqa: E402
 from fcn.report.kit.page import Page  # noqa: E402
 from fcn.report.kit.picture import Picture  # noqa: E402
-from fcn.report.kit.style import INK, P_COLOUR, new_figure, styled  # noqa: E402
+from fcn.report.kit.style import INK, P_COLOUR, new_figure, plain_log_ticks, styled  # noqa: E402
 from fcn.waveform.folder import write_sequence_folder  # noqa: E402
 
 STATIONS, SECONDS = (6, 12, 25, 50, 100, 200, 300), 36.0
@@ -101,9 +102,12 @@ def draw(stations: Points, anchors: Points, minutes: Points):
     for each in panels[0]:
         each.set_xticks(n, [f"{int(value)}" for value in n], minor=False)
         each.minorticks_off()
+        plain_log_ticks(each.yaxis)
     axes = panels[1, 0]
     axes.plot(*zip(*anchors, strict=True), "o-", color=INK)
-    axes.set(xlabel="anchors", ylabel="a window (ms)", title="c  12 stations, by anchors", ylim=(0, None))
+    axes.set(xlabel="anchors", ylabel="a window (ms)", title="c  12 stations, by anchors")
+    axes.set_xticks([n for n, _ in anchors])
+    axes.set_ylim(0, 1.15 * max(ms for _, ms in anchors))
     length, mb, _ = zip(*minutes, strict=True)
     axes = panels[1, 1]
     axes.plot(length, mb, "o-", color=INK)
@@ -115,17 +119,18 @@ def draw(stations: Points, anchors: Points, minutes: Points):
 
 def main() -> None:
     """The page."""
-    given = dict(each.partition("=")[::2] for each in sys.argv[1:])
-    if not given.get("out") or set(given) - {"out", "short"}:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--short", action="store_true")
+    given = parser.parse_args()
     torch.set_num_threads(1)
     full = (STATIONS, SECONDS, ANCHORS, MINUTES)
-    of_stations, seconds, of_anchors, of_minutes = SHORT if "short" in given else full
-    out = Path(given["out"]).expanduser()
+    of_stations, seconds, of_anchors, of_minutes = SHORT if given.short else full
+    out = given.out.expanduser()
     with new_folder(out) as folder, tempfile.TemporaryDirectory() as sequences:
         points = (
             by_stations(of_stations, seconds),
-            by_anchors(of_anchors, 2 if "short" in given else 10),
+            by_anchors(of_anchors, 2 if given.short else 10),
             by_length(of_minutes, Path(sequences)),
         )
         picture = Picture.of(draw(*points))

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_PER_DAY = 86_400
 PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
-MOST_STATION_DAYS = 128  # 8 GB
+MOST_STATION_DAYS = 128  # 6 GB of motion in a temporary file
 
 
 class TooLongError(ValueError):
