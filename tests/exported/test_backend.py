@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from command_lines import run
+from made_networks import make_network
+from toy import resolved
 
 from fcn.checkpoint import load
 from fcn.exported.backend import network_of
 from fcn.exported.sessions import OnnxImage, OnnxSeries
 from fcn.exported.write import export
+from fcn.run_monitor import build_monitor
+from fcn.waveform.folder import write_sequence_folder
 
 ONNX = {"kind": "onnx", "threads": 1, "int8": False}
 
@@ -37,6 +41,21 @@ def test_graphs_of_another_checkpoint_are_refused(exported_image, exported_migra
 def test_other_backends_are_refused(exported_image, backend):
     with pytest.raises(ValueError, match="backend= is one of torch, onnx, got"):
         network_of(exported_image[0], backend)
+
+
+def test_a_monitor_reads_with_the_graphs(exported_image, tmp_path):
+    restored, exported = exported_image
+    _, stream, inventory = make_network(3, seconds=2.0)
+    write_sequence_folder(tmp_path / "sequence", stream, inventory)
+    config = resolved(
+        "monitor",
+        f"ckpt={restored.path}",
+        "source=replay",
+        f"source.root={tmp_path / 'sequence'}",
+        "backend=onnx",
+        f"backend.root={exported.root}",
+    )
+    assert isinstance(build_monitor(config, tmp_path / "run", restored).engine.network, OnnxImage)
 
 
 @pytest.mark.slow
