@@ -163,7 +163,9 @@ def write_graph(graph: Graph, folder: Path) -> GraphFile:
     return GraphFile(file, graph.inputs, graph.outputs, largest)
 
 
-def _difference(graph: Graph, session: Callable[..., list[torch.Tensor]], inputs: tuple[torch.Tensor, ...]) -> float:
+def _difference(
+    graph: Graph, session: Callable[..., list[torch.Tensor]], inputs: tuple[torch.Tensor, ...]
+) -> float:
     """Largest of any output, of its largest value where that is above 1."""
     with torch.no_grad():
         expected = graph.module(*inputs)
