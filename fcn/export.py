@@ -3,16 +3,14 @@
 import logging
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from fcn import config as configuration
-from fcn.config import CONF_DIR
 
 log = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="export")
+@configuration.entry_point("export")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     configuration.check_choices()

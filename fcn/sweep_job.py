@@ -127,7 +127,7 @@ def _score(
         "dataset": dict(dataset),
         "velocity_model": crust,
         "ckpt": str(ckpt),
-        "trainer": {**options, "devices": 1},
+        "trainer": {**options, "devices": 1, **evaluation["test"]["trainer"]},
         "logger": {},
     }
     found: dict[str, Any] = run_once(made, place, [], lambda: test(made, place, []), resume=resume)

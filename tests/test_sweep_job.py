@@ -21,7 +21,7 @@ CONFIG = {
     "evaluation": {
         "sequences": {"v0": {"name": "validation-0"}, "twin": {"name": "kumamoto"}},
         "crusts": {"stated": None},
-        "test": {"reading": {}},
+        "test": {"reading": {}, "trainer": {"precision": "32-true"}},
     },
 }
 
@@ -113,7 +113,7 @@ def test_an_interrupted_job_goes_on_where_it_was(tmp_path, called):
     }
     made = json.loads((tmp_path / "scores" / "v0" / "manifest.json").read_text())["config"]
     assert made["ckpt"] == str(tmp_path / "checkpoints" / "best.ckpt")
-    assert made["trainer"] == {"max_steps": 4, "threads": 1, "devices": 1}
+    assert made["trainer"] == {"max_steps": 4, "threads": 1, "devices": 1, "precision": "32-true"}
 
 
 def test_a_training_goes_on_from_its_last_checkpoint(tmp_path, called):
@@ -170,3 +170,4 @@ def test_a_job_is_scored_with_what_a_test_is_configured_with(tmp_path, monkeypat
     assert set(asked[0]) == set(tested) - {"resume"}
     same = set(tested) - {"resume", "name", "ckpt", "logger", "trainer"}
     assert {key: asked[0][key] for key in same} == {key: tested[key] for key in same}
+    assert asked[0]["trainer"]["precision"] == tested["trainer"]["precision"]

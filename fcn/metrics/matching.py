@@ -70,7 +70,8 @@ def match_events(
 
     A pair is possible when origin times and epicentres are both within tolerance (ends included); each event
     is in one pair at most. Differences of time and place count in tolerances, that of magnitude in
-    `magnitude_scale`, one at most, and not at all where either side has none. So times and places alone tell
+    `magnitude_scale`, one at most, and where either side has none as those of the declared event's other
+    pairs do in the mean. So times and places alone tell
     how many pairs there are, and a badly sized event is still paired with its own. Magnitudes help to tell
     which, as where catalogues of agencies are merged (SEISAN's ASSO compares them, too; Havskov & Ottemoeller
     1999, Seism. Res. Lett. 70): the first aftershocks are within tolerance of what is declared of the main
@@ -99,8 +100,11 @@ def _costs(
     time /= tolerance.origin_time_s
     distance = epicentral_distance_km(declared, catalogued) / tolerance.epicentre_km
     size = _apart([_magnitude(e) for e in declared], [_magnitude(e) for e in catalogued])
-    size = np.minimum(np.nan_to_num(size / tolerance.magnitude_scale), 1.0)
-    return (time <= 1) & (distance <= 1), time**2 + distance**2 + size**2
+    possible, size = (time <= 1) & (distance <= 1), np.minimum(size / tolerance.magnitude_scale, 1.0) ** 2
+    known = possible & ~np.isnan(size)
+    # to have no magnitude is no likeness: such a pair counts as those of the declared event do in the mean
+    mean = np.where(known, size, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return possible, time**2 + distance**2 + np.where(np.isnan(size), mean[:, None], size)
 
 
 def _apart(first: Sequence[float], second: Sequence[float]) -> Float[np.ndarray, "a b"]:

@@ -137,6 +137,24 @@ def test_a_network_that_was_trained_on_is_another(network):
     assert agree(encoder, network, stream.window(240)) == N_STATIONS
 
 
+def test_weights_may_change_unseen(network):
+    """By `.data`, as averages of weights are swapped in; by a fused optimiser; by other tensors."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    agree(encoder, network, stream.window(200))
+    network.series.out.weight.data.copy_(1.1 * network.series.out.weight.data)
+    assert agree(encoder, network, stream.window(210)) == 0
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.01, fused=True)
+    window = stream.window(220)
+    made = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
+    made.table.square().sum().backward()
+    optimiser.step()
+    assert agree(encoder, network, stream.window(220)) == 0
+    others = {name: 0.9 * each for name, each in network.state_dict().items()}
+    network.load_state_dict(others, assign=True)
+    assert agree(encoder, network, stream.window(230)) == 0
+    assert agree(encoder, network, stream.window(240)) == N_STATIONS
+
+
 def test_another_stream_at_the_same_time_is_another(network):
     encoder = IncrementalEncoder(RATE_HZ)
     agree(encoder, network, Stream(seed=1).window(300))
