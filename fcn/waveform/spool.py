@@ -20,8 +20,17 @@ class Spool:
         self._shape, self._dtype = shape, np.dtype(dtype)
 
     def __enter__(self) -> "Spool":
-        self._file = tempfile.TemporaryFile()
-        self._file.truncate(int(np.prod(self._shape)) * self._dtype.itemsize)
+        self._file, size = tempfile.TemporaryFile(), int(np.prod(self._shape)) * self._dtype.itemsize
+        try:
+            if size:  # a sparse file would end the process when it is read where the disk is full
+                os.posix_fallocate(self._file.fileno(), 0, size)
+        except OSError as error:
+            self._file.close()
+            raise OSError(
+                error.errno,
+                f"no room for {size / 1e6:.0f} MB of motion in {tempfile.gettempdir()} ({error.strerror}): "
+                "set TMPDIR to a folder with room",
+            ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -30,7 +39,10 @@ class Spool:
     def put(self, row: tuple[int, ...], first: int, values: Shaped[np.ndarray, " n"]) -> None:
         """Values of one row, all but the last axis, from `first` on."""
         place = np.ravel_multi_index((*row, first), self._shape) * self._dtype.itemsize
-        os.pwrite(self._file.fileno(), values.astype(self._dtype).tobytes(), int(place))
+        left, at = memoryview(values.astype(self._dtype).tobytes()), int(place)
+        while left:
+            n = os.pwrite(self._file.fileno(), left, at)
+            left, at = left[n:], at + n
 
     def array(self) -> Shaped[np.ndarray, "..."]:
         """All of it, to read: what is looked at comes into memory."""

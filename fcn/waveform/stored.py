@@ -50,6 +50,7 @@ class StoredFile:
         self.path, self._pieces = path, found
         self._ends = list(itertools.accumulate(piece.n_samples for piece in found))
         self._newest: tuple[int, Shaped[np.ndarray, " n"]] | None = None
+        self._as_it_was = self._as_it_is()
 
     def samples(self, first: int, end: int) -> list[Shaped[np.ndarray, " _"]]:
         """Samples `first` to end - 1 in parts, as they lie in pieces."""
@@ -59,19 +60,26 @@ class StoredFile:
             begun = self._ends[index - 1] if index else 0
             parts.append(self._piece(index)[first - begun : end - begun])
             first, index = self._ends[index], index + 1
+        if end == self._ends[-1]:
+            self._newest = None  # a file that has been read keeps nothing in memory
         return parts
+
+    def _as_it_is(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
 
     def _piece(self, index: int) -> Shaped[np.ndarray, " n"]:
         if self._newest is None or self._newest[0] != index:
             piece = self._pieces[index]
-            with self.path.open("rb") as file:
-                file.seek(piece.begin)
-                content = file.read(piece.end - piece.begin)
             try:
+                with self.path.open("rb") as file:
+                    file.seek(piece.begin)
+                    content = file.read(piece.end - piece.begin)
                 samples = np.concatenate([trace.data for trace in decode_piece(content)])
+                is_as_it_was = self._as_it_is() == self._as_it_was
             except Exception as error:  # ObsPy's reader has exceptions of its own
                 raise ValueError(f"{self.path}: {self._changed()}: {error}") from error
-            if samples.size != piece.n_samples:
+            if not is_as_it_was or samples.size != piece.n_samples:
                 raise ValueError(f"{self.path}: {self._changed()}")
             self._newest = index, samples
         return self._newest[1]
@@ -114,11 +122,7 @@ class StoredTrace:
 
     def __init__(self, stats: Stats, data: StoredSamples | Shaped[np.ndarray, " n"]) -> None:
         self.stats, self.data = stats, data
-
-    @property
-    def id(self) -> str:
-        """Network, station, location and channel, as ObsPy has it."""
-        return str(obspy.Trace(header=self.stats).id)
+        self.id = str(obspy.Trace(header=stats).id)  # network, station, location and channel
 
     def slice(self, start: UTCDateTime | None, end: UTCDateTime | None) -> "StoredTrace":
         """What lies between two times, as ObsPy slices with nearest_sample=False; it may be empty."""

@@ -54,8 +54,8 @@ def at(sequence: Sequence, now_s: float) -> Batch:
 
 def test_peaks_and_levels_are_those_of_the_bands(whole):
     last = windows(whole)[-1]
-    known = torch.from_numpy(whole.known)
-    peaks = block_peaks(*[torch.from_numpy(whole.broad)] * 3, known, sampling_rate_hz=20.0)
+    known = torch.tensor(whole.known)
+    peaks = block_peaks(*[torch.tensor(whole.broad)] * 3, known, sampling_rate_hz=20.0)
     assert last.peaks.shape[-1] == 800
     assert not last.peaks[..., :320].any()
     torch.testing.assert_close(last.peaks[0, :, :2, 320:], peaks[:, :2], rtol=1e-6, atol=0.0)

@@ -1,6 +1,10 @@
 """Arrays in files of their own."""
 
+import errno
+import os
+
 import numpy as np
+import pytest
 
 from fcn.waveform.spool import Spool, in_parts
 
@@ -20,3 +24,24 @@ def test_what_is_put_is_there_and_the_rest_is_zero():
 
 def test_parts_are_of_any_array():
     assert [part.tolist() for part in in_parts(np.arange(5), 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_a_full_disk_is_said_before_anything_is_written(monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with (
+        pytest.raises(OSError, match=r"no room for 4 MB of motion .*TMPDIR") as error,
+        Spool((1000, 1000), "f4"),
+    ):
+        pass
+    assert error.value.errno == errno.ENOSPC
+
+
+def test_a_write_that_is_cut_short_goes_on(monkeypatch):
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, values, at: whole(file, values[:7], at))
+    with Spool((2, 10), np.float64) as spool:
+        spool.put((1,), 2, np.arange(8.0))
+        np.testing.assert_array_equal(spool.array()[1, 2:], np.arange(8.0))

@@ -211,14 +211,15 @@ class IncrementalEncoder:
     n_kept: int = field(default=0, init=False)
     _kept: _Kept | None = field(default=None, init=False, repr=False)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, network: MigrationNet, batch: Batch) -> Features:
         """Features of a batch of one window, the one after the last or any other, until the next call."""
         n_samples = batch.waveforms.shape[-1]
         if not isinstance(network.series, SeriesNet) or n_samples % STRIDE:
             return network.encode(batch.waveforms, batch.background_mps, batch.known, batch.mask)
         if self._kept is None or not self._kept.serves(network, batch):
-            self._kept = _Kept(network, batch)
+            with torch.inference_mode(False), torch.no_grad():  # else it could be changed in that mode alone
+                self._kept = _Kept(network, batch)
             n_new = torch.full(batch.mask.shape[1:], n_samples)
         else:
             n_new = self._move_on(self._kept, batch)

@@ -187,3 +187,15 @@ def test_samples_that_fill_no_step_of_the_stem_are_read_whole(network):
         )
         assert encoder.encode(network, odd).station_p.shape[-1] == N_SAMPLES - 1
     assert encoder.n_kept == 0
+
+
+def test_streams_may_go_on_in_another_mode(network):
+    """As validations of a training do, and tests."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    for end, mode in ((200, True), (210, False), (220, True)):
+        with torch.inference_mode(mode):
+            assert agree(encoder, network, stream.window(end)) == (0 if end == 200 else N_STATIONS)
+    window = stream.window(230)
+    encoder.encode(network, window)
+    network.encode(window.waveforms, window.background_mps, window.known, window.mask).table.sum().backward()
+    assert network.series.out.weight.grad is not None
