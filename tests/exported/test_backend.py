@@ -43,6 +43,12 @@ def test_other_backends_are_refused(exported_image, backend):
         network_of(exported_image[0], backend)
 
 
+def test_a_session_has_a_thread(exported_image):
+    restored, exported = exported_image
+    with pytest.raises(ValueError, match=r"backend\.threads .* 0"):
+        network_of(restored, {**ONNX, "root": str(exported.root), "threads": 0})
+
+
 def test_a_monitor_reads_with_the_graphs(exported_image, tmp_path):
     restored, exported = exported_image
     _, stream, inventory = make_network(3, seconds=2.0)
