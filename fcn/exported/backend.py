@@ -13,13 +13,14 @@ from fcn.exported.sessions import onnx_network
 from fcn.exported.write import digest
 
 KINDS = ("torch", "onnx")
+MOST_THREADS = 1024
 
 
 def network_of(restored: Restored, backend: Mapping[str, Any]) -> nn.Module:
     """The network of a checkpoint, or its graphs; backend: of `conf/backend`.
 
-    Raises ValueError for another kind, for graphs of another checkpoint, and where onnxruntime is missing;
-    FileNotFoundError where there are none.
+    Raises ValueError for another kind, for graphs of another checkpoint, no thread, and where onnxruntime is
+    missing; FileNotFoundError where there are none.
     """
     kind = backend.get("kind")
     if kind not in KINDS:
@@ -32,4 +33,5 @@ def network_of(restored: Restored, backend: Mapping[str, Any]) -> nn.Module:
             f"backend.root={backend['root']} is of another checkpoint ({exported.checkpoint}) than "
             f"{restored.path} ({digest(restored.path)}): python -m fcn.export ckpt={restored.path} out=..."
         )
-    return onnx_network(restored.module.network, exported, threads=backend["threads"], int8=backend["int8"])
+    threads = checked.whole("backend.threads", backend["threads"], 1, MOST_THREADS)
+    return onnx_network(restored.module.network, exported, threads=threads, int8=backend["int8"])
