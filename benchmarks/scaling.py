@@ -32,7 +32,7 @@ from fcn.report.kit.picture import Picture  # noqa: E402
 from fcn.report.kit.style import INK, P_COLOUR, new_figure, plain_log_ticks, styled  # noqa: E402
 from fcn.waveform.folder import write_sequence_folder  # noqa: E402
 
-STATIONS, SECONDS = (6, 12, 25, 50, 100, 200, 300), 36.0
+STATIONS, SECONDS = (6, 12, 25, 50, 100, 200, 300), 24.0
 ANCHORS = (1, 2, 3, 5, 8, 12)
 MINUTES = (5, 10, 20, 40)
 SHORT = ((6, 12), 12.0, (1, 3), (1, 2))
