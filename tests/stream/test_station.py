@@ -59,7 +59,7 @@ def test_peaks_and_levels_are_those_of_the_bands(whole):
     assert last.peaks.shape[-1] == 800
     assert not last.peaks[..., :320].any()
     torch.testing.assert_close(last.peaks[0, :, :2, 320:], peaks[:, :2], rtol=1e-6, atol=0.0)
-    levels = RunningLevels(3, 20.0).process(whole.narrow, whole.known).repeat(10, axis=-1)
+    levels = RunningLevels(3, 20.0).process(np.array(whole.narrow), np.array(whole.known)).repeat(10, axis=-1)
     np.testing.assert_allclose(last.background_mps[0], levels[..., -600:], rtol=1e-4)
     # 1 mm/s at 3 Hz: 0.05 mm in both bands of displacement
     largest_m = last.peaks[0, :, [2, 4]].amax(dim=-1).numpy()

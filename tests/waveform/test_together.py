@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from fcn.waveform import together as module
+from fcn.waveform import filters
 from fcn.waveform.together import Filtering, alone, together
 
 SLOW, FAST = (signal.butter(2, hz, fs=20.0, output="sos") for hz in (1.0, 4.0))
@@ -29,7 +29,7 @@ def calls(monkeypatch):
         counted.append(samples.shape)
         return sosfilt(sos, samples, **options)
 
-    monkeypatch.setattr(module.signal, "sosfilt", counting)
+    monkeypatch.setattr(filters.signal, "sosfilt", counting)
     return counted
 
 
