@@ -1,8 +1,8 @@
 """What the shipped checkpoints say of three minutes of the twin is what they said when they were shipped.
 
-Golden values are of the command below, those of `generalized` since its fine volumes lie on one grid and picks
-without company anchor nothing, the others of commit a4aefc9; another release of torch, or another processor, moves
-them by less than the tolerances.
+Golden values are of the command below: of `generalized` since its fine volumes lie on one grid and picks
+without company anchor nothing, of the others since commit a4aefc9. Another release of torch, or another
+processor, moves them by less than the tolerances.
 
     python -m fcn.test ckpt=NAME dataset=kumamoto trainer.precision=32-true logger=csv \
         dataset.builder.window.start_time_utc=2016-04-14T12:43:40 dataset.builder.window.duration_s=180

@@ -1,5 +1,6 @@
 """Ground velocity of stations in two bands on one axis, as fcn preprocesses it."""
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,10 @@ from fcn.waveform.preprocess import (
 )
 from fcn_edge.records import Segment
 
+log = logging.getLogger(__name__)
+
 TINY = 1e-9  # of a direction: rounding
+SAME_RATE = 1e-5  # sampling rates that differ by so little of themselves are one, as in fcn
 
 
 def spec_of(plain: Mapping[str, Any]) -> PreprocessSpec:
@@ -69,17 +73,36 @@ def motion_of(
     most = max(by_instrument.values(), key=lambda each: sum(c.valid.sum() for _, s in each for c, _ in s))
     start = min(chunk.start_sample for _, chunks in most for chunk, _ in chunks)
     end = max(chunk.start_sample + chunk.valid.size for _, chunks in most for chunk, _ in chunks)
-    along = np.zeros((2, len(most), end - start))
-    valid = np.zeros(end - start, dtype=bool)
+    along, valid = np.zeros((2, len(most), end - start)), np.zeros((len(most), end - start), dtype=bool)
     for row, (_, chunks) in enumerate(most):
         for chunk, bands in chunks:
             place = slice(chunk.start_sample - start, chunk.start_sample - start + chunk.valid.size)
             along[0, row, place], along[1, row, place] = bands.narrow[0], bands.broad[0]
-            valid[place] |= chunk.valid
-    to_zne = np.linalg.pinv(np.array([channel["direction"] for channel, _ in most]))
-    to_zne[np.abs(to_zne) < TINY] = 0.0
-    narrow, broad = (np.einsum("zc,ct->zt", to_zne, each) for each in along)
-    return Motion(start, narrow, broad, valid, float(most[0][0]["depth_km"]))
+            valid[row, place] |= chunk.valid
+    directions = np.array([channel["direction"] for channel, _ in most])
+    narrow, broad = _turned(along, valid, directions)
+    return Motion(start, narrow, broad, valid.any(axis=0), float(most[0][0]["depth_km"]))
+
+
+def _turned(along: np.ndarray, valid: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """(band, channel, time) along the channels to up, north, east, of those that are valid at a time.
+
+    A channel has a row for each of its epochs, and each counts while it lasts.
+    """
+    turned = np.zeros((len(along), 3, along.shape[2]))
+    for pattern in np.unique(valid, axis=1).T:
+        rows = np.flatnonzero(pattern)
+        if not rows.size:
+            continue
+        samples = (valid == pattern[:, None]).all(axis=0)
+        to_zne = np.linalg.pinv(directions[rows])
+        to_zne[np.abs(to_zne) < TINY] = 0.0
+        turned[:, :, samples] = np.einsum("zc,bct->bzt", to_zne, along[:, rows][:, :, samples])
+    return turned
+
+
+def _is_nearly_whole(rate_hz: float) -> bool:
+    return rate_hz >= 1.0 and abs(rate_hz / round(rate_hz) - 1.0) < SAME_RATE
 
 
 def _bands(
@@ -98,11 +121,16 @@ def _bands(
             last = min(last, math.ceil((high_s - each.start_s) * each.rate_hz - 1e-3))
         if last <= first:
             continue
-        if each.rate_hz not in kinds:
+        rate_hz = float(round(each.rate_hz)) if _is_nearly_whole(each.rate_hz) else each.rate_hz
+        if rate_hz not in kinds:
             sensitivity = channel["sensitivity"]
-            to_velocity = ToVelocity(spec, each.rate_hz, channel["measurement"], sensitivity)
-            kinds[each.rate_hz] = to_velocity, Bands(spec, 1)
-        to_velocity, bands = kinds[each.rate_hz]
+            try:
+                to_velocity = ToVelocity(spec, rate_hz, channel["measurement"], sensitivity)
+            except ValueError as error:
+                log.warning("%s left out: %s", channel["seed_id"], error)
+                return
+            kinds[rate_hz] = to_velocity, Bands(spec, 1)
+        to_velocity, bands = kinds[rate_hz]
         start_s = each.start_s + first / each.rate_hz
         for chunk in to_velocity.process(start_s, each.counts[None, first:last]):
             yield chunk, bands.process(chunk)

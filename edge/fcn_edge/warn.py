@@ -56,8 +56,14 @@ class Watch:
     def updates(self, paths: list[Path], step_s: float) -> Iterator[Update]:
         """What is said of the earthquakes in these files, window by window, a window every `step_s`.
 
-        Raises ValueError where no station of the folder is in them.
+        Raises ValueError where no station of the folder is in them, and for a step of no whole samples.
         """
+        n_step = step_s * self.spec.sampling_rate_hz
+        if not math.isfinite(n_step) or n_step < 1 or abs(n_step - round(n_step)) > 1e-6:
+            raise ValueError(
+                f"--step-s must be a whole number of samples of {1 / self.spec.sampling_rate_hz:g} s, "
+                f"one at least, got {step_s:g}"
+            )
         segments = read(paths)
         motions = [motion_of(each["channels"], segments, self.spec) for each in self.stations]
         there = [each for each in motions if each is not None]
@@ -72,7 +78,7 @@ class Watch:
         while end <= over:
             now_s = end / rate_hz
             yield from self.declarer.process(now_s, self.estimates(motions, end, now_s))
-            end += round(step_s * rate_hz)
+            end += round(n_step)
 
     def estimates(self, motions: list[Motion | None], end: int, now_s: float) -> list[WindowEstimate]:
         """What the window before a sample says; nothing where no station sends data."""

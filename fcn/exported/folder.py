@@ -61,9 +61,12 @@ class Exported:
     settings: Mapping[str, Any]
 
     def path(self, graph: str) -> Path:
-        """File of a graph. Raises KeyError naming those there are."""
+        """File of a graph. Raises ValueError naming those there are."""
         if graph not in self.graphs:
-            raise KeyError(f"{self.root / NETWORK} names no graph {graph!r}, only {sorted(self.graphs)}")
+            raise ValueError(
+                f"{self.root / NETWORK} names no graph {graph!r}, only {sorted(self.graphs)}: write it anew "
+                "with python -m fcn.export, with dataset= for an int8 graph, with station_file= for fcn-edge"
+            )
         return self.root / self.graphs[graph].file
 
     def write(self) -> None:

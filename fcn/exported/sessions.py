@@ -144,7 +144,7 @@ def onnx_network(network: nn.Module, exported: Exported, *, threads: int, int8: 
     """A copy of a network whose parts are graphs; what lies between them stays as it is.
 
     int8: the series network's quantised graph. Raises ValueError where the folder holds those of another kind
-    of network, and KeyError where it has no such graph.
+    of network, and where it has no such graph.
     """
 
     def graph(name: str) -> OnnxGraph:

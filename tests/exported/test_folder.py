@@ -20,7 +20,7 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_graphs_are_found_by_name(tmp_path):
     assert made(tmp_path).path("a") == tmp_path / "a.onnx"
-    with pytest.raises(KeyError, match="no graph 'series-int8', only \\['a'\\]"):
+    with pytest.raises(ValueError, match="no graph 'series-int8', only \\['a'\\]"):
         made(tmp_path).path("series-int8")
 
 

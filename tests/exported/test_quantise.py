@@ -57,7 +57,7 @@ def test_a_network_takes_it_where_told(exported_migration, quantised):
     network = exported_migration[0].module.network
     assert onnx_network(network, quantised, threads=1, int8=True).series.graph.graph.file == f"{INT8}.onnx"
     assert onnx_network(network, quantised, threads=1).series.graph.graph.file == "series.onnx"
-    with pytest.raises(KeyError, match=f"no graph '{INT8}'"):
+    with pytest.raises(ValueError, match=f"no graph '{INT8}'"):
         onnx_network(network, exported_migration[1], threads=1, int8=True)
 
 

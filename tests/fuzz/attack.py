@@ -123,8 +123,9 @@ def attack(
         for file, content in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content)
-        temporary = mock.patch.object(tempfile, "tempdir", str(folder))  # files without a name may be there
-        with watched(folder) as seen, contextlib.chdir(folder), temporary:
+        # files without a name, of arrays that are kept out of memory, lie where reading may write
+        nameless = mock.patch.object(tempfile, "tempdir", str(folder))
+        with watched(folder) as seen, contextlib.chdir(folder), nameless:
             outcome = _outcome(folder, read, nonsense, names)
         gc.collect(0)
         return Outcome("escaped", seen[0]) if seen else outcome
