@@ -72,7 +72,8 @@ def reading(n_stations: int, n_anchors: int) -> Callable[[], None]:
 
     def read() -> None:
         fresh = MigrationReader(scheme.core, asked, scheme.visible_snr)
-        fresh.coarse = kept.coarse  # where volumes lie, which no window changes
+        fresh.volumes = kept.volumes  # where coarse volumes lie, which no window changes
+        fresh.volumes._fine.clear()
         with mock.patch.object(reader, "find_picks", return_value=picks):
             fresh.estimates(module.network, given, known)
 

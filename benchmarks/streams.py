@@ -89,7 +89,9 @@ class Anew:
     def estimates(self, network, batch, known):
         """See `Reader`."""
         reader = MigrationReader(self._kept.core, self._kept.reading, self._kept.visible_snr)
-        reader.coarse, reader.learnt = self._kept.coarse, self._kept.learnt
+        reader.volumes = self._kept.volumes
+        reader.volumes._fine.clear()  # travel times of fine volumes
+        reader.learnt = self._kept.learnt
         return reader.estimates(network, batch, known)
 
     def state(self):
@@ -164,7 +166,7 @@ def replay_of(
         catalogue=None,
         watched=Watched(((START_S, end_s),)),
         simulated=True,
-        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0),
+        tolerance=MatchTolerance(origin_time_s=4.0, epicentre_km=25.0, magnitude_scale=1.0),
     )
 
 
