@@ -193,10 +193,11 @@ class VolumesOfStations:
         return torch.cat(parts)
 
     def apart_s(self, batch: Batch) -> Float[Tensor, "station station"]:
-        """P from every station, at sea level, to every other: no source's P comes to two further apart."""
+        """P from every station, or from sea level, to every other: no source comes to two further apart."""
         self._look(batch)
         if self._apart_s is None:
-            places_km = batch.station_km[0] * batch.station_km.new_tensor([1.0, 1.0, 0.0])
+            places_km = batch.station_km[0].clone()
+            places_km[:, 2].clamp_(min=0.0)  # where travel times from sources are known
             self._apart_s = travel_times_of(batch, places_km)[..., 0]
         return self._apart_s
 
