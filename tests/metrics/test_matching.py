@@ -117,7 +117,14 @@ def test_a_badly_sized_event_is_still_found_and_is_the_one_that_is_nearest():
 
 
 @pytest.mark.parametrize("absent", [None, math.nan])
-def test_a_magnitude_that_either_side_lacks_costs_nothing(absent):
+def test_an_event_without_magnitude_attracts_nothing(absent):
+    """The main shock is not quite as large as said, and nearer than an aftershock that nobody has sized."""
+    main, aftershock = event(0.8, 0.0, 5.6), event(2.0, 0.0, absent)
+    assert match_events([event(0.0, 0.0, 5.0)], [main, aftershock], TOLERANCE).pairs == ((0, 0),)
+
+
+@pytest.mark.parametrize("absent", [None, math.nan])
+def test_a_magnitude_that_either_side_lacks_tells_nothing(absent):
     """The nearer one is the one, though the other is sized as said."""
     near, far = event(0.5, 0.0, absent), event(2.0, 0.0, 4.0)
     assert match_events([event(0.0, 0.0, 4.0)], [far, near], TOLERANCE).pairs == ((0, 1),)
