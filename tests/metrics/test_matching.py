@@ -19,9 +19,24 @@ def event(origin_time_s, north_km=0.0, magnitude=None, event_id="x"):
     return Event(event_id, origin_time_s, north_km / KM_PER_DEGREE_NORTH, 0.0, 10.0, magnitude, None)
 
 
-def misfit(first, second):
-    known = first.magnitude is not None and second.magnitude is not None
-    return min(abs(first.magnitude - second.magnitude), 1.0) if known else 0.0
+def is_near(first, second):
+    apart_m = gps2dist_azimuth(first.latitude_deg, 0, second.latitude_deg, 0)[0]
+    return abs(first.origin_time_s - second.origin_time_s) <= 4 and apart_m <= 25_000
+
+
+def misfit(first, second, catalogued):
+    """Squared; without a magnitude the mean of those with the catalogued events that are near enough."""
+
+    def sized(other):
+        return None not in (first.magnitude, other.magnitude)
+
+    def square(other):
+        return min(abs(first.magnitude - other.magnitude), 1.0) ** 2
+
+    if sized(second):
+        return square(second)
+    others = [square(other) for other in catalogued if sized(other) and is_near(first, other)]
+    return sum(others) / len(others) if others else 0.0
 
 
 def best_by_trial(declared, catalogued):
@@ -37,8 +52,8 @@ def best_by_trial(declared, catalogued):
                     for i, j in pairs
                 ]
                 if max(map(abs, time)) <= 1 and max(place) <= 1:
-                    sizes = [misfit(declared[i], catalogued[j]) for i, j in pairs]
-                    cost = sum(t**2 + d**2 + m**2 for t, d, m in zip(time, place, sizes, strict=True))
+                    sizes = [misfit(declared[i], catalogued[j], catalogued) for i, j in pairs]
+                    cost = sum(t**2 + d**2 + m for t, d, m in zip(time, place, sizes, strict=True))
                     best = max(best, (size, -cost, pairs))
     return best
 
@@ -58,8 +73,8 @@ def test_matching_is_the_best_there_is(declared, catalogued):
     assert len(matching.pairs) == size
     time = [(declared[i].origin_time_s - catalogued[j].origin_time_s) / 4 for i, j in matching.pairs]
     place = [epicentral_distance_km([declared[i]], [catalogued[j]])[0, 0] / 25 for i, j in matching.pairs]
-    size_off = [misfit(declared[i], catalogued[j]) for i, j in matching.pairs]
-    cost = sum(t**2 + d**2 + m**2 for t, d, m in zip(time, place, size_off, strict=True))
+    size_off = [misfit(declared[i], catalogued[j], catalogued) for i, j in matching.pairs]
+    cost = sum(t**2 + d**2 + m for t, d, m in zip(time, place, size_off, strict=True))
     assert cost == pytest.approx(-negative_cost, abs=1e-6)
 
 
