@@ -245,6 +245,27 @@ def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, rec
     assert len(read(module, single(batch, 0), recent_s=recent_s)) == n_found
 
 
+def test_picks_that_are_left_out_for_want_of_company_would_have_made_nothing(module, windows, monkeypatch):
+    """With anchors enough for all of them, as what is left out no longer takes the place of others."""
+    looked_at, in_company = [], hypotheses.in_company
+
+    def noted(picks, apart_s, *, tolerance_s):
+        kept = in_company(picks, apart_s, tolerance_s=tolerance_s)
+        looked_at.append((len(picks), int(kept.sum())))
+        return kept
+
+    # picks of any probability: most of an untrained network's are of nothing
+    asked = {"max_anchors": 200, "least_probability": 0.05, "least_evidence": 0.0, "least_picks": 2}
+    for each in (window for count in windows.values() for window in count):
+        monkeypatch.setattr(hypotheses, "in_company", noted)
+        found = read(module, each, **asked)
+        monkeypatch.setattr(
+            hypotheses, "in_company", lambda picks, apart_s, *, tolerance_s: torch.ones(len(picks)) > 0
+        )
+        torch.testing.assert_close(numbers(found), numbers(read(module, each, **asked)))
+    assert looked_at
+
+
 @pytest.mark.parametrize(
     ("explained", "n_found"), [([False, False], 1), ([False, True], 0), ([True, False], 0), ([True, True], 0)]
 )
