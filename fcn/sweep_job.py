@@ -72,16 +72,17 @@ def noted(folder: Path) -> Iterator[None]:
 def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], *, resume: bool) -> float:
     """A training, then the score of its best checkpoint on `evaluation`; returns what `train` does.
 
-    Scored are the first `budget.n_sequences` of `evaluation.sequences`, each in all of `evaluation.crusts`.
+    Scored are `budget.sequences` of `evaluation.sequences` (null: all), each in all of `evaluation.crusts`.
     resume: goes on from checkpoints/last.ckpt, where there is one, and with what is not scored yet.
+    Raises ValueError, before anything is trained, where `budget.sequences` names none of `evaluation`.
     """
+    sequences = _scored(config)
     best = train_on(config, folder, overrides) if resume else train(config, folder, overrides)
     evaluation = config["evaluation"]
-    sequences = list(evaluation["sequences"].items())[: config["budget"]["n_sequences"]]
     if sequences and _is_first_rank():
         scores = {
             place: _score(config, folder, place, dataset, crust, resume=resume)
-            for name, dataset in sequences
+            for name, dataset in sequences.items()
             for crust_name, crust in evaluation["crusts"].items()
             for place in [name if len(evaluation["crusts"]) == 1 else f"{name}{IN_CRUST}{crust_name}"]
         }
@@ -90,6 +91,20 @@ def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], 
             for name, score in scores.items():
                 each.show(score, folder / SCORES / name, prefix=f"{name}/")
     return best
+
+
+def _scored(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The sequences that a trained network is scored on, by name."""
+    there, names = config["evaluation"]["sequences"], config["budget"]["sequences"]
+    if not there or names is None:  # evaluation=none scores nothing, whatever the budget would
+        return dict(there)
+    unknown = sorted({*names} - {*there})
+    if unknown:
+        raise ValueError(
+            f"budget.sequences names {', '.join(unknown)}, which evaluation.sequences has not: "
+            f"one of {', '.join(there)}, or add it with +dataset@evaluation.sequences.<name>=<dataset>"
+        )
+    return {name: there[name] for name in names}
 
 
 def train_on(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:

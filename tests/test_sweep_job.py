@@ -15,7 +15,7 @@ CONFIG = {
     "resume": None,
     "cache": "nowhere",
     "matching": {},
-    "budget": {"minutes": None, "n_sequences": None},
+    "budget": {"minutes": None, "sequences": None},
     "logger": {},
     "trainer": {"max_steps": 4, "threads": 1, "devices": 2, "strategy": "ddp"},
     "evaluation": {
@@ -131,7 +131,7 @@ def test_a_job_is_scored_on_what_its_budget_says_in_every_crust(tmp_path, called
     crusts = {"stated": None, "slow": {"factor": 0.9}}
     config = {
         **CONFIG,
-        "budget": {"minutes": 10.0, "n_sequences": 1},
+        "budget": {"minutes": 10.0, "sequences": ["v0"]},
         "evaluation": {**CONFIG["evaluation"], "crusts": crusts},
     }
     train_and_score(config, tmp_path, [], resume=False)
@@ -139,6 +139,15 @@ def test_a_job_is_scored_on_what_its_budget_says_in_every_crust(tmp_path, called
     made = json.loads((tmp_path / "scores" / "v0-in-slow" / "manifest.json").read_text())["config"]
     assert made["velocity_model"] == {"factor": 0.9}
     assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"v0-in-stated", "v0-in-slow"}
+
+
+def test_a_sequence_that_is_not_there_is_refused_before_anything_is_trained(tmp_path, called):
+    config = {**CONFIG, "budget": {"minutes": None, "sequences": ["v0", "v7"]}}
+    with pytest.raises(ValueError, match=r"budget\.sequences names v7, .* one of v0, twin"):
+        train_and_score(config, tmp_path, [], resume=False)
+    assert called == []
+    nothing = {**config, "evaluation": {**CONFIG["evaluation"], "sequences": {}}}
+    train_and_score(nothing, tmp_path, [], resume=False)
 
 
 def test_what_a_job_is_scored_by_is_a_whole_configuration_of_a_test(tmp_path, called):

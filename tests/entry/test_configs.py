@@ -96,7 +96,9 @@ def test_trainings_are_repeated_as_often_as_the_budget_says(name):
         assert params["seed"] == ("1,2,3" if name == "seeds" else "${budget.seeds}")
 
 
-@pytest.mark.parametrize(("budget", "seeds"), [("short", "1"), ("none", "1"), ("full", "1,2,3")])
+@pytest.mark.parametrize(
+    ("budget", "seeds"), [("short", "1"), ("none", "1"), ("medium", "1,2,3"), ("full", "1,2,3")]
+)
 def test_a_budget_says_how_often_trainings_are_repeated(budget, seeds):
     given = ["experiment=lite", "sweep=recombination", f"budget={budget}"]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
