@@ -17,7 +17,7 @@ from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.seeding import Purpose
 
 N_WINDOWS = 3
-MOST_PER_WINDOW = 80  # of a window with hypotheses, whatever its stations and anchors; the window itself: 8
+MOST_PER_WINDOW = 40  # of a window with hypotheses, whatever its stations and anchors; the batch itself is 8
 
 
 @pytest.fixture(scope="module")
