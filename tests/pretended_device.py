@@ -22,6 +22,15 @@ aten = torch.ops.aten
 # A GPU's tensor may be indexed by one of the host, which is copied.
 INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default)
 
+# The host learns the size, or the answer itself.
+WAITED_FOR = (
+    aten.bincount.default,
+    aten.equal.default,
+    aten.repeat_interleave.Tensor,
+    aten._unique2.default,
+    aten.unique_dim.default,
+)
+
 
 class Pretended(Tensor):
     """A tensor of the device."""
@@ -92,14 +101,18 @@ class PretendedDevice(TorchDispatchMode):
             raise NotImplementedError(f"{func}: a tensor was made where no mode sees it, {self._line()}")
         if func is aten._local_scalar_dense.default and theirs:
             self._count("waits for a number")
-        elif func in (aten._to_copy.default, aten.copy_.default):
-            to_host = wanted is not None and torch.device(wanted).type == "cpu" and theirs
-            if to_host or len(theirs) < len(tensors):
+        elif func is aten._to_copy.default:
+            if wanted is not None and (torch.device(wanted) == DEVICE) != bool(theirs):
+                self._count("copies")
+        elif func is aten.copy_.default:
+            if 0 < len(theirs) < len(tensors):
                 self._count("copies")
         elif theirs and any(each.dim() for each in tensors if not isinstance(each, Pretended)):
             if func not in INDEXED or not isinstance(args[0], Pretended):
                 raise RuntimeError(f"{func} of tensors of two devices, {self._line()}")
             self._count("copies indices")
+        if theirs and func in WAITED_FOR:
+            self._count("waits for what comes out")
         if theirs and func in (aten.nonzero.default, aten.index.Tensor, aten.masked_select.default):
             is_mask = func is not aten.index.Tensor or any(
                 each is not None and each.dtype == torch.bool for each in args[1]

@@ -10,8 +10,10 @@ import torch
 from made_alarms import declarer
 from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, replay_of
+from torch.nn import functional
 from toy import resolved
 
+from fcn import engine
 from fcn.assemble import TimesTo, build_replay, build_scheme, choose_velocity_model, velocity_models
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
@@ -253,17 +255,69 @@ def test_the_velocity_model_is_the_commands_the_sequences_or_the_only_one():
     assert choose(None, known, family).name == "fnet"
 
 
-def test_precision_is_taken_at_its_word_or_chosen_for_the_machine(monkeypatch):
+@pytest.fixture
+def machine(monkeypatch):
+    """Makes this one look like another: what its CPU and GPU can do, and what it gains by bfloat16."""
+
+    def like(*, amx=False, avx=False, gain=1.0, gpu=None):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+        monkeypatch.setattr(engine, "bfloat16_gain", lambda: gain)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu is not None)
+        native = gpu == "native"
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+
+    return like
+
+
+def test_precision_is_taken_at_its_word(machine):
+    machine(amx=True, gain=2.0, gpu="native")
     assert precision("16-mixed") == "16-mixed"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    fast = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    for name in fast:
-        monkeypatch.setattr(torch.cpu, name, lambda: False)
-    assert precision("auto") == "32-true"
-    for name in fast:
-        with monkeypatch.context() as one:
-            one.setattr(torch.cpu, name, lambda: True)
-            assert precision("auto") == "bf16-mixed"
+    assert precision("32-true") == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("given", "accelerator", "chosen"),
+    [
+        ({}, "auto", "32-true"),
+        ({"gain": 2.0}, "auto", "32-true"),  # without instructions for it none is measured
+        ({"amx": True, "gain": 2.0}, "auto", "bf16-mixed"),
+        ({"avx": True, "gain": 1.6}, "cpu", "bf16-mixed"),
+        ({"avx": True, "gain": 0.7}, "cpu", "32-true"),
+        ({"avx": True, "gain": 1.05}, "auto", "32-true"),  # noise
+        ({"gpu": "native"}, "auto", "bf16-mixed"),
+        ({"gpu": "native"}, "gpu", "bf16-mixed"),
+        ({"gpu": "emulated", "amx": True, "gain": 2.0}, "auto", "32-true"),
+        ({"gpu": "native"}, "cpu", "32-true"),  # the GPU has no part in it
+        ({"gpu": "native", "amx": True, "gain": 2.0}, "cpu", "bf16-mixed"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_machine_gains_by_it(machine, tmp_path, given, accelerator, chosen):
+    machine(**given)
+    assert precision("auto", accelerator) == chosen
+    trainer = {"threads": 1, "accelerator": accelerator, "precision": "auto"}
+    if accelerator == "cpu":  # Lightning looks for the others
+        assert build_trainer({"trainer": trainer, "logger": None}, tmp_path, []).precision == chosen
+
+
+def test_what_is_gained_is_measured_and_changes_no_random_number():
+    before = torch.get_rng_state()
+    assert 0.01 < engine.bfloat16_gain() < 100.0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("slower", ["bfloat16", "float32"])
+def test_what_takes_longer_loses(monkeypatch, slower):
+    convolve, clock_s = functional.conv2d, [0.0]
+
+    def slow(*given, **named):
+        is_half = torch.is_autocast_enabled("cpu")
+        clock_s[0] += 3.0 if is_half == (slower == "bfloat16") else 1.0
+        return convolve(*given, **named)
+
+    monkeypatch.setattr(functional, "conv2d", slow)
+    monkeypatch.setattr(engine.time, "perf_counter", lambda: clock_s[0])
+    assert engine.bfloat16_gain() == pytest.approx(1 / 3 if slower == "bfloat16" else 3.0)
 
 
 def test_what_a_trainer_is_not_told_is_as_lightning_has_it(tmp_path):

@@ -335,7 +335,9 @@ class MigrationNet(nn.Module):
         n_batch, n_anchors = condition.shape[:2]
         n_x, n_y, n_z = arrival_sample.shape[1:4]
         window, anchor, station = pairs.unbind(dim=1)
-        count = torch.bincount(window * n_anchors + anchor, minlength=n_batch * n_anchors)
+        number = window * n_anchors + anchor
+        # not bincount, for whose size a device is waited for
+        count = number.new_zeros(n_batch * n_anchors).index_add_(0, number, torch.ones_like(number))
         with torch.no_grad():
             row = features.rows(arrival_sample.flatten(1, 3).transpose(1, 2))
         place = window * features.table.shape[1] + station

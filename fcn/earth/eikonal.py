@@ -17,7 +17,8 @@ from torch import Tensor
 
 from fcn import checked
 from fcn.earth.grid3d import VelocityGrid, Volume, read_velocity_grid
-from fcn.earth.travel_time import LOOKUPS_PER_CHUNK, PHASES
+from fcn.earth.tabulation import PHASES
+from fcn.earth.travel_time import LOOKUPS_PER_CHUNK
 from fcn.geometry.projection import LocalFrame
 
 SAME_STATION_KM = 0.01

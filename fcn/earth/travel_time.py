@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ from torch import Tensor
 from fcn import checked
 from fcn.constants import EARTH_RADIUS_KM
 from fcn.earth.levels import Levels
-from fcn.earth.rays import Branch, direct_wave, head_wave, layers_of
-from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel, flattened_depth_km
+from fcn.earth.tabulation import tabulate
+from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel
 
-PHASES = ("P", "S")
 LOOKUPS_PER_CHUNK = 1 << 16  # intermediate values stay in the cache
+PAIRS_PER_CHUNK = 8  # the same, of columns
 HIGHEST_KM = 100.0  # above sea level: no source is there, and nothing to trace through
 MOST_NODES = 4e6  # of a table, 12 numbers each: 0.4 GB while it is made
 KEPT_ON_DEVICES = 8  # tables, the last used: of a training and of its validation sequences
@@ -36,6 +36,7 @@ class TravelTimeTable:
     levels: the depths the receivers are at.
     model: which model each leading batch element reads, shape () or (B,).
     digest: of values and levels; tables made, or sent by another process, with the same ones are equal.
+    origin: values and levels on the device that these were moved from.
     """
 
     values: Float[Tensor, "level depth distance 12"]
@@ -44,6 +45,7 @@ class TravelTimeTable:
     min_depth_km: float
     step_km: float
     digest: str = ""
+    origin: tuple[Tensor, Levels] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.digest:
@@ -56,7 +58,7 @@ class TravelTimeTable:
         """The same times for the same windows, wherever the tables are."""
         return isinstance(other, TravelTimeTable) and (
             (self.digest, self._layout) == (other.digest, other._layout)
-            and torch.equal(self.model.cpu(), other.model.cpu())
+            and (self.model is other.model or torch.equal(self.model.cpu(), other.model.cpu()))
         )
 
     def __hash__(self) -> int:
@@ -95,7 +97,7 @@ class TravelTimeTable:
         levels = Levels.of(model.top_depth_km)
         flatten = earth_flattening and not model.flat_earth
         values = [
-            torch.from_numpy(_tabulate(model, depth_km, distance_km, level_km, flatten)).float()
+            torch.from_numpy(tabulate(model, depth_km, distance_km, level_km, flatten)).float()
             for level_km in levels.depth_km.double().tolist()
         ]
         return cls(torch.stack(values), levels, torch.tensor(0), float(first * step_km), float(step_km))
@@ -141,13 +143,17 @@ class TravelTimeTable:
         """
         if self.values.device == torch.device(device) == self.model.device:
             return self
+        model = self.model.to(device)
+        if self.origin is not None and self.origin[0].device == torch.device(device):
+            values, levels = self.origin
+            return replace(self, values=values, levels=levels, model=model, origin=None)
         key = (self.digest, tuple(self.values.shape), str(torch.device(device)))
         there = _ON_DEVICES.pop(key, None) or (self.values.to(device), self.levels.to(device))
         _ON_DEVICES[key] = there
         while len(_ON_DEVICES) > KEPT_ON_DEVICES:
             _ON_DEVICES.pop(next(iter(_ON_DEVICES)))
         values, levels = there
-        return replace(self, values=values, levels=levels, model=self.model.to(device))
+        return replace(self, values=values, levels=levels, model=model, origin=(self.values, self.levels))
 
     def between(
         self, source_km: Float[Tensor, "*batch source 3"], station_km: Float[Tensor, "*batch station 3"]
@@ -162,8 +168,7 @@ class TravelTimeTable:
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
         depth_km = source_km[..., None, :, 2].expand_as(distance_km)
         rise_km = -station_km[..., :, None, 2].expand_as(distance_km)
-        self._check_range("source depth", depth_km, self.min_depth_km, self.max_depth_km)
-        self._check_range("epicentral distance", distance_km, 0.0, self.max_distance_km)
+        self._check_ranges(depth_km, distance_km)
         level = self.model.int()[(...,) + (None,) * (distance_km.ndim - self.model.ndim)]
         if not self.levels.at_sea_level:
             station_depth_km = station_km[..., :, None, 2]
@@ -172,6 +177,76 @@ class TravelTimeTable:
         chunks = zip(*(values.flatten().split(LOOKUPS_PER_CHUNK) for values in pairs), strict=True)
         times_s = [self._times_s(*chunk) for chunk in chunks]
         return torch.cat(times_s).view(*distance_km.shape, 2)
+
+    def from_columns(
+        self,
+        east_north_km: Float[Tensor, "volume column 2"],
+        depth_km: Float[Tensor, "volume depth"],
+        volume: Int[Tensor, " pair"],
+        station_km: Float[Tensor, "pair 3"],
+    ) -> Float[Tensor, "pair column depth 2"]:
+        """As `between`, from all depths of a volume's columns to a station: pairs of a volume and a station.
+
+        Each volume reads its model; one model serves all. The table is cut through once at the depths of each
+        volume, and a column reads them all at its two nearest distances: the same times to a rounding.
+        """
+        model = self.model.reshape(-1).expand(len(depth_km))[volume]
+        offset_km = station_km[:, None, :2] - east_north_km[volume]
+        distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
+        farthest_km = self._check_ranges(depth_km, distance_km)
+        n_distances = min(int(farthest_km / self.step_km) + 2, self.values.shape[2])
+        level = self.levels.serving(model, station_km[:, 2]) if not self.levels.at_sea_level else model
+        n_levels = self.values.shape[0]
+        cut, which = torch.unique(volume * n_levels + level, return_inverse=True)
+        slices = self._slices(cut % n_levels, depth_km[cut // n_levels], n_distances)
+        level_km = self.levels.depth_km[level.long()]
+        pairs = (which, distance_km, depth_km[volume] - level_km[:, None], level_km - station_km[:, 2])
+        parts = zip(*(each.split(PAIRS_PER_CHUNK) for each in pairs), strict=True)
+        times_s = distance_km.new_empty(*distance_km.shape, depth_km.shape[1], 2)
+        for made, part in zip(times_s.split(PAIRS_PER_CHUNK), parts, strict=True):
+            made.copy_(self._column_times_s(slices, *part))
+        return times_s
+
+    def _slices(
+        self, level: Int[Tensor, " slice"], depth_km: Float[Tensor, "slice depth"], n_distances: int
+    ) -> Float[Tensor, "slice distance value"]:
+        """The table cut through at depths: slowness, lift and moveout, each of (phase, branch, depth)."""
+        values = self.values[:, :, :n_distances]
+        row = (depth_km - self.min_depth_km) / self.step_km
+        upper = row.int().clamp_(0, self.values.shape[1] - 2).long()
+        down = (row - upper)[..., None, None]
+        cut = torch.lerp(values[level[:, None], upper], values[level[:, None], upper + 1], down)
+        n_slices, n_depths = depth_km.shape
+        split = cut.view(n_slices, n_depths, n_distances, 2, 2, 3)  # phase, branch, what
+        return split.permute(0, 2, 5, 3, 4, 1).reshape(n_slices, n_distances, 12 * n_depths)
+
+    def _column_times_s(
+        self,
+        slices: Float[Tensor, "slice distance value"],
+        which: Int[Tensor, " pair"],
+        distance_km: Float[Tensor, "pair column"],
+        depth_km: Float[Tensor, "pair depth"],
+        rise_km: Float[Tensor, " pair"],
+    ) -> Float[Tensor, "pair column depth 2"]:
+        """Depths and rises are against the level of the slice."""
+        n_distances = slices.shape[1]
+        place = distance_km / self.step_km
+        left = place.int().clamp_max_(n_distances - 2)
+        right = (place - left).flatten()
+        first = (which[:, None] * n_distances + left).flatten().int()
+        terms = F.embedding_bag(
+            torch.stack((first, first + 1), -1),
+            slices.view(-1, slices.shape[-1]),
+            mode="sum",
+            per_sample_weights=torch.stack((1 - right, right), -1).to(slices.dtype),
+        )
+        n_pairs, n_columns = distance_km.shape
+        slowness, lift, moveout = terms.view(n_pairs, n_columns, 3, 2, 2, -1).unbind(2)
+        path_km = (distance_km[..., None] ** 2 + depth_km[:, None] ** 2).sqrt()
+        rise_km = rise_km[:, None, None, None, None]
+        squared = (slowness * path_km[:, :, None, None]) ** 2 + rise_km * (2 * lift + rise_km * moveout)
+        direct, other = squared.unbind(3)
+        return torch.minimum(direct, other).clamp_min_(0).sqrt_().transpose(2, 3)
 
     def _times_s(
         self,
@@ -206,10 +281,18 @@ class TravelTimeTable:
         squared = time_s**2 + rise_km * (2 * lift + rise_km * moveout)
         return squared.amin(-1).clamp_min(0).sqrt()
 
-    def _check_range(self, name: str, values_km: Tensor, low_km: float, high_km: float) -> None:
-        if values_km.numel() == 0 or torch.compiler.is_exporting():  # graphs raise nothing (fcn.exported)
-            return
-        smallest, largest = (float(value) for value in torch.aminmax(values_km))
+    def _check_ranges(self, depth_km: Tensor, distance_km: Tensor) -> float:
+        """The largest distance. Raises ValueError where a source lies outside; waits for a device once."""
+        if distance_km.numel() == 0 or torch.compiler.is_exporting():  # graphs raise nothing (fcn.exported)
+            return 0.0
+        found = [*torch.aminmax(depth_km), *torch.aminmax(distance_km)]
+        shallow_km, deep_km, near_km, far_km = torch.stack([each.double() for each in found]).tolist()
+        self._check_range("source depth", shallow_km, deep_km, self.min_depth_km, self.max_depth_km)
+        self._check_range("epicentral distance", near_km, far_km, 0.0, self.max_distance_km)
+        return float(far_km)
+
+    @staticmethod
+    def _check_range(name: str, smallest: float, largest: float, low_km: float, high_km: float) -> None:
         slack_km = 1e-3  # single precision of positions hundreds of km away
         if not (low_km - slack_km <= smallest and largest <= high_km + slack_km):  # catches NaN too
             raise ValueError(
@@ -257,36 +340,3 @@ def check_table(place: str, table: object) -> None:
 _ON_DEVICES: dict[
     tuple[str, tuple[int, ...], str], tuple[Tensor, Levels]
 ] = {}  # the one used last at the end
-
-
-def _tabulate(
-    model: LayeredModel,
-    depth_km: Float[np.ndarray, " depth"],
-    distance_km: Float[np.ndarray, " distance"],
-    level_km: float,
-    earth_flattening: bool,
-) -> Float[np.ndarray, "depth distance 12"]:
-    """Node values of one table, P then S, for receivers at the depth of a level."""
-    layers = model.flattened() if earth_flattening else model
-    ray_depth_km, ray_level_km = depth_km, level_km
-    if earth_flattening:
-        *ray_depths_km, ray_level_km = flattened_depth_km(np.append(depth_km, level_km)).tolist()
-        ray_depth_km = np.array(ray_depths_km)
-    tops = np.array(layers.top_depth_km)
-    below_km = ray_depth_km[:, None] - tops[1:]
-    just_below = ((below_km > 0) & (below_km <= np.ptp(ray_depth_km[:2]))).any(1)
-    path_km = np.hypot(depth_km[:, None] - level_km, distance_km)
-    columns = []
-    for phase in PHASES:
-        velocity = layers.velocity_kmps(phase)
-        direct = direct_wave(tops, velocity, ray_depth_km, distance_km, ray_level_km)
-        head = head_wave(tops, velocity, ray_depth_km, distance_km, ray_level_km)
-        # Between nodes above and below an interface the head wave turns into the direct one.
-        no_head = np.isinf(head.time_s) | (just_below[:, None] & (direct.time_s < head.time_s))
-        second = Branch(*(np.where(no_head, *pair) for pair in zip(direct, head, strict=True)))
-        at_source = 1 / velocity[layers_of(tops, ray_level_km)]
-        for branch in (direct, second):
-            slowness = np.full_like(path_km, at_source)  # the limit there
-            np.divide(branch.time_s, path_km, out=slowness, where=path_km > 0)
-            columns += [slowness, branch.time_s * branch.vertical_slowness_spkm, branch.moveout_s2pkm2]
-    return np.stack(columns, axis=-1)

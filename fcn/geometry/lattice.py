@@ -65,6 +65,13 @@ class Lattice:
         )
         return cells.flatten(-4, -2)
 
+    def columns_km(self) -> Float[Tensor, "*volume column 2"]:
+        """East and north of all columns of cells, north fastest."""
+        east, north, _ = self.axes_km()
+        shape = (*self.first_km.shape[:-1], *self.shape[:2])
+        columns = [east[..., :, None].expand(shape), north[..., None, :].expand(shape)]
+        return torch.stack(columns, dim=-1).flatten(-3, -2)
+
     def contains(self, point_km: Float[Tensor, "*volume 3"]) -> Bool[Tensor, "*volume"]:
         """Whether a point per volume lies in one of its cells."""
         place = (point_km - self.first_km) / self.spacing_km

@@ -180,8 +180,9 @@ def require_finite(batch: Batch, **outputs: Tensor) -> None:
 
     batch: what the network was given. A NaN is above no threshold: it would pass for a quiet window.
     """
-    for name, values in outputs.items():
-        if not torch.isfinite(values).all():
+    finite = torch.stack([torch.isfinite(values).all() for values in outputs.values()]).tolist()
+    for name, is_finite in zip(outputs, finite, strict=True):
+        if not is_finite:
             given = (batch.waveforms[batch.mask], batch.waveforms_broad[batch.mask])
             peak_mps = max(float(waveforms.abs().amax()) for waveforms in given)
             raise NonFiniteError(

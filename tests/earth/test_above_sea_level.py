@@ -168,3 +168,18 @@ def test_what_is_simulated_on_a_flat_surface_begins_at_sea_level():
     assert HILLS.perturbed(
         np.random.default_rng(0), velocity_fraction=0.0, vpvs_fraction=0.0, thickness_fraction=0.0
     ).top_depth_km == pytest.approx(HILLS.top_depth_km)
+
+
+def test_columns_are_read_at_the_level_of_each_station(hills):
+    """Two stations of one volume in different layers above sea level, beside one below it."""
+    columns_km = torch.tensor([[[5.0, 3.0], [20.0, -8.0], [0.0, 0.0]]])
+    depth_km = torch.tensor([[0.2, 4.0, 11.3]])
+    cells_km = torch.cat(
+        [columns_km[:, :, None].expand(-1, -1, 3, -1), depth_km[:, None, :, None].expand(-1, 3, -1, -1)], -1
+    )
+    station_km = torch.tensor([[1.0, 2.0, -0.2], [3.0, 0.0, -1.4], [0.0, 9.0, 0.1]])
+    volume = torch.zeros(3, dtype=torch.long)
+    found = hills.from_columns(columns_km, depth_km, volume, station_km)
+    alone = hills.between(cells_km.flatten(1, 2).expand(3, -1, -1), station_km[:, None])[:, 0]
+    assert len(hills.levels.serving(volume, station_km[:, 2]).unique()) > 1
+    torch.testing.assert_close(found.flatten(1, 2), alone, atol=1e-5, rtol=1e-5)

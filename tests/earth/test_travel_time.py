@@ -135,6 +135,48 @@ def test_a_million_pairs_equal_the_same_pairs_alone():
     torch.testing.assert_close(whole[:, 49_000:], table.between(sources[49_000:], stations))
 
 
+def columns_and_cells(n_volumes, n_depths, generator):
+    """Volumes of columns about the origin, km: their columns, their depths, and all their cells."""
+    columns_km = 60 * torch.rand(n_volumes, 5, 2, generator=generator) - 30
+    depth_km = 39 * torch.rand(n_volumes, n_depths, generator=generator)
+    across = columns_km[:, :, None].expand(-1, -1, n_depths, -1)
+    down = depth_km[:, None, :, None].expand(-1, 5, -1, -1)
+    return columns_km, depth_km, torch.cat([across, down], dim=-1).flatten(1, 2)
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 1000])
+def test_columns_are_read_as_their_cells_are(monkeypatch, chunk):
+    """Of several volumes, each with a model and stations of its own; elevations on both sides of zero."""
+    monkeypatch.setattr(travel_time, "PAIRS_PER_CHUNK", chunk)
+    generator = torch.Generator().manual_seed(0)
+    columns_km, depth_km, cells_km = columns_and_cells(3, 4, generator)
+    volume = torch.tensor([0, 0, 1, 2, 2, 2])
+    station_km = (2 * torch.rand(6, 3, generator=generator) - 1) * torch.tensor([60.0, 60.0, 2.0])
+    tables = TravelTimeTable.stack([TABLES[name] for name in ("cus", "iasp91", "jma2001")])
+    alone = tables[volume].between(cells_km[volume], station_km[:, None])[:, 0]
+    found = tables.from_columns(columns_km, depth_km, volume, station_km)
+    assert found.shape == (6, 5, 4, 2)
+    torch.testing.assert_close(found.flatten(1, 2), alone, atol=1e-5, rtol=1e-5)
+    one = TABLES["cus"]
+    all_by_one = one.between(cells_km[volume], station_km[:, None])[:, 0]
+    found = one.from_columns(columns_km, depth_km, volume, station_km)
+    torch.testing.assert_close(found.flatten(1, 2), all_by_one, atol=1e-5, rtol=1e-5)
+    assert (alone - all_by_one).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"), [(0, "epicentral distance of .* to 3"), (2, "source depth of .* to 4[0-9]")]
+)
+def test_columns_outside_the_table_are_refused(axis, message):
+    columns_km, depth_km, _ = columns_and_cells(2, 3, torch.Generator().manual_seed(0))
+    if axis == 0:
+        columns_km[1, 2, 0] = 300.0
+    else:
+        depth_km[1, 2] = 45.0
+    with pytest.raises(ValueError, match=message):
+        TABLES["cus"].from_columns(columns_km, depth_km, torch.tensor([0, 1]), torch.zeros(2, 3))
+
+
 def test_earth_flattening_is_earlier_far_away_and_equal_nearby():
     round_earth = TravelTimeTable.build(load("iasp91"), earth_flattening=True, **RANGE)
     for depth_km, distance_km, low_ms, high_ms in ((5, 5, -1, 0.5), (10, 140, -150, -10)):

@@ -101,10 +101,12 @@ def measure(
     latest, earliest = since_p_s + NOISE_WINDOW_S[1], since_p_s + NOISE_WINDOW_S[0]
     before = (ago_s + BLOCK_S > latest) & (ago_s + BLOCK_S <= earliest)
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
-    p, s, noise = (_log_peak(peaks, window) for window in (from_p & ~from_s, from_s, before))
+    floor = peaks.new_tensor(FLOOR)
+    p, s, noise = (_log_peak(peaks, window, floor) for window in (from_p & ~from_s, from_s, before))
     strongest = torch.maximum(p, s)
-    above_noise = (strongest - noise)[..., DURING]
-    lasts_s, quiet_s = _course(peaks[:, :, :, DURING, :], from_p)
+    above_noise = torch.stack([(strongest - noise)[..., kind] for kind in DURING], dim=-1)
+    during = torch.stack([peaks[:, :, :, kind] for kind in DURING], dim=3)
+    lasts_s, quiet_s = _course(during, from_p)
     # where noise is all there is nothing grows, and has not for as long as a stream remembers
     falling_s = quiet_s.masked_fill(above_noise < math.log10(VISIBLE), PAST_S).amin(dim=-1)
     has_s = since_s[..., 1] > LEAST_S
@@ -150,11 +152,13 @@ def _hidden(
 
 
 def _log_peak(
-    peaks: Float[Tensor, "batch 1 station channel past"], window: Bool[Tensor, "batch event station past"]
+    peaks: Float[Tensor, "batch 1 station channel past"],
+    window: Bool[Tensor, "batch event station past"],
+    floor: Float[Tensor, " channel"],
 ) -> Float[Tensor, "batch event station channel"]:
     """log10 of the largest in a window, at least of a quiet station."""
     largest = (peaks * window[:, :, :, None]).amax(dim=-1)
-    return torch.maximum(largest, peaks.new_tensor(FLOOR)).log10()
+    return torch.maximum(largest, floor).log10()
 
 
 def _course(

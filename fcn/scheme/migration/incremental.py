@@ -95,7 +95,7 @@ class _Kept:
         series = network.series
         self.last = batch
         self.like = batch.waveforms.shape, batch.waveforms.device
-        self.weights = [each.clone() for each in _weights(network)]
+        self.weights = _weights(network)
         self.layers = _layers(series)
         heads = series.p, series.out
         self.heads = (
@@ -119,8 +119,7 @@ class _Kept:
         """Whether the network's weights, and the shape of windows, are those that this was made for."""
         if self.like != (batch.waveforms.shape, batch.waveforms.device):
             return False
-        weights = _weights(network)
-        return len(weights) == len(self.weights) and all(map(torch.equal, weights, self.weights))
+        return torch.equal(_weights(network), self.weights)
 
     def move(self, n: int) -> None:
         """The window begins so many samples later."""
@@ -189,10 +188,11 @@ def _layers(series: SeriesNet) -> list[_Layer]:
     return layers
 
 
-def _weights(network: MigrationNet) -> list[Tensor]:
+def _weights(network: MigrationNet) -> Float[Tensor, " weight"]:
     """What features are made of besides the window, 0.3 MB; compared, as a training changes them unseen."""
     held = [each for module in network.series.modules() for each in (module._parameters, module._buffers)]
-    return [tensor for each in held for tensor in each.values() if tensor is not None] + [network.after]
+    weights = [tensor for each in held for tensor in each.values() if tensor is not None]
+    return torch.cat([each.flatten().float() for each in (*weights, network.after)])
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

@@ -33,7 +33,7 @@ class Learnt:
         )
 
     def begin(self, batch: Batch, known: Sequence[Known]) -> tuple[Terms, Sound]:
-        """Of the stations of a window; known: the events declared before it."""
+        """Of the stations of a window, of `on_host`; known: the events declared before it."""
         terms, sound = Terms.none(batch.station_km[0]), Sound.all(batch.mask[0])
         if self.terms is not None:
             terms = self.terms.begin(float(batch.now_s[0]), batch.station_km[0])

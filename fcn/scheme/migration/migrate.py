@@ -81,11 +81,15 @@ class Migration:
         n_batch, n_anchors = anchors.station.shape
         number = pairs[:, 0] * n_anchors + pairs[:, 1]  # of the volume
         own = pairs[:, 2] == anchors.station.flatten()[number]  # each volume's anchor
-        count = torch.bincount(number, minlength=n_batch * n_anchors)
-        at_anchor_s = travel_s.new_zeros(len(count), travel_s.shape[1])
-        at_anchor_s[number[own]] = travel_s[own, :, 0]
-        origin_s = anchors.time_s.flatten()[:, None] - at_anchor_s  # (volume, cell)
-        sample = (origin_s[number][..., None] + travel_s) * self.sampling_rate_hz
+        # without a wait for what a device has counted: the pair of each volume's anchor, and how many it has
+        order = torch.arange(len(pairs), device=pairs.device)
+        nobody = n_batch * n_anchors
+        of_anchor = order.new_full((nobody + 1,), -1).scatter_(0, number.where(own, nobody), order)[number]
+        count = order.new_zeros(nobody).index_add_(0, number, torch.ones_like(order))
+        at_anchor_s = travel_s[of_anchor.clamp_min(0), :, 0]  # (pair, cell)
+        at_anchor_s = at_anchor_s.masked_fill_((of_anchor < 0)[:, None], 0.0)  # one that does not exist
+        origin_s = anchors.time_s.flatten()[number, None] - at_anchor_s
+        sample = (origin_s[..., None] + travel_s) * self.sampling_rate_hz
         elapsed_s = self.window_s(batch) - anchors.time_s
         condition = torch.stack(
             [

@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from fcn.scheme.migration.transfer import HOST, moved
+
 BLIND_S = 1.0  # after data return: what begins then looks like an arrival
 
 
@@ -23,7 +25,8 @@ class Picks:
 
     def where(self, keep: Bool[Tensor, " pick"]) -> "Picks":
         """Those to keep."""
-        return Picks(self.station[keep], self.time_s[keep], self.probability[keep])
+        rows = keep.nonzero()[:, 0]
+        return Picks(self.station[rows], self.time_s[rows], self.probability[rows])
 
 
 def find_picks(
@@ -36,7 +39,8 @@ def find_picks(
 ) -> Picks:
     """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola.
 
-    silent: samples without data; there are no picks there and for `BLIND_S` after them.
+    silent: samples without data; there are no picks there and for `BLIND_S` after them. What is found is on
+    the host.
     """
     blind = round(BLIND_S * sampling_rate_hz)
     dark = functional.max_pool1d(functional.pad(silent.float(), (blind, 0))[:, None], blind + 1, stride=1)
@@ -53,4 +57,4 @@ def find_picks(
     offset = 0.5 * (left - right) / (left - 2 * value + right).clamp_max(-1e-6)
     order = value.argsort(descending=True, stable=True)
     time_s = (sample + offset.clamp(-0.5, 0.5)) / sampling_rate_hz
-    return Picks(station[order], time_s[order], value[order])
+    return Picks(*moved(HOST, station[order], time_s[order], value[order]))

@@ -34,9 +34,9 @@ class Places:
     has_p: Bool[Tensor, "event station"]
 
     @classmethod
-    def none(cls, n_stations: int, device: torch.device) -> "Places":
+    def none(cls, n_stations: int) -> "Places":
         """No rows."""
-        none = torch.zeros(0, device=device)
+        none = torch.zeros(0)
         return cls(
             follows=(),
             place_km=none.view(0, 3),
@@ -48,7 +48,7 @@ class Places:
             down_km=none,
             is_located=none > 0,
             covariance_km2=none.view(0, 3, 3),
-            has_p=torch.zeros(0, n_stations, dtype=torch.bool, device=device),
+            has_p=torch.zeros(0, n_stations, dtype=torch.bool),
         )
 
     @classmethod

@@ -5,14 +5,14 @@ where a volume is trusted, and keeps its place where none is; its magnitude is r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fcn.arch.migration import MigrationNet
+from fcn.arch.migration import MigrationNet, Sized
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
@@ -30,6 +30,7 @@ from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
+from fcn.scheme.migration.transfer import HOST, moved, on_host
 from fcn.scheme.migration.volume import VolumesOfStations, joined
 from fcn.targets.location import LocationEstimate
 
@@ -64,14 +65,13 @@ class MigrationReader:
         assert isinstance(network, MigrationNet)
         if len(batch) != 1:
             raise ValueError(f"windows of a stream are read one at a time, got a batch of {len(batch)}")
-        if not batch.mask.any():
+        here = on_host(batch)
+        if not here.mask.any():
             return [[]]
         reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
-        terms, sound = self.learnt.begin(batch, known)
-        seen = self._see(network, batch, terms, sound, now_s - window_s)
-        due_s = hypotheses.due(
-            known, seen.travel_times(hypotheses.places_km(known, batch.station_km.device)), seen.start_s
-        )
+        terms, sound = self.learnt.begin(here, known)
+        seen = self._see(network, batch, here, terms, sound)
+        due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
         explained = hypotheses.explained(
             seen.picks,
             due_s,
@@ -102,7 +102,7 @@ class MigrationReader:
         """See `Reader`."""
         self.learnt.restore(state)
 
-    def _see(self, network: MigrationNet, batch: Batch, terms: Terms, sound: Sound, start_s: float) -> Seen:
+    def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
         features = self.encoder.encode(network, batch)
         require_finite(batch, station_p=features.station_p)
         heard = find_picks(
@@ -113,8 +113,49 @@ class MigrationReader:
             sampling_rate_hz=self.core.sampling_rate_hz,
         )
         picks = heard.where(sound.times[heard.station])
-        sounding = replace(batch, mask=batch.mask & sound.times)
-        return Seen(sounding, network, features, picks, heard, start_s, terms, sound)
+        here = replace(here, mask=here.mask & sound.times)
+        (mask,) = moved(batch.mask.device, here.mask)
+        start_s = float(batch.now_s[0]) - self.core.window_s(batch)
+        return Seen(replace(batch, mask=mask), here, network, features, picks, heard, start_s, terms, sound)
+
+    def _volumes(
+        self,
+        seen: Seen,
+        anchors: Anchors,
+        lattice: Lattice,
+        near: Bool[Tensor, "1 volume station"],
+        travel_s: Float[Tensor, "pair cell 2"],
+        kind: str,
+    ) -> tuple[LocationEstimate, Float[Tensor, " volume"]]:
+        """Where volumes have an event, and the evidence for it (0-1); all is on the host but travel_s.
+
+        travel_s: without the stations' terms. kind: of the volumes, for what a broken network is told.
+        """
+        device, pairs = travel_s.device, pairs_of(near)
+        station, time_s, first_km, spacing_km, pairs, delay_s = moved(
+            device,
+            anchors.station,
+            anchors.time_s,
+            lattice.first_km,
+            lattice.spacing_km,
+            pairs,
+            seen.terms.delay_s[pairs[:, 2], None],
+        )
+        there = Lattice(first_km, spacing_km, lattice.shape)
+        logits, evidence = self.core.volumes(
+            seen.network,
+            seen.features,
+            seen.batch,
+            Anchors(station, time_s),
+            there,
+            pairs,
+            travel_s + delay_s,
+        )
+        require_finite(seen.batch, **{f"{kind}_volume": logits, f"{kind}_evidence": evidence})
+        where = self.core.decode(logits, there)
+        found = [getattr(where, each.name) for each in fields(where)]
+        *found, evidence = moved(HOST, *found, evidence[0].sigmoid())
+        return LocationEstimate(*found), evidence
 
     # ---------------------------------------------------------------- coarse volumes
 
@@ -122,33 +163,24 @@ class MigrationReader:
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
     ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
         """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
-        lattice, near, travel_s = joined([self.volumes.coarse(seen.batch, row) for row in station.tolist()])
-        pairs = pairs_of(near)
-        logits, evidence = self.core.volumes(
-            seen.network,
-            seen.features,
-            seen.batch,
-            Anchors(station[None], time_s[None]),
-            lattice,
-            pairs,
-            travel_s + seen.terms.delay_s[pairs[:, 2], None],
-        )
-        require_finite(seen.batch, coarse_volume=logits, coarse_evidence=evidence)
-        return self.core.decode(logits, lattice), evidence[0].sigmoid(), lattice.spacing_km[0, :, 0]
+        lattice, near, travel_s = joined(self.volumes.coarse(seen.batch, seen.here, station.tolist()))
+        anchors = Anchors(station[None], time_s[None])
+        where, evidence = self._volumes(seen, anchors, lattice, near, travel_s, "coarse")
+        return where, evidence, lattice.spacing_km[0, :, 0]
 
     def _followed(
         self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
     ) -> Hypotheses:
         """Declared events to look for again about their last place."""
-        batch = seen.batch
-        place_km = hypotheses.places_km(known, batch.station_km.device)
-        near = self.core.neighbourhood.of(place_km[None], batch.station_km, batch.mask)[0]
+        here = seen.here
+        place_km = hypotheses.places_km(known, HOST)
+        near = self.core.neighbourhood.of(place_km[None], here.station_km, here.mask)[0]
         return hypotheses.followed(
             known,
             seen.picks,
             due_s,
             near,
-            window_s=self.core.window_s(batch),
+            window_s=self.core.window_s(here),
             p_tolerance_s=self.reading.p_tolerance_s,
         )
 
@@ -175,7 +207,7 @@ class MigrationReader:
         if self.reading.least_picks < 2:
             return unexplained.where(recent)
         delay_s = seen.terms.delay_s[:, 0].abs()
-        apart_s = self.volumes.apart_s(seen.batch) + delay_s + delay_s[:, None]
+        apart_s = self.volumes.apart_s(seen.here) + delay_s + delay_s[:, None]
         # a pick may be so far off where the hypothesis has it, and the anchor's from the mean of all
         tolerance_s = 2 * self.reading.p_tolerance_s + ROUNDED_S
         return unexplained.where(
@@ -187,11 +219,11 @@ class MigrationReader:
         n = min(self.reading.max_anchors, len(picks))
         station, time_s = picks.station[:n], picks.time_s[:n]
         if n == 0:
-            return Hypotheses(seen.batch.station_km.new_zeros(0, 3), station, time_s, ())
+            return Hypotheses(seen.here.station_km.new_zeros(0, 3), station, time_s, ())
         where, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
         travel_s = seen.travel_times(where.hypocentre_km)[..., 0]
-        rows = torch.arange(n, device=station.device)
+        rows = torch.arange(n)
         kept = hypotheses.distinct(
             where.hypocentre_km,
             time_s - travel_s[rows, station],
@@ -209,24 +241,15 @@ class MigrationReader:
 
         explained: picks that a declared event explains.
         """
-        batch, reading = seen.batch, self.reading
+        here, reading = seen.here, self.reading
         if len(places) == 0:
-            return Places.none(batch.mask.shape[1], batch.station_km.device)
+            return Places.none(here.mask.shape[1])
         near, lattice = self._about(seen, places)
-        anchors, pairs = Anchors(places.station[None], places.time_s[None]), pairs_of(near)
-        logits, evidence = self.core.volumes(
-            seen.network,
-            seen.features,
-            batch,
-            anchors,
-            lattice,
-            pairs,
-            self.volumes.travel_times(batch, lattice, near) + seen.terms.delay_s[pairs[:, 2], None],
-        )
-        require_finite(batch, fine_volume=logits, fine_evidence=evidence)
-        where = self.core.decode(logits, lattice)
+        cells_s = self.volumes.travel_times(seen.batch, here, lattice, near)
+        anchors = Anchors(places.station[None], places.time_s[None])
+        where, evidence = self._volumes(seen, anchors, lattice, near, cells_s, "fine")
         travel_s = seen.travel_times(where.hypocentre_km)
-        rows = torch.arange(len(places), device=places.station.device)
+        rows = torch.arange(len(places))
         origin_s = hypotheses.origin_times(
             places.time_s - travel_s[rows, places.station, 0],
             travel_s[..., 0].masked_fill(~near[0], torch.inf),
@@ -234,14 +257,14 @@ class MigrationReader:
             p_tolerance_s=reading.p_tolerance_s,
         )
         arrival_s = origin_s[:, None, None] + travel_s
-        at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool, device=rows.device)
+        at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
         if reading.moveout is not None:
             at_once = reading.moveout.at_once(seen.picks, arrival_s[..., 0], near[0], ~explained)
         keep = hypotheses.have_picks(
             arrival_s,
-            evidence[0],
+            evidence,
             seen.picks,
-            torch.tensor([name is None for name in places.follows], device=rows.device),
+            torch.tensor([name is None for name in places.follows]),
             explained,
             at_once,
             least_picks=reading.least_picks,
@@ -252,8 +275,8 @@ class MigrationReader:
             follows=places.follows,
             place_km=where.hypocentre_km,
             origin_s=origin_s,
-            first_p_s=arrival_s[..., 0].masked_fill(~batch.mask[0], torch.inf).amin(dim=1),
-            evidence=evidence[0].sigmoid(),
+            first_p_s=arrival_s[..., 0].masked_fill(~here.mask[0], torch.inf).amin(dim=1),
+            evidence=evidence,
             score=where.score,
             across_km=where.horizontal_uncertainty_km,
             down_km=where.depth_uncertainty_km,
@@ -266,9 +289,9 @@ class MigrationReader:
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
         """Fine volumes about places, no further out than coarse ones, and the stations that judge them."""
-        batch = seen.batch
-        near = self.core.about_places(batch, places.centre_km[None], places.station[None])
-        coarse = self.core.volume.coarse(batch.station_km, near, places.centre_km[None])
+        here = seen.here
+        near = self.core.about_places(here, places.centre_km[None], places.station[None])
+        coarse = self.core.volume.coarse(here.station_km, near, places.centre_km[None])
         fine = self.core.volume.fine(places.centre_km, coarse.flat())
         judges = first_reached(
             near,
@@ -290,25 +313,30 @@ class MigrationReader:
         """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
         arrival_s = places.origin_s[:, None, None] + seen.travel_times(places.place_km)
-        felt = self.core.measure(batch, places.place_km[None], arrival_s[None], next_s[None])
-        amplitudes = replace(felt, use=felt.use & seen.sound.sizes)
-        first_guess = amplitudes.first_guess[0] - seen.terms.magnitude
+        place_km, times_s, until_s, sizes, term = moved(
+            batch.waveforms.device, places.place_km, arrival_s, next_s, seen.sound.sizes, seen.terms.magnitude
+        )
+        felt = self.core.measure(batch, place_km[None], times_s[None], until_s[None])
+        amplitudes = replace(felt, use=felt.use & sizes)
+        first_guess = amplitudes.first_guess[0] - term
         said = seen.network.magnitude(first_guess, amplitudes.inputs[0], amplitudes.use[0])
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        tolerances_s = self.reading.p_tolerance_s, self.reading.s_tolerance_s
-        self.learnt.observe(seen, places, arrival_s, said, felt.use[0], known, due_s, tolerances_s)
-        falling_s, rise = amplitudes.course(arrival_s[None, ..., 0])
+        falling_s, rise = amplitudes.course(times_s[None, ..., 0])
+        numbers = [getattr(said, each.name) for each in fields(said)]
+        *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
+        said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
+        self.learnt.observe(seen, places, arrival_s, said, use, known, due_s, tolerances_s)
         return places.estimates(
             now_s=float(batch.now_s[0]),
             start_s=seen.start_s,
             magnitude=said.magnitude,
             deviation=said.deviation,
             growing=said.growing > 0,
-            falling_s=falling_s[0],
-            rise=rise[0],
-            sized_by=amplitudes.use[0],
+            falling_s=falling_s,
+            rise=rise,
+            sized_by=use & seen.sound.sizes,
             station_ids=batch.station_ids,
         )
 

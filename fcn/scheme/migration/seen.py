@@ -18,11 +18,13 @@ from fcn.scheme.migration.volume import travel_times_of
 class Seen:
     """One window and what the network says of its stations.
 
-    batch: without the stations that may say nothing. picks: of the others; heard: of all.
-    start_s: POSIX time of its first sample. terms, sound: of the stations.
+    batch: without the stations that may say nothing. here: with its stations on the host, where all that
+    follows the features is, too. picks: of the others; heard: of all. start_s: POSIX time of its first
+    sample. terms, sound: of the stations.
     """
 
     batch: Batch
+    here: Batch
     network: MigrationNet
     features: Features
     picks: Picks
@@ -33,11 +35,12 @@ class Seen:
 
     def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
         """P and S from places to every station, s, with the stations' terms."""
-        return travel_times_of(self.batch, place_km) + self.terms.delay_s
+        return travel_times_of(self.here, place_km) + self.terms.delay_s
 
     def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 3"]:
         """By how much P comes later for a place a km further east, north or down."""
-        here_s = travel_times_of(self.batch, place_km)[..., 0]
+        here_s = travel_times_of(self.here, place_km)[..., 0]
         steps_km = torch.eye(3, device=place_km.device, dtype=place_km.dtype)
-        moved_s = [travel_times_of(self.batch, place_km + step_km)[..., 0] for step_km in steps_km]
-        return torch.stack(moved_s, dim=-1) - here_s[..., None]
+        places_km = (place_km[:, None] + steps_km).flatten(0, 1)
+        moved_s = travel_times_of(self.here, places_km)[..., 0].unflatten(0, (len(place_km), 3))
+        return moved_s.transpose(1, 2) - here_s[..., None]

@@ -22,6 +22,7 @@ from fcn.scheme.migration.amplitudes import DEAD_MPS
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.station_terms import LONG_AGO_S, rows_at
+from fcn.scheme.migration.transfer import HOST, moved
 from fcn.scheme.migration.witness import Expected, Witness, clocks_s, sizes
 
 MOST = 0.75  # of a window: the end of it is yet to come
@@ -122,7 +123,7 @@ class StationHealth:
 
         known: the events declared before this window.
         """
-        now_s, mask = float(batch.now_s[0]), batch.mask[0]
+        now_s, mask = float(batch.now_s[0]), batch.mask[0].cpu()
         if now_s <= self._now_s:
             self._station_km, self._of, self._open = torch.zeros(0, 3), [], {}
             self._now_s = now_s  # no time has passed
@@ -134,9 +135,10 @@ class StationHealth:
         past_s = min(now_s - self._now_s, self.law.level_s / 2) if self._now_s > LONG_AGO_S else 0.0
         self._now_s = now_s
         self._close(known)
+        levels_mps, heard, still = _vitals(batch)
         if not known:
-            self._weigh(batch, past_s)
-        self._still = (_is_still(batch) & mask).tolist()
+            self._weigh(levels_mps.tolist(), (heard & mask).tolist(), past_s)
+        self._still = (still & mask).tolist()
         return self._sound(mask)
 
     def observe_all(
@@ -223,14 +225,11 @@ class StationHealth:
         alike = all(each > 0 for each in said) or all(each < 0 for each in said)
         return was or (alike and max(said) - min(said) <= spread)
 
-    def _weigh(self, batch: Batch, past_s: float) -> None:
+    def _weigh(self, levels_mps: Sequence[float], heard: Sequence[bool], past_s: float) -> None:
         """Compare levels with their histories, and add them; past_s: since the window before."""
         law, decay = self.law, math.exp(-past_s / self.law.history_s)
-        levels = batch.background_mps[0, :, 0, -1].tolist()
-        n = batch.known.shape[-1] // 3  # what is late by less is heard
-        there = (batch.mask[0] & batch.known[0, ..., -n:].flatten(1).any(dim=1)).tolist()
-        for each, level, heard in zip(self._of, levels, there, strict=True):
-            if not heard or level <= 0.0:
+        for each, level, is_heard in zip(self._of, levels_mps, heard, strict=True):
+            if not is_heard or level <= 0.0:
                 continue
             height = math.log10(level)
             if each.weight_s >= LEARNT * law.history_s:
@@ -272,7 +271,14 @@ def _restored(plain: Any, most: int) -> _Record:
     return record
 
 
-def _is_still(batch: Batch) -> Bool[Tensor, " station"]:
-    """Stations that have sent data through most of a window, none of which move."""
-    share = batch.known[0].any(dim=1).float().mean(dim=-1)
-    return (share >= MOST) & (batch.waveforms[0].abs().amax(dim=(1, 2)) < DEAD_MPS)
+def _vitals(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each station, on the host: its level by now, m/s; whether it was heard of late, and stands still.
+
+    It does so where it has sent data through most of a window, none of which move.
+    """
+    known = batch.known[0].any(dim=1)
+    heard = known[:, -(known.shape[1] // 3) :].any(dim=1)  # what is late by less is heard
+    share = known.float().mean(dim=-1)
+    still = (share >= MOST) & (batch.waveforms[0].abs().amax(dim=(1, 2)) < DEAD_MPS)
+    level_mps, heard, still = moved(HOST, batch.background_mps[0, :, 0, -1], heard, still)
+    return level_mps, heard, still

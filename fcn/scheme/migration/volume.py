@@ -1,10 +1,9 @@
 """Search volumes of a network, and the travel times from their cells."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,10 +13,12 @@ from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
+from fcn.scheme.migration.transfer import moved
 from fcn.types import TravelTimes
 
 MOST_KEPT = 64  # volumes of a kind: 0.8 MB each, of 24 stations
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -123,23 +124,34 @@ def travel_times(
 
     pairs: window, volume and station, as `pairs_of`.
     """
-    cells_km = lattice.cells_km()  # (batch, volume, cell, 3)
     window, volume, station = pairs.unbind(dim=1)
-    if len(batch) == 1:
-        count = torch.bincount(volume, minlength=cells_km.shape[1]).tolist()
-        parts = [
-            batch.travel_time.between(cells_km[:, number], batch.station_km[:, rows])[0]
-            for number, rows in enumerate(station.split(count))
-        ]
-        return torch.cat(parts)
-    if not isinstance(batch.travel_time, TravelTimeTable):
-        raise ValueError(
-            f"a batch of {len(batch)} windows needs travel-time tables, one per window, got "
-            f"{type(batch.travel_time).__name__}"
+    n_windows, n_volumes = lattice.first_km.shape[:2]
+    tables = batch.travel_time
+    if isinstance(tables, TravelTimeTable):
+        of_volumes = tables.model.reshape(-1).expand(n_windows).repeat_interleave(n_volumes)
+        all_volumes = lattice.flat()
+        return (
+            replace(tables, model=of_volumes)
+            .from_columns(
+                all_volumes.columns_km(),
+                all_volumes.axes_km()[2],
+                window * n_volumes + volume,
+                batch.station_km[window, station],
+            )
+            .flatten(1, 2)
         )
-    return batch.travel_time[window].between(
-        cells_km[window, volume], batch.station_km[window, station][:, None]
-    )[:, 0]
+    if n_windows != 1:
+        raise ValueError(
+            f"a batch of {n_windows} windows needs travel-time tables, one per window, got "
+            f"{type(tables).__name__}"
+        )
+    count = torch.bincount(volume, minlength=n_volumes).tolist()
+    cells_km = lattice.cells_km()  # (batch, volume, cell, 3)
+    parts = [
+        tables.between(cells_km[:, number], batch.station_km[:, rows])[0]
+        for number, rows in enumerate(station.split(count))
+    ]
+    return torch.cat(parts)
 
 
 def travel_times_of(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
@@ -151,7 +163,10 @@ def travel_times_of(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[T
 
 @dataclass(frozen=True)
 class Coarse:
-    """A station's coarse volume: its lattice, the stations that judge it, P and S times to them."""
+    """A station's coarse volume: its lattice, the stations that judge it, P and S times to them.
+
+    The times are on the device that computes with them.
+    """
 
     lattice: Lattice
     near: Bool[Tensor, " station"]
@@ -163,7 +178,8 @@ class VolumesOfStations:
     """What places about a stream's stations are to them, kept from window to window: coarse volumes, travel
     times from fine ones and between the stations.
 
-    All is made anew where a station moves, joins or leaves, and where the travel times are others.
+    All is made anew where a station moves, joins or leaves, and where the travel times are others. Of a batch
+    of one window, `here` is the one of `on_host`: places are told and taken there.
     """
 
     volume: VolumeSpec
@@ -173,61 +189,81 @@ class VolumesOfStations:
     _fine: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict, init=False, repr=False)
     _apart_s: Tensor | None = field(default=None, init=False, repr=False)
 
-    def coarse(self, batch: Batch, station: int) -> Coarse:
-        """The volume about one station of a batch of one window."""
-        self._look(batch)
-        return _kept(self._coarse, station, lambda: self._made(batch, station))
+    def coarse(self, batch: Batch, here: Batch, stations: Sequence[int]) -> list[Coarse]:
+        """The volumes about some stations."""
+        self._look(here)
+        if new := _missing(self._coarse, stations):
+            place_km = here.station_km[:, new]
+            near = self.neighbourhood.of(place_km, here.station_km, here.mask)
+            lattice = self.volume.coarse(here.station_km, near, place_km)
+            for row, times_s in enumerate(_travel_times(batch, lattice, near)):
+                self._coarse[new[row]] = Coarse(_volumes(lattice, [row]), near[0, row], times_s)
+        return _used(self._coarse, stations)
 
     def travel_times(
-        self, batch: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
+        self, batch: Batch, here: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
     ) -> Float[Tensor, "pair cell 2"]:
-        """As of `travel_times`, of a batch of one window, to the stations that judge each volume."""
-        self._look(batch)
-        parts = []
-        for row, stations in enumerate(near[0]):
-            first_km, spacing_km = (each[:, row : row + 1] for each in (lattice.first_km, lattice.spacing_km))
-            alone = Lattice(first_km, spacing_km, lattice.shape)
-            made = partial(travel_times, batch, alone, pairs_of(near[:, row : row + 1]))
-            key = torch.cat([first_km.flatten(), spacing_km.flatten(), stations.float()])
-            parts.append(_kept(self._fine, key.cpu().numpy().tobytes(), made))
-        return torch.cat(parts)
+        """As of `travel_times`, to the stations that judge each volume."""
+        self._look(here)
+        described = torch.cat([lattice.first_km[0], lattice.spacing_km[0], near[0].float()], dim=1)
+        keys = [each.tobytes() for each in described.numpy()]
+        if new := _missing(self._fine, keys):
+            rows = [keys.index(key) for key in new]
+            made = _travel_times(batch, _volumes(lattice, rows), near[:, rows])
+            self._fine.update(zip(new, made, strict=True))
+        return torch.cat(_used(self._fine, keys))
 
-    def apart_s(self, batch: Batch) -> Float[Tensor, "station station"]:
+    def apart_s(self, here: Batch) -> Float[Tensor, "station station"]:
         """P from every station, or from sea level, to every other: no source comes to two further apart."""
-        self._look(batch)
+        self._look(here)
         if self._apart_s is None:
-            places_km = batch.station_km[0].clone()
+            places_km = here.station_km[0].clone()
             places_km[:, 2].clamp_(min=0.0)  # where travel times from sources are known
-            self._apart_s = travel_times_of(batch, places_km)[..., 0]
+            self._apart_s = travel_times_of(here, places_km)[..., 0]
         return self._apart_s
 
-    def _look(self, batch: Batch) -> None:
+    def _look(self, here: Batch) -> None:
         """Forget what was of other stations or travel times."""
         if self._of is not None:
             station_km, mask, travel_time = self._of
-            same = torch.equal(station_km, batch.station_km) and torch.equal(mask, batch.mask)
-            if same and travel_time == batch.travel_time:
+            same = torch.equal(station_km, here.station_km) and torch.equal(mask, here.mask)
+            if same and travel_time == here.travel_time:
                 return
-        self._of = (batch.station_km.clone(), batch.mask.clone(), batch.travel_time)
+        self._of = (here.station_km.clone(), here.mask.clone(), here.travel_time)
         self._coarse.clear()
         self._fine.clear()
         self._apart_s = None
 
-    def _made(self, batch: Batch, station: int) -> Coarse:
-        place_km = batch.station_km[:, station : station + 1]
-        near = self.neighbourhood.of(place_km, batch.station_km, batch.mask)
-        lattice = self.volume.coarse(batch.station_km, near, place_km)
-        return Coarse(lattice, near[0, 0], travel_times(batch, lattice, pairs_of(near)))
+
+def _travel_times(
+    batch: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
+) -> Sequence[Float[Tensor, "near cell 2"]]:
+    """Of each volume. lattice, near: on the host."""
+    pairs, first_km, spacing_km = moved(
+        batch.waveforms.device, pairs_of(near), lattice.first_km, lattice.spacing_km
+    )
+    times_s = travel_times(batch, Lattice(first_km, spacing_km, lattice.shape), pairs)
+    return [each.clone() for each in times_s.split(near[0].sum(dim=1).tolist())]  # kept each by itself
 
 
-def _kept(kept: OrderedDict[Any, T], key: Any, make: Callable[[], T]) -> T:
-    """What is kept under a key, made where it is not; those that were asked for last are kept."""
-    if key not in kept:
-        kept[key] = make()
-        if len(kept) > MOST_KEPT:
-            kept.popitem(last=False)
-    kept.move_to_end(key)
-    return kept[key]
+def _volumes(lattice: Lattice, rows: Sequence[int]) -> Lattice:
+    """Some of a window's."""
+    return Lattice(lattice.first_km[:, rows], lattice.spacing_km[:, rows], lattice.shape)
+
+
+def _missing(kept: OrderedDict[K, T], keys: Sequence[K]) -> list[K]:
+    """What is not kept, each once."""
+    return [key for key in dict.fromkeys(keys) if key not in kept]
+
+
+def _used(kept: OrderedDict[K, T], keys: Sequence[K]) -> list[T]:
+    """What is kept under keys; those that were asked for last are kept on."""
+    found = [kept[key] for key in keys]
+    for key in keys:
+        kept.move_to_end(key)
+    while len(kept) > MOST_KEPT:
+        kept.popitem(last=False)
+    return found
 
 
 def joined(parts: Sequence[Coarse]) -> tuple[Lattice, Bool[Tensor, "1 volume station"], Tensor]:

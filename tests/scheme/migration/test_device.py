@@ -1,4 +1,4 @@
-"""Windows on another device than the host's: no operation mixes the two."""
+"""Windows on another device than the host's: no operation mixes the two, and few copies are made."""
 
 import copy
 import sys
@@ -10,17 +10,43 @@ from pretended_device import DEVICE, Pretended, PretendedDevice, there
 from small_migration import configured, single
 
 from fcn.assemble import build_datamodule, build_module
+from fcn.batch import Batch
 from fcn.earth import travel_time
+from fcn.module import FcnModule
+from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.seeding import Purpose
+
+N_WINDOWS = 3
+MOST_PER_WINDOW = 40  # of a window with hypotheses, whatever its stations and anchors; the batch itself is 8
 
 
 @pytest.fixture(scope="module")
 def parts(toy_store):
-    """A small network and a window in which it finds something."""
-    config = configured(toy_store, "stations.count=[8,8]")
+    """A small network and a window of many stations in which it finds something."""
+    config = configured(toy_store, "stations.count=[16,16]")
     module = build_module(config, trainable=False).eval()
     dataset = build_datamodule(config, toy_store).recombined(Purpose.TRAIN, "train")
     return module, single(dataset.__getitems__([(0, 0), (0, 1)]), 0)
+
+
+def read(module: FcnModule, window: Batch, device: torch.device, *, most: int = 8, n_stations: int = 16):
+    """What is said of a stream's windows, with so many anchors at most, and the copies of each window."""
+    scheme, network = copy.deepcopy(module.scheme), copy.deepcopy(module.network)
+    assert isinstance(scheme, MigrationScheme)
+    scheme = replace(scheme, reading=replace(scheme.reading, max_anchors=most))
+    here = {
+        name: getattr(window, name)[:, :n_stations]
+        for name in ("waveforms", "waveforms_broad", "station_km", "mask", "known", "background_mps", "peaks")
+    }
+    said, copies = [], []
+    for step in range(N_WINDOWS):
+        with PretendedDevice() as pretended:
+            if step == 0 and device == DEVICE:
+                network = there(network)
+            given = replace(window, **here, now_s=window.now_s + 0.5 * step).to(device)
+            said += scheme.estimates(network, given, [])
+        copies.append(pretended.copies)
+    return said, copies
 
 
 def test_a_mix_of_devices_is_refused():
@@ -33,25 +59,31 @@ def test_a_mix_of_devices_is_refused():
             away + here
         with pytest.raises(RuntimeError, match="two devices"):
             torch.arange(3) * torch.arange(3, device=DEVICE)
-    assert device.copies.total() == 2
+        assert here.double().long().dtype == torch.long  # no copy between devices
+        assert not torch.equal(away, 2 * away)
+    assert device.copies.total() == 3
 
 
 def test_windows_are_read_there_as_here(parts):
-    """Two of a stream; what is copied between devices is listed with -s. Tables stay where they are."""
-    module, window = parts
+    """Windows of a stream; what is copied between devices is listed with -s. Tables stay where they are."""
     travel_time._ON_DEVICES.clear()
+    here, _ = read(*parts, torch.device("cpu"))
+    away, copies = read(*parts, DEVICE)
+    assert here == away  # to the last digit
+    assert all(len(said) > 0 for said in here)
+    lines = sum(copies[1:], start=copies[0])
+    sys.stdout.write("\n".join(f"{n} x {line}" for line, n in lines.most_common()))
+    assert sum(n for line, n in lines.items() if "self.values.to(device)" in line) == 1
+
+
+def test_copies_grow_neither_with_anchors_nor_with_stations(parts):
+    """A device is waited for at every one."""
     found = {}
-    for name in ("here", "there"):
-        scheme, network = copy.deepcopy(module.scheme), copy.deepcopy(module.network)
-        found[name] = []
-        with PretendedDevice() as device:
-            if name == "there":
-                network = there(network)
-            for step in range(2):
-                given = replace(window, now_s=window.now_s + 0.5 * step)
-                given = given.to(DEVICE) if name == "there" else given
-                found[name] += scheme.estimates(network, given, [])
-    sys.stdout.write("\n".join(f"{n} x {line}" for line, n in device.copies.most_common()))
-    assert found["here"] == found["there"]  # to the last digit
-    assert len(found["here"][0]) > 0
-    assert sum(n for line, n in device.copies.items() if "self.values.to(device)" in line) == 1
+    for most, n_stations in ((1, 6), (1, 16), (8, 16)):
+        said, copies = read(*parts, DEVICE, most=most, n_stations=n_stations)
+        found[most, n_stations] = copies[-1].total(), len(said[-1])
+    few, stations, many = found.values()
+    sys.stdout.write(f"{many[0]} copies of a window with {many[1]} hypotheses")
+    assert few[1] >= 1
+    assert many[1] >= stations[1] + 2  # more was asked for
+    assert few[0] == stations[0] == many[0] <= MOST_PER_WINDOW

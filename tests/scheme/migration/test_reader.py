@@ -368,7 +368,7 @@ def test_a_stream_looks_for_sources_outside_its_network(module, windows):
     low_km, high_km = station_km.amin(dim=0), station_km.amax(dim=0)
     for margin in (1.0, 3.0):
         scheme = replace(module.scheme, reading=replace(module.scheme.reading, margin=margin))
-        lattice = scheme.reader.volumes.coarse(window, 0).lattice
+        lattice = scheme.reader.volumes.coarse(window, window, [0])[0].lattice
         width_km = float((high_km - low_km).max()) * margin
         assert width_km < scheme.volume.widest_km
         east_km, north_km, _ = (axis_km[0, 0] for axis_km in lattice.axes_km())

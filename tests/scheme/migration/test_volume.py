@@ -128,7 +128,7 @@ def test_coarse_volumes_are_kept_until_the_network_or_the_model_changes(volume, 
     def asked(window: Batch, station: int = 0) -> bool:
         """Whether travel times were asked for; what is told must be this window's."""
         before = times.n
-        told = coarse.coarse(window, station)
+        (told,) = coarse.coarse(window, window, [station])
         near = neighbourhood.of(window.station_km[:, [station]], window.station_km, window.mask)
         want = volume.coarse(window.station_km, near, window.station_km[:, [station]])
         assert torch.equal(told.near, near[0, 0])
@@ -157,10 +157,12 @@ def test_coarse_volumes_are_kept_for_tables_of_the_same_content(volume, neighbou
     """A table that was moved to the device with its batch is another object every time."""
     window, coarse = single(batch, 0), VolumesOfStations(volume, neighbourhood)
     table = window.travel_time
-    kept: Coarse = coarse.coarse(window, 0)
-    assert coarse.coarse(replace(window, travel_time=replace(table)), 0) is kept
+    kept: Coarse = coarse.coarse(window, window, [0])[0]
+    again = replace(window, travel_time=replace(table))
+    assert coarse.coarse(again, again, [0])[0] is kept
     slower = replace(table, values=1.1 * table.values, digest="")
-    assert (coarse.coarse(replace(window, travel_time=slower), 0).travel_s > kept.travel_s).all()
+    window = replace(window, travel_time=slower)
+    assert (coarse.coarse(window, window, [0])[0].travel_s > kept.travel_s).all()
 
 
 def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
@@ -175,7 +177,7 @@ def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
     lattice = Lattice(km, torch.ones(1, 2, 3), volume.cells)
     for judges, place_km, n in ((near, km, 2), (near, km, 0), (fewer, km, 1), (near, km + 0.1, 2)):
         before, at = times.n, replace(lattice, first_km=place_km)
-        told = kept.travel_times(window, at, judges)
+        told = kept.travel_times(window, window, at, judges)
         assert times.n - before == n
         torch.testing.assert_close(told, travel_times(window, at, pairs_of(judges)))
 
