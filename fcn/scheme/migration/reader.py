@@ -31,7 +31,6 @@ from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import VolumesOfStations, joined
-from fcn.targets.location import LocationEstimate
 
 ROUNDED_S = 0.1  # more than travel times and picks are rounded by
 
@@ -120,21 +119,47 @@ class MigrationReader:
 
     def _coarse_peaks(
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
-    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
-        """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
+    ) -> tuple[Float[Tensor, "anchor 3"], Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
+        """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km.
+
+        Where the peak lies at its edge, the source may lie beyond: the volume further out is asked, too, and
+        of the two the one with more evidence counts.
+        """
         lattice, near, travel_s = joined([self.volumes.coarse(seen.batch, row) for row in station.tolist()])
+        anchors = Anchors(station[None], time_s[None])
+        place_km, evidence = self._coarse(seen, anchors, lattice, near, travel_s)
+        beyond, at_edge = self.core.volume.outward(lattice.flat(), place_km)
+        rows = (at_edge & (evidence >= self.reading.trusted_evidence)).nonzero()[:, 0]
+        if len(rows):
+            further = Lattice(beyond.first_km[rows][None], beyond.spacing_km[rows][None], beyond.shape)
+            own = Anchors(station[rows][None], time_s[rows][None])
+            travel_s = self.volumes.travel_times(seen.batch, further, near[:, rows])
+            there_km, more = self._coarse(seen, own, further, near[:, rows], travel_s)
+            better = more > evidence[rows]
+            place_km[rows] = torch.where(better[:, None], there_km, place_km[rows])
+            evidence[rows] = torch.where(better, more, evidence[rows])
+        return place_km, evidence, lattice.spacing_km[0, :, 0]
+
+    def _coarse(
+        self,
+        seen: Seen,
+        anchors: Anchors,
+        lattice: Lattice,
+        near: Bool[Tensor, "1 volume station"],
+        travel_s: Float[Tensor, "pair cell 2"],
+    ) -> tuple[Float[Tensor, "anchor 3"], Float[Tensor, " anchor"]]:
         pairs = pairs_of(near)
         logits, evidence = self.core.volumes(
             seen.network,
             seen.features,
             seen.batch,
-            Anchors(station[None], time_s[None]),
+            anchors,
             lattice,
             pairs,
             travel_s + seen.terms.delay_s[pairs[:, 2], None],
         )
         require_finite(seen.batch, coarse_volume=logits, coarse_evidence=evidence)
-        return self.core.decode(logits, lattice), evidence[0].sigmoid(), lattice.spacing_km[0, :, 0]
+        return self.core.decode(logits, lattice).hypocentre_km, evidence[0].sigmoid()
 
     def _followed(
         self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
@@ -156,11 +181,11 @@ class MigrationReader:
         """Declared events to look for elsewhere, out of reach of the volume about their last place."""
         if len(followed) == 0:
             return followed
-        where, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
+        place_km, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
         volume = self.core.volume
         return hypotheses.moved(
             followed,
-            where.hypocentre_km,
+            place_km,
             evidence,
             reach_km=0.5 * volume.cells[0] * volume.fine_km[0],
             least_evidence=self.reading.least_evidence,
@@ -188,19 +213,19 @@ class MigrationReader:
         station, time_s = picks.station[:n], picks.time_s[:n]
         if n == 0:
             return Hypotheses(seen.batch.station_km.new_zeros(0, 3), station, time_s, ())
-        where, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
+        place_km, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
-        travel_s = seen.travel_times(where.hypocentre_km)[..., 0]
+        travel_s = seen.travel_times(place_km)[..., 0]
         rows = torch.arange(n, device=station.device)
         kept = hypotheses.distinct(
-            where.hypocentre_km,
+            place_km,
             time_s - travel_s[rows, station],
             evidence,
             least_evidence=self.reading.least_evidence,
             same_s=self.reading.same_s,
             same_km=(2 * cell_km).clamp_min(self.reading.same_km),
         )
-        return Hypotheses(where.hypocentre_km[kept], station[kept], time_s[kept], (None,) * len(kept))
+        return Hypotheses(place_km[kept], station[kept], time_s[kept], (None,) * len(kept))
 
     # ---------------------------------------------------------------- fine volumes
 
