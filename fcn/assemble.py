@@ -31,8 +31,9 @@ from fcn.waveform.preprocess import PreprocessSpec
 
 LAYERS_TARGET = f"{LayeredModel.__module__}.{LayeredModel.__name__}"
 TABLE_TARGET = f"{read_velocity_model.__module__}.{read_velocity_model.__name__}"
-# No search volume reaches further beyond the outermost stations: half of `scheme.volume.widest_km`, and some.
-BEYOND_KM = 100.0
+# No search volume reaches further beyond the outermost stations: half of `scheme.volume.widest_km`, and as
+# much again where it is moved outward.
+BEYOND_KM = 200.0
 
 
 @runtime_checkable

@@ -34,6 +34,10 @@ class Lattice:
         top_km = first_km[..., 2:].clamp_min(min_depth_km)
         return cls(torch.cat([first_km[..., :2], top_km], dim=-1), spacing_km, shape)
 
+    def moved(self, cells: Float[Tensor, "*volume 3"]) -> "Lattice":
+        """The same volumes, each so many of its cells further east, north and down."""
+        return Lattice(self.first_km + cells * self.spacing_km, self.spacing_km, self.shape)
+
     def middle_km(self) -> Float[Tensor, "*volume 3"]:
         """Middle of each volume."""
         cells = torch.tensor(self.shape, dtype=torch.float32, device=self.first_km.device)

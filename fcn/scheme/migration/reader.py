@@ -24,15 +24,15 @@ from fcn.scheme.migration.incremental import IncrementalEncoder
 from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
-from fcn.scheme.migration.neighbourhood import first_reached, pairs_of, with_own
+from fcn.scheme.migration.neighbourhood import first_reached, with_own
 from fcn.scheme.migration.picks import Picks, find_picks
 from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
+from fcn.scheme.migration.told import told
 from fcn.scheme.migration.transfer import HOST, moved, on_host
 from fcn.scheme.migration.volume import VolumesOfStations, joined
-from fcn.targets.location import LocationEstimate
 
 ROUNDED_S = 0.1  # more than travel times and picks are rounded by
 
@@ -118,55 +118,30 @@ class MigrationReader:
         start_s = float(batch.now_s[0]) - self.core.window_s(batch)
         return Seen(replace(batch, mask=mask), here, network, features, picks, heard, start_s, terms, sound)
 
-    def _volumes(
-        self,
-        seen: Seen,
-        anchors: Anchors,
-        lattice: Lattice,
-        near: Bool[Tensor, "1 volume station"],
-        travel_s: Float[Tensor, "pair cell 2"],
-        kind: str,
-    ) -> tuple[LocationEstimate, Float[Tensor, " volume"]]:
-        """Where volumes have an event, and the evidence for it (0-1); all is on the host but travel_s.
-
-        travel_s: without the stations' terms. kind: of the volumes, for what a broken network is told.
-        """
-        device, pairs = travel_s.device, pairs_of(near)
-        station, time_s, first_km, spacing_km, pairs, delay_s = moved(
-            device,
-            anchors.station,
-            anchors.time_s,
-            lattice.first_km,
-            lattice.spacing_km,
-            pairs,
-            seen.terms.delay_s[pairs[:, 2], None],
-        )
-        there = Lattice(first_km, spacing_km, lattice.shape)
-        logits, evidence = self.core.volumes(
-            seen.network,
-            seen.features,
-            seen.batch,
-            Anchors(station, time_s),
-            there,
-            pairs,
-            travel_s + delay_s,
-        )
-        require_finite(seen.batch, **{f"{kind}_volume": logits, f"{kind}_evidence": evidence})
-        where = self.core.decode(logits, there)
-        found = [getattr(where, each.name) for each in fields(where)]
-        *found, evidence = moved(HOST, *found, evidence[0].sigmoid())
-        return LocationEstimate(*found), evidence
-
     # ---------------------------------------------------------------- coarse volumes
 
     def _coarse_peaks(
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
-    ) -> tuple[LocationEstimate, Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
-        """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km."""
+    ) -> tuple[Float[Tensor, "anchor 3"], Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
+        """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km.
+
+        Where the peak lies at its edge, the source may lie beyond: the volume further out is asked, too, and
+        of the two the one with more evidence counts.
+        """
         lattice, near, travel_s = joined(self.volumes.coarse(seen.batch, seen.here, station.tolist()))
         anchors = Anchors(station[None], time_s[None])
-        where, evidence = self._volumes(seen, anchors, lattice, near, travel_s, "coarse")
-        return where, evidence, lattice.spacing_km[0, :, 0]
+        where, evidence = told(self.core, seen, anchors, lattice, near, travel_s, "coarse")
+        place_km = where.hypocentre_km
+        beyond, at_edge = self.core.volume.outward(lattice.flat(), place_km)
+        rows = (at_edge & (evidence >= self.reading.trusted_evidence)).nonzero()[:, 0]
+        if len(rows) > 0:
+            further = Lattice(beyond.first_km[rows][None], beyond.spacing_km[rows][None], beyond.shape)
+            own = Anchors(station[rows][None], time_s[rows][None])
+            travel_s = self.volumes.travel_times(seen.batch, seen.here, further, near[:, rows])
+            there, more = told(self.core, seen, own, further, near[:, rows], travel_s, "coarse")
+            better = (more > evidence[rows]).nonzero()[:, 0]
+            place_km[rows[better]], evidence[rows[better]] = there.hypocentre_km[better], more[better]
+        return place_km, evidence, lattice.spacing_km[0, :, 0]
 
     def _followed(
         self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
@@ -188,11 +163,11 @@ class MigrationReader:
         """Declared events to look for elsewhere, out of reach of the volume about their last place."""
         if len(followed) == 0:
             return followed
-        where, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
+        place_km, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
         volume = self.core.volume
         return hypotheses.moved(
             followed,
-            where.hypocentre_km,
+            place_km,
             evidence,
             reach_km=0.5 * volume.cells[0] * volume.fine_km[0],
             least_evidence=self.reading.least_evidence,
@@ -220,19 +195,19 @@ class MigrationReader:
         station, time_s = picks.station[:n], picks.time_s[:n]
         if n == 0:
             return Hypotheses(seen.here.station_km.new_zeros(0, 3), station, time_s, ())
-        where, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
+        place_km, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
-        travel_s = seen.travel_times(where.hypocentre_km)[..., 0]
+        travel_s = seen.travel_times(place_km)[..., 0]
         rows = torch.arange(n)
         kept = hypotheses.distinct(
-            where.hypocentre_km,
+            place_km,
             time_s - travel_s[rows, station],
             evidence,
             least_evidence=self.reading.least_evidence,
             same_s=self.reading.same_s,
             same_km=(2 * cell_km).clamp_min(self.reading.same_km),
         )
-        return Hypotheses(where.hypocentre_km[kept], station[kept], time_s[kept], (None,) * len(kept))
+        return Hypotheses(place_km[kept], station[kept], time_s[kept], (None,) * len(kept))
 
     # ---------------------------------------------------------------- fine volumes
 
@@ -247,7 +222,7 @@ class MigrationReader:
         near, lattice = self._about(seen, places)
         cells_s = self.volumes.travel_times(seen.batch, here, lattice, near)
         anchors = Anchors(places.station[None], places.time_s[None])
-        where, evidence = self._volumes(seen, anchors, lattice, near, cells_s, "fine")
+        where, evidence = told(self.core, seen, anchors, lattice, near, cells_s, "fine")
         travel_s = seen.travel_times(where.hypocentre_km)
         rows = torch.arange(len(places))
         origin_s = hypotheses.origin_times(

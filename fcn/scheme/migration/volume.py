@@ -16,6 +16,8 @@ from fcn.scheme.migration.neighbourhood import Neighbourhood, pairs_of
 from fcn.scheme.migration.transfer import moved
 from fcn.types import TravelTimes
 
+OUTWARD = 0.5  # of its width: so far a coarse volume whose peak lies at its edge is moved
+EDGE_CELLS = 1.5  # peaks so near its faces lie at the edge
 MOST_KEPT = 64  # volumes of a kind: 0.8 MB each, of 24 stations
 
 K = TypeVar("K")
@@ -94,20 +96,40 @@ class VolumeSpec:
             min_depth_km=self.min_depth_km,
         )
 
+    def outward(
+        self, lattice: Lattice, peak_km: Float[Tensor, "volume 3"]
+    ) -> tuple[Lattice, Bool[Tensor, " volume"]]:
+        """Coarse volumes further out where a peak lies at the edge, and where that is.
+
+        peak_km: of each volume of `lattice` (one row each). Its source may lie beyond: they are moved by
+        `OUTWARD` of their width that way, east or west, north or south, or both.
+        """
+        cells = peak_km.new_tensor(self.cells)
+        off = (peak_km - lattice.middle_km()) / lattice.spacing_km  # in cells
+        step = off.sign() * self._outward_cells(cells) * (off.abs() >= cells / 2 - EDGE_CELLS)
+        return lattice.moved(step), (step != 0).any(dim=1)
+
+    @staticmethod
+    def _outward_cells(cells: Float[Tensor, " 3"]) -> Float[Tensor, " 3"]:
+        """How many cells east, north and down a volume of so many may be moved outward: never down."""
+        return (cells * OUTWARD).floor() * cells.new_tensor([1.0, 1.0, 0.0])
+
     def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice) -> Lattice:
         """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
-        Nobody looks beyond the coarse volume: a source below or outside would draw them after it, window by
-        window, until no travel time is known. Elsewhere their cells are of one grid in it. Volumes about
-        nearly the same place are the same then: travel times from them are kept, and places stay.
+        Nobody looks beyond it, and `outward` from it: a source below or outside would draw them after it,
+        window by window, until no travel time is known. Elsewhere their cells are of one grid in it. Volumes
+        about nearly the same place are the same then: travel times from them are kept, and places stay.
         """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
         cells = centre_km.new_tensor(self.cells)
         depth_km = within.first_km.new_full(within.first_km[..., 2:].shape, self.min_depth_km)
         grid_km = torch.cat([within.first_km[..., :2], depth_km], dim=-1) + spacing_km * (cells - 1) / 2
         centre_km = ((centre_km - grid_km) / spacing_km).round() * spacing_km + grid_km
+        out_km = within.spacing_km * self._outward_cells(cells)
         low_km = within.first_km + (spacing_km * cells - within.spacing_km) / 2
         high_km = low_km + (within.spacing_km - spacing_km) * cells
+        low_km, high_km = low_km - out_km, high_km + out_km
         middle_km = (low_km + high_km) / 2
         centre_km = torch.maximum(centre_km, torch.minimum(low_km, middle_km))
         centre_km = torch.minimum(centre_km, torch.maximum(high_km, middle_km))

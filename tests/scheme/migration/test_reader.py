@@ -17,10 +17,12 @@ from fcn.scheme.migration import hypotheses, reader
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import travel_times
 from fcn.seeding import Purpose
+from fcn.targets.location import LocationEstimate
 
 
 def read(module, window: Batch, **reading) -> list[WindowEstimate]:
@@ -243,6 +245,44 @@ def picked(monkeypatch, *picks: tuple[int, float]) -> None:
 def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, recent_s, n_found):
     picked(monkeypatch, (1, 19.0))  # 11 s ago
     assert len(read(module, single(batch, 0), recent_s=recent_s)) == n_found
+
+
+@pytest.mark.parametrize(
+    ("evidence", "further", "looks", "where"),
+    [(0.6, 0.9, False, "edge"), (0.8, 0.9, True, "beyond"), (0.8, 0.7, True, "edge")],
+)
+def test_a_source_at_a_coarse_volumes_edge_is_looked_for_beyond_it(
+    module, batch, monkeypatch, evidence, further, looks, where
+):
+    """Where the volume is trusted; the one with more evidence says where it is."""
+    picked(monkeypatch, (0, 22.0), (1, 23.0))
+    asked = []
+
+    def asked_of(core, seen, anchors, lattice, near, travel_s, kind):
+        asked.append(lattice)
+        n, first = anchors.station.shape[1], len(asked) == 1
+        assert len(travel_s) == int(near.sum())
+        place_km = lattice.middle_km()[0].clone()
+        place_km[:, 0] += lattice.spacing_km[0, :, 0] * (lattice.shape[0] - 1) / 2 if first else 1.0
+        none = torch.zeros(n)
+        found = LocationEstimate(place_km, none, none, none, torch.zeros(n, 3, 3))
+        return found, torch.full((n,), evidence if first else further)
+
+    about = []
+
+    def fine(self, seen, places, explained):
+        about.append(places.centre_km)
+        return Places.none(seen.here.mask.shape[1])
+
+    monkeypatch.setattr(reader, "told", asked_of)
+    monkeypatch.setattr(reader.MigrationReader, "_fine_pass", fine)
+    read(module, single(batch, 0), least_picks=1)
+    assert len(asked) == 1 + looks
+    first = asked[0]
+    cell_km, n = float(first.spacing_km[0, 0, 0]), first.shape[0]
+    off_km = float(about[0][0, 0] - first.middle_km()[0, 0, 0])
+    expected_km = cell_km * (n // 2) + 1.0 if where == "beyond" else cell_km * (n - 1) / 2
+    assert off_km == pytest.approx(expected_km, rel=1e-4)
 
 
 def test_picks_that_are_left_out_for_want_of_company_would_have_made_nothing(module, windows, monkeypatch):

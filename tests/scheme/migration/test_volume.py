@@ -76,7 +76,7 @@ def test_coarse_volumes_are_no_wider_than_those_of_training(volume):
     assert lattice.middle_km()[0, :, 0].tolist() == pytest.approx([240.0, 40.0])
 
 
-def test_fine_volumes_stay_inside_the_coarse_one(volume):
+def test_fine_volumes_stay_inside_the_coarse_one_and_what_lies_outward(volume):
     """So that no event, however deep or far, leads them to where no travel time is known."""
     volume = replace(volume, shape=(20, 20, 10), fine_km=(1.2, 1.6), min_depth_km=0.0)
     coarse = Lattice(torch.tensor([[-48.0, -48.0, 0.0]]), torch.tensor([[5.0, 5.0, 4.0]]), (20, 20, 10))
@@ -85,14 +85,30 @@ def test_fine_volumes_stay_inside_the_coarse_one(volume):
     half_km = fine.spacing_km / 2
     low_km = fine.first_km - half_km
     high_km = fine.first_km + fine.spacing_km * torch.tensor([20.0, 20.0, 10.0]) - half_km
-    assert (low_km >= torch.tensor([-50.5, -50.5, -2.0]) - 1e-3).all()
-    assert (high_km <= torch.tensor([49.5, 49.5, 38.0]) + 1e-3).all()
+    assert (low_km >= torch.tensor([-100.5, -100.5, -2.0]) - 1e-3).all()
+    assert (high_km <= torch.tensor([99.5, 99.5, 38.0]) + 1e-3).all()
+    assert float(high_km[1, 0]) == pytest.approx(99.5) == -float(low_km[1, 1]) - 1.0
     middle_km = (low_km + high_km) / 2
     # where there is room nothing moves by more than half a cell
     assert ((middle_km[0] - places_km[0]).abs() <= half_km[0] + 1e-4).all()
     small = Lattice(torch.tensor([[-5.0, -5.0, 0.0]]), torch.tensor([[0.5, 0.5, 4.0]]), (20, 20, 10))
     about = volume.fine(places_km[1:2], small)
     assert float(about.first_km[0, 0]) == pytest.approx(-0.25 - 9.5 * 1.2)  # about its middle
+
+
+def test_where_a_peak_lies_at_the_edge_the_volume_further_out_is_looked_at(volume):
+    """East, north, or both; neither below nor where the peak lies within."""
+    volume = replace(volume, shape=(20, 20, 10), min_depth_km=0.0)
+    first_km, spacing_km = torch.tensor([[-38.0, -38.0, 0.0]]), torch.tensor([[4.0, 4.0, 4.0]])
+    lattice = Lattice(first_km.expand(5, 3), spacing_km.expand(5, 3), (20, 20, 10))
+    peaks_km = torch.tensor(
+        [[0.0, 0.0, 36.0], [37.0, 0.0, 8.0], [-35.0, 36.0, 8.0], [33.0, -33.0, 8.0], [0.0, -38.0, 0.0]]
+    )
+    further, at_edge = volume.outward(lattice, peaks_km)
+    assert at_edge.tolist() == [False, True, True, False, True]
+    moved_km = further.first_km - lattice.first_km
+    assert moved_km[at_edge].tolist() == [[40.0, 0.0, 0.0], [-40.0, 40.0, 0.0], [0.0, -40.0, 0.0]]
+    assert further.contains(peaks_km).all()  # none is lost by moving
 
 
 def test_fine_volumes_about_nearly_one_place_are_the_same(volume):
@@ -207,8 +223,8 @@ def test_a_place_far_outside_leads_no_volume_away(volume):
         within = volume.coarse(station_km, near, place_km)
         fine = volume.fine(place_km[0], within.flat())
         place_km = fine.first_km[:, None]
-    assert (place_km[..., :2] >= -85.0).all()
-    assert (place_km[..., :2] < -80.0).all()
+    assert (place_km[..., :2] >= -170.0).all()  # half a volume beyond a station, and half outward
+    assert (place_km[..., :2] < -165.0).all()
 
 
 @pytest.mark.parametrize(("extent_km", "n"), [(2.0, 2), (60.0, 3), (200.0, 4), (300.0, 4), (600.0, 7)])
@@ -218,6 +234,8 @@ def test_travel_times_of_a_network_reach_whatever_is_searched(volume, neighbourh
     grid_km = torch.cartesian_prod(axis_km, axis_km)
     station_km = torch.cat([grid_km, torch.zeros(n * n, 1)], dim=1)[None]
     near = neighbourhood.of(station_km, station_km, torch.ones(1, n * n, dtype=torch.bool))
-    cells_km = volume.coarse(station_km, near, station_km).cells_km().flatten(0, 2)
+    within = volume.coarse(station_km, near, station_km)
+    outward, _ = volume.outward(within.flat(), within.flat().first_km)
+    cells_km = torch.cat([within.cells_km().flatten(0, 2), outward.cells_km().flatten(0, 1)])
     farthest_km = torch.cdist(cells_km[:, :2], grid_km).amax()
     assert farthest_km < reach_km(station_km[0].numpy())
