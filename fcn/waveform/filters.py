@@ -1,4 +1,8 @@
-"""Designs of the causal filters, as second-order sections, and their frequency responses."""
+"""Designs of the causal filters, as second-order sections, and their frequency responses.
+
+Every channel that begins asks for the same few, so that each is designed once: sections are of all who ask,
+and not to be written to.
+"""
 
 import math
 from dataclasses import dataclass
@@ -41,6 +45,7 @@ class Butterworth:
             gain = gain / (2.0 * self.sampling_rate_hz)
         return zeros, poles, gain
 
+    @lru_cache(maxsize=64)  # noqa: B019
     def sos(self) -> Float64[np.ndarray, "section 6"]:
         """Second-order sections."""
         return signal.zpk2sos(*self.zpk())
@@ -67,6 +72,7 @@ def sosfilt(
     return signal.sosfilt(sos, samples, zi=memory)
 
 
+@lru_cache(maxsize=64)
 def to_velocity_sos(
     highpass_hz: float, acceleration: bool, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
@@ -83,6 +89,7 @@ def to_velocity_sos(
     return signal.zpk2sos(*digital)
 
 
+@lru_cache(maxsize=64)
 def anti_alias_sos(
     stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
