@@ -28,6 +28,6 @@ def test_it_is_flat(n_stations, hours, tmp_path):
 def test_a_shipped_network_listens_to_it_and_declares_its_earthquakes(tmp_path, monkeypatch):
     """The long form is a command; here that it works at all."""
     monkeypatch.setattr("day_of_packets.EVERY_S", 40.0)
-    marks = listened(4, 0.02, tmp_path, "generalized", say=lambda mark: None)
+    marks = listened(6, 0.02, tmp_path, "generalized", say=lambda mark: None)
     assert len(marks) == 1
     assert n_declared(tmp_path) == 1

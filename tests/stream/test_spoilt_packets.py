@@ -72,7 +72,8 @@ PACKET = st.builds(
     st.sampled_from(RATES),
     counts(),
 )
-EACH = 8  # spoilt packets of a monitor in the long form: a few, so that they come upon sound ones, too
+# spoilt packets of a monitor in the long form, among 72 sound ones: to build one costs as much as ten packets
+EACH = 20
 
 
 class Scripted:
