@@ -361,6 +361,9 @@ def commit() -> str:
     return f"{(state['commit'] or 'unknown')[:7]}{'+' if state['modified'] else ''}"
 
 
+CODE = commit()  # as it was loaded: hours later the checkout may be of another
+
+
 def losses(
     said: Said, reference: Said, stretch: Stretch, tolerance: MatchTolerance, **named: str
 ) -> list[Lost]:
@@ -422,7 +425,7 @@ def compared(
         "moved_km": float(np.median(moved_km)) if moved_km else math.nan,
         "later_s": float(np.median(later_s)) if later_s else math.nan,
         "undelivered": said.undelivered,
-        "code": commit(),
+        "code": CODE,
     }
 
 
