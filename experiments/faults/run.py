@@ -9,9 +9,10 @@ left out where the folder is absent; alone with --recorded), as packets of 1 s t
 `ROWS`; each is compared with the run without a fault, and with the run in which the stations struck say
 nothing at all. --rules
 checkpoint: as the checkpoint was shipped; configuration (default): with `moveout` and `health` of
-conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out; rows that are in its
-faults.csv already are not run again, and must be of the same checkpoint, --minutes and --seed (of.json). All
-is drawn from --seed.
+conf/scheme/migration.yaml. Writes faults.csv, faults.md and faults.png into --out, and lost.csv, which says
+of each event that is lost how small it was and what became of it. Rows that are in its faults.csv already are
+not run again, and must be of the same checkpoint, --minutes and --seed (of.json); each says of which commit
+it is. All is drawn from --seed.
 """
 
 import argparse
@@ -42,6 +43,7 @@ from hydra import compose, initialize_config_dir
 from rich.console import Console
 from rich.progress import Progress
 
+import fcn
 from fcn import config as configuration
 from fcn.alert.alert import Alert
 from fcn.alert.journal import Journal
@@ -52,6 +54,7 @@ from fcn.catalogue.io import read_quakeml
 from fcn.checkpoint import Restored, find, load
 from fcn.geometry.network import Network
 from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, match_events
+from fcn.provenance import git_state
 from fcn.rotated import RotatedFile
 from fcn.run_monitor import build_monitor
 from fcn.stream import keeping
@@ -330,6 +333,69 @@ class Outcome:
     moved_km: float
     later_s: float
     undelivered: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An event of a reference run that a faulty one has not: lost.csv.
+
+    run: whose it is, of `none` (no fault) or of the stations `left`. became: what the faulty run made of it:
+    `withdrawn`; `elsewhere`, an event at the time and further off than they are matched; or `nothing`.
+    """
+
+    sequence: str
+    rules: str
+    fault: str
+    run: str
+    origin_time: str
+    magnitude: float
+    n_stations: int
+    detection_score: float
+    became: str
+
+
+def commit() -> str:
+    """Short, of what runs; with a + where fcn or its configuration are not as it has them."""
+    state = git_state(Path(fcn.__file__).parent)
+    return f"{(state['commit'] or 'unknown')[:7]}{'+' if state['modified'] else ''}"
+
+
+CODE = commit()  # as it was loaded: hours later the checkout may be of another
+
+
+def losses(
+    said: Said, reference: Said, stretch: Stretch, tolerance: MatchTolerance, **named: str
+) -> list[Lost]:
+    """The events of a reference that are not among those that stand here. named: columns of all."""
+    here, theirs = standing(said, stretch, tolerance), standing(reference, stretch, tolerance)
+    kept = {row for _, row in matched(here, theirs, tolerance)}
+    withdrawn = [each for each in said.events if each.is_retracted]
+    wide = replace(tolerance, epicentre_km=math.inf)
+    found = []
+    for row, each in enumerate(theirs):
+        if row in kept:
+            continue
+        last, became = each.final, "nothing"
+        if matched(said.events, [each], wide):
+            became = "elsewhere"
+        if matched(withdrawn, [each], tolerance):
+            became = "withdrawn"
+        size = math.nan if last.event.magnitude is None else last.event.magnitude
+        time = str(obspy.UTCDateTime(last.event.origin_time_s))
+        n = len(last.origin_stations or ())
+        found.append(
+            Lost(
+                stretch.name,
+                **named,
+                origin_time=time,
+                magnitude=size,
+                n_stations=n,
+                detection_score=last.detection_score,
+                became=became,
+            )
+        )
+    return found
 
 
 def compared(
@@ -359,6 +425,7 @@ def compared(
         "moved_km": float(np.median(moved_km)) if moved_km else math.nan,
         "later_s": float(np.median(later_s)) if later_s else math.nan,
         "undelivered": said.undelivered,
+        "code": CODE,
     }
 
 
@@ -458,12 +525,22 @@ class Table:
         (self.out / "faults.md").write_text("\n".join(self.lines()) + "\n")
         picture(self.rows, self.out / "faults.png")
 
+    def add_lost(self, lost: list[Lost]) -> None:
+        """Go on with what is written."""
+        path = self.out / "lost.csv"
+        is_new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            names = [each.name for each in fields(Lost)]
+            writer.writerows([names] if is_new else [])
+            writer.writerows([_shown(getattr(each, name)) for name in names] for each in lost)
+
     def lines(self) -> list[str]:
         """In Markdown."""
         return [
             "| sequence | rules | fault | found | lost | lost, against the stations left | false "
-            "| moved (km) | alarm later (s) | undelivered |",
-            "|---|---|---|" + "---:|" * 7,
+            "| moved (km) | alarm later (s) | undelivered | code |",
+            "|---|---|---|" + "---:|" * 7 + "---|",
             *(
                 "| " + " | ".join(_shown(getattr(each, f.name)) for f in fields(each)) + " |"
                 for each in self.rows
@@ -538,6 +615,10 @@ def rows_of(
             rng = np.random.default_rng([seed, list(ROWS).index(name)])
             said = plain if name == "none" else run(stretch, restored, row.packets(stretch, rng), row.monitor)
             figures = compared(said, plain, left.get(struck), stretch, rules, tolerance)
+            for whose, run_of in (("none", plain), ("left", left.get(struck))):
+                if run_of is not None:
+                    named = {"rules": rules, "fault": row.told, "run": whose}
+                    table.add_lost(losses(said, run_of, stretch, tolerance, **named))
             table.add(Outcome(fault=row.told, **figures))
             CONSOLE.print(table.lines()[-1], markup=False, soft_wrap=True)
             progress.advance(task)

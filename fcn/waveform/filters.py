@@ -1,4 +1,8 @@
-"""Designs of the causal filters, as second-order sections, and their frequency responses."""
+"""Designs of the causal filters, as second-order sections, and their frequency responses.
+
+Every channel that begins asks for the same few, so that each is designed once: sections are of all who ask,
+and not to be written to.
+"""
 
 import math
 from dataclasses import dataclass
@@ -41,6 +45,7 @@ class Butterworth:
             gain = gain / (2.0 * self.sampling_rate_hz)
         return zeros, poles, gain
 
+    @lru_cache(maxsize=64)  # noqa: B019
     def sos(self) -> Float64[np.ndarray, "section 6"]:
         """Second-order sections."""
         return self._designed().copy()
@@ -72,6 +77,7 @@ def sosfilt(
     return signal.sosfilt(sos, samples, zi=memory)
 
 
+@lru_cache(maxsize=64)
 def to_velocity_sos(
     highpass_hz: float, acceleration: bool, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
@@ -95,6 +101,7 @@ def _to_velocity(
     return signal.zpk2sos(*digital)
 
 
+@lru_cache(maxsize=64)
 def anti_alias_sos(
     stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:

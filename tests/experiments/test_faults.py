@@ -193,7 +193,8 @@ def test_runs_are_compared(scripts):
     withdrawn = declared(30, 34, status=Status.RETRACTED)
     said = run.Said([declared(10, 15, 0.01), declared(120, 124), declared(90, 94), withdrawn], 1)
     figures = run.compared(said, plain, plain, stretch, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
-    moved_km = figures.pop("moved_km")
+    moved_km, code = figures.pop("moved_km"), figures.pop("code")
+    assert len(code.rstrip("+")) == 7
     assert moved_km == pytest.approx(111.2 * 0.01 * math.cos(math.radians(30.0)), rel=0.01)
     assert figures == {
         **{"sequence": "validation-0", "rules": "checkpoint", "found": 2, "lost": 1, "lost_without": 1},
@@ -202,6 +203,23 @@ def test_runs_are_compared(scripts):
     recorded = replace(stretch, name="swarm")  # whose catalogue lacks most
     figures = run.compared(said, plain, None, recorded, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
     assert (figures["found"], figures["lost"], figures["lost_without"], figures["false"]) == (3, 1, None, 1)
+
+
+def test_what_became_of_the_lost_is_said(scripts, tmp_path):
+    run = scripts["run"]
+    stretch = run.Stretch("swarm", Path(), [], START_S, START_S + 200.0, (A,), {}, None)
+    reference = run.Said([declared(t, t + 4) for t in (10, 60, 90, 120)], 0)
+    said = run.Said([declared(10, 15), declared(61, 65, status=Status.RETRACTED), declared(90, 94, 2.0)], 0)
+    named = {"rules": "configuration", "fault": "gaps", "run": "none"}
+    lost = run.losses(said, reference, stretch, MatchTolerance(4.0, 25.0, 1.0), **named)
+    assert [(each.origin_time[14:19], each.became) for each in lost] == [
+        ("27:40", "withdrawn"),
+        ("28:10", "elsewhere"),
+        ("28:40", "nothing"),
+    ]
+    for _ in range(2):
+        run.Table(tmp_path).add_lost(lost)
+    assert len((tmp_path / "lost.csv").read_text().splitlines()) == 1 + 2 * 3
 
 
 def test_a_disk_is_full_and_is_not(scripts, tmp_path):
@@ -237,7 +255,7 @@ def test_every_row_is_made(scripts, come, faults):
 
 def test_a_table_goes_on_with_its_rows_and_with_no_others(scripts, tmp_path):
     run = scripts["run"]
-    row = run.Outcome("validation-0", "configuration", "none", 3, 0, None, 1, math.nan, 0.25, 2)
+    row = run.Outcome("validation-0", "configuration", "none", 3, 0, None, 1, math.nan, 0.25, 2, "4c0ffee")
     table = run.Table(tmp_path)
     table.add(row)
     table.add(replace(row, fault="gaps", lost_without=1, moved_km=1.5))
