@@ -2,13 +2,14 @@
 
 Golden values are of the command below: of `generalized` since its fine volumes lie on one grid and picks
 without company anchor nothing, of the others since commit a4aefc9. Another release of torch, or another
-processor, moves them by less than the tolerances.
+processor, moves them by less than the tolerances; what is badly located by more (1 km, of a place known to 5 km).
 
     python -m fcn.test ckpt=NAME dataset=kumamoto trainer.precision=32-true logger=csv \
         dataset.builder.window.start_time_utc=2016-04-14T12:43:40 dataset.builder.window.duration_s=180
 """
 
 import csv
+import math
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +26,8 @@ EXCERPT = (
 )
 TOLERANCE = {"latitude_deg": 0.003, "longitude_deg": 0.003, "depth_km": 0.5, "magnitude": 0.03}
 TIME_S = 0.05
+LOOSE = 0.25  # of the stated horizontal uncertainty, where that is more
+P_KMPS, DEGREE_KM = 6.0, 111.2
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,14 @@ def test_the_catalogue_is_that_of_before(name, cache, tmp_path):
         updates = said[old["event_id"]]
         assert seconds(updates[0]["now_utc"]) == seconds(old["alarm_utc"])
         assert abs(len(updates) - int(old["n_updates"])) <= 1
+        # volumes are steps: a rounding moves a place that nothing holds
+        across_km = 0.0 if name != "generalized" else LOOSE * float(new["horizontal_uncertainty_km"])
+        allowed = {"latitude_deg": across_km / DEGREE_KM}
+        allowed["longitude_deg"] = allowed["latitude_deg"] / math.cos(
+            math.radians(float(new["latitude_deg"]))
+        )
         origin_s, before_s = (seconds(row["origin_time_utc"]) for row in (new, old))
-        assert origin_s == pytest.approx(before_s, abs=TIME_S)
+        assert origin_s == pytest.approx(before_s, abs=max(TIME_S, across_km / P_KMPS))
         for key, tolerance in TOLERANCE.items():
-            assert float(new[key]) == pytest.approx(float(old[key]), abs=tolerance), (old["event_id"], key)
+            within = max(tolerance, allowed.get(key, 0.0))
+            assert float(new[key]) == pytest.approx(float(old[key]), abs=within), (old["event_id"], key)
