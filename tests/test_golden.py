@@ -2,7 +2,7 @@
 
 Golden values are of the command below: of `generalized` since its fine volumes lie on one grid and picks
 without company anchor nothing, of the others since commit a4aefc9. Another release of torch, or another
-processor, moves them by less than the tolerances; what is badly located by more (1 km, of a place known to 5 km).
+processor, moves them by less than the tolerances; what is badly located by more (1 km of 5 km stated).
 
     python -m fcn.test ckpt=NAME dataset=kumamoto trainer.precision=32-true logger=csv \
         dataset.builder.window.start_time_utc=2016-04-14T12:43:40 dataset.builder.window.duration_s=180
