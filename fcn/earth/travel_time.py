@@ -116,7 +116,8 @@ class TravelTimeTable:
         alone = [table.levels.alone(int(table.model)) for table in tables]
         values = torch.cat([table.values[rows] for table, (_, rows) in zip(tables, alone, strict=True)])
         levels = Levels.stack([levels for levels, _ in alone])
-        return replace(tables[0], values=values, levels=levels, model=torch.arange(len(tables)), digest="")
+        model = torch.arange(len(tables))
+        return replace(tables[0], values=values, levels=levels, model=model, digest="", origin=None)
 
     @property
     def _layout(self) -> tuple[tuple[int, ...], float, float]:
@@ -193,6 +194,8 @@ class TravelTimeTable:
         model = self.model.reshape(-1).expand(len(depth_km))[volume]
         offset_km = station_km[:, None, :2] - east_north_km[volume]
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
+        if len(volume) == 0:
+            return distance_km.new_zeros(*distance_km.shape, depth_km.shape[1], 2)
         farthest_km = self._check_ranges(depth_km, distance_km)
         n_distances = min(int(farthest_km / self.step_km) + 2, self.values.shape[2])
         level = self.levels.serving(model, station_km[:, 2]) if not self.levels.at_sea_level else model

@@ -1,8 +1,4 @@
-"""Designs of the causal filters, as second-order sections, and their frequency responses.
-
-Every channel that begins asks for the same few, so that each is designed once: sections are of all who ask,
-and not to be written to.
-"""
+"""Designs of the causal filters, as second-order sections, and their frequency responses."""
 
 import math
 from dataclasses import dataclass
@@ -45,9 +41,13 @@ class Butterworth:
             gain = gain / (2.0 * self.sampling_rate_hz)
         return zeros, poles, gain
 
-    @lru_cache(maxsize=64)  # noqa: B019
     def sos(self) -> Float64[np.ndarray, "section 6"]:
         """Second-order sections."""
+        return self._designed().copy()
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _designed(self) -> Float64[np.ndarray, "section 6"]:
+        """Once, as every channel of a network has the same: milliseconds each."""
         return signal.zpk2sos(*self.zpk())
 
     @lru_cache(maxsize=64)  # noqa: B019 frozen, and few
@@ -72,7 +72,6 @@ def sosfilt(
     return signal.sosfilt(sos, samples, zi=memory)
 
 
-@lru_cache(maxsize=64)
 def to_velocity_sos(
     highpass_hz: float, acceleration: bool, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
@@ -81,6 +80,13 @@ def to_velocity_sos(
     Both have no response to a constant. Analogue Butterworth, bilinear transform: the integral is the
     trapezoidal rule, 2.7 % low at 9 Hz for 100 samples a second and 0.7 % for 200.
     """
+    return _to_velocity(highpass_hz, acceleration, sampling_rate_hz).copy()
+
+
+@lru_cache(maxsize=64)
+def _to_velocity(
+    highpass_hz: float, acceleration: bool, sampling_rate_hz: float
+) -> Float64[np.ndarray, "section 6"]:
     order = 3 if acceleration else 2
     zeros, poles, gain = signal.butter(
         order, 2.0 * math.pi * highpass_hz, "highpass", analog=True, output="zpk"
@@ -89,11 +95,17 @@ def to_velocity_sos(
     return signal.zpk2sos(*digital)
 
 
-@lru_cache(maxsize=64)
 def anti_alias_sos(
     stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
     """Chebyshev II low-pass; no section where the stop band lies beyond the input's Nyquist frequency."""
     if stop_hz >= 0.98 * sampling_rate_hz / 2.0:
         return np.empty((0, 6))
+    return _low_pass(stop_hz, attenuation_db, order, sampling_rate_hz).copy()
+
+
+@lru_cache(maxsize=64)
+def _low_pass(
+    stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float
+) -> Float64[np.ndarray, "section 6"]:
     return signal.cheby2(order, attenuation_db, stop_hz, "lowpass", fs=sampling_rate_hz, output="sos")

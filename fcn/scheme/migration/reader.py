@@ -125,8 +125,8 @@ class MigrationReader:
     ) -> tuple[Float[Tensor, "anchor 3"], Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
         """Peak of each anchor's coarse volume, evidence for an event in it (0-1), and its cells' size, km.
 
-        Where the peak lies at its edge, the source may lie beyond: the volume further out is asked, too, and
-        of the two the one with more evidence counts.
+        Where the peak lies at its edge, the source may lie beyond: the volume further out is asked, too, if
+        travel times reach it, and of the two the one with more evidence counts.
         """
         lattice, near, travel_s = joined(self.volumes.coarse(seen.batch, seen.here, station.tolist()))
         anchors = Anchors(station[None], time_s[None])
@@ -134,7 +134,7 @@ class MigrationReader:
         place_km = where.hypocentre_km
         beyond, at_edge = self.core.volume.outward(lattice.flat(), place_km)
         rows = (at_edge & (evidence >= self.reading.trusted_evidence)).nonzero()[:, 0]
-        if len(rows) > 0:
+        if len(rows) > 0 and seen.reaches_outward:
             further = Lattice(beyond.first_km[rows][None], beyond.spacing_km[rows][None], beyond.shape)
             own = Anchors(station[rows][None], time_s[rows][None])
             travel_s = self.volumes.travel_times(seen.batch, seen.here, further, near[:, rows])
@@ -263,11 +263,11 @@ class MigrationReader:
         return found.rows(keep.nonzero()[:, 0].tolist())
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
-        """Fine volumes about places, no further out than coarse ones, and the stations that judge them."""
+        """Fine volumes about places, no further out than is looked for, and the stations that judge them."""
         here = seen.here
         near = self.core.about_places(here, places.centre_km[None], places.station[None])
         coarse = self.core.volume.coarse(here.station_km, near, places.centre_km[None])
-        fine = self.core.volume.fine(places.centre_km, coarse.flat())
+        fine = self.core.volume.fine(places.centre_km, coarse.flat(), outward=seen.reaches_outward)
         judges = first_reached(
             near,
             seen.travel_times(places.centre_km)[None, ..., 0],

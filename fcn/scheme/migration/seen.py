@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
+from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -32,6 +33,11 @@ class Seen:
     start_s: float
     terms: Terms
     sound: Sound
+
+    @property
+    def reaches_outward(self) -> bool:
+        """Whether travel times are known beyond coarse volumes: those of layers are, a 3-D grid ends."""
+        return isinstance(self.here.travel_time, TravelTimeTable)
 
     def travel_times(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
         """P and S from places to every station, s, with the stations' terms."""

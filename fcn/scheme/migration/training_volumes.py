@@ -68,7 +68,7 @@ def draw_volumes(
         [station_km[..., :2], torch.full_like(station_km[..., 2:], ABOUT_STATION_DEPTH_KM)], -1
     )
     about_km = torch.where((anchors.event >= 0)[..., None], source_km, below_km)
-    # nobody looks beyond the coarse volume
+    # no training looks beyond the coarse volume
     about_km = torch.minimum(torch.maximum(about_km, middle_km - half_km), middle_km + half_km)
     off = uniform[..., 2:5] - 0.5
     fine_centre_km = about_km + off * WANDER * cells * spacing_km

@@ -114,19 +114,20 @@ class VolumeSpec:
         """How many cells east, north and down a volume of so many may be moved outward: never down."""
         return (cells * OUTWARD).floor() * cells.new_tensor([1.0, 1.0, 0.0])
 
-    def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice) -> Lattice:
+    def fine(self, centre_km: Float[Tensor, "volume 3"], within: Lattice, *, outward: bool) -> Lattice:
         """Volumes of `fine_km` about points, each moved inside its coarse one (`within`) if that is as large.
 
-        Nobody looks beyond it, and `outward` from it: a source below or outside would draw them after it,
-        window by window, until no travel time is known. Elsewhere their cells are of one grid in it. Volumes
-        about nearly the same place are the same then: travel times from them are kept, and places stay.
+        Nobody looks beyond it, nor, with outward, beyond what lies `outward` of it: a source below or outside
+        would draw them after it, window by window, until no travel time is known. Elsewhere their cells are
+        of one grid in it. Volumes about nearly the same place are the same then: travel times from them are
+        kept, and places stay.
         """
         spacing_km = centre_km.new_tensor([self.fine_km[0], self.fine_km[0], self.fine_km[1]])
         cells = centre_km.new_tensor(self.cells)
         depth_km = within.first_km.new_full(within.first_km[..., 2:].shape, self.min_depth_km)
         grid_km = torch.cat([within.first_km[..., :2], depth_km], dim=-1) + spacing_km * (cells - 1) / 2
         centre_km = ((centre_km - grid_km) / spacing_km).round() * spacing_km + grid_km
-        out_km = within.spacing_km * self._outward_cells(cells)
+        out_km = within.spacing_km * self._outward_cells(cells) * outward
         low_km = within.first_km + (spacing_km * cells - within.spacing_km) / 2
         high_km = low_km + (within.spacing_km - spacing_km) * cells
         low_km, high_km = low_km - out_km, high_km + out_km

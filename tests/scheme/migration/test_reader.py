@@ -248,13 +248,18 @@ def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, rec
 
 
 @pytest.mark.parametrize(
-    ("evidence", "further", "looks", "where"),
-    [(0.6, 0.9, False, "edge"), (0.8, 0.9, True, "beyond"), (0.8, 0.7, True, "edge")],
+    ("evidence", "further", "reaches", "looks", "where"),
+    [
+        (0.6, 0.9, True, False, "edge"),
+        (0.8, 0.9, True, True, "beyond"),
+        (0.8, 0.7, True, True, "edge"),
+        (0.8, 0.9, False, False, "edge"),
+    ],
 )
 def test_a_source_at_a_coarse_volumes_edge_is_looked_for_beyond_it(
-    module, batch, monkeypatch, evidence, further, looks, where
+    module, batch, monkeypatch, evidence, further, reaches, looks, where
 ):
-    """Where the volume is trusted; the one with more evidence says where it is."""
+    """Where the volume is trusted and travel times reach; the one with more evidence says where it is."""
     picked(monkeypatch, (0, 22.0), (1, 23.0))
     asked = []
 
@@ -276,7 +281,10 @@ def test_a_source_at_a_coarse_volumes_edge_is_looked_for_beyond_it(
 
     monkeypatch.setattr(reader, "told", asked_of)
     monkeypatch.setattr(reader.MigrationReader, "_fine_pass", fine)
-    read(module, single(batch, 0), least_picks=1)
+    window = single(batch, 0)
+    if not reaches:  # as those of a 3-D grid, which ends somewhere
+        window = replace(window, travel_time=EarlyAtOne(window.travel_time, window.station_km[0, 0], 0.0))
+    read(module, window, least_picks=1)
     assert len(asked) == 1 + looks
     first = asked[0]
     cell_km, n = float(first.spacing_km[0, 0, 0]), first.shape[0]

@@ -81,18 +81,22 @@ def test_fine_volumes_stay_inside_the_coarse_one_and_what_lies_outward(volume):
     volume = replace(volume, shape=(20, 20, 10), fine_km=(1.2, 1.6), min_depth_km=0.0)
     coarse = Lattice(torch.tensor([[-48.0, -48.0, 0.0]]), torch.tensor([[5.0, 5.0, 4.0]]), (20, 20, 10))
     places_km = torch.tensor([[0.0, 0.0, 12.0], [300.0, -300.0, 80.0], [45.0, 0.0, 0.0]])
-    fine = volume.fine(places_km, coarse)
+    fine = volume.fine(places_km, coarse, outward=True)
     half_km = fine.spacing_km / 2
     low_km = fine.first_km - half_km
     high_km = fine.first_km + fine.spacing_km * torch.tensor([20.0, 20.0, 10.0]) - half_km
     assert (low_km >= torch.tensor([-100.5, -100.5, -2.0]) - 1e-3).all()
     assert (high_km <= torch.tensor([99.5, 99.5, 38.0]) + 1e-3).all()
     assert float(high_km[1, 0]) == pytest.approx(99.5) == -float(low_km[1, 1]) - 1.0
+    inside = volume.fine(places_km, coarse, outward=False)  # where travel times end with the volume
+    assert (inside.first_km - half_km >= torch.tensor([-50.5, -50.5, -2.0]) - 1e-3).all()
+    last_km = inside.first_km + fine.spacing_km * torch.tensor([20.0, 20.0, 10.0]) - half_km
+    assert (last_km <= torch.tensor([49.5, 49.5, 38.0]) + 1e-3).all()
     middle_km = (low_km + high_km) / 2
     # where there is room nothing moves by more than half a cell
     assert ((middle_km[0] - places_km[0]).abs() <= half_km[0] + 1e-4).all()
     small = Lattice(torch.tensor([[-5.0, -5.0, 0.0]]), torch.tensor([[0.5, 0.5, 4.0]]), (20, 20, 10))
-    about = volume.fine(places_km[1:2], small)
+    about = volume.fine(places_km[1:2], small, outward=True)
     assert float(about.first_km[0, 0]) == pytest.approx(-0.25 - 9.5 * 1.2)  # about its middle
 
 
@@ -118,7 +122,7 @@ def test_fine_volumes_about_nearly_one_place_are_the_same(volume):
     spacing_km = torch.tensor([1.2, 1.2, 1.6])
     places_km = torch.tensor([3.3, -7.7, 15.0]) + spacing_km * torch.linspace(0.0, 3.0, 301)[:, None]
     origin_km = torch.tensor([-95.0, -95.0, 0.0])
-    cells = (volume.fine(places_km, coarse).first_km - origin_km) / spacing_km
+    cells = (volume.fine(places_km, coarse, outward=False).first_km - origin_km) / spacing_km
     torch.testing.assert_close(cells, cells.round(), atol=1e-4, rtol=0)
     assert [len(each.round().unique()) for each in cells.T] == [4, 4, 4]
 
@@ -221,7 +225,7 @@ def test_a_place_far_outside_leads_no_volume_away(volume):
     near = torch.ones(1, 1, 16, dtype=torch.bool)
     for _ in range(30):  # the peak lies in the outermost corner every time
         within = volume.coarse(station_km, near, place_km)
-        fine = volume.fine(place_km[0], within.flat())
+        fine = volume.fine(place_km[0], within.flat(), outward=True)
         place_km = fine.first_km[:, None]
     assert (place_km[..., :2] >= -170.0).all()  # half a volume beyond a station, and half outward
     assert (place_km[..., :2] < -165.0).all()
