@@ -1,18 +1,18 @@
 """Real-time seismic intensity (Kunugi et al. 2013): causal, sample by sample, in chunks of any length."""
 
 import bisect
-import itertools
 import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Float, Float64
 from scipy import signal
 
 from fcn import checked
 from fcn.shaking.jma import GAL_PER_MPS2, STRONG_S, intensity_of_gal, strong_samples
+from fcn.waveform.gaps import stretches
 from fcn.waveform.memory import Memory
 
 # Corners f0 ... f5 in Hz, dampings and gain of the approximating filter of Kunugi et al. (2013).
@@ -114,29 +114,20 @@ class _Component(Memory):
         self._n_missing = 0
 
     def process(self, trace: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        known = np.isfinite(trace)
-        out = np.zeros(trace.size)
-        for first, last, is_known in _runs(known):
-            if not is_known:
-                self._n_missing += last - first
-                continue
+        known, out, done = np.isfinite(trace), np.zeros(trace.size), 0
+        for first, end in stretches(known, self._most_missing):
+            self._n_missing += first - done
             if math.isnan(self._offset) or self._n_missing > self._most_missing:
                 self._offset, self._memory = float(trace[first]), np.zeros_like(self._memory)
                 self._n_missing = 0
-            held = np.full(self._n_missing, self._last)
-            motion = np.concatenate((held, trace[first:last])) - self._offset
-            filtered, self._memory = signal.sosfilt(self._sos, motion, zi=self._memory)
-            out[first:last] = filtered[held.size :]
-            self._last, self._n_missing = float(trace[last - 1]), 0
+            is_known = known[first:end]
+            latest = np.maximum.accumulate(np.where(is_known, np.arange(end - first), 0))
+            held = np.concatenate((np.full(self._n_missing, self._last), trace[first:end][latest]))
+            filtered, self._memory = signal.sosfilt(self._sos, held - self._offset, zi=self._memory)
+            out[first:end] = np.where(is_known, filtered[self._n_missing :], 0.0)
+            self._last, self._n_missing, done = float(trace[end - 1]), 0, end
+        self._n_missing += trace.size - done
         return out
-
-
-def _runs(known: Bool[np.ndarray, " n"]) -> list[tuple[int, int, bool]]:
-    """First and one past the last index of each stretch of one value, and the value."""
-    if not known.size:
-        return []
-    edges = [0, *(np.flatnonzero(np.diff(known)) + 1).tolist(), known.size]
-    return [(first, last, bool(known[first])) for first, last in itertools.pairwise(edges)]
 
 
 class _Largest:

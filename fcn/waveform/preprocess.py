@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
+from fcn.waveform.gaps import stretches
 from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
 from fcn.waveform.together import Filtering, Work, alone
@@ -184,16 +185,13 @@ class ToVelocity(Memory):
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
-        possible = np.abs(motion) <= self._largest  # NaN is not
-        if possible.all():  # as nearly always
-            runs = [(0, samples.shape[1])] if samples.shape[1] else []
-        else:
-            self.n_absurd += int((~possible & np.isfinite(samples)).sum())
-            runs = true_runs(np.all(possible, axis=0))
+        known = np.all(np.abs(motion) <= self._largest, axis=0)  # NaN is not
+        if not known.all():  # as hardly ever
+            self.n_absurd += int((~(np.abs(motion) <= self._largest) & np.isfinite(samples)).sum())
         chunks = []
-        for first, end in runs:
+        for first, end in stretches(known, self.spec.max_gap_s * self.input_rate_hz):
             start_s = float(start_time_s) + first / self.input_rate_hz
-            chunks += yield from self._continue(start_s, motion[:, first:end])
+            chunks += yield from self._continue(start_s, motion[:, first:end], known[first:end])
         return [chunk for chunk in chunks if chunk.valid.size]
 
     def flush(self) -> list[Chunk]:
@@ -208,8 +206,10 @@ class ToVelocity(Memory):
         """Velocity of a whole recording, to its last sample. Raises ValueError where none is known."""
         return joined([*self.process(start_time_s, samples), *self.flush()])
 
-    def _continue(self, start_time_s: float, motion: Float64[np.ndarray, "component n"]) -> Work[list[Chunk]]:
-        """Samples without a gap: after a short one, after a long one, or repeating what came before."""
+    def _continue(
+        self, start_time_s: float, motion: Float64[np.ndarray, "component n"], known: Bool[np.ndarray, " n"]
+    ) -> Work[list[Chunk]]:
+        """A stretch, from a known sample on: after a short gap, a long one, or repeating what came."""
         n_late = 0
         if self._resampler is not None:
             expected_s = self._start_time_s + self._resampler.n_received / self.input_rate_hz
@@ -220,19 +220,26 @@ class ToVelocity(Memory):
             n_late = 0
             self._begin(start_time_s, motion[:, 0])
         assert self._resampler is not None
-        motion = motion[:, max(-n_late, 0) :]
+        n_repeated = max(-n_late, 0)
+        motion, known = motion[:, n_repeated:], known[n_repeated:]
         if not motion.shape[1]:
             return []
-        bridged, valid = motion, np.ones(motion.shape[1], dtype=bool)
         if n_late > 0:
-            share = np.arange(1, n_late + 1) / (n_late + 1)
-            bridge = self._last[:, None] + share * (motion[:, :1] - self._last[:, None])
-            bridged = np.concatenate((bridge, motion), axis=1)
-            valid = np.arange(bridged.shape[1]) >= n_late
+            motion = np.concatenate((np.zeros((self.n_components, n_late)), motion), axis=1)
+            known = np.concatenate((np.zeros(n_late, dtype=bool), known))
+        bridged = motion if known.all() else self._bridged(motion, known)
         self._last = motion[:, -1]
         filtered, self._memory = yield Filtering(self._sos, bridged - self._offset[:, None], self._memory)
-        self._resampler.push(filtered, valid)
+        self._resampler.push(filtered, known)
         return [self._pop(final=False)]
+
+    def _bridged(
+        self, motion: Float64[np.ndarray, "component n"], known: Bool[np.ndarray, " n"]
+    ) -> Float64[np.ndarray, "component n"]:
+        """Straight lines where samples are not known, from the last one before them."""
+        at, is_known = np.arange(-1, known.size), np.concatenate(([True], known))
+        before = np.concatenate((self._last[:, None], motion), axis=1)
+        return np.stack([np.interp(at[1:], at[is_known], each[is_known]) for each in before])
 
     def _begin(self, start_time_s: float, first: Float64[np.ndarray, " component"]) -> None:
         """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""
@@ -250,12 +257,6 @@ class ToVelocity(Memory):
         chunk = Chunk(*self._resampler.pop(final=final), fresh=self._fresh)
         self._fresh = self._fresh and not chunk.valid.size
         return chunk
-
-
-def true_runs(flags: Bool[np.ndarray, " n"]) -> list[tuple[int, int]]:
-    """First and one past the last index of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 class Banded(NamedTuple):
