@@ -182,7 +182,7 @@ class MigrationReader:
         if self.reading.least_picks < 2:
             return unexplained.where(recent)
         delay_s = seen.terms.delay_s[:, 0].abs()
-        apart_s = self.volumes.apart_s(seen.here) + delay_s + delay_s[:, None]
+        apart_s = self.volumes.apart_s(seen.batch, seen.here) + delay_s + delay_s[:, None]
         # a pick may be so far off where the hypothesis has it, and the anchor's from the mean of all
         tolerance_s = 2 * self.reading.p_tolerance_s + ROUNDED_S
         return unexplained.where(

@@ -201,20 +201,21 @@ class VolumesOfStations:
     """What places about a stream's stations are to them, kept from window to window: coarse volumes, travel
     times from fine ones and between the stations.
 
-    All is made anew where a station moves, joins or leaves, and where the travel times are others. Of a batch
-    of one window, `here` is the one of `on_host`: places are told and taken there.
+    All is made anew where a station moves, joins or leaves, and where the travel times are others or another
+    device computes with them. Of a batch of one window, `here` is the one of `on_host`: places are told and
+    taken there.
     """
 
     volume: VolumeSpec
     neighbourhood: Neighbourhood
-    _of: tuple[Tensor, Tensor, TravelTimes] | None = field(default=None, init=False, repr=False)
+    _of: tuple[Tensor, Tensor, TravelTimes, torch.device] | None = field(default=None, init=False, repr=False)
     _coarse: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
     _fine: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict, init=False, repr=False)
     _apart_s: Tensor | None = field(default=None, init=False, repr=False)
 
     def coarse(self, batch: Batch, here: Batch, stations: Sequence[int]) -> list[Coarse]:
         """The volumes about some stations."""
-        self._look(here)
+        self._look(batch, here)
         if new := _missing(self._coarse, stations):
             place_km = here.station_km[:, new]
             near = self.neighbourhood.of(place_km, here.station_km, here.mask)
@@ -227,7 +228,7 @@ class VolumesOfStations:
         self, batch: Batch, here: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
     ) -> Float[Tensor, "pair cell 2"]:
         """As of `travel_times`, to the stations that judge each volume."""
-        self._look(here)
+        self._look(batch, here)
         described = torch.cat([lattice.first_km[0], lattice.spacing_km[0], near[0].float()], dim=1)
         keys = [each.tobytes() for each in described.numpy()]
         if new := _missing(self._fine, keys):
@@ -236,23 +237,24 @@ class VolumesOfStations:
             self._fine.update(zip(new, made, strict=True))
         return torch.cat(_used(self._fine, keys))
 
-    def apart_s(self, here: Batch) -> Float[Tensor, "station station"]:
+    def apart_s(self, batch: Batch, here: Batch) -> Float[Tensor, "station station"]:
         """P from every station, or from sea level, to every other: no source comes to two further apart."""
-        self._look(here)
+        self._look(batch, here)
         if self._apart_s is None:
             places_km = here.station_km[0].clone()
             places_km[:, 2].clamp_(min=0.0)  # where travel times from sources are known
             self._apart_s = travel_times_of(here, places_km)[..., 0]
         return self._apart_s
 
-    def _look(self, here: Batch) -> None:
-        """Forget what was of other stations or travel times."""
+    def _look(self, batch: Batch, here: Batch) -> None:
+        """Forget what was of other stations or travel times, or on another device."""
+        device = batch.waveforms.device
         if self._of is not None:
-            station_km, mask, travel_time = self._of
+            station_km, mask, travel_time, on_device = self._of
             same = torch.equal(station_km, here.station_km) and torch.equal(mask, here.mask)
-            if same and travel_time == here.travel_time:
+            if same and travel_time == here.travel_time and on_device == device:
                 return
-        self._of = (here.station_km.clone(), here.mask.clone(), here.travel_time)
+        self._of = (here.station_km.clone(), here.mask.clone(), here.travel_time, device)
         self._coarse.clear()
         self._fine.clear()
         self._apart_s = None

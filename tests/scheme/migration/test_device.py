@@ -87,3 +87,17 @@ def test_copies_grow_neither_with_anchors_nor_with_stations(parts):
     assert few[1] >= 1
     assert many[1] >= stations[1] + 2  # more was asked for
     assert few[0] == stations[0] == many[0] <= MOST_PER_WINDOW
+
+
+def test_one_reader_reads_now_here_and_now_there(parts):
+    """What it keeps of windows is where it computes: features, travel times."""
+    module, window = parts
+    scheme = copy.deepcopy(module.scheme)
+    said = []
+    for step, away in enumerate((False, True, False, True, True)):
+        with PretendedDevice():
+            network = there(copy.deepcopy(module.network)) if away else module.network
+            given = replace(window, now_s=window.now_s + 0.5 * (step // 4))
+            said.append(scheme.estimates(network, given.to(DEVICE) if away else given, []))
+    assert said[0] == said[1] == said[2] == said[3]
+    assert len(said[0]) > 0

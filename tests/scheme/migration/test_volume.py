@@ -205,7 +205,7 @@ def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
 def test_no_source_is_seen_by_two_stations_further_apart_than_they_are(volume, neighbourhood, batch):
     """The triangle inequality, by the tables."""
     window = single(batch, 0)
-    apart_s = VolumesOfStations(volume, neighbourhood).apart_s(window)
+    apart_s = VolumesOfStations(volume, neighbourhood).apart_s(window, window)
     assert (apart_s - apart_s.T).abs().max() < 0.02
     generator = torch.Generator().manual_seed(0)
     places_km = torch.rand(400, 3, generator=generator) * torch.tensor([120.0, 120.0, 30.0])
