@@ -133,6 +133,10 @@ def _reading(**kept: Any) -> dict[str, Any]:
     return {**off, **kept}
 
 
+def _eewnet(**kept: Any) -> dict[str, Any]:
+    return {"occupancy": False, **kept}  # before images said which rows are stations'
+
+
 def _matching(**kept: Any) -> dict[str, Any]:
     return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
 
@@ -141,6 +145,7 @@ def _matching(**kept: Any) -> dict[str, Any]:
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
+    "fcn.arch.eewnet.EEWNet": _eewnet,
     "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,

@@ -59,7 +59,7 @@ class Detection(nn.Module):
 
 
 class Location(nn.Module):
-    """Logits over the grid from the image (batch, 10, row, time); depth is the channel axis.
+    """Logits over the grid from the image (batch, n_channels, row, time); depth is the channel axis.
 
     row_pools:          rows that become one after each level of the encoder but the last.
     levels_by_station:  that many levels of the encoder look along time only, the others across rows as well.
@@ -72,6 +72,7 @@ class Location(nn.Module):
 
     def __init__(
         self,
+        n_channels: int,
         channels: Sequence[int],
         grid_shape: tuple[int, int, int],
         row_pools: Sequence[int],
@@ -109,7 +110,7 @@ class Location(nn.Module):
             )
         kernels = [SERIES] * levels_by_station + [IMAGE] * (len(channels) - levels_by_station)
         pools = [(rows, TIME_POOL) for rows in row_pools]
-        self.encoder = Encoder(10, channels, pools, style, kernels, coordinates=coordinates)
+        self.encoder = Encoder(n_channels, channels, pools, style, kernels, coordinates=coordinates)
         # Identity for the paper's image, pools and grid; lets any number of stations and rows through.
         self.bottleneck = nn.AdaptiveAvgPool2d((n_x // total, n_y // total))
         widths = [*channels[-2::-1]][: len(up_factors)]
@@ -128,7 +129,7 @@ class Location(nn.Module):
         self.decoder = nn.Sequential(*ups)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(batch, 10, row, time) -> (batch, x, y, z)."""
+        """(batch, n_channels, row, time) -> (batch, x, y, z)."""
         return self.decoder(self.bottleneck(self.encoder(image))).permute(0, 2, 3, 1)
 
 
@@ -158,6 +159,8 @@ class EEWNet(nn.Module):
     compression:      the image, scaled to a maximum of 1, becomes asinh(c x) / asinh(c): stations far from
                       the source are seen beside near ones. 0 leaves it as it is, as the paper does.
     coordinates:      see `Location`.
+    occupancy:        the image says which of its rows are stations': 1 there, 0 elsewhere. Without it an
+                      empty row looks like a silent station in the middle of the box.
     separable, normalise, dropout: see `fcn.arch.blocks.Style`.
     """
 
@@ -177,6 +180,7 @@ class EEWNet(nn.Module):
         n_rows: int,
         compression: float,
         coordinates: bool,
+        occupancy: bool,
         separable: bool,
         normalise: bool,
         dropout: float,
@@ -185,7 +189,9 @@ class EEWNet(nn.Module):
         shape = (len(grid_axes_km[0]), len(grid_axes_km[1]), len(grid_axes_km[2]))
         style = Style(separable=separable, normalise=normalise, dropout=dropout)
         self.detection = Detection(detection_channels, style)
+        self.occupancy = occupancy
         self.location = Location(
+            2 * (len(ENZ) + 2 + occupancy),
             location_channels,
             shape,
             row_pools,
@@ -249,9 +255,11 @@ class EEWNet(nn.Module):
         return coordinate_km.masked_fill(~present, torch.inf).argsort(dim=1, stable=True)
 
     def _panel(self, x: Tensor, station_km: Tensor, present: Tensor, order: Tensor) -> Tensor:
-        """E, N, Z, x and y of the stations in one order: (batch, row, 5, time)."""
-        position = (station_km / self.scale_km) * present[..., None]
-        channels = torch.cat([x, position[..., None].expand(-1, -1, -1, x.shape[-1])], dim=2)
+        """E, N, Z, x, y and, with `occupancy`, 1 of the stations in one order: (batch, row, 5 or 6, time)."""
+        constant = (station_km / self.scale_km) * present[..., None]
+        if self.occupancy:
+            constant = torch.cat([constant, present[..., None].to(constant)], dim=2)
+        channels = torch.cat([x, constant[..., None].expand(-1, -1, -1, x.shape[-1])], dim=2)
         return _take_rows(channels, order)
 
     def epicentre_km(self, location: Float[Tensor, "batch x y z"]) -> Float[Tensor, "batch 2"]:

@@ -282,3 +282,21 @@ def test_a_grid_the_decoder_cannot_reach_is_refused():
 def test_digests_name_configurations():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+@pytest.mark.parametrize("occupancy", [False, True])
+def test_an_image_may_say_which_rows_are_stations(occupancy):
+    """Else a silent station in the middle of the box looks like a row without one."""
+    silent, seen = inputs(5), []
+    silent["station_km"] = -silent["station_km"].abs()  # so that it is the last one along both axes
+    for name in ("station_km", "waveforms", "waveforms_broad"):
+        silent[name][:, 4] = 0.0
+    absent = {**silent, "mask": silent["mask"].clone()}
+    absent["mask"][:, 4] = False
+    net = network(*SMALL, f"arch.occupancy={occupancy}")
+    net.location.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    for each in (silent, absent):
+        predict(net, each)
+    assert seen[0].shape[1] == 2 * (5 + occupancy)
+    differs = (seen[0] != seen[1]).any(dim=3).nonzero()[:, 1:].unique(dim=0).tolist()
+    assert differs == ([[5, 4], [11, 4]] if occupancy else [])  # of both orders, that row
