@@ -116,7 +116,8 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
         spans = "; ".join(f"{_written(epoch[0])} to {_written(epoch[1])}" for epoch in epochs)
         raise ValueError(
             f"StationXML does not describe {seed_id} at {obspy.UTCDateTime(start_s)}"
-            + (f": it has {spans}" if epochs else "; add the channel, or leave its data out")
+            + (f": it has {spans}" if epochs else f": {_others(inventory, seed_id)}")
+            + ("" if epochs else "; add the channel, or leave its data out")
         )
     if uncovered:
         why = f" ({wrong[0]})" if wrong else ""
@@ -148,14 +149,34 @@ def _epochs(inventory: obspy.Inventory, seed_id: str) -> list[Epoch]:
         for station in network
         if station.code == codes[1]
         for channel in station
-        # some write "--", as requests do, for a location that has no code
-        if ((channel.location_code or "").strip(" -"), channel.code) == (codes[2], codes[3])
+        if (location_code(channel), channel.code) == (codes[2], codes[3])
     ]
     starts = [-math.inf if c.start_date is None else c.start_date.timestamp for _, c in channels]
     ends = [math.inf if c.end_date is None else c.end_date.timestamp for _, c in channels]
     # an epoch that ends at 23:59:59 goes on to the one that begins at midnight
     ends = [min([start for start in starts if 0 < start - end <= EPOCH_PAUSE_S], default=end) for end in ends]
     return [(start, end, *channel) for start, end, channel in zip(starts, ends, channels, strict=True)]
+
+
+def location_code(channel: Any) -> str:
+    """That of an ObsPy channel: some write "--", as requests do, for a location that has no code."""
+    return (channel.location_code or "").strip(" -")
+
+
+def _others(inventory: obspy.Inventory, seed_id: str) -> str:
+    """Of the same letters and station, at other locations; else all of the station."""
+    network_code, station_code, _, code = seed_id.split(".")
+    found = {
+        (location_code(channel), channel.code)
+        for network in inventory.select(network=network_code, station=station_code)
+        for station in network
+        for channel in station
+    }
+    alike = sorted(each for each in found if each[1] == code) or sorted(found)
+    if not alike:
+        return "it has no channels of this station: ask for level=response"
+    names = ", ".join(".".join((network_code, station_code, *each)) for each in alike[:6])
+    return f"it has {names}{' ...' * (len(alike) > 6)}"
 
 
 def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Described:
@@ -202,7 +223,8 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{', '.join(LENGTHS_M)}, and {GAL[0]}: state its sensitivity in one of them"
         )
     measurement, size = known
-    if str(stated.output_units).strip().upper() not in COUNT_UNITS:
+    # FDSN's text format (level=channel) states no output units: its scale is of counts
+    if str(stated.output_units or COUNT_UNITS[0]).strip().upper() not in COUNT_UNITS:
         raise ValueError(
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "
             "of the whole channel, digitiser included"

@@ -508,7 +508,22 @@ def test_refusals_come_before_anything_is_written(raw):
     (raw / "stations.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to .*stations\.csv"):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0"))
+    make_network(2)[2].write(str(raw / "two.xml"), format="STATIONXML")
+    with pytest.raises(ValueError, match=r"^no coordinates for XX\.S02: add them to .*two\.xml, or leave"):
+        build_sequence(raw_config(raw, stations="two.xml"))
     assert not (raw / "out").exists()
+
+
+def test_stations_without_their_channels_state_no_sensitivity(raw):
+    """What a data centre gives for level=station, its default."""
+    inventory = make_network(3)[2]
+    for site in inventory[0]:
+        site.channels = []
+    inventory.write(str(raw / "bare.xml"), format="STATIONXML")
+    with pytest.raises(
+        ValueError, match=r"bare\.xml does not describe XX\.S00\.\.HHE.*level=response.* as CSV"
+    ):
+        build_sequence(raw_config(raw, SENSITIVE, stations="bare.xml"))
 
 
 def test_the_command_line(raw, monkeypatch, capsys):

@@ -71,6 +71,31 @@ def test_units_of_anything_else_are_refused(inventory, unit):
         said(inventory, "XX.S00..HHZ")
 
 
+def test_the_text_of_a_data_centre_states_counts(tmp_path):
+    """FDSN web services, format=text&level=channel."""
+    (tmp_path / "channels.txt").write_text(
+        "#Network|Station|Location|Channel|Latitude|Longitude|Elevation|Depth|Azimuth|Dip|SensorDescription"
+        "|Scale|ScaleFreq|ScaleUnits|SampleRate|StartTime|EndTime\n"
+        "XX|S00||HHZ|32.5|130.5|10|0|0|-90|STS-2|6.0E8|1.0|M/S|100|2010-01-01T00:00:00|\n"
+    )
+    inventory = obspy.read_inventory(str(tmp_path / "channels.txt"))
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(6e8, "velocity")
+
+
+def test_a_channel_that_is_not_described_is_told_beside_those_that_are(inventory):
+    with pytest.raises(
+        ValueError, match=r"not describe XX.S00.00.HHZ at .*: it has XX.S00..HHZ; add the channel"
+    ):
+        said(inventory, "XX.S00.00.HHZ")
+    with pytest.raises(
+        ValueError, match=r"XX.S00..BHZ at .*: it has XX.S00..HHE, XX.S00..HHN, XX.S00..HHZ; add"
+    ):
+        said(inventory, "XX.S00..BHZ")
+    inventory[0][0].channels = []
+    with pytest.raises(ValueError, match=r"it has no channels of this station: ask for level=response"):
+        said(inventory, "XX.S00..HHZ")
+
+
 def test_stationxml_keeps_it(tmp_path, inventory):
     inventory.write(str(tmp_path / "stations.xml"), format="STATIONXML")
     again = obspy.read_inventory(str(tmp_path / "stations.xml"))
