@@ -155,6 +155,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))
+    _warn_of_flat(stream)
     catalogue, picks = None, None
     if config["catalogue"]:
         catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
@@ -164,6 +165,20 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
         check_written(folder, given)
         used = check_replayable(folder, build(config["preprocess"]))
     return used
+
+
+def _warn_of_flat(stream: obspy.Stream) -> None:
+    """Of channels whose samples are all one value: a replay takes a dead sensor for quiet ground."""
+    values: dict[str, set[float]] = {}
+    for trace in (trace for trace in stream if np.ma.count(trace.data)):
+        values.setdefault(trace.id, set()).update((float(trace.data.min()), float(trace.data.max())))
+    flat = [f"{seed_id} ({min(met):g})" for seed_id, met in sorted(values.items()) if len(met) == 1]
+    if flat:
+        log.warning(
+            "all samples are one value, of %s: such a sensor is dead, and a replay takes it for quiet "
+            "ground; leave its files out",
+            ", ".join(flat),
+        )
 
 
 def fetch_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:

@@ -526,6 +526,16 @@ def test_stations_without_their_channels_state_no_sensitivity(raw):
         build_sequence(raw_config(raw, SENSITIVE, stations="bare.xml"))
 
 
+def test_channels_that_never_move_are_told(raw, caplog):
+    path = raw / "XX.S01..HHN.mseed"
+    stream = obspy.read(path)
+    stream[0].data[:] = -7
+    stream.write(str(path), format="MSEED")
+    build_sequence(raw_config(raw, SENSITIVE))
+    (said,) = [record.message for record in caplog.records if "one value" in record.message]
+    assert "of XX.S01..HHN (-7):" in said
+
+
 def test_the_command_line(raw, monkeypatch, capsys):
     overrides = [
         f"waveforms={raw}/*.mseed",
