@@ -16,7 +16,7 @@ from rich.progress import track
 
 from fcn import config as configuration
 from fcn.catalogue.event import Catalogue
-from fcn.catalogue.io import read_csv, read_picks, read_quakeml
+from fcn.catalogue.io import read_csv, read_with_picks
 from fcn.catalogue.phase import PhasePick
 from fcn.config import build
 from fcn.data.sequences import Sequence
@@ -29,7 +29,7 @@ from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
-from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
+from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, read_stations
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.recording import TooLongError
@@ -98,10 +98,20 @@ def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity
     """
     if not path.is_file():
         raise FileNotFoundError(f"no station list {path}")
+    recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     if path.suffix.lower() != ".csv":
         inventory = read_stations(path)
+        _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, path)
         if sensitivity is not None:
-            filled = fill_sensitivities(inventory, {trace.id for trace in stream}, sensitivity)
+            recorded_ids = {trace.id for trace in stream}
+            filled = fill_sensitivities(inventory, recorded_ids, sensitivity)
+            lacking = sorted(recorded_ids - described_ids(inventory))
+            if lacking and not filled:
+                more = " ..." if len(lacking) > 3 else ""
+                raise ValueError(
+                    f"{path} does not describe {', '.join(lacking[:3])}{more}, and states the sensitivity of "
+                    "all others: ask for StationXML with level=response, or give the stations as CSV"
+                )
             if not filled:
                 raise ValueError(
                     f"{path} is StationXML and states the sensitivity of each channel: leave out "
@@ -110,19 +120,24 @@ def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity
             log.info("%s states no sensitivity of %s: the one given is taken", path, ", ".join(filled))
         return inventory
     stated = {} if sensitivity is None else {trace.id: sensitivity for trace in stream}
-    recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     network = Network.from_csv(path)
-    missing = sorted(recorded - {station.id for station in network})
-    if missing:
-        raise ValueError(f"no coordinates for {', '.join(missing)}: add them to {path}")
+    _check_listed(recorded, {station.id for station in network}, path)
     return make_inventory((s for s in network if s.id in recorded), stream, stated)
+
+
+def _check_listed(recorded: set[str], listed: set[str], path: Path) -> None:
+    if missing := sorted(recorded - listed):
+        raise ValueError(
+            f"no coordinates for {', '.join(missing)}: add them to {path}, or leave their files out of the "
+            "waveforms"
+        )
 
 
 def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
     """Events, and their picks where the file has some: CSV or QuakeML, by its suffix."""
     if path.suffix.lower() == ".csv":
         return read_csv(path), {}
-    return read_quakeml(path), read_picks(path)
+    return read_with_picks(path)
 
 
 def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
@@ -140,6 +155,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))
+    _warn_of_flat(stream)
     catalogue, picks = None, None
     if config["catalogue"]:
         catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
@@ -149,6 +165,20 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
         check_written(folder, given)
         used = check_replayable(folder, build(config["preprocess"]))
     return used
+
+
+def _warn_of_flat(stream: obspy.Stream) -> None:
+    """Of channels whose samples are all one value: a replay takes a dead sensor for quiet ground."""
+    values: dict[str, set[float]] = {}
+    for trace in (trace for trace in stream if np.ma.count(trace.data)):
+        values.setdefault(trace.id, set()).update((float(trace.data.min()), float(trace.data.max())))
+    flat = [f"{seed_id} ({min(met):g})" for seed_id, met in sorted(values.items()) if len(met) == 1]
+    if flat:
+        log.warning(
+            "all samples are one value, of %s: such a sensor is dead, and a replay takes it for quiet "
+            "ground; leave its files out",
+            ", ".join(flat),
+        )
 
 
 def fetch_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:

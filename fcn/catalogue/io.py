@@ -68,11 +68,14 @@ def read_quakeml(path: Path) -> Catalogue:
     An event may lack a magnitude. Raises FileNotFoundError, and ValueError naming the file, the event and
     what it lacks or cannot have.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no catalogue at {path}")
-    catalog = _read(Path(path))
-    name = catalog.description or Path(path).stem
-    return _catalogue(name, (_from_quakeml(each) for each in counted(catalog, Path(path))), Path(path))
+    return read_with_picks(path)[0]
+
+
+def read_with_picks(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
+    """`read_quakeml` and `read_picks` at once: each reading makes new ids where a file has none."""
+    catalog = _read(path := Path(path))
+    found = (_from_quakeml(each) for each in counted(catalog, path))
+    return _catalogue(catalog.description or path.stem, found, path), _picks(catalog)
 
 
 def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
@@ -97,7 +100,9 @@ def _check_ranges(event: Event) -> None:
 
 
 def _read(path: Path) -> quakeml.Catalog:
-    """ObsPy's catalogue of a file; ValueError naming one that it cannot read."""
+    """ObsPy's catalogue of a file; FileNotFoundError, and ValueError naming one that it cannot read."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no catalogue at {path}")
     try:
         return read_events(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
@@ -110,10 +115,12 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
     The phase is that of the origin's arrival, else the pick's hint. A pick without a station or a phase is
     passed over. Raises FileNotFoundError.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no catalogue at {path}")
+    return _picks(_read(Path(path)))
+
+
+def _picks(catalog: quakeml.Catalog) -> dict[str, list[PhasePick]]:
     found = {}
-    for event in _read(Path(path)):
+    for event in catalog:
         origin = origin_of(event)
         phases = {str(arrival.pick_id): arrival.phase for arrival in (origin.arrivals if origin else ())}
         found[_event_id(event)] = [

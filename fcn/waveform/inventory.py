@@ -5,7 +5,8 @@ import glob
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from obspy.core.inventory.response import InstrumentSensitivity
 
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
-from fcn.waveform.response import Sensitivity, overall_sensitivity
+from fcn.waveform.response import Sensitivity, location_code, overall_sensitivity
 
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
@@ -88,17 +89,29 @@ def fill_sensitivities(
     """Give the channels among `seed_ids` that state no sensitivity this one, in place; returns their ids."""
     filled = set()
     made = _response(sensitivity)
-    for network in inventory:
-        for code, channel in ((site.code, channel) for site in network for channel in site):
-            seed_id = f"{network.code}.{code}.{channel.location_code or ''}.{channel.code}"
-            if seed_id not in seed_ids or overall_sensitivity(channel, seed_id) is not None:
-                continue
-            filled.add(seed_id)
-            if channel.response is None:
-                channel.response = copy.deepcopy(made)
-            else:
-                channel.response.instrument_sensitivity = made.instrument_sensitivity
+    for seed_id, channel in _channels(inventory):
+        if seed_id not in seed_ids or overall_sensitivity(channel, seed_id) is not None:
+            continue
+        filled.add(seed_id)
+        if channel.response is None:
+            channel.response = copy.deepcopy(made)
+        else:
+            channel.response.instrument_sensitivity = made.instrument_sensitivity
     return sorted(filled)
+
+
+def described_ids(inventory: Inventory) -> set[str]:
+    """Ids "NET.STA.LOC.CHA" of the channels of which something is said."""
+    return {seed_id for seed_id, _ in _channels(inventory)}
+
+
+def _channels(inventory: Inventory) -> Iterator[tuple[str, Channel]]:
+    """Every epoch of every channel, with its id."""
+    for network in inventory:
+        for site in network:
+            for channel in site:
+                codes = (network.code, site.code, location_code(channel), channel.code)
+                yield ".".join(codes), channel
 
 
 def make_inventory(
@@ -113,7 +126,7 @@ def make_inventory(
     for trace in stream:
         recorded[f"{trace.stats.network}.{trace.stats.station}"][trace.id].append(trace)
     networks: dict[str, list[Station]] = defaultdict(list)
-    for site in sites:
+    for site in (replace(site, longitude_deg=_within_180(site.longitude_deg)) for site in sites):
         channels = [
             _channel(site, seed_id, traces, sensitivities.get(seed_id))
             for seed_id, traces in sorted(recorded[site.id].items())
@@ -123,6 +136,11 @@ def make_inventory(
         networks[site.network].append(Station(site.code, *place, channels=channels, start_date=start))
     listed = [Network(code, stations=stations) for code, stations in networks.items()]
     return Inventory(networks=listed, source="fcn")
+
+
+def _within_180(longitude_deg: float) -> float:
+    """As StationXML wants it; many lists count from 0 to 360 deg."""
+    return longitude_deg if abs(longitude_deg) <= 180.0 else (longitude_deg + 180.0) % 360.0 - 180.0
 
 
 def _channel(site: Site, seed_id: str, traces: obspy.Stream, stated: Sensitivity | None) -> Channel:

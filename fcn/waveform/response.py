@@ -4,6 +4,7 @@ import functools
 import itertools
 import logging
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +15,14 @@ from obspy.core.inventory.response import InstrumentSensitivity
 
 log = logging.getLogger(__name__)
 
-INPUT_UNITS = {
-    "M/S": "velocity",
-    "M/S**2": "acceleration",
-    "M/S/S": "acceleration",
-    "M/S^2": "acceleration",
-    "M/(S**2)": "acceleration",
-}
+# As StationXML and SEED (blockette 34) write units, capitals and blanks aside: M/S, NM/S, cm/s**2, M/(S^2).
+LENGTHS_M = {"NM": 1e-9, "UM": 1e-6, "MM": 1e-3, "CM": 1e-2, "M": 1.0}
+SQUARE = r"(\*\*|\^)?2"
+INPUT_UNIT = re.compile(
+    rf"(?P<length>[NUMC]?M)/(?P<per>SEC|S)(?P<again>{SQUARE}|/(?P=per))?"
+    rf"|(?P<inner>[NUMC]?M)/\((SEC|S){SQUARE}\)"
+)
+GAL = ("GAL", 1e-2)  # cm/s2
 COUNT_UNITS = ("COUNTS", "COUNT")
 EPOCH_PAUSE_S = 1.0
 SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
@@ -114,7 +116,8 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
         spans = "; ".join(f"{_written(epoch[0])} to {_written(epoch[1])}" for epoch in epochs)
         raise ValueError(
             f"StationXML does not describe {seed_id} at {obspy.UTCDateTime(start_s)}"
-            + (f": it has {spans}" if epochs else "; add the channel, or leave its data out")
+            + (f": it has {spans}" if epochs else f": {_others(inventory, seed_id)}")
+            + ("" if epochs else "; add the channel, or leave its data out")
         )
     if uncovered:
         why = f" ({wrong[0]})" if wrong else ""
@@ -146,14 +149,34 @@ def _epochs(inventory: obspy.Inventory, seed_id: str) -> list[Epoch]:
         for station in network
         if station.code == codes[1]
         for channel in station
-        # some write "--", as requests do, for a location that has no code
-        if ((channel.location_code or "").strip(" -"), channel.code) == (codes[2], codes[3])
+        if (location_code(channel), channel.code) == (codes[2], codes[3])
     ]
     starts = [-math.inf if c.start_date is None else c.start_date.timestamp for _, c in channels]
     ends = [math.inf if c.end_date is None else c.end_date.timestamp for _, c in channels]
     # an epoch that ends at 23:59:59 goes on to the one that begins at midnight
     ends = [min([start for start in starts if 0 < start - end <= EPOCH_PAUSE_S], default=end) for end in ends]
     return [(start, end, *channel) for start, end, channel in zip(starts, ends, channels, strict=True)]
+
+
+def location_code(channel: Any) -> str:
+    """That of an ObsPy channel: some write "--", as requests do, for a location that has no code."""
+    return (channel.location_code or "").strip(" -")
+
+
+def _others(inventory: obspy.Inventory, seed_id: str) -> str:
+    """Of the same letters and station, at other locations; else all of the station."""
+    network_code, station_code, _, code = seed_id.split(".")
+    found = {
+        (location_code(channel), channel.code)
+        for network in inventory.select(network=network_code, station=station_code)
+        for station in network
+        for channel in station
+    }
+    alike = sorted(each for each in found if each[1] == code) or sorted(found)
+    if not alike:
+        return "it has no channels of this station: ask for level=response"
+    names = ", ".join(".".join((network_code, station_code, *each)) for each in alike[:6])
+    return f"it has {names}{' ...' * (len(alike) > 6)}"
 
 
 def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Described:
@@ -193,18 +216,35 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             "sequence again with python -m fcn.build_sequence ... "
             "sensitivity_counts_per_mps=<counts per m/s>, which holds for the channels that state none"
         )
-    unit, output = str(stated.input_units).upper(), str(stated.output_units).upper()
-    if unit not in INPUT_UNITS:
-        raise ValueError(f"{seed_id} measures {stated.input_units!r}; known are {', '.join(INPUT_UNITS)}")
-    if output not in COUNT_UNITS:
+    known = measured(str(stated.input_units))
+    if known is None:
+        raise ValueError(
+            f"{seed_id} measures {stated.input_units!r} in StationXML; known are M/S and M/S**2, of "
+            f"{', '.join(LENGTHS_M)}, and {GAL[0]}: state its sensitivity in one of them"
+        )
+    measurement, size = known
+    # FDSN's text format (level=channel) states no output units: its scale is of counts
+    if str(stated.output_units or COUNT_UNITS[0]).strip().upper() not in COUNT_UNITS:
         raise ValueError(
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "
             "of the whole channel, digitiser included"
         )
     try:
-        return Sensitivity(float(stated.value), INPUT_UNITS[unit])
+        return Sensitivity(float(stated.value) / size, measurement)
     except ValueError as error:
         raise ValueError(f"{seed_id} in StationXML: {error}") from error
+
+
+def measured(unit: str) -> tuple[str, float] | None:
+    """What a unit is of, "velocity" or "acceleration", and how many m/s or m/s2 it is; None for any other."""
+    plain = "".join(unit.split()).upper()
+    if plain == GAL[0]:
+        return "acceleration", GAL[1]
+    found = INPUT_UNIT.fullmatch(plain)
+    if found is None:
+        return None
+    is_velocity = found["length"] and not found["again"]
+    return "velocity" if is_velocity else "acceleration", LENGTHS_M[found["length"] or found["inner"]]
 
 
 def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | None:

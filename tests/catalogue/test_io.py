@@ -14,6 +14,7 @@ from fcn.catalogue.io import (
     read_csv,
     read_picks,
     read_quakeml,
+    read_with_picks,
     write_csv,
     write_quakeml,
 )
@@ -184,6 +185,21 @@ def test_picks_come_with_the_phase_of_their_arrival(tmp_path):
     }
     with pytest.raises(FileNotFoundError, match="no catalogue at"):
         read_picks(tmp_path / "nowhere.xml")
+
+
+def test_picks_of_a_format_without_ids_are_those_of_its_events(tmp_path):
+    """ObsPy gives events of Nordic files new ids with each reading."""
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    stream = WaveformStreamID("XX", "A", "", "HHZ")
+    pick = Pick(time=UTCDateTime(T0 + 1.5), waveform_id=stream, phase_hint="P", evaluation_mode="manual")
+    made = QuakeMLEvent(origins=[origin], magnitudes=[Magnitude(mag=2.6, magnitude_type="ML")], picks=[pick])
+    made.preferred_origin_id = origin.resource_id
+    path = tmp_path / "c.nordic"
+    Catalog([made]).write(str(path), format="NORDIC")
+    (event,), picks = read_with_picks(path)
+    (found,) = picks[event.event_id]
+    assert (found.station, found.phase) == ("A", "P")
+    assert found.time_s == pytest.approx(T0 + 1.5, abs=0.02)  # hundredths of a second
 
 
 def test_an_arrival_whose_pick_is_not_there_is_passed_over(tmp_path):

@@ -508,7 +508,32 @@ def test_refusals_come_before_anything_is_written(raw):
     (raw / "stations.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to .*stations\.csv"):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0"))
+    make_network(2)[2].write(str(raw / "two.xml"), format="STATIONXML")
+    with pytest.raises(ValueError, match=r"^no coordinates for XX\.S02: add them to .*two\.xml, or leave"):
+        build_sequence(raw_config(raw, stations="two.xml"))
     assert not (raw / "out").exists()
+
+
+def test_stations_without_their_channels_state_no_sensitivity(raw):
+    """What a data centre gives for level=station, its default."""
+    inventory = make_network(3)[2]
+    for site in inventory[0]:
+        site.channels = []
+    inventory.write(str(raw / "bare.xml"), format="STATIONXML")
+    with pytest.raises(
+        ValueError, match=r"bare\.xml does not describe XX\.S00\.\.HHE.*level=response.* as CSV"
+    ):
+        build_sequence(raw_config(raw, SENSITIVE, stations="bare.xml"))
+
+
+def test_channels_that_never_move_are_told(raw, caplog):
+    path = raw / "XX.S01..HHN.mseed"
+    stream = obspy.read(path)
+    stream[0].data[:] = -7
+    stream.write(str(path), format="MSEED")
+    build_sequence(raw_config(raw, SENSITIVE))
+    (said,) = [record.message for record in caplog.records if "one value" in record.message]
+    assert "of XX.S01..HHN (-7):" in said
 
 
 def test_the_command_line(raw, monkeypatch, capsys):

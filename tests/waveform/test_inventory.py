@@ -1,5 +1,6 @@
 """StationXML is read with its coordinates checked."""
 
+import dataclasses
 import re
 
 import obspy
@@ -116,6 +117,27 @@ def test_a_stated_sensitivity_is_for_channels_that_have_none():
     assert fill_sensitivities(inventory, ids, stated) == sorted(ids[:2])
     found = [describe(inventory, seed_id, START_S, START_S)[0].sensitivity for seed_id in ids]
     assert found == [stated, stated, Sensitivity(4e8, "velocity")]
+
+
+def test_dashes_for_no_location_code_are_no_other_channel():
+    _, _, inventory = make_network(1)
+    channel = inventory[0][0][0]
+    channel.response, channel.location_code = None, "--"
+    stated = Sensitivity(5e6, "velocity")
+    (seed_id,) = fill_sensitivities(inventory, [f"XX.S00..{channel.code}"], stated)
+    assert describe(inventory, seed_id, START_S, START_S)[0].sensitivity == stated
+
+
+@pytest.mark.parametrize(
+    ("listed_deg", "longitude_deg"), [(181.25, -178.75), (238.5, -121.5), (-190.0, 170.0), (180.0, 180.0)]
+)
+def test_longitudes_counted_from_0_to_360(listed_deg, longitude_deg):
+    """StationXML has none beyond 180 deg, and ObsPy refuses them without a word about whose they are."""
+    _, stream, _ = make_network(1, seconds=1.0)
+    site = dataclasses.replace(make_site("S00"), longitude_deg=listed_deg)
+    inventory = make_inventory([site], stream, {})
+    assert float(inventory[0][0].longitude) == longitude_deg
+    assert {float(channel.longitude) for channel in inventory[0][0]} == {longitude_deg}
 
 
 def test_a_channel_without_a_stated_sensitivity_has_none():

@@ -39,6 +39,63 @@ def test_sensitivity(inventory, unit, measurement):
     assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, measurement)
 
 
+@pytest.mark.parametrize(
+    ("unit", "measurement", "per_si"),
+    [
+        ("nm/s", "velocity", 1e9),
+        ("UM/SEC", "velocity", 1e6),
+        (" mm/s ", "velocity", 1e3),
+        ("CM/S", "velocity", 1e2),
+        ("cm/s**2", "acceleration", 1e2),
+        ("gal", "acceleration", 1e2),
+        ("NM/S^2", "acceleration", 1e9),
+        ("M/SEC**2", "acceleration", 1.0),
+        ("m/s2", "acceleration", 1.0),
+        ("M/(S**2)", "acceleration", 1.0),
+        ("mm/(sec^2)", "acceleration", 1e3),
+        ("M/S/S", "acceleration", 1.0),
+    ],
+)
+def test_the_same_sensitivity_in_other_units(inventory, unit, measurement, per_si):
+    stated = channel(inventory).response.instrument_sensitivity
+    stated.value, stated.input_units, stated.output_units = 4e8 / per_si, unit, "counts "
+    found = said(inventory, "XX.S00..HHZ").sensitivity
+    assert found.measurement == measurement
+    assert found.value == pytest.approx(4e8, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", ["M", "V", "PA", "KM/S", "M/S**3", "M/S**2/S", "M/(S)", "RAD/S", "None", ""])
+def test_units_of_anything_else_are_refused(inventory, unit):
+    channel(inventory).response.instrument_sensitivity.input_units = unit
+    with pytest.raises(ValueError, match=rf"XX.S00..HHZ measures '{re.escape(unit)}'.*known are M/S.*state"):
+        said(inventory, "XX.S00..HHZ")
+
+
+def test_the_text_of_a_data_centre_states_counts(tmp_path):
+    """FDSN web services, format=text&level=channel."""
+    (tmp_path / "channels.txt").write_text(
+        "#Network|Station|Location|Channel|Latitude|Longitude|Elevation|Depth|Azimuth|Dip|SensorDescription"
+        "|Scale|ScaleFreq|ScaleUnits|SampleRate|StartTime|EndTime\n"
+        "XX|S00||HHZ|32.5|130.5|10|0|0|-90|STS-2|6.0E8|1.0|M/S|100|2010-01-01T00:00:00|\n"
+    )
+    inventory = obspy.read_inventory(str(tmp_path / "channels.txt"))
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(6e8, "velocity")
+
+
+def test_a_channel_that_is_not_described_is_told_beside_those_that_are(inventory):
+    with pytest.raises(
+        ValueError, match=r"not describe XX.S00.00.HHZ at .*: it has XX.S00..HHZ; add the channel"
+    ):
+        said(inventory, "XX.S00.00.HHZ")
+    with pytest.raises(
+        ValueError, match=r"XX.S00..BHZ at .*: it has XX.S00..HHE, XX.S00..HHN, XX.S00..HHZ; add"
+    ):
+        said(inventory, "XX.S00..BHZ")
+    inventory[0][0].channels = []
+    with pytest.raises(ValueError, match=r"it has no channels of this station: ask for level=response"):
+        said(inventory, "XX.S00..HHZ")
+
+
 def test_stationxml_keeps_it(tmp_path, inventory):
     inventory.write(str(tmp_path / "stations.xml"), format="STATIONXML")
     again = obspy.read_inventory(str(tmp_path / "stations.xml"))
@@ -117,7 +174,7 @@ def test_a_negative_sensitivity_is_reversed_polarity(inventory):
 def test_displacement_and_volts_are_refused(inventory):
     stated = channel(inventory).response.instrument_sensitivity
     stated.input_units = "M"
-    with pytest.raises(ValueError, match=r"XX.S00..HHZ measures 'M'; known are M/S"):
+    with pytest.raises(ValueError, match=r"XX.S00..HHZ measures 'M' in StationXML; known are M/S"):
         said(inventory, "XX.S00..HHZ")
     stated.input_units, stated.output_units = "M/S", "V"
     with pytest.raises(ValueError, match="gives 'V', not counts"):
