@@ -25,7 +25,8 @@ from fcn.scheme.migration.station_terms import LONG_AGO_S, rows_at
 from fcn.scheme.migration.transfer import HOST, moved
 from fcn.scheme.migration.witness import Expected, Witness, clocks_s, sizes
 
-MOST = 0.75  # of a window: the end of it is yet to come
+MOST = 0.75  # of what has come of a window: the end of it is yet to come
+SHORTEST = 0.1  # of a window: no ground and no sensor stands still for so long
 LEARNT = 0.1  # of `history_s`: a history so long can be compared with
 
 
@@ -274,11 +275,13 @@ def _restored(plain: Any, most: int) -> _Record:
 def _vitals(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """Of each station, on the host: its level by now, m/s; whether it was heard of late, and stands still.
 
-    It does so where it has sent data through most of a window, none of which move.
+    It does so where it has sent data through most of a window, none of which move; of a stream that has just
+    begun, through most of what has come of any station.
     """
     known = batch.known[0].any(dim=1)
     heard = known[:, -(known.shape[1] // 3) :].any(dim=1)  # what is late by less is heard
-    share = known.float().mean(dim=-1)
-    still = (share >= MOST) & (batch.waveforms[0].abs().amax(dim=(1, 2)) < DEAD_MPS)
+    share, begun = known.float().mean(dim=-1), known.any(dim=0).float().mean()
+    moves = batch.waveforms[0].abs().amax(dim=(1, 2)) >= DEAD_MPS
+    still = (share >= MOST * begun) & (share >= SHORTEST) & ~moves
     level_mps, heard, still = moved(HOST, batch.background_mps[0, :, 0, -1], heard, still)
     return level_mps, heard, still

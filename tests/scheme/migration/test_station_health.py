@@ -174,6 +174,21 @@ def test_a_station_that_stands_still_does_not_judge(law):
     assert health.begin(window(2.0, still=tuple(range(N))), []).times.all()  # somebody has to
 
 
+@pytest.mark.parametrize(("come_s", "judges"), [(1.0, True), (4.0, False), (12.0, False), (28.0, False)])
+def test_a_stream_that_has_just_begun_knows_who_stands_still(law, come_s, judges):
+    """A dead channel of a triggered record, which begins seconds before P, is no witness against an event."""
+    begun = window(1.0, still=(2,))
+    begun.known[..., : -40 - round(20 * come_s)] = False
+    assert StationHealth(law).begin(begun, []).times.tolist() == [True, True, judges, True, True, True]
+
+
+def test_a_station_that_has_just_come_is_heard(law):
+    """Of four seconds of silence in a stream of half a minute nothing is concluded."""
+    late = window(1.0, still=(2,))
+    late.known[:, 2, :, : -40 - 80] = False
+    assert StationHealth(law).begin(late, []).times.all()
+
+
 def test_most_stations_cannot_be_wrong(law):
     health = StationHealth(law)
     for number in range(3):
