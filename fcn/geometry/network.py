@@ -16,9 +16,6 @@ from fcn.geometry.projection import METRES_PER_KM, LocalFrame
 from fcn.tables import Row, number, read_table
 
 SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by a move
-# Sensors lie from 9 km below the sea, in trenches and boreholes, up to the highest summits. More is a slip of
-# the unit, or stands for an elevation that is not known: -9999, 99999, SAC's -12345.
-ELEVATIONS_M = (-9500.0, 9000.0)
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,6 @@ class Station:
             raise ValueError(
                 f"station {self.id} is off the globe: latitude {self.latitude_deg}, longitude "
                 f"{self.longitude_deg} deg"
-            )
-        if not ELEVATIONS_M[0] <= self.elevation_m <= ELEVATIONS_M[1]:
-            raise ValueError(
-                f"station {self.id} has elevation {self.elevation_m:g} m, and stations "
-                f"{ELEVATIONS_M[0]:g} to {ELEVATIONS_M[1]:g}: correct it in the station list"
             )
 
     @property
