@@ -134,7 +134,7 @@ def _check_listed(recorded: set[str], listed: set[str], path: Path) -> None:
 
 
 def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
-    """Events, and their picks where the file has some: CSV or QuakeML, by its suffix."""
+    """Events, and their picks where the file has some: CSV by its suffix, else whatever ObsPy reads."""
     if path.suffix.lower() == ".csv":
         return read_csv(path), {}
     return read_with_picks(path)
@@ -168,7 +168,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
 
 
 def _warn_of_flat(stream: obspy.Stream) -> None:
-    """Of channels whose samples are all one value: a replay takes a dead sensor for quiet ground."""
+    """Of channels whose samples are all one value: a replay takes one such component for quiet ground."""
     values: dict[str, set[float]] = {}
     for trace in (
         trace for trace in stream if trace.data.dtype.kind in "iuf" and np.ma.count(trace.data) > 1
@@ -177,7 +177,7 @@ def _warn_of_flat(stream: obspy.Stream) -> None:
     flat = [f"{seed_id} ({min(met):g})" for seed_id, met in sorted(values.items()) if len(met) == 1]
     if flat:
         log.warning(
-            "all samples are one value, of %s: such a sensor is dead, and a replay takes it for quiet "
+            "all samples are one value, of %s: such a component is dead, and a replay takes it for quiet "
             "ground; leave its files out",
             ", ".join(flat),
         )

@@ -10,7 +10,7 @@ from obspy import UTCDateTime
 
 from fcn.catalogue.counted import origin_of
 from fcn.catalogue.event import Catalogue
-from fcn.catalogue.io import read_picks, read_quakeml
+from fcn.catalogue.io import read_with_picks
 from fcn.catalogue.phase import PhasePick
 from fcn.fetch.centre import DataCentre, RefusedError
 from fcn.fetch.pieces import Pieces, spans
@@ -61,7 +61,7 @@ def fetch_events(
         warnings.simplefilter("ignore")  # ObsPy of ids that are none, which the reader judges
         catalog = obspy.core.event.Catalog(list(events.values()), description=centre.name)
         catalog.write(str(whole), format="QUAKEML")
-    catalogue = read_quakeml(whole)
+    catalogue, picks_of = read_with_picks(whole)
     inside = catalogue.of(
         event
         for event in catalogue
@@ -69,7 +69,7 @@ def fetch_events(
         and source.span_s[0] <= event.origin_time_s <= source.span_s[1]
     )
     kept = {event.event_id for event in inside}
-    return inside, {name: picks for name, picks in read_picks(whole).items() if name in kept}
+    return inside, {name: picks for name, picks in picks_of.items() if name in kept}
 
 
 def _lacking(event: obspy.core.event.Event) -> str:

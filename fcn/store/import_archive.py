@@ -10,8 +10,8 @@ import numpy as np
 import obspy
 from jaxtyping import Bool, Float64
 
-from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.io import FIRST, read_picks, read_quakeml
+from fcn.catalogue.event import Event
+from fcn.catalogue.io import FIRST, read_with_picks
 from fcn.catalogue.phase import PhasePick, p_or_s
 from fcn.constants import EARTH_RADIUS_KM
 from fcn.geometry.network import Network, Station
@@ -59,8 +59,7 @@ class ArchiveSource:
         self.importer = importer
         self._inventory = read_stations(self.root / STATIONS)
         self._stations = {station.id: station for station in Network.from_inventory(self._inventory)}
-        self._catalogue: Catalogue = read_quakeml(self.root / CATALOGUE)
-        self._picks = read_picks(self.root / CATALOGUE)
+        self._catalogue, self._picks = read_with_picks(self.root / CATALOGUE)
         stated = [pick for picks in self._picks.values() for pick in picks]
         elsewhere = [
             pick

@@ -5,7 +5,8 @@ from jaxtyping import Bool
 
 
 def stretches(known: Bool[np.ndarray, " n"], most_missing: float) -> list[tuple[int, int]]:
-    """First and one past the last known sample of each stretch that no gap of more than most_missing parts.
+    """First and one past the last known sample of each stretch that no gap of more samples than
+    most_missing parts.
 
     A packet of ten thousand gaps of one sample is one stretch, not ten thousand to be filtered one by one.
     """

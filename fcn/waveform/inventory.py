@@ -14,10 +14,11 @@ import obspy
 from obspy import UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
+from obspy.io.stationtxt.core import is_fdsn_station_text_file
 
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
-from fcn.waveform.response import Sensitivity, location_code, overall_sensitivity
+from fcn.waveform.response import COUNT_UNITS, Sensitivity, location_code, overall_sensitivity
 
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
@@ -29,6 +30,7 @@ ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 def read_stations(path: str | Path) -> Inventory:
     """Inventory of a StationXML file (or another format ObsPy knows).
 
+    FDSN's text (format=text, level=channel) has no output units, for its scale is of counts: that is stated.
     Raises FileNotFoundError, and ValueError naming a station or channel without coordinates or with a code
     that is none, or the file where it cannot be read: ObsPy reports none so that one could mend it.
     """
@@ -37,9 +39,14 @@ def read_stations(path: str | Path) -> Inventory:
         raise FileNotFoundError(f"no station list {path}")
     _check_content(path)
     try:
-        return obspy.read_inventory(glob.escape(str(path)))
+        inventory = obspy.read_inventory(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         raise _unreadable(path, error) from error
+    if is_fdsn_station_text_file(str(path)):
+        for _, channel in _channels(inventory):
+            if channel.response is not None and channel.response.instrument_sensitivity is not None:
+                channel.response.instrument_sensitivity.output_units = COUNT_UNITS[0]
+    return inventory
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

@@ -185,9 +185,10 @@ class ToVelocity(Memory):
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
-        known = np.all(np.abs(motion) <= self._largest, axis=0)  # NaN is not
+        possible = np.abs(motion) <= self._largest  # NaN is not
+        known = np.all(possible, axis=0)
         if not known.all():  # as hardly ever
-            self.n_absurd += int((~(np.abs(motion) <= self._largest) & np.isfinite(samples)).sum())
+            self.n_absurd += int((~possible & np.isfinite(samples)).sum())
         chunks = []
         for first, end in stretches(known, self.spec.max_gap_s * self.input_rate_hz):
             start_s = float(start_time_s) + first / self.input_rate_hz

@@ -223,9 +223,7 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{', '.join(LENGTHS_M)}, and {GAL[0]}: state its sensitivity in one of them"
         )
     measurement, size = known
-    # FDSN's text format (level=channel) states no output units: its scale is of counts
-    is_text = stated.output_units is None and not channel.response.response_stages
-    if str(COUNT_UNITS[0] if is_text else stated.output_units).strip().upper() not in COUNT_UNITS:
+    if str(stated.output_units).strip().upper() not in COUNT_UNITS:
         raise ValueError(
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "
             "of the whole channel, digitiser included"

@@ -536,6 +536,14 @@ def test_channels_that_never_move_are_told(raw, caplog):
     assert "of XX.S01..HHN (-7):" in said
 
 
+def test_a_log_channel_is_refused_by_name_and_takes_no_part_in_what_never_moves(raw):
+    text = obspy.Trace(np.frombuffer(b"lock lost", dtype="|S1"), {"network": "XX", "station": "S01"})
+    text.stats.channel, text.stats.starttime = "LOG", obspy.read(raw / "XX.S01..HHN.mseed")[0].stats.starttime
+    text.write(str(raw / "log.mseed"), format="MSEED", encoding="ASCII")
+    with pytest.raises(ValueError, match=r"XX\.S01\.\.LOG .*miniSEED holds no \|S1 samples"):
+        build_sequence(raw_config(raw, SENSITIVE))
+
+
 def test_the_command_line(raw, monkeypatch, capsys):
     overrides = [
         f"waveforms={raw}/*.mseed",

@@ -12,7 +12,7 @@ from made_networks import START_S, make_network, make_site, make_trace
 from obspy.core.inventory import Response
 from obspy.core.inventory.response import ResponseStage
 
-from fcn.waveform.inventory import make_inventory
+from fcn.waveform.inventory import make_inventory, read_stations
 from fcn.waveform.response import Sensitivity, describe, direction, sensor_elevation_m
 
 
@@ -78,8 +78,18 @@ def test_the_text_of_a_data_centre_states_counts(tmp_path):
         "|Scale|ScaleFreq|ScaleUnits|SampleRate|StartTime|EndTime\n"
         "XX|S00||HHZ|32.5|130.5|10|0|0|-90|STS-2|6.0E8|1.0|M/S|100|2010-01-01T00:00:00|\n"
     )
-    inventory = obspy.read_inventory(str(tmp_path / "channels.txt"))
+    inventory = read_stations(tmp_path / "channels.txt")
     assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(6e8, "velocity")
+
+
+@pytest.mark.parametrize("unit", [None, "", "V"])
+def test_stationxml_that_does_not_say_counts_is_refused(tmp_path, inventory, unit):
+    """Nothing is guessed, whether or not it has stages."""
+    channel(inventory).response.instrument_sensitivity.output_units = unit
+    inventory.write(str(tmp_path / "stations.xml"), format="STATIONXML")
+    again = read_stations(tmp_path / "stations.xml")
+    with pytest.raises(ValueError, match=r"XX.S00..HHZ: the sensitivity in StationXML gives .*, not counts"):
+        said(again, "XX.S00..HHZ")
 
 
 def test_a_channel_that_is_not_described_is_told_beside_those_that_are(inventory):

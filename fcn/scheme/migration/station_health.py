@@ -26,7 +26,7 @@ from fcn.scheme.migration.transfer import HOST, moved
 from fcn.scheme.migration.witness import Expected, Witness, clocks_s, sizes
 
 MOST = 0.75  # of what has come of a window: the end of it is yet to come
-SHORTEST = 0.1  # of a window: no ground and no sensor stands still for so long
+SHORTEST = 0.1  # of a window: of a record shorter than this nobody is said to stand still
 LEARNT = 0.1  # of `history_s`: a history so long can be compared with
 
 
