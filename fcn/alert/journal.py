@@ -267,7 +267,7 @@ class Journal:
                 partial.replace(self.path)
                 old, self._file = self._file, new
                 self._size = new.tell()
-                self._limit = self._size + self.largest_bytes
+                self._limit = len(head) + self.largest_bytes  # what was said meanwhile has grown it
                 self._is_torn, self._dirty = False, True
         except BaseException:
             new.close()

@@ -130,6 +130,27 @@ def test_what_is_said_while_it_is_written_anew_is_in_the_new_file(tmp_path, monk
     journal.close()
 
 
+def test_what_is_said_while_it_is_written_anew_counts_as_growth(tmp_path, monkeypatch):
+    path = tmp_path / "journal"
+    journal, _ = opened(path, ("one",), largest_mb=0.005)
+    flush = os.fsync
+
+    def flush_and_say_much(handle):  # as on a disk so slow that all is said meanwhile
+        flush(handle)
+        if journal._since is not None:
+            for version in range(10, 50):
+                journal.say(alert("a", version))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", flush_and_say_much)
+        for version in range(1, 10):
+            journal.say(alert("a", version))
+        until(lambda: journal.newest_version("a") == 49)
+    until(lambda: path.stat().st_size < 12_000)  # a line has 1000 bytes
+    journal.close()
+    assert opened(path, ("one",))[1] == {"one": [("a", 49)]}
+
+
 def test_of_more_events_than_it_keeps_the_oldest_is_forgotten(tmp_path, caplog):
     journal, _ = opened(tmp_path / "journal", ("one",), kept_events=3)
     for event_id in "abcd":
