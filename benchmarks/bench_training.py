@@ -1,4 +1,4 @@
-"""Steps of training a second, beside the same steps on batches that are there already.
+"""Steps of training a second, beside the same steps on batches that are there already; and 5000 as trained.
 
 What loading costs is the difference: recombination happens in processes of the loader.
 Run: pytest benchmarks/bench_training.py
@@ -6,6 +6,7 @@ Run: pytest benchmarks/bench_training.py
 
 import itertools
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from rows import row
 from toy import resolved, write_toy_store
+from trees import REPOSITORY
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
@@ -61,4 +63,48 @@ def test_steps(benchmark, tmp_path, short, workers):
         f"training, batches of {BATCH}, {workers} loading processes",
         f"{1 / ours:.2f} steps/s",
         f"without loading {1 / there:.2f}: loading costs {1 - there / ours:.0%}",
+    )
+
+
+def train_s(in_tree, n_steps: int, *overrides: str) -> float:
+    """Seconds of the command that trains: two processes on two cores, start and end included."""
+    start_s = time.perf_counter()
+    in_tree(
+        REPOSITORY,
+        *(
+            sys.executable,
+            "-m",
+            "fcn.train",
+            "experiment=generalized",
+            "trainer=ddp_sim",
+            "data.batch_size=8",
+        ),
+        *(f"trainer.max_steps={n_steps}", f"data.examples_per_epoch={16 * n_steps}"),
+        *("validation=none", "callbacks=default", "data.validation_examples=16", *overrides),
+    )
+    return time.perf_counter() - start_s
+
+
+def test_five_thousand_steps(benchmark, in_tree, tmp_path, short):
+    """Of 16 windows, with the default store; what steps cost is told from start and end by two lengths."""
+    if short:
+        pytest.skip("minutes")
+    few, many = 20, 140
+    took_s: dict[tuple[str, int], float] = {}
+
+    def all_four() -> None:
+        for precision, n in itertools.product(("bf16-mixed", "32-true"), (few, many)):
+            folder = tmp_path / f"{precision}-{n}"
+            given = (f"trainer.precision={precision}", f"hydra.run.dir={folder}")
+            took_s[precision, n] = train_s(in_tree, n, *given)
+
+    benchmark.pedantic(all_four, rounds=1)
+    bf16_min, float_min = (
+        5000 * (took_s[each, many] - took_s[each, few]) / (many - few) / 60.0
+        for each in ("bf16-mixed", "32-true")
+    )
+    row(
+        "training, 5000 steps of 16 windows, two cores, without validation",
+        f"{bf16_min:.0f} min in bf16-mixed",
+        f"32-true {float_min:.0f} min, {float_min / bf16_min:.2f} times",
     )
