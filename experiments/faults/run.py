@@ -319,6 +319,7 @@ def _undelivered(path: Path, events: list[DeclaredEvent]) -> int:
 class Outcome:
     """One row of the table, against a reference. lost: events of the reference that are not there any more.
 
+    found_without: what the run finds in which the stations struck say nothing; lost_without: of these.
     false: declared events that match neither the catalogue nor, where that is not complete, the run without a
     fault. moved_km, later_s: medians over events that both found, of final epicentres and of alarms.
     """
@@ -328,6 +329,7 @@ class Outcome:
     fault: str
     found: int
     lost: int
+    found_without: int | None
     lost_without: int | None
     false: int
     moved_km: float
@@ -409,10 +411,10 @@ def compared(
         float(epicentral_distance_km([here[i].final.event], [good[j].final.event])[0, 0]) for i, j in pairs
     ]
     later_s = [here[i].alarm.now_s - good[j].alarm.now_s for i, j in pairs]
-    rest = None
+    n_theirs = rest = None
     if without is not None:
         theirs = standing(without, stretch, tolerance)
-        rest = len(theirs) - len(matched(here, theirs, tolerance))
+        n_theirs, rest = len(theirs), len(theirs) - len(matched(here, theirs, tolerance))
     declared = [each for each in said.events if not each.is_retracted]
     false = len(declared) - (len(here) if stretch.is_simulated else len(pairs))
     return {
@@ -420,6 +422,7 @@ def compared(
         "rules": rules,
         "found": len(here),
         "lost": len(good) - len(pairs),
+        "found_without": n_theirs,
         "lost_without": rest,
         "false": false,
         "moved_km": float(np.median(moved_km)) if moved_km else math.nan,
@@ -538,9 +541,9 @@ class Table:
     def lines(self) -> list[str]:
         """In Markdown."""
         return [
-            "| sequence | rules | fault | found | lost | lost, against the stations left | false "
+            "| sequence | rules | fault | found | lost | found by the stations left | of these lost | false "
             "| moved (km) | alarm later (s) | undelivered | code |",
-            "|---|---|---|" + "---:|" * 7 + "---|",
+            "|---|---|---|" + "---:|" * 8 + "---|",
             *(
                 "| " + " | ".join(_shown(getattr(each, f.name)) for f in fields(each)) + " |"
                 for each in self.rows
@@ -569,7 +572,8 @@ def _read(row: dict[str, str]) -> Outcome:
         read[name] = int(row[name])
     for name in ("moved_km", "later_s"):
         read[name] = float(row[name] or math.nan)
-    read["lost_without"] = int(row["lost_without"]) if row["lost_without"] else None
+    for name in ("found_without", "lost_without"):
+        read[name] = int(row[name]) if row[name] else None
     return Outcome(**read)
 
 

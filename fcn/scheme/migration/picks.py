@@ -58,3 +58,12 @@ def find_picks(
     order = value.argsort(descending=True, stable=True)
     time_s = (sample + offset.clamp(-0.5, 0.5)) / sampling_rate_hz
     return Picks(*moved(HOST, station[order], time_s[order], value[order]))
+
+
+def late_s(known: Bool[Tensor, "station component time"], sampling_rate_hz: float) -> float:
+    """How far behind a window's end its stations' data end, s: the median of those that have any, else 0."""
+    since = known.any(dim=1).flip(dims=(1,))
+    some = since.any(dim=1)
+    if not some.any():
+        return 0.0
+    return float(since[some].int().argmax(dim=1).median()) / sampling_rate_hz

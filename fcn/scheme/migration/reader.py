@@ -25,7 +25,7 @@ from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, with_own
-from fcn.scheme.migration.picks import Picks, find_picks
+from fcn.scheme.migration.picks import Picks, find_picks, late_s
 from fcn.scheme.migration.places import Places, merged
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
@@ -81,7 +81,9 @@ class MigrationReader:
         )
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again])
-        fresh = self._new(seen, seen.picks.where(~explained), window_s - reading.recent_s)
+        # a pick that waits for other stations' data grows no older by that
+        front_s = window_s - late_s(here.known[0], self.core.sampling_rate_hz)
+        fresh = self._new(seen, seen.picks.where(~explained), front_s - reading.recent_s)
         places = followed + self._moved(seen, followed) + self._anchored(seen, fresh)
         found = self._fine_pass(seen, places, explained)
         settled = merged(

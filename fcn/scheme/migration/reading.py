@@ -12,7 +12,8 @@ from fcn.scheme.migration.station_terms import TermsLaw
 class Reading:
     """How a stream's window is read.
 
-    least_probability, pick_apart_s: picks. recent_s: an unexplained pick anchors for so long.
+    least_probability, pick_apart_s: picks.
+    recent_s:          an unexplained pick anchors for so long, by the end of most stations' data.
     max_anchors:       most probable unexplained picks that anchor in one window.
     least_evidence:    of a coarse volume that is worth a fine one.
     least_picks:       stations at which a new hypothesis needs a P pick of its own.

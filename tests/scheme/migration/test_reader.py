@@ -247,6 +247,18 @@ def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, rec
     assert len(read(module, single(batch, 0), recent_s=recent_s)) == n_found
 
 
+@pytest.mark.parametrize(("n_late", "n_found"), [(0, 0), (1, 0), (2, 1)])
+def test_a_pick_is_as_old_as_the_data_of_most_stations_have_it(module, batch, monkeypatch, n_late, n_found):
+    """Of three stations, some of which end 2 s before the window does; a pick 11 s before that."""
+    picked(monkeypatch, (1, 19.0))
+    window = single(batch, 0)
+    n_last = round(2.0 * module.scheme.sampling_rate_hz)
+    late = window.known.clone()
+    late[0, window.mask[0].nonzero()[:n_late, 0], :, -n_last:] = False
+    assert int(window.mask.sum()) == 3
+    assert len(read(module, replace(window, known=late), recent_s=10.0)) == n_found
+
+
 @pytest.mark.parametrize(
     ("evidence", "further", "reaches", "looks", "where"),
     [
