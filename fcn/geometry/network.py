@@ -16,6 +16,9 @@ from fcn.geometry.projection import METRES_PER_KM, LocalFrame
 from fcn.tables import Row, number, read_table
 
 SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by a move
+# Sensors lie from 9 km below the sea, in trenches and boreholes, up to the highest summits. More is a slip of
+# the unit, or stands for an elevation that is not known: -9999, 99999, SAC's -12345.
+ELEVATIONS_M = (-9500.0, 9000.0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,16 @@ class Network:
         )
         depth_km = -np.array([station.elevation_m for station in self]) / METRES_PER_KM
         return np.stack([east_km, north_km, depth_km], axis=-1)
+
+
+def require_elevation(elevation_m: float, what: str) -> float:
+    """The elevation. Raises ValueError, naming what has it, for one that no sensor has."""
+    if not ELEVATIONS_M[0] <= elevation_m <= ELEVATIONS_M[1]:
+        raise ValueError(
+            f"{what} has elevation {elevation_m:g} m, and sensors {ELEVATIONS_M[0]:g} to "
+            f"{ELEVATIONS_M[1]:g}: correct it in the station list, of station and channels"
+        )
+    return elevation_m
 
 
 def _merged(epochs: list[tuple[str, Any]], during_s: tuple[float, float]) -> Station:

@@ -9,7 +9,7 @@ from pathlib import Path
 import obspy
 
 from fcn.earth.velocity import LayeredModel
-from fcn.geometry.network import Network
+from fcn.geometry.network import Network, require_elevation
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
@@ -40,7 +40,8 @@ class WatchedNetwork:
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
         """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
 
-        Raises ValueError for a wanted station that the file does not describe.
+        Those whose elevation none can have are left out. Raises ValueError for a wanted station that the file
+        does not describe, and where none is left.
         """
         path = Path(path).expanduser()
         inventory = read_stations(path)
@@ -49,8 +50,20 @@ class WatchedNetwork:
         names = list(found) if wanted is None else list(wanted)
         if missing := sorted(set(names) - set(found)):
             raise ValueError(f"stations {', '.join(missing)} are not in {path}")
-        stations = Network(tuple(found[name] for name in names))
-        return cls(path.stem, stations, inventory, LocalFrame(*stations.centre()))
+        usable, unusable = [], {}
+        for name in names:
+            try:
+                require_elevation(found[name].elevation_m, f"station {name}")
+            except ValueError as error:
+                log.warning("%s left out: %s", name, error)
+                unusable[name] = str(error)
+            else:
+                usable.append(found[name])
+        if not usable:
+            raise ValueError(f"{path}: no station can be used: {'; '.join(unusable.values())}")
+        stations = Network(tuple(usable))
+        frame = LocalFrame(*stations.centre())
+        return cls(path.stem, stations, inventory, frame, unusable=unusable)
 
     @classmethod
     def of_folder(cls, root: str | Path, spec: PreprocessSpec) -> tuple["WatchedNetwork", StoredStream]:

@@ -13,6 +13,8 @@ import numpy as np
 import obspy
 from obspy.core.inventory.response import InstrumentSensitivity
 
+from fcn.geometry.network import require_elevation
+
 log = logging.getLogger(__name__)
 
 # As StationXML and SEED (blockette 34) write units, capitals and blanks aside: M/S, NM/S, cm/s**2, M/(S^2).
@@ -80,8 +82,8 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
     """What is said of a channel at times between two POSIX times, in order; equal epochs are one.
 
     Where epochs overlap the last begun counts. What no epoch covers, or only one without sensitivity to
-    ground motion or direction, is warned of. Raises ValueError, naming the channel and the remedy, where
-    that is all.
+    ground motion, direction or an elevation that can be, is warned of. Raises ValueError, naming the channel
+    and the remedy, where that is all.
     """
     epochs = _epochs(inventory, seed_id)
     edges = sorted({-math.inf, math.inf, *(edge for epoch in epochs for edge in epoch[:2])})
@@ -189,7 +191,7 @@ def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Descr
         channel_direction(channel, seed_id),
         float(channel.latitude),
         float(channel.longitude),
-        sensor_elevation_m(station.elevation, channel.elevation, channel.depth),
+        require_elevation(sensor_elevation_m(station.elevation, channel.elevation, channel.depth), seed_id),
     )
 
 

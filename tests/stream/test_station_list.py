@@ -196,3 +196,16 @@ def test_a_list_that_becomes_empty_is_refused(made, tmp_path):
     attended(stations, monitor)
     assert stations.status().refused == "a network needs at least one station"
     assert list(monitor.engine.live) == ["XX.S00"]
+
+
+def test_a_station_whose_elevation_is_not_known_is_left_out(tmp_path, caplog):
+    """SAC's -12345 m: P would come from it two seconds early, and the travel times reach so deep."""
+    path, inventory = tmp_path / "stations.xml", make_network(3)[2]
+    inventory[0][1].elevation = -12345.0
+    inventory.write(str(path), format="STATIONXML")
+    network = WatchedNetwork.of_file(path)
+    assert [each.id for each in network.stations] == ["XX.S00", "XX.S02"]
+    assert list(network.unusable) == ["XX.S01"]
+    assert "XX.S01 has elevation -12345 m" in caplog.text
+    with pytest.raises(ValueError, match=r"no station can be used: station XX\.S01 has elevation"):
+        WatchedNetwork.of_file(path, ["XX.S01"])

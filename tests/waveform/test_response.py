@@ -263,6 +263,16 @@ def test_of_epochs_that_overlap_the_last_begun_counts(inventory, caplog):
     assert "epochs of XX.S00..HHZ that contradict each other" in caplog.text
 
 
+@pytest.mark.parametrize("unknown_m", [-12345.0, -9999.0, 99999.0])
+def test_an_elevation_that_none_can_have_is_refused(inventory, unknown_m):
+    """Placeholders of SAC and of tables; a station and its channels repeat them."""
+    inventory[0][0].elevation = unknown_m
+    for each in inventory[0][0]:
+        each.elevation, each.depth = unknown_m, 0.0
+    with pytest.raises(ValueError, match=r"XX\.S00\.\.HHZ has elevation .*correct it in the station list"):
+        said(inventory, "XX.S00..HHZ")
+
+
 def test_a_location_of_dashes_is_none(inventory):
     channel(inventory).location_code = "--"
     assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
