@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fcn.arch.migration import _Migrate
+from fcn.arch.summed import Summed
 
 N_WINDOWS, N_STATIONS, N_FEATURES = 16, 9, 32
 N_CELLS = 3 * 20 * 20 * 10  # of three anchors' volumes
@@ -22,7 +22,7 @@ MEDIANS: dict[str, float] = {}  # seconds per batch
 
 @pytest.fixture(scope="module")
 def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Table, rows, stations and counts as `_Migrate` takes them; arrivals vary smoothly from cell to cell."""
+    """Table, rows, stations and counts as `Summed` takes them; arrivals vary smoothly from cell to cell."""
     generator = torch.Generator().manual_seed(0)
     n_pairs = N_WINDOWS * N_STATIONS
     table = torch.randn(n_pairs, 2, N_ROWS, N_FEATURES, generator=generator)
@@ -51,14 +51,14 @@ def forward_and_backward(migrate: Callable[..., Tensor], batch: tuple[Tensor, ..
 @pytest.mark.parametrize("name", ["station by station", "embedding_bag"])
 def test_migration_and_its_gradient(benchmark, batch, name):
     """16 windows of 9 stations, 3 anchors with 20 x 20 x 10 cells, 32 features."""
-    migrate = {"station by station": _Migrate.apply, "embedding_bag": plain}[name]
+    migrate = {"station by station": Summed.apply, "embedding_bag": plain}[name]
     benchmark.pedantic(forward_and_backward, args=(migrate, batch), rounds=10, warmup_rounds=2)
     MEDIANS[name] = benchmark.stats.stats.median
 
 
 def test_the_two_agree_and_the_ratio_is_printed(batch):
     """Not a benchmark: compares the medians of this run."""
-    ours, torchs = (forward_and_backward(migrate, batch) for migrate in (_Migrate.apply, plain))
+    ours, torchs = (forward_and_backward(migrate, batch) for migrate in (Summed.apply, plain))
     torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-3)
     here, there = MEDIANS["station by station"], MEDIANS["embedding_bag"]
     sys.stdout.write(

@@ -10,12 +10,12 @@ volume's place and scale and the velocity model are inputs, not weights
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
+
+from fcn.arch.summed import Summed
 
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
 STEM_KERNEL, BLOCK_KERNEL = 7, 5
@@ -136,6 +136,18 @@ def series_inputs(
     return torch.cat([ratio.flatten(1, 2), known.to(waveforms.dtype), height], dim=1)
 
 
+def until_the_end(
+    background_mps: Float[Tensor, "batch station 2 time"], known: Bool[Tensor, "batch station 3 time"]
+) -> Float[Tensor, "batch station 2 time"]:
+    """Levels up to the last sample of each station's data, and none beyond.
+
+    Where data are late or have stopped, what follows them is then as what follows a window, and the last
+    samples before it no arrivals.
+    """
+    is_past = known.any(dim=2).flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,))
+    return background_mps * is_past[:, :, None]
+
+
 def _asinh(x: Tensor) -> Tensor:
     """torch.asinh, which is not vectorised on CPUs: a sixth of its time, the same to a rounding."""
     size = x.abs()
@@ -232,45 +244,6 @@ class MagnitudeNet(nn.Module):
         return Sized(magnitude, variance.sqrt(), growing, guess)
 
 
-class _Migrate(torch.autograd.Function):
-    """Sums of the rows that P and S of a volume's stations point at, for every cell of it.
-
-    As `embedding_bag`, whose own gradient sorts all indices: adding them up station by station is three times
-    as fast, forward and backward together, on one core of a CPU (benchmarks/bench_migration.py).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        table: Float[Tensor, "station 2 row channel"],
-        row: Int[Tensor, "pair 2 cell"],
-        station: Int[Tensor, " pair"],
-        count: Int[Tensor, " volume"],
-    ) -> Float[Tensor, "sum channel"]:
-        """Cells of the first volume, then of the second; pair p reads the table of station[p]."""
-        n_rows, n_cells = table.shape[2], row.shape[2]
-        first = (2 * station[:, None] + torch.arange(2, device=station.device)) * n_rows
-        flat = row + first.int()[..., None]
-        # volumes differ in their number of stations: bags of different sizes
-        index = torch.cat([each.flatten(0, 1).T.reshape(-1) for each in flat.split(count.tolist())])
-        size = (2 * count).repeat_interleave(n_cells)
-        ctx.save_for_backward(row, station, count)
-        ctx.table_shape = table.shape
-        return functional.embedding_bag(index, table.flatten(0, 2), size.cumsum(0) - size, mode="sum")
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Every row collects the gradients of the cells that point at it."""
-        row, station, count = ctx.saved_tensors
-        own = gradients[0].contiguous().view(len(count), row.shape[2], -1)
-        table = own.new_zeros(ctx.table_shape)
-        volume = torch.arange(len(count)).repeat_interleave(count.cpu()).tolist()
-        for pair, (place, number) in enumerate(zip(station.tolist(), volume, strict=True)):
-            for phase in range(2):
-                table[place, phase].index_add_(0, row[pair, phase].long(), own[number])
-        return table, None, None, None
-
-
 class MigrationNet(nn.Module):
     """The three parts, driven by `fcn.scheme.migration`.
 
@@ -307,6 +280,7 @@ class MigrationNet(nn.Module):
     ) -> Features:
         """Features of every station that exists; zeros elsewhere."""
         n_batch, n_stations, _, n_samples = waveforms.shape
+        background_mps = until_the_end(background_mps, known)
         # an all-padding batch still needs one row for the batch normalisation to see
         rows = mask if mask.any() else torch.zeros_like(mask).index_fill_(1, mask.new_zeros(1).long(), True)
         p, features = self.series(waveforms[rows], background_mps[rows], known[rows])
@@ -341,7 +315,7 @@ class MigrationNet(nn.Module):
         with torch.no_grad():
             row = features.rows(arrival_sample.flatten(1, 3).transpose(1, 2))
         place = window * features.table.shape[1] + station
-        migrated: Tensor = _Migrate.apply(features.table.flatten(0, 1), row, place, count)
+        migrated: Tensor = Summed.apply(features.table.flatten(0, 1), row, place, count)
         mean = migrated.view(len(count), n_x, n_y, -1) / count.clamp_min(1)[:, None, None, None]
         logits, evidence = self.volumes(mean, condition.flatten(0, 1))
         return logits.view(n_batch, n_anchors, n_x, n_y, n_z), evidence.view(n_batch, n_anchors)

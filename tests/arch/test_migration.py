@@ -8,12 +8,14 @@ from fcn.arch.migration import (
     N_CONDITIONS,
     N_MAGNITUDE_INPUTS,
     MigrationNet,
-    _Migrate,
     series_inputs,
+    until_the_end,
 )
 from fcn.arch.migration import (
     _asinh as compressed,
 )
+from fcn.arch.summed import Summed, collected_at_once, collected_one_by_one
+from fcn.checkpoint import load
 
 N_SAMPLES = 200
 
@@ -87,19 +89,52 @@ def test_what_lies_after_the_window_reads_the_learned_row(network):
     torch.testing.assert_close(table[0, 1, :, -1], network.after)
 
 
-def test_gradients_equal_those_of_embedding_bag():
+@pytest.mark.parametrize("collected", [collected_one_by_one, collected_at_once])
+def test_gradients_equal_those_of_embedding_bag(monkeypatch, collected):
+    """Also by the way that another device takes."""
+    monkeypatch.setattr("fcn.arch.summed.collected_one_by_one", collected)
     generator = torch.Generator().manual_seed(3)
     table = torch.randn(3, 2, 11, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     row = torch.randint(0, 11, (3, 2, 20), generator=generator, dtype=torch.int32)
     station, count = torch.tensor([0, 2, 1]), torch.tensor([2, 1])
     weight = torch.randn(40, 4, generator=generator, dtype=torch.float64)
-    (_Migrate.apply(table, row, station, count) * weight).sum().backward()
+    (Summed.apply(table, row, station, count) * weight).sum().backward()
     got, table.grad = table.grad, None
     flat = row.long() + (2 * station[:, None] + torch.arange(2))[..., None] * 11
     first = functional.embedding_bag(flat[:2].flatten(0, 1).T, table.flatten(0, 2), mode="sum")
     second = functional.embedding_bag(flat[2].T, table.flatten(0, 2), mode="sum")
     (torch.cat([first, second]) * weight).sum().backward()
     torch.testing.assert_close(got, table.grad)
+
+
+def test_levels_go_as_far_as_each_stations_data():
+    """Of a station with all, one with a gap, one whose data end with a single component, one with none."""
+    known = torch.ones(1, 4, 3, 10, dtype=torch.bool)
+    known[0, 1, :, 3:5] = False
+    known[0, 2, :2, 4:], known[0, 2, 2, 7:] = False, False
+    known[0, 3] = False
+    levels = until_the_end(torch.full((1, 4, 2, 10), 1e-7), known)
+    assert [(row > 0).sum(dim=1).tolist() for row in levels[0]] == [[10, 10], [10, 10], [7, 7], [0, 0]]
+    assert (levels[0, 2, :, :7] == 1e-7).all()
+
+
+def test_data_that_have_not_come_make_no_arrivals():
+    """Noise of 24 stations, read by the shipped network as a whole and as if half a second had not come."""
+    network = load("generalized").module.network.eval()
+    assert isinstance(network, MigrationNet)
+    generator, n_late = torch.Generator().manual_seed(0), 10
+    waveforms = 1e-7 * torch.randn(8, 24, 3, 600, generator=generator)
+    background = torch.full((8, 24, 2, 600), 1e-7)
+    known = torch.ones(8, 24, 3, 600, dtype=torch.bool)
+    late = known.clone()
+    late[..., -n_late:] = False
+    with torch.no_grad():
+        whole, cut = (
+            network.encode(waveforms * each, background, each, each[:, :, 0, 0]).station_p.sigmoid()
+            for each in (known, late)
+        )
+    of_whole, of_cut = (float(each[..., -60:-n_late].amax(dim=-1).mean()) for each in (whole, cut))
+    assert of_cut < 3 * of_whole  # 8 times with levels beyond the data
 
 
 def test_the_order_of_stations_does_not_matter(network):

@@ -6,7 +6,7 @@ those near the beginning, where the padding is nearer now, and those about sampl
 are kept, layer by layer: features are those of `MigrationNet.encode` to a rounding, whatever came before.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ from fcn.arch.migration import (
     MigrationNet,
     SeriesNet,
     series_inputs,
+    until_the_end,
 )
 from fcn.batch import Batch
 
@@ -217,6 +218,7 @@ class IncrementalEncoder:
         n_samples = batch.waveforms.shape[-1]
         if not isinstance(network.series, SeriesNet) or n_samples % STRIDE:
             return network.encode(batch.waveforms, batch.background_mps, batch.known, batch.mask)
+        batch = replace(batch, background_mps=until_the_end(batch.background_mps, batch.known))
         if self._kept is None or not self._kept.serves(network, batch):
             with torch.inference_mode(False), torch.no_grad():  # else it could be changed in that mode alone
                 self._kept = _Kept(network, batch)
