@@ -79,27 +79,34 @@ class RealTimeIntensity:
 
     def process(self, acceleration_mps2: Float[np.ndarray, "3 n"]) -> Float64[np.ndarray, " n"]:
         """Intensity at each of the samples that follow those before; NaN where none is known."""
+        return intensity_of_gal(self._window.of(self._gal(acceleration_mps2)))
+
+    def latest(self, acceleration_mps2: Float[np.ndarray, "3 n"]) -> tuple[float, int] | None:
+        """Of what `process` returns the last that is known, and its place, without the others; else None."""
+        found = self._window.last_of(self._gal(acceleration_mps2))
+        return None if found is None else (float(intensity_of_gal(np.array(found[0]))), found[1])
+
+    def _gal(self, acceleration_mps2: Float[np.ndarray, "3 n"]) -> Float64[np.ndarray, " n"]:
+        """Length of the filtered vector, NaN where nothing is known."""
         filtered = [
             component.process(trace)
             for component, trace in zip(self._components, acceleration_mps2, strict=True)
         ]
         gal = GAL_PER_MPS2 * np.sqrt(np.sum(np.square(filtered), axis=0))
-        known = np.isfinite(acceleration_mps2).any(axis=0)
-        amplitude = self._window.of(np.where(known, gal, np.nan).tolist())
-        return intensity_of_gal(np.array(amplitude, dtype=np.float64))
+        return np.where(np.isfinite(acceleration_mps2).any(axis=0), gal, np.nan)
 
     def state(self) -> dict[str, Any]:
         """Plain data and arrays."""
         return {
             "components": [each.state() for each in self._components],
-            "past": np.array(self._window.past, dtype=np.float64),
+            "past": self._window.past.copy(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned of one for the same rate and window."""
         for component, each in zip(self._components, state["components"], strict=True):
             component.restore(each)
-        self._window.restore(state["past"].tolist())
+        self._window.past = np.array(state["past"], dtype=np.float64)
 
 
 class _Component(Memory):
@@ -135,19 +142,14 @@ class _Largest:
 
     def __init__(self, n: int, k: int) -> None:
         self._n, self._k = n, k
-        self.past: deque[float] = deque()
-        self._sorted: list[float] = []
+        self.past = np.zeros(0)
 
-    def restore(self, past: list[float]) -> None:
-        """Go on after these."""
-        self.past = deque(past)
-        self._sorted = sorted(value for value in past if not math.isnan(value))
-
-    def of(self, values: list[float]) -> list[float]:
+    def of(self, values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """At each of the values that follow those before; NaN there for NaN."""
-        past, ordered, k = self.past, self._sorted, self._k
+        past = deque(self.past.tolist())
+        ordered = sorted(value for value in past if not math.isnan(value))
         found = []
-        for value in values:
+        for value in values.tolist():
             past.append(value)
             is_known = not math.isnan(value)
             if is_known:
@@ -156,6 +158,20 @@ class _Largest:
                 gone = past.popleft()
                 if not math.isnan(gone):
                     del ordered[bisect.bisect_left(ordered, gone)]
-            enough = len(ordered) >= k
-            found.append((ordered[-k] if enough else 0.0) if is_known else math.nan)
-        return found
+            enough = len(ordered) >= self._k
+            found.append((ordered[-self._k] if enough else 0.0) if is_known else math.nan)
+        self.past = np.array(past)
+        return np.array(found, dtype=np.float64)
+
+    def last_of(self, values: Float64[np.ndarray, " n"]) -> tuple[float, int] | None:
+        """At the last of the values that is no NaN, and its place; None where all are NaN."""
+        known = np.flatnonzero(~np.isnan(values))
+        together = np.concatenate((self.past, values))
+        self.past = together[-self._n :]
+        if not known.size:
+            return None
+        last = int(known[-1])
+        window = together[: len(together) - (values.size - 1 - last)][-self._n :]
+        window = window[~np.isnan(window)]
+        enough = window.size >= self._k
+        return (float(np.partition(window, -self._k)[-self._k]) if enough else 0.0), last

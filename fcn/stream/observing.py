@@ -202,11 +202,10 @@ class _Instrument:
             begin, self._running = until - self._n_window, self._anew()
         if until <= begin:
             return
-        found = self._running.process(np.stack([each.taken(begin, until) for each in components]))
+        found = self._running.latest(np.stack([each.taken(begin, until) for each in components]))
         self._reached = until
-        known = np.flatnonzero(~np.isnan(found))
-        if known.size:
-            self.intensity, self.at_s = float(found[known[-1]]), (begin + int(known[-1])) / self.rate_hz
+        if found is not None:
+            self.intensity, self.at_s = found[0], (begin + found[1]) / self.rate_hz
 
     def _waited_for(self, now_s: float, now: int) -> int:
         """The sample up to which others have been waited for long enough."""

@@ -64,6 +64,26 @@ def test_chunks_give_what_the_whole_does():
     assert np.isfinite(np.delete(whole, np.r_[900:950, 2000:2400])).all()
 
 
+@pytest.mark.parametrize("window_s", [1.0, 60.0])
+def test_the_latest_is_the_last_that_is_known(window_s):
+    """Chunk by chunk, some of them of gaps alone or ending in one; also after whole chunks."""
+    motion, rng = shaking(), np.random.default_rng(5)
+    motion[:, 700:750], motion[:, 1500:1990], motion[:, 0:10] = np.nan, np.nan, np.nan
+    whole, state, done = running(window_s=window_s).process(motion), running(window_s=window_s), 0
+    for n in rng.integers(1, 200, 60):
+        part = motion[:, done : done + n]
+        want = whole[done : done + n]
+        known = np.flatnonzero(~np.isnan(want))
+        if n % 7 == 0:
+            np.testing.assert_array_equal(state.process(part), want)
+        elif known.size:
+            assert state.latest(part) == (want[known[-1]], known[-1])
+        else:
+            assert state.latest(part) is None
+        done += n
+    assert done > 3000
+
+
 def test_nothing_is_known_before_it_comes():
     motion = shaking()
     later = motion.copy()
