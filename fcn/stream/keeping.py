@@ -6,6 +6,7 @@ is known after any kill; `stream.pt`, buffers and filters, every few seconds.
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from fcn.publish import new_file
 
 EVENTS, STREAM = "events.json", "stream.pt"
+ARRAY = "fcn-array"  # key of what stands for an array
 
 
 def write_events(folder: Path, state: Mapping[str, Any]) -> None:
@@ -39,9 +41,15 @@ def read_events(folder: Path) -> dict[str, Any] | None:
 
 
 def write_stream(folder: Path, state: Mapping[str, Any]) -> None:
-    """State of engine and source: plain data and arrays. OSError where the disk does not take it."""
+    """State of engine and source: plain data and arrays. OSError where the disk does not take it.
+
+    All arrays are one, with their places in it: a station has eighty, and the monitor waits meanwhile.
+    """
+    data = bytearray()
+    outline = _outline(state, data)
     content = io.BytesIO()  # of a disk that is full torch says RuntimeError, as of everything else
-    torch.save(_tensors(state), content)
+    data += bytes(1)  # no tensor is made of nothing
+    torch.save({"outline": outline, "data": torch.frombuffer(data, dtype=torch.uint8)}, content)
     with new_file(folder / STREAM) as partial:
         partial.write_bytes(content.getbuffer())
 
@@ -52,19 +60,38 @@ def read_stream(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        found: dict[str, Any] = _arrays(torch.load(path, map_location="cpu", weights_only=True))
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if set(found) == {"outline", "data"}:
+            found = _filled(found["outline"], found["data"].numpy().data)
+        else:  # of before arrays were one
+            found = _arrays(found)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
     return found
 
 
-def _tensors(value: Any) -> Any:
+def _outline(value: Any, data: bytearray) -> Any:
+    """A state with the place of each array in the data instead of the array."""
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.array(value))
+        place = {ARRAY: [value.dtype.str, len(data), *value.shape]}
+        data += value.tobytes()
+        return place
     if isinstance(value, Mapping):
-        return {key: _tensors(each) for key, each in value.items()}
+        return {key: _outline(each, data) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_tensors(each) for each in value]
+        return [_outline(each, data) for each in value]
+    return value
+
+
+def _filled(value: Any, data: memoryview) -> Any:
+    """The inverse of `_outline`."""
+    if isinstance(value, dict):
+        if set(value) == {ARRAY}:
+            dtype, first, *shape = value[ARRAY]
+            return np.frombuffer(data, dtype, math.prod(shape), first).reshape(shape).copy()
+        return {key: _filled(each, data) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, data) for each in value]
     return value
 
 
