@@ -23,6 +23,8 @@ N_CONDITIONS = 5  # see MigrationNet.volume
 N_MAGNITUDE_INPUTS = 31  # see fcn.scheme.migration.amplitudes
 N_SERIES_INPUTS = 11  # three components against two levels, three flags, two levels
 SILENT_MPS = 1e-12  # a smaller level is a dead trace
+# Samples, 1 s: what ends earlier has stopped, which training has; chosen by experiments/generalized/late.py.
+MOST_LATE = 20
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,13 @@ def series_inputs(
 def until_the_end(
     background_mps: Float[Tensor, "batch station 2 time"], known: Bool[Tensor, "batch station 3 time"]
 ) -> Float[Tensor, "batch station 2 time"]:
-    """Levels up to the last sample of each station's data, and none beyond.
+    """Levels, but none after the last sample of a station whose data are up to `MOST_LATE` samples late.
 
-    Where data are late or have stopped, what follows them is then as what follows a window, and the last
-    samples before it no arrivals.
+    What follows them is then as what follows a window, and the last samples before it no arrivals.
     """
-    is_past = known.any(dim=2).flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,))
-    return background_mps * is_past[:, :, None]
+    to_come = known.any(dim=2).flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,)) == 0
+    is_late = to_come & (to_come.sum(dim=2, keepdim=True) <= MOST_LATE)
+    return background_mps.masked_fill(is_late[:, :, None], 0.0)
 
 
 def _asinh(x: Tensor) -> Tensor:

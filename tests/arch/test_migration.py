@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from fcn.arch.migration import (
+    MOST_LATE,
     N_CONDITIONS,
     N_MAGNITUDE_INPUTS,
     MigrationNet,
@@ -107,15 +108,15 @@ def test_gradients_equal_those_of_embedding_bag(monkeypatch, collected):
     torch.testing.assert_close(got, table.grad)
 
 
-def test_levels_go_as_far_as_each_stations_data():
-    """Of a station with all, one with a gap, one whose data end with a single component, one with none."""
-    known = torch.ones(1, 4, 3, 10, dtype=torch.bool)
-    known[0, 1, :, 3:5] = False
-    known[0, 2, :2, 4:], known[0, 2, 2, 7:] = False, False
-    known[0, 3] = False
-    levels = until_the_end(torch.full((1, 4, 2, 10), 1e-7), known)
-    assert [(row > 0).sum(dim=1).tolist() for row in levels[0]] == [[10, 10], [10, 10], [7, 7], [0, 0]]
-    assert (levels[0, 2, :, :7] == 1e-7).all()
+def test_levels_go_as_far_as_late_data():
+    """Of a station with all, one with a gap, one late in one component and later in two, one that stopped."""
+    known = torch.ones(1, 4, 3, 50, dtype=torch.bool)
+    known[0, 1, :, 30:35] = False
+    known[0, 2, :2, 34:], known[0, 2, 2, 37:] = False, False
+    known[0, 3, :, 50 - MOST_LATE - 1 :] = False
+    levels = until_the_end(torch.full((1, 4, 2, 50), 1e-7), known)
+    assert [(row > 0).sum(dim=1).tolist() for row in levels[0]] == [[50, 50], [50, 50], [37, 37], [50, 50]]
+    assert (levels[0, 2, :, :37] == 1e-7).all()
 
 
 def test_data_that_have_not_come_make_no_arrivals():
