@@ -54,6 +54,11 @@ def test_sensitivity(inventory, unit, measurement):
         ("M/(S**2)", "acceleration", 1.0),
         ("mm/(sec^2)", "acceleration", 1e3),
         ("M/S/S", "acceleration", 1.0),
+        ("m/s\N{SUPERSCRIPT TWO}", "acceleration", 1.0),
+        ("\N{MICRO SIGN}m/s", "velocity", 1e6),
+        ("m s^-1", "velocity", 1.0),
+        ("cm.s-2", "acceleration", 1e2),
+        ("nm*s**-1", "velocity", 1e9),
     ],
 )
 def test_the_same_sensitivity_in_other_units(inventory, unit, measurement, per_si):
