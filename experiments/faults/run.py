@@ -511,7 +511,12 @@ class Table:
         """Go on with what is written."""
         if (path := self.out / "faults.csv").exists():
             with path.open(newline="") as file:
-                self.rows += [_read(row) for row in csv.DictReader(file)]
+                reader = csv.DictReader(file)
+                if reader.fieldnames != (names := [each.name for each in fields(Outcome)]):
+                    raise ValueError(
+                        f"{path} has columns {reader.fieldnames}, not {names}: take another folder, --out"
+                    )
+                self.rows += [_read(row) for row in reader]
 
     def holds(self, sequence: str, rules: str, fault: str) -> bool:
         """Is there this row?"""

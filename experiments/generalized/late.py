@@ -4,7 +4,8 @@
 
 Of the recombined validation windows of experiment=generalized (simulated, dev split), four stations in five
 lack up to two seconds of their data at the end, drawn from --seed. For each value of `MOST_LATE`
-(fcn/arch/migration.py) the terms of the validation loss and their weighted sum, over the same windows.
+(fcn/arch/migration.py) the terms of the validation loss and their weighted sum, over the same windows, and
+how much less that is than where levels go on, with its standard error over batches.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from rich.console import Console
@@ -61,22 +63,27 @@ def main() -> None:
     windows = build_datamodule(config, store).val_dataloader()[0]
     generator = torch.Generator().manual_seed(arguments.seed)
     sums: dict[float, Counter[str]] = {each_s: Counter() for each_s in MOST_LATE_S}
+    losses: dict[float, list[float]] = {each_s: [] for each_s in MOST_LATE_S}
     n = 0
     for batch in track(windows, console=Console(stderr=True)):
         batch = late(batch, generator)
         for most_s, sum_of in sums.items():
             migration.MOST_LATE = round(most_s * RATE_HZ)
             terms, _ = module.scheme.validate(module.network, batch, require_targets(batch))
+            losses[most_s].append(float(loss(terms)))
             for name, value in {"weighted sum": loss(terms), **terms}.items():
                 sum_of[name] += float(value) * len(batch)
         n += len(batch)
     names = ["weighted sum", "station_p", "evidence", "location"]
     console = Console(soft_wrap=True)
-    console.print(f"| MOST_LATE (s) | {' | '.join(names)} |", markup=False)
-    console.print("|---" * (1 + len(names)) + "|", markup=False)
+    console.print(f"| MOST_LATE (s) | {' | '.join(names)} | against 0 s |", markup=False)
+    console.print("|---" * (2 + len(names)) + "|", markup=False)
+    first = np.array(losses[MOST_LATE_S[0]])
     for most_s, sum_of in sums.items():
         cells = " | ".join(f"{sum_of[name] / n:.4f}" for name in names)
-        console.print(f"| {most_s:g} | {cells} |", markup=False)
+        less = np.array(losses[most_s]) - first
+        error = less.std(ddof=1) / len(less) ** 0.5  # of batches
+        console.print(f"| {most_s:g} | {cells} | {less.mean():+.4f} +- {error:.4f} |", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Stations and networks of them."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from jaxtyping import Float
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.projection import METRES_PER_KM, LocalFrame
 from fcn.tables import Row, number, read_table
+
+log = logging.getLogger(__name__)
 
 SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by a move
 # Sensors lie from 9 km below the sea, in trenches and boreholes, up to the highest summits. More is a slip of
@@ -136,9 +139,14 @@ class Network:
         return np.stack([east_km, north_km, depth_km], axis=-1)
 
 
+def can_be_elevation(elevation_m: float) -> bool:
+    """Whether a sensor may have it."""
+    return ELEVATIONS_M[0] <= elevation_m <= ELEVATIONS_M[1]
+
+
 def require_elevation(elevation_m: float, what: str) -> float:
     """The elevation. Raises ValueError, naming what has it, for one that no sensor has."""
-    if not ELEVATIONS_M[0] <= elevation_m <= ELEVATIONS_M[1]:
+    if not can_be_elevation(elevation_m):
         raise ValueError(
             f"{what} has elevation {elevation_m:g} m, and sensors {ELEVATIONS_M[0]:g} to "
             f"{ELEVATIONS_M[1]:g}: correct it in the station list, of station and channels"
@@ -178,11 +186,18 @@ def _span_s(site: Any) -> tuple[float, float]:
 
 def _from_obspy(network_code: str, site: Any) -> Station:
     location = (site.channels[0].location_code or "").strip() if site.channels else ""
-    coordinates = (
+    latitude_deg, longitude_deg, elevation_m = (
         math.nan if value is None else float(value)
         for value in (site.latitude, site.longitude, site.elevation)
     )
-    return Station(network_code, site.code, location, *coordinates)
+    channels_m = [float(each.elevation) for each in site.channels if can_be_elevation(float(each.elevation))]
+    if channels_m and not (math.isnan(elevation_m) or can_be_elevation(elevation_m)):
+        log.warning(
+            "%s.%s has elevation %g m, which none can have: its channel's, %g m, counts",
+            *(network_code, site.code, elevation_m, channels_m[0]),
+        )
+        elevation_m = channels_m[0]
+    return Station(network_code, site.code, location, latitude_deg, longitude_deg, elevation_m)
 
 
 def _number(row: Row, name: str, place: str) -> float:

@@ -141,11 +141,11 @@ class Engine:
     def _new(self, station_id: str, inventory: obspy.Inventory) -> LiveStation:
         return LiveStation(station_id, inventory, self.preprocess, self.n_samples, self.timing.patience_s)
 
-    def watch(self, stations: Network, inventory: obspy.Inventory) -> str:
+    def watch(self, stations: Network, inventory: obspy.Inventory, unusable: Mapping[str, str]) -> str:
         """Listen to these from the next window on; what changed, in words, none where nothing did.
 
         Stations that are described as before keep all they hold; others, moved ones too, begin anew. Raises
-        ValueError, and changes nothing, where travel times to one of them cannot be had.
+        ValueError, and changes nothing, where travel times to one of them cannot be had. unusable: see above.
         """
         live = {station.id: self._new(station.id, inventory) for station in stations}
         old = {station.id: self.live[station.id] for station in self.stations}
@@ -160,6 +160,7 @@ class Engine:
         for name in same:
             live[name].inventory = inventory
         self.stations, self.inventory, self.live, self._placed = stations, inventory, live, placed
+        self.unusable = unusable
         told = (f"{len(names)} {what} ({', '.join(names)})" for what, names in changes.items() if names)
         return "; ".join(told)
 
@@ -334,16 +335,16 @@ class Engine:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned.
-
-        Stations that are not watched any more are passed over; those described otherwise begin anew.
-        """
+        """Go on from what `state` returned; stations that are not described as they were begin anew."""
         self.clock_s, self._next = state["clock_s"], state["next"]
         self.counts = Counter(state["counts"])
         for name, each in state["stations"].items():
             if name not in self.live:
                 continue
-            if each.get("described") == self.live[name].described:
+            try:
+                if each.get("described") != self.live[name].described:
+                    raise ValueError("it is described otherwise than before")
                 self.live[name].restore(each)
-            else:
-                log.warning("%s is described otherwise than before: it begins anew", name)
+            except ValueError as error:  # or a channel is of no use any more
+                log.warning("%s begins anew: %s", name, error)
+                self.live[name] = self._new(name, self.inventory)

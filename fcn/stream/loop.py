@@ -97,10 +97,10 @@ class Monitor:
         """End after the step that is being made; may be called from a signal handler."""
         self._stopped = True
 
-    def watch(self, stations: Network, inventory: obspy.Inventory) -> str:
+    def watch(self, stations: Network, inventory: obspy.Inventory, unusable: Mapping[str, str]) -> str:
         """Listen to these stations from the next window on, and to their shaking; see `Engine.watch`."""
         sites = None if self.sites is None else self.sites.prepared(stations)
-        changed = self.engine.watch(stations, inventory)
+        changed = self.engine.watch(stations, inventory, unusable)
         if self.sites is not None and sites is not None and changed:
             self.sites.watch(sites, stations, inventory)
         return changed

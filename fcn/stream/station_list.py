@@ -101,7 +101,7 @@ class StationList:
         try:
             if not isinstance(found, WatchedNetwork):
                 raise found or RuntimeError("it was not read")
-            changed = monitor.watch(found.stations, found.inventory)
+            changed = monitor.watch(found.stations, found.inventory, found.unusable)
         except Exception as error:
             self.n_refused += 1
             self.refused = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__

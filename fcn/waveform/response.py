@@ -14,7 +14,7 @@ import numpy as np
 import obspy
 from obspy.core.inventory.response import InstrumentSensitivity
 
-from fcn.geometry.network import require_elevation
+from fcn.geometry.network import can_be_elevation, require_elevation
 
 log = logging.getLogger(__name__)
 
@@ -194,8 +194,20 @@ def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Descr
         channel_direction(channel, seed_id),
         float(channel.latitude),
         float(channel.longitude),
-        require_elevation(sensor_elevation_m(station.elevation, channel.elevation, channel.depth), seed_id),
+        _elevation_m(station, channel, seed_id),
     )
+
+
+def _elevation_m(station: Any, channel: Any, seed_id: str) -> float:
+    """Of the sensor; the station's less its depth where the channel's is none. ValueError where both are."""
+    elevation_m = sensor_elevation_m(station.elevation, channel.elevation, channel.depth)
+    if can_be_elevation(elevation_m) or not can_be_elevation(float(station.elevation)):
+        return require_elevation(elevation_m, seed_id)
+    log.warning(
+        "%s has elevation %g m, which none can have: its station's, %g m, counts",
+        *(seed_id, elevation_m, float(station.elevation)),
+    )
+    return require_elevation(float(station.elevation) - float(channel.depth or 0.0), seed_id)
 
 
 def sensor_elevation_m(station_m: float, channel_m: float, depth_m: float | None) -> float:

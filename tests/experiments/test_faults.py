@@ -267,6 +267,10 @@ def test_a_table_goes_on_with_its_rows_and_with_no_others(scripts, tmp_path):
     assert again.rows[1] == table.rows[1]
     assert again.holds("validation-0", "configuration", "gaps")
     assert not again.holds("validation-0", "checkpoint", "gaps")
+    path = tmp_path / "faults.csv"
+    path.write_text(path.read_text().replace("found_without,", ""))
+    with pytest.raises(ValueError, match="take another folder, --out"):
+        run.Table(tmp_path)
     of = {"ckpt": "a", "minutes": 10.0, "seed": 1}
     for _ in range(2):
         run.begin(tmp_path, of)

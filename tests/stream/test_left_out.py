@@ -47,8 +47,8 @@ def test_each_has_its_reason():
     }
     assert found["XX.S00"].why == "stands still"
     assert "XX.S01..BH" in found["XX.S01"].why
-    made.watch(Network((*watched.stations, *make_network(4, seconds=1.0)[0][3:])), watched.inventory)
-    assert "XX.S03" not in {each.id for each in left_out(made)}
+    made.watch(Network((*watched.stations, *make_network(4, seconds=1.0)[0][3:])), watched.inventory, {})
+    assert not {"XX.S03", "XX.OLD"} & {each.id for each in left_out(made)}
 
 
 def test_strangers_are_bounded_and_forgotten():

@@ -66,7 +66,7 @@ def test_those_that_stay_keep_what_they_hold(made):
             each.advance(now_s)
         if told is None and now_s > START_S + 12.0:
             new = watched(moved(inventory, "S02"), "S03", "S02", "S01")
-            told = changed.watch(new.stations, new.inventory)
+            told = changed.watch(new.stations, new.inventory, {})
     assert told == "1 joined (XX.S03); 1 left (XX.S00); 1 described anew (XX.S02)"
     found, expected = changed.reader.batches[-1], plain.reader.batches[-1]
     assert len(changed.reader.batches) == len(plain.reader.batches)
@@ -85,7 +85,7 @@ def test_nothing_changes_where_nothing_did_or_travel_times_cannot_be_had(made):
     engine = engine_of(watched(inventory, "S00", "S01"), inventory, Listener(), declarer())
     live = engine.live
     same = watched(copy.deepcopy(inventory), "S00", "S01")
-    assert engine.watch(same.stations, same.inventory) == ""
+    assert engine.watch(same.stations, same.inventory, {}) == ""
     assert all(engine.live[name] is live[name] for name in live)
     live = engine.live
 
@@ -95,7 +95,7 @@ def test_nothing_changes_where_nothing_did_or_travel_times_cannot_be_had(made):
     engine.travel_times = refused
     further = watched(inventory, "S00", "S01", "S02")
     with pytest.raises(ValueError, match="outside of the grid"):
-        engine.watch(further.stations, further.inventory)
+        engine.watch(further.stations, further.inventory, {})
     assert engine.live is live
     assert len(engine.stations) == 2
 
@@ -113,6 +113,28 @@ def test_a_state_is_taken_by_stations_described_as_before(made):
     assert [second.live[name].reached for name in ("XX.S01", "XX.S02")] == [None, None]
 
 
+def test_a_station_whose_channels_are_of_no_use_any_more_begins_anew(made, caplog):
+    """As after an update of fcn that refuses what it took before: the others go on."""
+    stream, inventory = made
+    network = watched(inventory, "S00", "S01")
+    first = engine_of(network, inventory, Listener(), declarer())
+    for now_s, packets in clocked(in_time(stream, 1.0), START_S + 10.0):
+        first.push(packets)
+        first.advance(now_s)
+    refused = copy.deepcopy(inventory)
+    for each in next(station for station in refused[0] if station.code == "S01"):
+        each.response.instrument_sensitivity.input_units = "PA"
+    second, state = engine_of(network, refused, Listener(), declarer()), first.state()
+    state["stations"]["XX.S01"]["described"] = second.live["XX.S01"].described
+    second.restore(state)
+    assert second.live["XX.S00"].reached == first.live["XX.S00"].reached
+    assert second.live["XX.S01"].reached is None
+    assert "XX.S01 begins anew: XX.S01" in caplog.text
+    second.push(
+        [packet for _, packets in clocked(in_time(stream, 1.0), START_S + 10.0) for packet in packets]
+    )
+
+
 class Monitor:
     """As much of one as a list of stations needs."""
 
@@ -120,8 +142,8 @@ class Monitor:
         self.engine = engine_of(watched(inventory, "S00"), inventory, Listener(), declarer())
         self.source, self.selected, self.n_kept = self, [], 0
 
-    def watch(self, stations, inventory):
-        return self.engine.watch(stations, inventory)
+    def watch(self, stations, inventory, unusable):
+        return self.engine.watch(stations, inventory, unusable)
 
     def select(self, station_ids):
         self.selected.append(station_ids)
@@ -198,10 +220,40 @@ def test_a_list_that_becomes_empty_is_refused(made, tmp_path):
     assert list(monitor.engine.live) == ["XX.S00"]
 
 
+def unknown_elevation(inventory, row, elevation_m=-12345.0):
+    """Of a station and its channels."""
+    for each in (inventory[0][row], *inventory[0][row]):
+        each.elevation = elevation_m
+    return inventory
+
+
+def test_a_list_that_is_mended_has_nothing_unusable(made, tmp_path):
+    path, (monitor, inventory) = tmp_path / "stations.xml", (Monitor(made[1]), copy.deepcopy(made[1]))
+    unknown_elevation(inventory, 1).write(str(path), format="STATIONXML")
+    stations = StationList(path, lambda: WatchedNetwork.of_file(path), look_s=None)
+    stations.ask()
+    attended(stations, monitor)
+    assert list(monitor.engine.unusable) == ["XX.S01"]
+    assert "XX.S01" not in monitor.engine.live
+    unknown_elevation(inventory, 1, 50.0).write(str(path), format="STATIONXML")
+    stations.ask()
+    attended(stations, monitor)
+    assert not monitor.engine.unusable
+    assert "XX.S01" in monitor.engine.live
+
+
+def test_the_elevation_of_its_channels_stands_in_for_a_stations(tmp_path, caplog):
+    path, inventory = tmp_path / "stations.xml", make_network(2)[2]
+    inventory[0][1].elevation = -12345.0
+    inventory.write(str(path), format="STATIONXML")
+    found = {each.id: each.elevation_m for each in WatchedNetwork.of_file(path).stations}
+    assert found["XX.S01"] == inventory[0][1][0].elevation
+    assert "its channel's" in caplog.text
+
+
 def test_a_station_whose_elevation_is_not_known_is_left_out(tmp_path, caplog):
     """SAC's -12345 m: P would come from it two seconds early, and the travel times reach so deep."""
-    path, inventory = tmp_path / "stations.xml", make_network(3)[2]
-    inventory[0][1].elevation = -12345.0
+    path, inventory = tmp_path / "stations.xml", unknown_elevation(make_network(3)[2], 1)
     inventory.write(str(path), format="STATIONXML")
     network = WatchedNetwork.of_file(path)
     assert [each.id for each in network.stations] == ["XX.S00", "XX.S02"]

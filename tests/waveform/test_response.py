@@ -278,6 +278,13 @@ def test_an_elevation_that_none_can_have_is_refused(inventory, unknown_m):
         said(inventory, "XX.S00..HHZ")
 
 
+def test_the_elevation_of_its_station_stands_in_for_a_channels(inventory, caplog):
+    inventory[0][0].elevation = 120.0
+    channel(inventory).elevation, channel(inventory).depth = -9999.0, 20.0
+    assert said(inventory, "XX.S00..HHZ").elevation_m == 100.0
+    assert "XX.S00..HHZ has elevation -9999 m" in caplog.text
+
+
 def test_a_location_of_dashes_is_none(inventory):
     channel(inventory).location_code = "--"
     assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8

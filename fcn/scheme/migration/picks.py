@@ -10,6 +10,7 @@ from torch.nn import functional
 from fcn.scheme.migration.transfer import HOST, moved
 
 BLIND_S = 1.0  # after data return: what begins then looks like an arrival
+STOPPED_S = 10.0  # a station of which nothing has come for so long is not late
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ def find_picks(
 
 
 def late_s(known: Bool[Tensor, "station component time"], sampling_rate_hz: float) -> float:
-    """How far behind a window's end its stations' data end, s: the median of those that have any, else 0."""
-    since = known.any(dim=1).flip(dims=(1,))
-    some = since.any(dim=1)
-    if not some.any():
+    """How far behind a window's end its stations' data end, s: the median of those that deliver, else 0."""
+    n_late = round(STOPPED_S * sampling_rate_hz)
+    since = known.any(dim=1)[:, -n_late:].flip(dims=(1,))
+    delivers = since.any(dim=1)
+    if not delivers.any():
         return 0.0
-    return float(since[some].int().argmax(dim=1).median()) / sampling_rate_hz
+    return float(since[delivers].int().argmax(dim=1).median()) / sampling_rate_hz

@@ -247,12 +247,14 @@ def test_an_old_unexplained_pick_anchors_nothing(module, batch, monkeypatch, rec
     assert len(read(module, single(batch, 0), recent_s=recent_s)) == n_found
 
 
-@pytest.mark.parametrize(("n_late", "n_found"), [(0, 0), (1, 0), (2, 1)])
-def test_a_pick_is_as_old_as_the_data_of_most_stations_have_it(module, batch, monkeypatch, n_late, n_found):
-    """Of three stations, some of which end 2 s before the window does; a pick 11 s before that."""
+@pytest.mark.parametrize(
+    ("n_late", "late_s", "n_found"), [(0, 2.0, 0), (1, 2.0, 0), (2, 2.0, 1), (2, 10.5, 0)]
+)
+def test_a_pick_is_as_old_as_most_stations_data_have_it(module, batch, monkeypatch, n_late, late_s, n_found):
+    """Of three stations, some of which end before the window does, or have stopped; a pick 11 s before."""
     picked(monkeypatch, (1, 19.0))
     window = single(batch, 0)
-    n_last = round(2.0 * module.scheme.sampling_rate_hz)
+    n_last = round(late_s * module.scheme.sampling_rate_hz)
     late = window.known.clone()
     late[0, window.mask[0].nonzero()[:n_late, 0], :, -n_last:] = False
     assert int(window.mask.sum()) == 3
