@@ -103,12 +103,13 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
                 uncovered.append(span)
             continue
         try:
-            here, *older = (_describe(seed_id, epoch, first_s, last_s) for epoch in _latest_first(covering))
+            latest, *older = _latest_first(covering)
+            here = _describe(seed_id, latest, first_s, last_s)
         except ValueError as error:
             wrong.append(error)
             uncovered.append(span)
             continue
-        if not all(other.says_the_same(here) for other in older):
+        if not all(_says_the_same(here, epoch) for epoch in older):
             log.warning(
                 "StationXML has epochs of %s that contradict each other: the last begun counts", seed_id
             )
@@ -128,6 +129,14 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
         why = f" ({wrong[0]})" if wrong else ""
         log.warning("StationXML does not describe %s from %s: left out%s", seed_id, ", ".join(uncovered), why)
     return found
+
+
+def _says_the_same(here: Described, older: "Epoch") -> bool:
+    """Whether an older epoch means what counts at the time; one that is wrong in itself does not."""
+    try:
+        return _describe(here.seed_id, older, here.start_s, here.end_s).says_the_same(here)
+    except ValueError:
+        return False
 
 
 def _latest_first(epochs: Sequence["Epoch"]) -> list["Epoch"]:

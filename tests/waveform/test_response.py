@@ -268,6 +268,13 @@ def test_of_epochs_that_overlap_the_last_begun_counts(inventory, caplog):
     assert "epochs of XX.S00..HHZ that contradict each other" in caplog.text
 
 
+def test_an_old_epoch_that_is_wrong_takes_no_newer_one_away(inventory, caplog):
+    epochs(inventory, (-500.0, None, 1.0), (-100.0, None, 10.0))
+    channel(inventory).response.instrument_sensitivity.input_units = "PA"
+    assert spans_of(inventory, 0.0, 200.0) == [(-100.0, math.inf, 10.0)]
+    assert "epochs of XX.S00..HHZ that contradict each other" in caplog.text
+
+
 @pytest.mark.parametrize("unknown_m", [-12345.0, -9999.0, 99999.0])
 def test_an_elevation_that_none_can_have_is_refused(inventory, unknown_m):
     """Placeholders of SAC and of tables; a station and its channels repeat them."""
