@@ -71,14 +71,8 @@ def train_s(in_tree, n_steps: int, *overrides: str) -> float:
     start_s = time.perf_counter()
     in_tree(
         REPOSITORY,
-        *(
-            sys.executable,
-            "-m",
-            "fcn.train",
-            "experiment=generalized",
-            "trainer=ddp_sim",
-            "data.batch_size=8",
-        ),
+        *(sys.executable, "-m", "fcn.train", "experiment=generalized"),
+        *("trainer=ddp_sim", "data.batch_size=8"),
         *(f"trainer.max_steps={n_steps}", f"data.examples_per_epoch={16 * n_steps}"),
         *("validation=none", "callbacks=default", "data.validation_examples=16", *overrides),
     )

@@ -5,7 +5,7 @@
 Of the recombined validation windows of experiment=generalized (simulated, dev split), four stations in five
 lack up to two seconds of their data at the end, drawn from --seed. For each value of `MOST_LATE`
 (fcn/arch/migration.py) the terms of the validation loss and their weighted sum, over the same windows, and
-how much less that is than where levels go on, with its standard error over batches.
+how much more that is than where levels go on, with its standard error over batches.
 """
 
 import argparse
@@ -70,8 +70,9 @@ def main() -> None:
         for most_s, sum_of in sums.items():
             migration.MOST_LATE = round(most_s * RATE_HZ)
             terms, _ = module.scheme.validate(module.network, batch, require_targets(batch))
-            losses[most_s].append(float(loss(terms)))
-            for name, value in {"weighted sum": loss(terms), **terms}.items():
+            weighted = loss(terms)
+            losses[most_s].append(float(weighted))
+            for name, value in {"weighted sum": weighted, **terms}.items():
                 sum_of[name] += float(value) * len(batch)
         n += len(batch)
     names = ["weighted sum", "station_p", "evidence", "location"]
@@ -81,9 +82,9 @@ def main() -> None:
     first = np.array(losses[MOST_LATE_S[0]])
     for most_s, sum_of in sums.items():
         cells = " | ".join(f"{sum_of[name] / n:.4f}" for name in names)
-        less = np.array(losses[most_s]) - first
-        error = less.std(ddof=1) / len(less) ** 0.5  # of batches
-        console.print(f"| {most_s:g} | {cells} | {less.mean():+.4f} +- {error:.4f} |", markup=False)
+        more = np.array(losses[most_s]) - first
+        error = more.std(ddof=1) / len(more) ** 0.5
+        console.print(f"| {most_s:g} | {cells} | {more.mean():+.4f} +- {error:.4f} |", markup=False)
 
 
 if __name__ == "__main__":

@@ -141,9 +141,10 @@ def series_inputs(
 def until_the_end(
     background_mps: Float[Tensor, "batch station 2 time"], known: Bool[Tensor, "batch station 3 time"]
 ) -> Float[Tensor, "batch station 2 time"]:
-    """Levels, but none after the last sample of a station whose data are up to `MOST_LATE` samples late.
+    """Levels, m/s, but none after the last sample of a station whose data are up to `MOST_LATE` samples late.
 
-    What follows them is then as what follows a window, and the last samples before it no arrivals.
+    What follows them is then nearly as what follows a window, and noise before it is taken for arrivals
+    less often (docs/decisions/017-one-engine.md).
     """
     to_come = known.any(dim=2).flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,)) == 0
     is_late = to_come & (to_come.sum(dim=2, keepdim=True) <= MOST_LATE)

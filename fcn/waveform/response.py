@@ -262,10 +262,8 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
 
 def measured(unit: str) -> tuple[str, float] | None:
     """What a unit is of, "velocity" or "acceleration", and how many m/s or m/s2 it is; None for any other."""
-    plain = unicodedata.normalize("NFKC", unit).replace(
-        "\N{GREEK SMALL LETTER MU}", "u"
-    )  # a superscript 2 is one
-    plain = "".join(plain.split()).upper()
+    plain = unicodedata.normalize("NFKC", unit)  # a superscript 2 is a 2, and the micro sign a mu
+    plain = "".join(plain.replace("\N{GREEK SMALL LETTER MU}", "u").split()).upper()
     if plain == GAL[0]:
         return "acceleration", GAL[1]
     found = INPUT_UNIT.fullmatch(plain)

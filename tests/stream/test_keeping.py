@@ -20,16 +20,13 @@ def declared(n_steps: int = 6):
     return rule
 
 
-STATE = {
-    "a": [1, None, "x"],
-    "b": {"c": np.arange(6.0).reshape(2, 3), "d": np.array([True])},
-    "e": 2**62,
-    "f": [np.array(7.5), np.zeros((0, 3), np.float32), np.arange(12)[::2].reshape(2, 3).T],
-}
-
-
 def test_states_come_back(tmp_path):
-    state = STATE
+    state = {
+        "a": [1, None, "x"],
+        "b": {"c": np.arange(6.0).reshape(2, 3), "d": np.array([True])},
+        "e": 2**62,
+        "f": [np.array(7.5), np.zeros((0, 3), np.float32), np.arange(12)[::2].reshape(2, 3).T],
+    }
     assert read_stream(tmp_path) is None
     write_stream(tmp_path, state)
     found = read_stream(tmp_path)
