@@ -28,6 +28,7 @@ from fcn.checkpoint import load
 from fcn.scheme.base import require_targets
 
 MOST_LATE_S = (0.0, 0.5, 1.0, 1.25, 1.5, 2.0)
+BATCH = 16
 RATE_HZ, LATE_SHARE, LONGEST_S = 20.0, 0.8, 2.0
 
 
@@ -53,9 +54,12 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=480)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.windows < 2 * BATCH:
+        parser.error(f"--windows must be {2 * BATCH} or more, two batches, not {arguments.windows}")
     torch.set_num_threads(1)
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        overrides = ["experiment=generalized", f"data.validation_examples={arguments.windows}"]
+        given = {"batch_size": BATCH, "validation_examples": arguments.windows}
+        overrides = ["experiment=generalized", *(f"data.{name}={value}" for name, value in given.items())]
         config = configuration.plain(compose("train", overrides))
     module = load(arguments.ckpt).module.eval()
     loss = configuration.build(config["loss"])  # not the checkpoint's, whose last training may be of a part
