@@ -126,6 +126,10 @@ def _volumes(**kept: Any) -> dict[str, Any]:
     return {"widest_km": 170.0, **kept}  # those of every training before it was said
 
 
+def _model_error(**kept: Any) -> dict[str, Any]:
+    return {"times": [1.0, 1.0], **kept}  # before they were drawn
+
+
 def _reading(**kept: Any) -> dict[str, Any]:
     # before sources were looked for outside networks, stations had terms and health, or were too late to
     # judge, and picks had to show moveout
@@ -149,10 +153,12 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.ModelError": _model_error,
     "fcn.scheme.migration.Reading": _reading,
     "fcn.scheme.migration.VolumeSpec": _volumes,
     "fcn.scheme.migration.reader.Reading": _reading,
     "fcn.scheme.migration.reading.Reading": _reading,
+    "fcn.scheme.migration.training_volumes.ModelError": _model_error,
     "fcn.scheme.migration.volume.VolumeSpec": _volumes,
     "fcn.simulate.rupture.RuptureLaw": _rupture,
     "fcn.simulate.source.rupture.RuptureLaw": _rupture,

@@ -1,5 +1,6 @@
 """Volumes to train on: places and sizes are drawn, and travel times are as wrong as a velocity model is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,12 +21,20 @@ WANDER = 0.9  # of a fine volume's width that its centre is drawn in: it holds i
 class ModelError:
     """How wrong the travel times given to the network are in training: standard deviations, relative.
 
-    path: of all times of a window; station: of each station's; s: of all S times beside P's.
+    path: of all times of a window; station: of each station's; s: of all S times beside P's. times: what all
+    three of a window are multiplied by, log-uniform from the first to the second: one crust is known well, of
+    another, with basins, next to nothing. Raises ValueError for times that are not positive, or out of order.
     """
 
     path: float
     station: float
     s: float
+    times: Sequence[float]
+
+    def __post_init__(self) -> None:
+        low, high = self.times
+        if not 0 < low <= high:
+            raise ValueError(f"model_error.times from {low} to {high}: wants 0 < first <= second")
 
     def draw(
         self, mask: Bool[Tensor, "batch station"], generator: Generator
@@ -33,6 +42,9 @@ class ModelError:
         """Factors on the P and S times of every station."""
         n_batch, n_stations = mask.shape
         normal = torch.randn((n_batch, n_stations + 2), generator=generator, device=mask.device)
+        low, high = self.times
+        uniform = torch.rand((n_batch, 1), generator=generator, device=mask.device)
+        normal = normal * low * (high / low) ** uniform
         path, s, station = normal[:, :1], normal[:, 1:2], normal[:, 2:]
         p_factor = 1 + self.path * path + self.station * station
         return torch.stack([p_factor, p_factor + self.s * s], dim=-1)
