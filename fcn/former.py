@@ -127,7 +127,7 @@ def _volumes(**kept: Any) -> dict[str, Any]:
 
 
 def _model_error(**kept: Any) -> dict[str, Any]:
-    return {"times": [1.0, 1.0], **kept}  # before they were drawn
+    return {"delay_s": 0.0, "times": [1.0, 1.0], **kept}  # before stations had delays, and windows their own
 
 
 def _reading(**kept: Any) -> dict[str, Any]:

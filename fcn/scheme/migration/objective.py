@@ -17,7 +17,7 @@ from fcn.scheme.migration.anchors import AnchorPrior, DrawnAnchors, draw
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.sizing import Sizing
-from fcn.scheme.migration.training_volumes import FINE_SLOTS, ModelError, draw_volumes
+from fcn.scheme.migration.training_volumes import FINE_SLOTS, ModelError, TimeError, draw_volumes
 from fcn.scheme.migration.volume import travel_times
 from fcn.scheme.station_p import StationP
 from fcn.targets.volume import encode_volume
@@ -71,9 +71,9 @@ class MigrationObjective:
         )
         event = anchors.event.clamp_min(0)
         source_km = torch.gather(targets.event_km, 1, event[..., None].expand(-1, -1, 3))
-        factor = self.model_error.draw(batch.mask, generator)
+        error = self.model_error.draw(batch.mask, generator)
         near, coarse = self.core.about_stations(batch, anchors.station)
-        own_km = self._own_peaks(network, features, batch, anchors, near, coarse, factor)
+        own_km = self._own_peaks(network, features, batch, anchors, near, coarse, error)
         lattice = draw_volumes(
             self.core.volume,
             batch,
@@ -88,7 +88,7 @@ class MigrationObjective:
         near = near.clone()
         near[:, FINE_SLOTS] = about_fine[:, FINE_SLOTS]
         pairs = pairs_of(near)
-        travel_s = travel_times(batch, lattice, pairs) * factor[pairs[:, 0], pairs[:, 2]][:, None]
+        travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
         logits, evidence = self.core.volumes(network, features, batch, anchors, lattice, pairs, travel_s)
         inside = (anchors.event >= 0) & lattice.contains(source_km)
         found = (inside & anchors.valid).flatten()
@@ -126,7 +126,7 @@ class MigrationObjective:
         anchors: DrawnAnchors,
         near: Bool[Tensor, "batch anchor station"],
         coarse: Lattice,
-        factor: Float[Tensor, "batch station 2"],
+        error: TimeError,
     ) -> Float[Tensor, "batch anchor 3"]:
         """Peaks of the coarse volumes that a stream would place the fine ones about; of even anchors: zeros.
 
@@ -138,7 +138,7 @@ class MigrationObjective:
             return own_km
         lattice = Lattice(coarse.first_km[:, FINE_SLOTS], coarse.spacing_km[:, FINE_SLOTS], coarse.shape)
         pairs = pairs_of(near[:, FINE_SLOTS])
-        travel_s = travel_times(batch, lattice, pairs) * factor[pairs[:, 0], pairs[:, 2]][:, None]
+        travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
         training = network.training
         network.eval()  # as a stream reads; its statistics are those of the volumes that are trained on
         logits, _ = self.core.volumes(network, features, batch, chosen, lattice, pairs, travel_s)

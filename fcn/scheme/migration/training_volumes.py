@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from fcn.batch import Batch
@@ -14,21 +14,39 @@ from fcn.scheme.migration.volume import VolumeSpec
 
 FINE_SLOTS = slice(1, None, 2)  # odd anchors have fine volumes, even ones coarse ones
 ABOUT_STATION_DEPTH_KM = 10.0  # a false anchor's fine volume lies about this depth below its station
+S_DELAY_OVER_P = 2.0  # of soft ground, which slows S more than P: as validation sequences have it
 WANDER = 0.9  # of a fine volume's width that its centre is drawn in: it holds its event in nine cases of ten
 
 
 @dataclass(frozen=True)
-class ModelError:
-    """How wrong the travel times given to the network are in training: standard deviations, relative.
+class TimeError:
+    """What a velocity model has wrong in each window: factors on P and S times of stations, and their delays, s."""
 
-    path: of all times of a window; station: of each station's; s: of all S times beside P's. times: what all
-    three of a window are multiplied by, log-uniform from the first to the second: one crust is known well, of
+    factor: Float[Tensor, "batch station 2"]
+    delay_s: Float[Tensor, "batch station 2"]
+
+    def of(
+        self, travel_s: Float[Tensor, "pair cell 2"], pairs: Int[Tensor, "pair 3"]
+    ) -> Float[Tensor, "pair cell 2"]:
+        """Travel times as a model with these errors has them; pairs: window, anchor and station of each."""
+        window, station = pairs[:, 0], pairs[:, 2]
+        return travel_s * self.factor[window, station][:, None] + self.delay_s[window, station][:, None]
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """How wrong the travel times given to the network are in training: standard deviations.
+
+    path: relative, of all times of a window; station: of each station's; s: of all S times beside P's.
+    delay_s: of what a station's own ground adds to P, and `S_DELAY_OVER_P` times to S, s. times: what all of
+    these are multiplied by in a window, log-uniform from the first to the second: one crust is known well, of
     another, with basins, next to nothing. Raises ValueError for times that are not positive, or out of order.
     """
 
     path: float
     station: float
     s: float
+    delay_s: float
     times: Sequence[float]
 
     def __post_init__(self) -> None:
@@ -36,18 +54,18 @@ class ModelError:
         if not 0 < low <= high:
             raise ValueError(f"model_error.times from {low} to {high}: wants 0 < first <= second")
 
-    def draw(
-        self, mask: Bool[Tensor, "batch station"], generator: Generator
-    ) -> Float[Tensor, "batch station 2"]:
-        """Factors on the P and S times of every station."""
+    def draw(self, mask: Bool[Tensor, "batch station"], generator: Generator) -> TimeError:
+        """Those of every station."""
         n_batch, n_stations = mask.shape
-        normal = torch.randn((n_batch, n_stations + 2), generator=generator, device=mask.device)
-        low, high = self.times
+        normal = torch.randn((n_batch, 2 * n_stations + 2), generator=generator, device=mask.device)
         uniform = torch.rand((n_batch, 1), generator=generator, device=mask.device)
+        low, high = self.times
         normal = normal * low * (high / low) ** uniform
-        path, s, station = normal[:, :1], normal[:, 1:2], normal[:, 2:]
+        path, s, station, delay = normal.split([1, 1, n_stations, n_stations], dim=1)
         p_factor = 1 + self.path * path + self.station * station
-        return torch.stack([p_factor, p_factor + self.s * s], dim=-1)
+        factor = torch.stack([p_factor, p_factor + self.s * s], dim=-1)
+        delay_s = self.delay_s * delay
+        return TimeError(factor, torch.stack([delay_s, S_DELAY_OVER_P * delay_s], dim=-1))
 
 
 def draw_volumes(

@@ -12,11 +12,13 @@ from fcn.scheme.migration.training_volumes import ModelError, draw_volumes
 
 def drawn_factors(**deviations: float) -> torch.Tensor:
     """(draw, window, station, phase) of windows of as many stations."""
-    error = ModelError(**({"path": 0.0, "station": 0.0, "s": 0.0} | deviations))
+    error = ModelError(
+        **({"path": 0.0, "station": 0.0, "s": 0.0, "delay_s": 0.0, "times": (1, 1)} | deviations)
+    )
     there = torch.zeros(6, 4, dtype=torch.bool)
     there[:, [0, 2]] = True  # not one after another: an absent station draws as well
     generator = torch.Generator().manual_seed(0)
-    factors = [error.draw(there, generator) for _ in range(400)]
+    factors = [error.draw(there, generator).factor for _ in range(400)]
     return torch.stack(factors)[:, there].view(400, 6, 2, 2)
 
 
