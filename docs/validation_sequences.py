@@ -1,10 +1,12 @@
 """`python docs/validation_sequences.py`: the shipped validation sequences, a table and a picture of one.
 
+`python docs/validation_sequences.py validation_rough 3`: the table of the first three of another dataset.
 Some three minutes on one core where they are not in the cache yet. All of it is simulated.
 """
 
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,11 @@ BIN_S = 4.0  # of the picture of an hour
 ZOOM_S = (-10.0, 110.0)  # about the largest catalogued event
 
 
-def load(index: int) -> tuple[ValidationSequence, Sequence]:
+def load(dataset: str, index: int) -> tuple[ValidationSequence, Sequence]:
     """Builder and sequence of an index, built on first use."""
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = plain(
-            compose("test", overrides=["ckpt=none", "dataset=validation", f"dataset.index={index}"])
+            compose("test", overrides=["ckpt=none", f"dataset={dataset}", f"dataset.index={index}"])
         )
         spec = build(plain(compose("train"))["preprocess"])
     cache = Path(os.environ.get("FCN_CACHE", "~/.cache/fcn")).expanduser()
@@ -196,13 +198,16 @@ def main() -> None:
         "index|centre|stations|coda|median nm/s|events|seen|largest|<10 s apart|outside|lost %|misfit P S (s)"
     )
     table = Table(*heads.split("|"))
-    for index in range(N_SHIPPED):
-        builder, sequence = load(index)
+    dataset, n_shown = (sys.argv[1], int(sys.argv[2])) if len(sys.argv) == 3 else ("validation", N_SHIPPED)
+    for index in range(n_shown):
+        builder, sequence = load(dataset, index)
         table.add_row(*row(index, builder, sequence))
-        if index == SHOWN:
+        if (dataset, index) == ("validation", SHOWN):
             write_small(draw(sequence))
     console = Console(width=140)
     console.print(table)
+    if dataset != "validation":
+        return
     faults = (sequence.root / FAULTS).read_text().splitlines()[1:]
     console.print(f"{len(faults)} channel faults in the last; picture of {SHOWN}: {IMAGE}")
 

@@ -20,7 +20,7 @@ WANDER = 0.9  # of a fine volume's width that its centre is drawn in: it holds i
 
 @dataclass(frozen=True)
 class TimeError:
-    """What a velocity model has wrong in each window: factors on P and S times of stations, and their delays, s."""
+    """What a velocity model has wrong in each window: factors on stations' P and S times, and delays, s."""
 
     factor: Float[Tensor, "batch station 2"]
     delay_s: Float[Tensor, "batch station 2"]

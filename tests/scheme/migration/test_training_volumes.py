@@ -56,6 +56,36 @@ def test_the_error_of_s_is_one_per_window_beside_that_of_p():
     assert abs(correlation(p, beside)) < 0.1
 
 
+def test_ground_delays_s_more_than_p_and_each_station_by_its_own():
+    error = ModelError(path=0.0, station=0.0, s=0.0, delay_s=0.1, times=(1.0, 1.0))
+    drawn = error.draw(torch.ones(300, 4, dtype=torch.bool), torch.Generator().manual_seed(0))
+    assert torch.equal(drawn.factor, torch.ones(300, 4, 2))
+    assert float(drawn.delay_s[..., 0].std()) == pytest.approx(0.1, rel=0.1)
+    torch.testing.assert_close(drawn.delay_s[..., 1], 2 * drawn.delay_s[..., 0])
+    assert abs(correlation(drawn.delay_s[:, 0], drawn.delay_s[:, 1])) < 0.15
+    pairs = torch.tensor([[7, 0, 2], [9, 1, 0]])
+    cells_s = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]])
+    expected_s = cells_s + torch.stack([drawn.delay_s[7, 2], drawn.delay_s[9, 0]])[:, None]
+    torch.testing.assert_close(drawn.of(cells_s, pairs), expected_s)
+
+
+def test_a_window_is_as_wrong_throughout_as_its_crust_is_unknown():
+    error = ModelError(path=0.0, station=0.01, s=0.0, delay_s=0.1, times=(0.5, 6.0))
+    drawn = error.draw(torch.ones(2000, 60, dtype=torch.bool), torch.Generator().manual_seed(0))
+    of_factors = (drawn.factor[..., 0] - 1).std(dim=1) / 0.01  # what each window's errors are multiplied by
+    of_delays = drawn.delay_s[..., 0].std(dim=1) / 0.1
+    assert correlation(of_factors.log(), of_delays.log()) > 0.95
+    middle = of_factors.quantile(torch.tensor([0.25, 0.5, 0.75]))  # log-uniform
+    expected = 0.5 * 12 ** torch.tensor([0.25, 0.5, 0.75])
+    torch.testing.assert_close(middle, expected, rtol=0.12, atol=0.0)
+
+
+@pytest.mark.parametrize("times", [(2.0, 1.0), (0.0, 1.0), (-1.0, 1.0)])
+def test_a_range_of_errors_that_is_none_is_refused(times):
+    with pytest.raises(ValueError, match=f"model_error.times from {times[0]}"):
+        ModelError(path=0.0, station=0.0, s=0.0, delay_s=0.0, times=times)
+
+
 def test_tables_of_training_reach_from_any_volume_to_any_station_that_judges_it(batch):
     """The largest box, stations in its corners only, and every random number at its end."""
     config = resolved("train", "experiment=generalized")
