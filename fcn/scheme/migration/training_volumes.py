@@ -30,7 +30,8 @@ class TimeError:
     ) -> Float[Tensor, "pair cell 2"]:
         """Travel times as a model with these errors has them; pairs: window, anchor and station of each."""
         window, station = pairs[:, 0], pairs[:, 2]
-        return travel_s * self.factor[window, station][:, None] + self.delay_s[window, station][:, None]
+        factor, delay_s = self.factor[window, station], self.delay_s[window, station]
+        return torch.addcmul(delay_s[:, None], travel_s, factor[:, None])  # one pass over many cells
 
 
 @dataclass(frozen=True)
