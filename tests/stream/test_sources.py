@@ -82,7 +82,9 @@ def test_a_replay_goes_on_from_its_state(stream):
     assert [(p.seed_id, p.start_time_s) for p in found] == [(p.seed_id, p.start_time_s) for p in expected]
 
 
-@pytest.mark.parametrize("change", [{"loss_share": 1.5}, {"packet_s": 0.0}, {"latency_s": -1.0}])
+@pytest.mark.parametrize(
+    "change", [{"loss_share": 1.5}, {"packet_s": 0.0}, {"latency_s": -1.0}, {"station_latency_s": [1.0]}]
+)
 def test_impossible_links_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))[:5]):
         Link(**{**LINK, **change})
