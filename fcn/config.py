@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fcn import arguments
 
@@ -54,9 +54,13 @@ TOP_LEVEL = {
     "report": "sweep run store examples out",
 }
 
+# What a configuration states, if with ???, which takes no other default's place: None would not be missed.
+STATED = ("ckpt", "out", "folder")
+
 for _entry, _keys in TOP_LEVEL.items():
     _schema = make_dataclass(
-        f"{_entry.capitalize()}Schema", [(key, Any, field(default=None)) for key in _keys.split()]
+        f"{_entry.capitalize()}Schema",
+        [(key, Any, field(default=MISSING if key in STATED else None)) for key in _keys.split()],
     )
     ConfigStore.instance().store(name=f"{_entry}_schema", node=_schema)
 

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf.errors import MissingMandatoryValue
+from toy import resolved
 
 from fcn.config import MisfitError, build, factory, of_run, sweep_folder, unknown_choices
 
@@ -70,6 +72,22 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
 def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):
     assert unknown_choices(given).startswith(said)
     assert bool(unknown_choices(given)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("entry", "overrides", "key"),
+    [
+        ("status", [], "folder"),
+        ("check", [], "folder"),
+        ("monitor", ["source=directory", "source.root=x"], "ckpt"),
+        ("test", ["dataset=smoke"], "ckpt"),
+        ("ship", ["ckpt=x"], "out"),
+        ("export", ["out=x"], "ckpt"),
+    ],
+)
+def test_what_has_to_be_said_and_is_not_is_named(entry, overrides, key):
+    with pytest.raises(MissingMandatoryValue, match=f"Missing mandatory value: {key}"):
+        resolved(entry, *overrides)
 
 
 def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypatch):
