@@ -5,6 +5,7 @@ import functools
 import hashlib
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, make_dataclass
@@ -18,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fcn import arguments
 
@@ -53,9 +54,13 @@ TOP_LEVEL = {
     "report": "sweep run store examples out",
 }
 
+# What a configuration states, if with ???, which takes no other default's place: None would not be missed.
+STATED = ("ckpt", "out", "folder")
+
 for _entry, _keys in TOP_LEVEL.items():
     _schema = make_dataclass(
-        f"{_entry.capitalize()}Schema", [(key, Any, field(default=None)) for key in _keys.split()]
+        f"{_entry.capitalize()}Schema",
+        [(key, Any, field(default=MISSING if key in STATED else None)) for key in _keys.split()],
     )
     ConfigStore.instance().store(name=f"{_entry}_schema", node=_schema)
 
@@ -78,6 +83,8 @@ def entry_point(
             if not given and {"--help", "-h"} & set(sys.argv[1:]):
                 sys.stdout.write(help_text(name, folder))
                 return None
+            if not given and (unknown := unknown_choices(sys.argv[1:], folder)):
+                sys.exit(unknown)
             return run(*given)
 
         return main
@@ -96,6 +103,23 @@ def help_text(name: str, folder: Path = CONF_DIR) -> str:
         lines.append(f"{key}={', '.join(sorted(path.stem for path in place.glob('*.yaml')))}")
     lines.append("\n# Override KEY=VALUE and GROUP=CHOICE; --cfg job shows what that makes.")
     return "\n".join(lines) + "\n"
+
+
+def unknown_choices(given: Sequence[str], folder: Path = CONF_DIR) -> str:
+    """What is wrong with GROUP=[A,B] of a command line, and what there is; none where all is well.
+
+    Hydra says so of GROUP=A, and of a list only that there is no such file.
+    """
+    if any(each.startswith(("hydra.searchpath=", "--config-dir", "-cd")) for each in given):
+        return ""  # there may be more
+    for each in given:
+        group, _, listed = each.partition("=")
+        if re.fullmatch(r"\w+", group) and re.fullmatch(r"\[[\w, ]*\]", listed) and (folder / group).is_dir():
+            known = sorted(path.stem for path in (folder / group).glob("*.yaml"))
+            for choice in filter(None, listed[1:-1].replace(" ", "").split(",")):
+                if choice not in known:
+                    return f"{group}: there is no {choice}; known are {', '.join(known)}"
+    return ""
 
 
 def _primary(name: str, folder: Path) -> Iterator[Path]:
@@ -170,8 +194,10 @@ def _instantiate(node: Any) -> Any:
     try:
         return instantiate(node, _convert_="all")
     except InstantiationException as error:
-        missing = isinstance(error.__cause__, FileNotFoundError)
-        raise (FileNotFoundError if missing else ValueError)(str(error)) from error
+        cause, text = error.__cause__, str(error)
+        if isinstance(cause, OSError) and cause.filename is not None:
+            text = f"{text}\n{cause}"  # which file: Hydra leaves that out
+        raise (FileNotFoundError if isinstance(cause, FileNotFoundError) else ValueError)(text) from error
 
 
 def _is_partial(node: Any) -> bool:

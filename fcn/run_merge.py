@@ -9,7 +9,7 @@ from fcn.alert.alert import Producer
 from fcn.config import build, digest
 from fcn.operations.merger import Merger
 from fcn.operations.merging import MergeHabits, Merging
-from fcn.saying import build_sinks, log_to
+from fcn.saying import build_sinks, log_to, make_folder
 from fcn.terminal import say, terminal
 
 
@@ -29,6 +29,7 @@ def build_merging(config: Mapping[str, Any], run_dir: Path) -> Merging:
     Raises ValueError naming the key.
     """
     folder = run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
+    make_folder(folder)
     of = digest({**config, "folder": None})
     # checkpoint and whether it is simulated are those of the monitors, alert by alert
     producer = Producer(config["name"], checkpoint_digest="none", config_digest=of, is_simulated=False)

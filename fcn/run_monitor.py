@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fcn import checked
+from fcn import arguments, checked
 from fcn.alert.alert import Producer
 from fcn.assemble import TimesTo, build_engine, choose_velocity_model
 from fcn.checkpoint import Restored, load
@@ -26,7 +26,7 @@ from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
 from fcn.rotated import RotatedFile
-from fcn.saying import build_sinks, log_to
+from fcn.saying import build_sinks, log_to, make_folder
 from fcn.shaking.site import Sites, station_sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
@@ -52,7 +52,8 @@ KINDS = ("replay", "directory", "seedlink")
 
 def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     """Until the source is over, or SIGTERM or SIGINT comes; the state is written then, too."""
-    torch.set_num_threads(config["threads"])
+    torch.set_num_threads(checked.whole("threads", config["threads"], 1, 1024))
+    make_folder(state_folder(config, run_dir))
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
     log_to(config["log"], state_folder(config, run_dir))
     running = build_monitor(config, run_dir, restored)
@@ -218,6 +219,7 @@ def build_page(
         None if sites is None else sites.sites,
         config["source"]["pace"] if is_replay else 1.0,
     )
+    _check_arguments(Page, config["web"], "web")
     return [Page(seen, **config["web"])]
 
 
@@ -236,15 +238,22 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
     if kind not in KINDS:
         raise ValueError(f"source= of a monitor is one of {', '.join(KINDS)}, got {checked.shown(stated)}")
     if kind == "replay":
+        _check_arguments(ReplaySource, {"pace": stated["pace"]}, "source")
         watched, stream = WatchedNetwork.of_folder(stated["root"], preprocess)
         return watched, ReplaySource(stream, build(stated["link"]), stated["pace"])
     if config["station_file"] is None:
         raise ValueError(f"source={kind} needs a station list: station_file=<StationXML>")
-    watched = WatchedNetwork.of_file(config["station_file"], config["station_ids"])
     options = {key: value for key, value in stated.items() if key != "kind"}
+    _check_arguments(SeedLinkSource if kind == "seedlink" else DirectorySource, options, "source")
+    watched = WatchedNetwork.of_file(config["station_file"], config["station_ids"])
     if kind == "seedlink":
         return watched, SeedLinkSource(station_ids=[each.id for each in watched.stations], **options)
     return watched, DirectorySource(**options)
+
+
+def _check_arguments(of: type, options: Mapping[str, Any], place: str) -> None:
+    """Raise ValueError naming the first key whose value is none that its class takes."""
+    arguments.check({"_target_": f"{of.__module__}.{of.__qualname__}", **options}, place)
 
 
 def _digest(content: bytes) -> str:

@@ -1,12 +1,27 @@
 """Where a monitor or a merger says things: its sinks and its log, from a configuration."""
 
+import errno
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fcn.alert.sinks.sinks import Sinks
 from fcn.config import build
+
+
+def make_folder(folder: Path) -> None:
+    """Raise ValueError for one that cannot be made, or not be written to; one whose disk is full will do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ValueError(
+            f"folder={folder} cannot be written to ({error.strerror}): give one that this user may make, or "
+            "write to"
+        ) from error
 
 
 def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:

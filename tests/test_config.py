@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf.errors import MissingMandatoryValue
+from toy import resolved
 
-from fcn.config import MisfitError, build, factory, of_run, sweep_folder
+from fcn.config import MisfitError, build, factory, of_run, sweep_folder, unknown_choices
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -50,6 +52,42 @@ def test_what_does_not_fit_is_said_with_its_name(call, message):
     with pytest.raises(Exception, match=message) as raised:
         call()
     assert isinstance(raised.value, MisfitError) or "gcdx" in message
+
+
+def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
+    node = {"_target_": "builtins.open", "file": str(tmp_path / "token")}
+    with pytest.raises(FileNotFoundError, match=r"token'$"):
+        build(node)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["sinks=[jsonl,jsnl]"], "sinks: there is no jsnl; known are cap, console, jsonl, mqtt"),
+        (["sinks=[jsnl, console]"], "sinks: there is no jsnl; known are"),
+        (["sinks=[]", "sinks=[jsonl,mqtt]", "station_ids=[A.B]", "sinks.mqtt.host=a", "sinks=jsnl"], ""),
+        (["hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
+    ],
+)
+def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):
+    assert unknown_choices(given).startswith(said)
+    assert bool(unknown_choices(given)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("entry", "overrides", "key"),
+    [
+        ("status", [], "folder"),
+        ("check", [], "folder"),
+        ("monitor", ["source=directory", "source.root=x"], "ckpt"),
+        ("test", ["dataset=smoke"], "ckpt"),
+        ("ship", ["ckpt=x"], "out"),
+        ("export", ["out=x"], "ckpt"),
+    ],
+)
+def test_what_has_to_be_said_and_is_not_is_named(entry, overrides, key):
+    with pytest.raises(MissingMandatoryValue, match=f"Missing mandatory value: {key}"):
+        resolved(entry, *overrides)
 
 
 def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypatch):

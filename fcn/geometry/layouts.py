@@ -1,6 +1,7 @@
 """Layouts of networks: random, clustered, gridded, or parts of real ones (east, north, depth in km)."""
 
 import glob
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,10 @@ import numpy as np
 import obspy
 from jaxtyping import Float
 
-from fcn.geometry.network import Network
+from fcn.geometry.network import Network, can_be_elevation
 from fcn.geometry.projection import LocalFrame
 
+LOGGER = logging.getLogger(__name__)
 Positions = Float[np.ndarray, "station 3"]
 
 
@@ -82,7 +84,8 @@ class TableLayout:
     paths:  StationXML files or CSV tables (`Network.from_csv`; by the ending .csv), one network each.
     rotate: turn the part by a random angle, so that a region's shape is not learned.
     Elevations are the stations' own. A part has fewer stations than asked for where the box holds no more,
-    but at least three. Raises ValueError for no table, and where no box holds three stations.
+    but at least three. Stations whose elevation none can have are left out, with a warning. Raises ValueError
+    for no table, a table without any other station, and where no box holds three stations.
     """
 
     paths: Sequence[str | Path]
@@ -97,6 +100,7 @@ class TableLayout:
                 network = Network.from_csv(path)
             else:
                 network = Network.from_inventory(obspy.read_inventory(glob.escape(str(path))))
+            network = _of_known_elevation(network, path)
             self._networks.append(network.local_km(LocalFrame(*network.centre())))
 
     def __call__(
@@ -123,6 +127,17 @@ class TableLayout:
             f"none of {N_PLACES} boxes of half-widths {half.tolist()} km holds {FEWEST} stations of "
             f"{', '.join(map(str, self.paths))}: raise stations.scale or give denser networks"
         )
+
+
+def _of_known_elevation(network: Network, path: Path) -> Network:
+    """Without stations whose elevation none can have. Raises ValueError where none is left."""
+    kept = [each for each in network if can_be_elevation(each.elevation_m)]
+    wrong = [f"{each.id} ({each.elevation_m:g} m)" for each in network if each not in kept]
+    if not kept:
+        raise ValueError(f"{path}: no station has an elevation that one can have: {', '.join(wrong)}")
+    if wrong:
+        LOGGER.warning("%s: left out for an elevation that none can have: %s", path, ", ".join(wrong))
+    return Network(tuple(kept))
 
 
 def _with_elevation(

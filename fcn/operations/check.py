@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fcn.alert.heartbeat import Why
 from fcn.checked import numbers
 from fcn.operations.status import Status
 
@@ -30,7 +31,8 @@ class Limits:
 
     age_s: of what the monitor last said. behind_s: from the newest window to the clock. late_s: of the data
     of the station in the middle. silent_share: of stations that are not heard; none heard is critical.
-    sinks_down, waiting: sinks out of reach, and alerts that wait for one sink.
+    left_out_share: of stations that are to be watched and left out, although they may be heard.
+    sinks_down, waiting: sinks out of reach, or that refuse; and alerts that wait for one sink.
     Raises ValueError for a pair that is none, or the wrong way round.
     """
 
@@ -38,6 +40,7 @@ class Limits:
     behind_s: Pair
     late_s: Pair
     silent_share: Pair
+    left_out_share: Pair
     sinks_down: Pair
     waiting: Pair
 
@@ -114,12 +117,24 @@ def _findings(status: Status, now_s: float, limits: Limits) -> Iterator[_Finding
     n_heard, n = len(status.late_s), len(status.stations)
     if n:
         yield _Finding("silent", 1.0 - n_heard / n, "", limits.silent_share, _heard(n_heard, n))
+    if ids := {each.id for each in status.stations} | (out := _left_out(status)):
+        words = f"{len(out)} of {len(ids)} stations left out"
+        yield _Finding("left_out", len(out) / len(ids), "", limits.left_out_share, words)
     down = [each.name for each in status.sinks if not each.is_up]
-    yield _Finding("sinks_down", len(down), "", limits.sinks_down, f"out of reach: {', '.join(down)}")
+    yield _Finding("sinks_down", len(down), "", limits.sinks_down, _down(down))
     most = max(status.sinks, key=lambda each: each.waiting, default=None)
     if most is not None:
         words = f"{most.waiting} alerts wait for {most.name}"
         yield _Finding("waiting", most.waiting, "", limits.waiting, words)
+
+
+def _left_out(status: Status) -> set[str]:
+    """Of the stations that are to be watched."""
+    return {each.id for each in status.stations_left_out if each.kind is not Why.NOT_WATCHED}
+
+
+def _down(names: list[str]) -> str:
+    return f"out of reach, or refusing: {', '.join(names)}"
 
 
 def _heard(n_heard: int, n: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn.geometry.network import Station
+from fcn.geometry.network import Station, require_elevation
 from fcn.store.build import Report
 from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
@@ -207,13 +207,15 @@ def _quake(row: Row) -> Quake:
 
 def _station(row: Row) -> Station:
     remedy = "a base record needs its station's coordinates"
+    network, code = row.get("station_network_code") or "", row.get("station_code") or ""
+    elevation_m = _number(row, "station_elevation_m", remedy)
     return Station(
-        network=row.get("station_network_code") or "",
-        code=row.get("station_code") or "",
+        network=network,
+        code=code,
         location=row.get("station_location_code") or "",
         latitude_deg=_number(row, "station_latitude_deg", remedy),
         longitude_deg=_number(row, "station_longitude_deg", remedy),
-        elevation_m=_number(row, "station_elevation_m", remedy),
+        elevation_m=require_elevation(elevation_m, f"station {network}.{code}"),
     )
 
 

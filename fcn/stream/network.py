@@ -8,6 +8,7 @@ from pathlib import Path
 
 import obspy
 
+from fcn import checked
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network, require_elevation
 from fcn.geometry.projection import LocalFrame
@@ -40,16 +41,21 @@ class WatchedNetwork:
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
         """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
 
-        Those whose elevation none can have are left out. Raises ValueError for a wanted station that the file
-        does not describe, and where none is left.
+        Those whose elevation none can have are left out. Raises ValueError for wanted ones that are no list,
+        for one that the file does not describe, and where none is left.
         """
         path = Path(path).expanduser()
+        if wanted is not None and not checked.listed("station_ids", wanted):
+            raise ValueError(f"station_ids=[] leaves no station: name some, or null for all of {path}")
         inventory = read_stations(path)
         now_s = obspy.UTCDateTime().timestamp
         found = {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}
         names = list(found) if wanted is None else list(wanted)
-        if missing := sorted(set(names) - set(found)):
-            raise ValueError(f"stations {', '.join(missing)} are not in {path}")
+        if missing := sorted(map(str, set(names) - set(found))):
+            raise ValueError(
+                f"stations {', '.join(missing)} are not in {path}, or have no epoch that is open: there are "
+                f"{checked.shown(', '.join(found))} (station_ids)"
+            )
         usable, unusable = [], {}
         for name in names:
             try:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from fcn import arguments
 from fcn.config import CONF_DIR
-from fcn.monitor import stations_named
+from fcn.monitor import as_keys
 from fcn.report.__main__ import COMMANDS as REPORTS
 
 # what stands for a choice of the reader's; other <names> are paths, which need not exist
@@ -128,8 +128,9 @@ def test_what_does_not_compose_is_seen(command, message):
 def test_a_monitor_takes_a_list_of_stations():
     given = ["ckpt=a", "source=directory", "source.root=b", "stations=c.xml"]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        assert compose("monitor", overrides=stations_named(given)).station_file == "c.xml"
-    assert stations_named(["source.stations=1", "stations=a=b"]) == ["source.stations=1", "station_file=a=b"]
+        assert compose("monitor", overrides=as_keys(given)).station_file == "c.xml"
+    assert as_keys(["source.stations=1", "stations=a=b"]) == ["source.stations=1", "station_file=a=b"]
+    assert as_keys(["pace=2", "--help"]) == ["source.pace=2", "--help"]
 
 
 def test_blocks_of_either_kind_are_found():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import obspy
@@ -17,7 +18,10 @@ from fcn.catalogue.io import iso
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.run_monitor import build_observed, build_sinks, build_sites, listen
+from fcn.saying import make_folder
 from fcn.stream.network import WatchedNetwork
+
+WATCHED = ("source=directory", "source.root=x", "station_file=x.xml")
 
 
 @pytest.mark.slow
@@ -55,6 +59,13 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, dataset, n_stations, packets_
         ),
         (("source=directory", "source.root=x"), r"source=directory needs a station list: station_file="),
         (("source=replay", "source.root=none"), r"none is no sequence folder: waveforms is missing"),
+        (
+            ("source=replay", "source.root=none", "source.pace=x"),
+            r"source\.pace must be a number or null, got 'x'",
+        ),
+        ((*WATCHED, "source.from_now=5"), r"source\.from_now must be true or false, got 5"),
+        ((*WATCHED, "station_ids=SY.S01"), r"station_ids must be a list of values: 'SY\.S01'"),
+        ((*WATCHED, "station_ids=[]"), r"station_ids=\[\] leaves no station: name some"),
     ],
 )
 def test_what_it_cannot_listen_to_is_said(overrides, told):
@@ -71,6 +82,28 @@ def test_what_is_written_lies_in_the_folder(tmp_path):
     assert (tmp_path / "alerts.jsonl").is_file()
     assert (tmp_path / "journal.jsonl").is_file()
     assert len(list((tmp_path / "tables").glob("*.txt"))) == 1
+
+
+def test_without_sinks_the_journal_has_it(tmp_path):
+    config = resolved("monitor", "ckpt=x", "source=directory", "source.root=x", "sinks=[]")
+    sinks = build_sinks(config, tmp_path)
+    assert sinks.say(alert())
+    assert sinks.close(20.0)
+    assert '"fcn-alert"' in (tmp_path / "journal.jsonl").read_text()
+
+
+@pytest.mark.parametrize("where", ["a file", "a file/below"])
+def test_a_folder_that_cannot_be_is_named(tmp_path, where):
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(ValueError, match=rf"folder=.*{where} cannot be written to \(.*\): give one"):
+        make_folder(tmp_path / where)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_others_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match=r"cannot be written to \(Permission denied\)"):
+        make_folder(tmp_path)
 
 
 def test_without_a_journal_there_is_none(tmp_path):

@@ -97,6 +97,18 @@ def test_parts_of_networks_in_stationxml(tmp_path):
     assert 3 <= len(part_km) <= 5
 
 
+def test_stations_whose_elevation_none_can_have_are_left_out(tmp_path, caplog):
+    path = station_table(tmp_path / "net.csv", n=9)
+    path.write_text(path.read_text() + "XX,LOST,38.0,140.0,-12345\n")
+    layout = TableLayout([path], rotate=False)
+    drawn = [layout(np.random.default_rng(seed), 12, HALF_SIZE_KM, ELEVATION_KM) for seed in range(30)]
+    assert max(abs(float(each[:, 2].max())) for each in drawn) < 0.1
+    assert "XX.LOST (-12345 m)" in caplog.text
+    path.write_text("network,station,latitude,longitude,elevation_m\nXX,LOST,38.0,140.0,-12345\n")
+    with pytest.raises(ValueError, match=r"net.csv: no station has an elevation .* XX.LOST \(-12345 m\)"):
+        TableLayout([path], rotate=False)
+
+
 def test_networks_too_sparse_for_the_box_are_refused(tmp_path):
     layout = TableLayout([station_table(tmp_path / "net.csv", n=5)], rotate=True)
     with pytest.raises(ValueError, match=r"none of .* holds 3 stations"):

@@ -4,6 +4,7 @@ import pytest
 from made_status import sink, status
 from toy import resolved
 
+from fcn.alert.heartbeat import LeftOut, Why
 from fcn.config import build
 from fcn.operations.check import Level, Limits, verdict
 from fcn.operations.status import StationListStatus, StationStatus, write_status
@@ -20,12 +21,16 @@ def stations(n_heard, n=10, late_s=0.5):
     return tuple(StationStatus(f"XX.S{i}", late_s if i < n_heard else None) for i in range(n))
 
 
+def left_out(n, kind, network="XX"):
+    return tuple(LeftOut(f"{network}.S{i:02d}", kind, "a reason") for i in range(n))
+
+
 def test_all_is_well_and_figures_are_told():
     found = said(1.0)
     assert found.level is Level.OK
     assert found.line() == (
         "FCN OK - kyushu hears 10 of 10 stations, 1 events open | age=1s;30;120 behind=0.5s;10;60 "
-        "late=0.45s;10;60 silent=0;0.3;0.8 sinks_down=0;1;2 waiting=1;20;200"
+        "late=0.45s;10;60 silent=0;0.3;0.8 left_out=0;0.3;0.8 sinks_down=0;1;2 waiting=1;20;200"
     )
 
 
@@ -42,8 +47,13 @@ def test_all_is_well_and_figures_are_told():
         ({"stations": stations(2)}, 0.0, Level.CRITICAL, "2 of 10 stations heard"),
         ({"stations": stations(0)}, 0.0, Level.CRITICAL, "none of 10 stations heard"),
         ({"stations": ()}, 0.0, Level.CRITICAL, "none of 0 stations heard"),
-        ({"sinks": (sink("a", is_up=False), sink("b"))}, 0.0, Level.WARNING, "out of reach: a"),
-        ({"sinks": (sink("a", is_up=False), sink("b", is_up=False))}, 0.0, Level.CRITICAL, "reach: a, b"),
+        ({"stations_left_out": left_out(2, Why.UNHEALTHY)}, 0.0, Level.OK, "hears"),
+        ({"stations_left_out": left_out(3, Why.UNHEALTHY)}, 0.0, Level.WARNING, "3 of 10 stations left out"),
+        ({"stations_left_out": left_out(9, Why.NOT_DESCRIBED)}, 0.0, Level.CRITICAL, "9 of 10 stations left"),
+        ({"stations_left_out": left_out(9, Why.UNUSABLE, "YY")}, 0.0, Level.WARNING, "9 of 19 stations left"),
+        ({"stations_left_out": left_out(9, Why.NOT_WATCHED, "YY")}, 0.0, Level.OK, "hears"),
+        ({"sinks": (sink("a", is_up=False), sink("b"))}, 0.0, Level.WARNING, "out of reach, or refusing: a"),
+        ({"sinks": (sink("a", is_up=False), sink("b", is_up=False))}, 0.0, Level.CRITICAL, "refusing: a, b"),
         ({"sinks": (sink("a", waiting=20), sink("b"))}, 0.0, Level.WARNING, "20 alerts wait for a"),
         ({"is_running": False}, 0.0, Level.CRITICAL, "kyushu has ended"),
         ({"station_list": StationListStatus(0.0, 0, 1, "no | XML")}, 0.0, Level.WARNING, "refused: no / XML"),

@@ -162,6 +162,7 @@ def test_a_pick_of_p_alone_gets_its_s(tmp_path, seisbench_importer, path):
         ({"source_magnitude": ""}, "source_magnitude is missing; the catalogue event has no magnitude"),
         ({"source_depth_km": "nan"}, "source_depth_km is missing"),
         ({"station_latitude_deg": ""}, "station_latitude_deg is missing; .* station's coordinates"),
+        ({"station_elevation_m": "-12345"}, r"station \w+\.\w+ has elevation -12345 m, and sensors"),
         ({"source_depth_km": "600"}, "beyond the travel-time table"),
         ({"trace_p_arrival_sample": "1000", "trace_s_arrival_sample": "2600"}, "S minus P given is 32.0 s"),
         ({"trace_sampling_rate_hz": ""}, "no sampling rate"),

@@ -221,6 +221,22 @@ def test_a_server_that_is_not_there_is_waited_for():
     assert source.counts["connections lost"] >= 1
 
 
+def test_a_server_that_is_away_is_logged_once_until_it_sends_again(stream, protocol, caplog):
+    caplog.set_level("INFO")
+    source = SeedLinkSource("127.0.0.1:9", IDS, **OPTIONS)
+    until = time.monotonic() + 10.0
+    while source.counts["connections lost"] < 5 and time.monotonic() < until:
+        source.poll(0.0)
+        time.sleep(0.01)
+    source.close()
+    assert source.counts["connections lost"] >= 5
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    caplog.clear()
+    with SeedLinkServer(stream, [4, 9, None], protocol=protocol) as server:
+        listened(server.address, len(server.records))
+    assert sum("connected" in each.message for each in caplog.records) == 3
+
+
 def test_packets_nobody_takes_are_dropped_and_counted(stream, monkeypatch):
     monkeypatch.setattr(seedlink, "MOST_WAITING", 4)
     with SeedLinkServer(stream, [None]) as server:
@@ -236,7 +252,18 @@ def test_packets_nobody_takes_are_dropped_and_counted(stream, monkeypatch):
     assert source.counts["dropped, nobody took them"] > 0
 
 
-@pytest.mark.parametrize("changed", [{"server": []}, {"server": ["a:1", "a:1"]}, {"timeout_s": 0.0}])
+NO_ADDRESSES = ("", " ", ":18000", "a:x", "a:99999", "slink://a:18000")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"server": []},
+        {"server": ["a:1", "a:1"]},
+        {"timeout_s": 0.0},
+        *({"server": ["a:1", each]} for each in NO_ADDRESSES),
+    ],
+)
 def test_what_cannot_be_asked_is_refused(changed):
     with pytest.raises(ValueError, match=r"source\."):
         SeedLinkSource(**{"server": "a:1", "station_ids": IDS, **OPTIONS, **changed})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_networks import START_S, make_network
 
+from fcn.stream.sources import directory
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import Link, ReplaySource
 
@@ -81,7 +82,9 @@ def test_a_replay_goes_on_from_its_state(stream):
     assert [(p.seed_id, p.start_time_s) for p in found] == [(p.seed_id, p.start_time_s) for p in expected]
 
 
-@pytest.mark.parametrize("change", [{"loss_share": 1.5}, {"packet_s": 0.0}, {"latency_s": -1.0}])
+@pytest.mark.parametrize(
+    "change", [{"loss_share": 1.5}, {"packet_s": 0.0}, {"latency_s": -1.0}, {"station_latency_s": [1.0]}]
+)
 def test_impossible_links_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))[:5]):
         Link(**{**LINK, **change})
@@ -136,3 +139,65 @@ def test_a_folder_that_is_away_ends_nothing(tmp_path, stream, monkeypatch):
         assert source.poll(0.0) == []
     assert source.counts == {"looks in vain: Stale file handle": 1}
     assert len(source.poll(0.0)) >= 1
+
+
+def test_a_large_folder_is_looked_through_now_and_then_and_what_grows_at_once(tmp_path, stream, monkeypatch):
+    monkeypatch.setattr(directory, "FILES_A_POLL", 2)
+    for i in range(4):
+        (tmp_path / f"old{i}.mseed").write_bytes(b"")
+    content = records(stream[0])
+    source = DirectorySource(tmp_path, "*.mseed", from_now=True)
+    (tmp_path / "new.mseed").write_bytes(content[:512])
+    assert len(source.poll(0.0)) == 1  # a look; then two polls without
+    (tmp_path / "new.mseed").write_bytes(content[:1024])
+    (tmp_path / "other.mseed").write_bytes(records(stream[1])[:512])
+    assert [each.seed_id for each in source.poll(0.25)] == [stream[0].id]
+    assert source.poll(0.5) == []
+    assert [each.seed_id for each in source.poll(0.75)] == [stream[1].id]
+
+
+def test_files_that_are_gone_for_long_are_forgotten(tmp_path, stream):
+    source = DirectorySource(tmp_path, "*.mseed", from_now=True)
+    for hour in range(6):
+        (tmp_path / f"{hour}.mseed").write_bytes(records(stream[0]))
+        source.poll(3600.0 * hour)
+        (tmp_path / f"{hour - 1}.mseed").unlink(missing_ok=True)
+    assert set(source.state()["read"]) <= {"3.mseed", "4.mseed", "5.mseed"}
+    (tmp_path / "5.mseed").rename(tmp_path / "aside")  # the folder is away, and comes back
+    assert source.poll(3600.0 * 9) == source.poll(3600.0 * 20) == []
+    (tmp_path / "aside").rename(tmp_path / "5.mseed")
+    assert source.poll(3600.0 * 21) == []
+
+
+def test_after_an_outage_files_are_read_part_by_part(tmp_path, stream, monkeypatch):
+    monkeypatch.setattr(directory, "MOST_BYTES", 1536)
+    for trace in stream[:2]:
+        (tmp_path / f"{trace.id}.mseed").write_bytes(records(trace))
+    source = DirectorySource(tmp_path, "*.mseed", from_now=False)
+    polls = [source.poll(0.0) for _ in range(40)]
+    assert all(len(each) <= 3 for each in polls)
+    for trace in stream[:2]:
+        counts = [each.counts for poll in polls for each in poll if each.seed_id == trace.id]
+        np.testing.assert_array_equal(np.concatenate(counts), trace.data)
+
+
+def test_what_is_no_miniseed_costs_nobody_else_anything(tmp_path, stream, monkeypatch):
+    monkeypatch.setattr(directory, "LONGEST_BYTES", 2048)
+    source = DirectorySource(tmp_path, "*", from_now=True)
+    (tmp_path / "a.log").write_bytes(b"a line of text\n" * 1000)
+    (tmp_path / "b.txt").write_bytes(b"another one\n" * 10)
+    opened: list[str] = []
+    new = source._new
+    monkeypatch.setattr(source, "_new", lambda name, *more: (opened.append(name), new(name, *more))[1])
+    assert source.poll(0.0) == source.poll(0.25) == []
+    assert opened == ["a.log", "b.txt"]  # once
+    assert source.counts[directory.NO_RECORD] == 1
+    (tmp_path / "c.mseed").write_bytes(records(stream[0]))
+    counts = np.concatenate([each.counts for each in source.poll(0.5)])
+    np.testing.assert_array_equal(counts, stream[0].data)
+
+
+@pytest.mark.parametrize("pattern", ["", ".", "/etc/*", "../*", "a/../../*"])
+def test_patterns_name_files_of_the_folder(tmp_path, pattern):
+    with pytest.raises(ValueError, match=r"source\.pattern must name files below source\.root.*"):
+        DirectorySource(tmp_path, pattern, from_now=True)

@@ -51,6 +51,7 @@ class Counts:
 
     superseded: versions left out, for a newer one followed. left: newest versions given up for want of room;
     the journal has them. refused: what the sink will never take. failed: tries, of alerts and heartbeats.
+    is_up: neither is it out of reach, nor was the last alert, or the last heartbeat, refused.
     latency_s: of the last one delivered, from when it was put.
     """
 
@@ -81,7 +82,7 @@ class Lane:
         self._heartbeat: Heartbeat | None = None  # the newest alone is of use
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
         self._n_failed, self._down_since_s = 0, 0.0
-        self._refuses = False  # the last that it was given
+        self._refuses: set[type] = set()  # of what the last that it was given was refused
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
@@ -94,7 +95,7 @@ class Lane:
             return Counts(
                 **self._numbers,
                 waiting=len(self._waiting),
-                is_up=self._n_failed == 0,
+                is_up=self._n_failed == 0 and not self._refuses,
                 latency_s=self._latency_s,
             )
 
@@ -161,12 +162,10 @@ class Lane:
                 if not self._failed(error):
                     break
             except Exception as error:
-                if not self._refuses:
-                    log.error("sink %s refuses %s: %s", self.name, _named(item), error)
-                self._refuses = True
+                self._refused(item, error)
                 self._done(item, "refused")
             else:
-                self._worked()
+                self._worked(item)
                 self._done(item, "delivered")
         try:
             self.sink.close()
@@ -208,12 +207,19 @@ class Lane:
                 self._changed.wait(left_s)  # what is put meanwhile does not hasten it
             return not self._closing
 
-    def _worked(self) -> None:
+    def _refused(self, item: Alert | Heartbeat, error: Exception) -> None:
+        with self._changed:
+            if not self._refuses:
+                log.error("sink %s refuses %s: %s", self.name, _named(item), error)
+            self._refuses.add(type(item))
+
+    def _worked(self, item: Alert | Heartbeat) -> None:
         with self._changed:
             if self._n_failed:
                 down_s = time.monotonic() - self._down_since_s
                 log.info("sink %s works again after %.0f s, %d tries", self.name, down_s, self._n_failed)
-            self._n_failed, self._refuses = 0, False
+            self._n_failed = 0
+            self._refuses.discard(type(item))  # heartbeats that nobody wants say nothing of alerts
 
 
 def _named(item: Alert | Heartbeat) -> str:

@@ -7,6 +7,7 @@ says that a monitor has gone, by its will (3.1.2.5).
 
 import dataclasses
 import importlib
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ class Mqtt(Sink):
         self.keepalive_s = whole("keepalive_s", keepalive_s, 1, 65_535)
         self.timeout_s = positive("timeout_s", timeout_s)
         self.ca_file, self.username = ca_file, username
+        if ca_file is not None:
+            _check_certificates(ca_file)
         self._password = password_file and Path(password_file).read_text(encoding="utf-8").strip()
         try:
             self._paho = importlib.import_module("paho.mqtt.client")
@@ -138,3 +141,12 @@ class Mqtt(Sink):
         client, self._client = self._client, None
         client.disconnect()
         client.loop_stop()
+
+
+def _check_certificates(path: str) -> None:
+    """FileNotFoundError and ValueError at once, for what would look like a broker that is out of reach."""
+    content = Path(path).read_text(encoding="ascii", errors="replace")
+    try:
+        ssl.create_default_context(cadata=content or "none")  # none at all would be the machine's own
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError(f"ca_file must hold certificates in PEM, {path} does not: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from fcn import checked
 from fcn.stream.clock import ReplayClock
 from fcn.stream.packet import Packet
 from fcn.waveform.stored import AnyTrace
@@ -45,7 +46,7 @@ class Link:
     late_s: float
 
     def __post_init__(self) -> None:
-        low_s, high_s = self.station_latency_s
+        low_s, high_s = checked.numbers("station_latency_s", self.station_latency_s, 2)
         if (self.packet_s is not None and not self.packet_s > 0) or not 0 <= low_s <= high_s:
             raise ValueError(f"packet_s > 0 and 0 <= station_latency_s[0] <= station_latency_s[1]: {self}")
         if (self.latency_s is not None and self.latency_s < 0) or min(self.jitter_s, self.late_s) < 0:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 NO_RECORD = "miniSEED"  # in what the client says of a packet that holds none
 MOST_WAITING = 100_000  # packets; then the oldest are dropped, and counted
+MOST_TOLD = 20  # of one connection's troubles, in the log
 NUMBERS_V3 = 0x1000000  # sequence numbers of protocol 3 have six digits of sixteen
 MOST_PER_BYTE = 8  # samples; what compresses best, Steim 2, has seven of them in four bytes
 
@@ -46,7 +47,7 @@ class SeedLinkSource:
     station_ids: "NET.STA". selectors: as SeedLink has them ("HH? HN?"); None: all. tls: None: by the port.
     A thread goes on after every failure, and asks for what follows the last packet that it received.
     counts: packets lost here, and failures.
-    Raises ValueError where the client library is not installed, or a server stands twice.
+    Raises ValueError where the client library is not installed, or a server stands twice or is no address.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class SeedLinkSource:
         servers = [server] if isinstance(server, str) else list(server)
         if not servers or len(set(servers)) < len(servers):
             raise ValueError(f"source.server must be one or several, none of them twice: {servers}")
+        for each in servers:
+            _check_address(seedlink_client, each)
         patience = Patience(timeout_s, reconnect_s, idle_s)
         self.counts: Counter[str] = Counter()
         self._given: dict[str, dict[str, int]] = {each: {} for each in servers}  # number, by station
@@ -156,6 +159,7 @@ class _Link:
         self._received: dict[str, int] = {}  # sequence number, by station
         self._looks = False  # whether the server has refused, and is asked what it has
         self._met_unreadable = False
+        self._told: set[str] = set()  # of the connection, since the last packet
         self._ends = threading.Event()
         self._selected = threading.Event()  # since the connection was made
         self._open: Any = None
@@ -192,7 +196,7 @@ class _Link:
                 if not self._ends.is_set() and not self._selected.is_set():
                     self._counts["connections lost"] += 1
                     seconds = self._patience.reconnect_s
-                    log.warning("%s: %s; again in %g s", self.server, error, seconds)
+                    self._tell(logging.WARNING, f"{error}; again every {seconds:g} s")
             if not self._selected.is_set():
                 self._ends.wait(self._patience.reconnect_s)
 
@@ -211,18 +215,24 @@ class _Link:
         try:
             link.connect()
             self._ask(link)
-            log.info("connected to %s", self.server)
+            self._tell(logging.INFO, "connected")
             for each in link.collect(reconnect=False):
                 if self._ends.is_set() or self._selected.is_set():
                     return
                 self._take(each)
-            log.warning("%s: the connection has ended", self.server)
+            self._tell(logging.WARNING, "the connection has ended")
         except self._client.SeedLinkError as error:
             if NO_RECORD in str(error):
                 self._unreadable(time.monotonic() - began_s)
             raise
         finally:
             link.close()
+
+    def _tell(self, level: int, text: str) -> None:
+        """Log it, once until a packet comes: a server that is away for days fills no log."""
+        if text not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(text)
+            log.log(level, "%s: %s", self.server, text)
 
     def _unreadable(self, lasted_s: float) -> None:
         """Protocol 3 tells neither length nor station of what is no record, and would send it for ever."""
@@ -266,7 +276,19 @@ class _Link:
             self._counts["damaged packets"] += 1
             log.warning("%s: a packet of %s left out: %s", self.server, station_id, error)
             return
+        self._told.clear()
         self._put(self.server, station_id, each.seqnum, packet)
+
+
+def _check_address(client: Any, server: str) -> None:
+    """Raise ValueError for what is no address: nobody would ever answer there."""
+    try:
+        if not checked.text("source.server", server).lstrip().startswith(":"):
+            client.SeedLink.from_server_string(server)  # connects to nothing yet
+            return
+    except ValueError as error:
+        raise ValueError(f"source.server must be HOST:PORT, or several: {error}") from error
+    raise ValueError(f"source.server must be HOST:PORT, or several: {server!r} names no host")
 
 
 def decoded(payload: bytes) -> Packet:

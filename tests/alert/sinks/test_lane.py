@@ -137,6 +137,22 @@ def test_a_sink_out_of_reach_is_tried_again_and_logged_once(caplog):
     assert "made works again" in said[1][1]
 
 
+def test_a_sink_that_refuses_is_not_up_until_it_takes_an_alert():
+    sink = Recorder(ValueError("no"))
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    assert lane.counts.is_up
+    lane.put(alert("a"))
+    until(lambda: lane.counts.refused == 1)
+    for n in (1, 2):
+        lane.beat(heartbeat())  # which it takes, as one that is not told of them does
+        until(lambda n=n: len(sink.beats) == n)
+    assert not lane.counts.is_up
+    lane.put(alert("b"))
+    assert closed(lane)
+    assert lane.counts.is_up
+    assert sink.told == [("b", 1)]
+
+
 def test_what_a_sink_refuses_is_counted_and_no_more(caplog):
     sink = Recorder(ValueError("no"), KeyError("no"))
     lane = Lane("made", sink, PATIENCE, lambda *_: None)

@@ -129,3 +129,13 @@ def test_a_server_that_says_nothing_is_an_oserror():
 def test_what_cannot_be_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         mqtt(**{"port": 1883, **change})
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_what_is_no_certificate_is_said_at_once(tmp_path, content):
+    path = tmp_path / "authority.pem"
+    with pytest.raises(FileNotFoundError, match=r"authority\.pem"):
+        mqtt(1883, ca_file=str(path))
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"ca_file must hold certificates in PEM, .*authority\.pem does not"):
+        mqtt(1883, ca_file=str(path))
