@@ -41,7 +41,11 @@ from fcn.replay import Replay
 from fcn.scheme.image.scheme import ImageScheme
 from fcn.stream.engine import Reader
 
-SEQUENCES = [("validation_dense", i) for i in range(3)] + [("validation", i) for i in range(6)]
+SEQUENCES = [
+    *(("validation_dense", i) for i in range(3)),
+    *(("validation_rough", i) for i in range(3)),
+    *(("validation", i) for i in range(6)),
+]
 COUNT = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "min_location_score": 0.15}
 SUM = {
     "_target_": "fcn.alarm.rules.SummedEvidence",
@@ -72,7 +76,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
             "least_log_odds": total,
             "felt": FELT,
         }
-        for total in (4.5, 5.5)
+        for total in (3.5, 4.5, 5.5)
     },
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
