@@ -12,6 +12,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration import objective as module_of_losses
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.objective import MigrationObjective
+from fcn.scheme.migration.training_volumes import TimeError
 from fcn.scheme.migration.volume import travel_times
 
 
@@ -133,8 +134,8 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
     before = copy.deepcopy(network.state_dict())
     anchors = core.seen["anchors"][1]
     near, coarse = core.about_stations(batch, anchors.station)
-    factor = torch.ones(*batch.mask.shape, 2)
-    own_km = objective._own_peaks(network, features, batch, anchors, near, coarse, factor)
+    error = TimeError(torch.ones(*batch.mask.shape, 2), torch.zeros(*batch.mask.shape, 2))
+    own_km = objective._own_peaks(network, features, batch, anchors, near, coarse, error)
     assert not own_km.requires_grad
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -148,15 +149,22 @@ def test_volumes_are_trained_with_travel_times_that_are_wrong(module, batch):
     for lattice, pairs, given_s in zip(
         *(core.seen[name] for name in ("lattice", "pairs", "travel_s")), strict=True
     ):
-        ratio = given_s / travel_times(batch, lattice, pairs)
-        mean = ratio.mean(dim=1, keepdim=True)
-        torch.testing.assert_close(ratio, mean.expand_as(ratio), rtol=1e-3, atol=0)
-        for (window, _, station), each in zip(pairs.tolist(), mean[:, 0], strict=True):
-            errors[window, station].append(each)
+        true_s = travel_times(batch, lattice, pairs)
+        from_mean_s, given_from_mean_s = (each - each.mean(dim=1, keepdim=True) for each in (true_s, given_s))
+        factor = (from_mean_s * given_from_mean_s).sum(dim=1) / (from_mean_s**2).sum(dim=1)
+        delay_s = given_s.mean(dim=1) - factor * true_s.mean(dim=1)
+        torch.testing.assert_close(
+            given_s, factor[:, None] * true_s + delay_s[:, None], rtol=0, atol=2e-3
+        )  # of every cell of a volume the same two
+        for (window, _, station), *each in zip(pairs.tolist(), factor, delay_s, strict=True):
+            errors[window, station].append(torch.stack(each))
     of_station = [torch.stack(each) for each in errors.values()]
     for each in of_station:
-        torch.testing.assert_close(each, each[:1].expand_as(each), rtol=1e-3, atol=0)
-    assert float(torch.stack([each[0] for each in of_station]).std()) > 0.005
+        torch.testing.assert_close(each, each[:1].expand_as(each), rtol=0, atol=5e-3)
+    factors, delays_s = torch.stack([each[0] for each in of_station]).unbind(dim=1)
+    assert float((factors[:, 0]).std()) > 0.005
+    assert float(delays_s[:, 0].std()) > 0.02
+    torch.testing.assert_close(delays_s[:, 1], 2 * delays_s[:, 0], rtol=0, atol=0.03)
 
 
 class Sure(Watching):
