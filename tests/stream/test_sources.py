@@ -115,6 +115,16 @@ def test_files_that_appear_and_grow_are_read_once(tmp_path, stream):
     assert {packet.seed_id for packet in found} == {stream[1].id}
 
 
+def test_a_file_written_anew_is_read_whatever_size_was_of_no_use_before(tmp_path, stream):
+    path, content = tmp_path / "a.mseed", records(stream[0])
+    source = DirectorySource(tmp_path, "*.mseed", from_now=False)
+    for n_bytes in (512, 512 + 100, 1024):  # a record, a part of the next one, all of it
+        path.write_bytes(content[:n_bytes])
+        source.poll(0.0)
+    path.write_bytes(content[512 : 1024 + 100])  # smaller, and as large as with the part
+    assert len(source.poll(0.0)) == 1
+
+
 def test_damage_costs_its_record(tmp_path, stream):
     content = bytearray(records(stream[0]))
     content[512:1024] = b"garbage " * 64

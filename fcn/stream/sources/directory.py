@@ -57,6 +57,7 @@ class DirectorySource:
             begin = self._read.get(name, 0)
             if size < begin:  # written anew
                 begin = 0
+                self._futile.pop(name, None)  # it was of what is gone
             if size > begin and size != self._futile.get(name):
                 self._grew_s[name] = clock_s
                 if room > 0:
