@@ -110,7 +110,8 @@ def unknown_choices(given: Sequence[str], folder: Path = CONF_DIR) -> str:
 
     Hydra says so of GROUP=A, and of a list only that there is no such file.
     """
-    if any(each.startswith(("hydra.searchpath=", "--config-dir", "-cd")) for each in given):
+    elsewhere = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
+    if any(each.lstrip("+").startswith(elsewhere) for each in given):
         return ""  # there may be more
     for each in given:
         group, _, listed = each.partition("=")

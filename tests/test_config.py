@@ -67,6 +67,7 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
         (["sinks=[jsnl, console]"], "sinks: there is no jsnl; known are"),
         (["sinks=[]", "sinks=[jsonl,mqtt]", "station_ids=[A.B]", "sinks.mqtt.host=a", "sinks=jsnl"], ""),
         (["hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
+        (["+hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
     ],
 )
 def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):

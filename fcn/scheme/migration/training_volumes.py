@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from fcn import checked
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.anchors import DrawnAnchors
@@ -51,7 +52,7 @@ class ModelError:
     times: Sequence[float]
 
     def __post_init__(self) -> None:
-        low, high = self.times
+        low, high = checked.numbers("model_error.times", self.times, 2)
         if not 0 < low <= high:
             raise ValueError(f"model_error.times from {low} to {high}: wants 0 < first <= second")
 

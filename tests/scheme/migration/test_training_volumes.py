@@ -86,6 +86,11 @@ def test_a_range_of_errors_that_is_none_is_refused(times):
         ModelError(path=0.0, station=0.0, s=0.0, delay_s=0.0, times=times)
 
 
+def test_a_range_has_two_ends():
+    with pytest.raises(ValueError, match=r"model_error.times .* 2 "):
+        ModelError(path=0.0, station=0.0, s=0.0, delay_s=0.0, times=(1.0,))
+
+
 def test_tables_of_training_reach_from_any_volume_to_any_station_that_judges_it(batch):
     """The largest box, stations in its corners only, and every random number at its end."""
     config = resolved("train", "experiment=generalized")
