@@ -5,43 +5,21 @@ number that entered shows (`kinds.py`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from fuzz.attack import Outcome, attack
 from fuzz.commands import NAMES, commands
+from fuzz.examined import examined
 from fuzz.kinds import KINDS, Kind, Target, kind_of, spoilt
 from fuzz.mutation import Mutation
 from fuzz.overrides import COMMANDS, Override, nonsense, overrides, start
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 QUICK, THOROUGH, COMMAND = 3, 110, 20  # examples of each kind
 
 
 Done = tuple[tuple[Target, Mutation], ...]
-
-
-def examined(
-    count: int, strategy: st.SearchStrategy[Any], attack_one: Callable[[Any], Outcome]
-) -> dict[Any, Outcome]:
-    """Outcomes by what was done, the same in every run."""
-    outcomes: dict[Any, Outcome] = {}
-
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def one(done: Any) -> None:
-        outcomes[done] = attack_one(done)
-
-    one()
-    return outcomes
 
 
 def attacked(kind: Kind, count: int) -> dict[Done, Outcome]:

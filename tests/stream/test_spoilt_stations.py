@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 from fuzz.attack import watched as watched_folder
+from fuzz.examined import examined
 from fuzz.kinds import kind_of, spoilt
-from hypothesis import HealthCheck, given, settings
 from made_alarms import declarer
 from made_networks import START_S, make_network
 from made_streams import Listener, clocked, engine_of, in_time
@@ -65,22 +65,14 @@ def test_a_sound_list_is_taken(tmp_path):
 
 @pytest.mark.parametrize("count", [5, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
 def test_spoilt_lists_stop_nothing_and_leave_no_trace_elsewhere(count, tmp_path):
-    kind, taken = kind_of("stations, XML"), []
+    kind = kind_of("stations, XML")
 
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(kind.mutations())
-    def one(done):
+    def is_taken(done):
         content = spoilt(kind, done)["stations.xml"]
         with watched_folder(tmp_path) as seen:
             status = lived_through(tmp_path / "stations.xml", content).status()
         assert not seen
-        taken.append(status.n_refused == 0)
+        return status.n_refused == 0
 
-    one()
+    taken = examined(count, kind.mutations(), is_taken).values()
     assert count < 100 or 0.05 < sum(taken) / len(taken) < 0.95  # some are refused, some make no difference
