@@ -273,7 +273,7 @@ def main() -> None:
         type=int,
         nargs="+",
         default=list(range(len(SEQUENCES))),
-        help="of the nine; default: all",
+        help="of the twelve; default: all",
     )
     parser.add_argument("--rules", nargs="+", choices=list(RULES), help="default: all of the network's kind")
     arguments = parser.parse_args()

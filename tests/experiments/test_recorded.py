@@ -28,7 +28,7 @@ from fcn.waveform.inventory import make_inventory
 from fcn.waveform.response import Sensitivity
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "recorded"
-MODULES = ("known", "pictures", "table")
+MODULES = ("alone", "known", "pictures", "table")
 COUNTS_PER_MPS = 4e8
 TOLERANCE = MatchTolerance(4.0, 25.0, 1.0)
 
@@ -298,3 +298,22 @@ def test_a_peer_that_found_nothing_is_no_peer_that_was_not_run(table, known, seq
     assert nothing.events == []
     assert nothing.metrics["n_matched"] == 0
     assert table.found_by_peer("made", {}, known.Known(sequence), run_of(table, tmp_path)).events == []
+
+
+def test_an_event_in_no_list_is_known_by_the_waveforms_of_its_swarm(scripts):
+    """A catalogued event that comes again, a hundred times smaller, fits its template there alone."""
+    alone, start = scripts["alone"], obspy.UTCDateTime(START_S)
+    rng, rate_hz, n = np.random.default_rng(7), 50.0, 10_000
+    record = obspy.Stream()
+    for code in ("HHZ", "HHN", "HHE"):
+        wavelet = rng.normal(size=300) * np.exp(-np.arange(300) / 60)
+        data = 0.02 * rng.normal(size=n)
+        data[2_000:2_300] += 10 * wavelet
+        data[6_000:6_300] += 0.1 * wavelet
+        header = {"station": "S01", "channel": code, "sampling_rate": rate_hz, "starttime": start}
+        record += obspy.Trace(data, header)
+    template = obspy.Stream([trace.slice(start + 40.0, start + 44.0) for trace in record])
+    fits = alone.Correlation.of(record, [(start + 38.0, template)])
+    assert fits.best(START_S + 118.0) > 1.5 * alone.LEAST_MADS
+    assert fits.best(START_S + 118.0 + 2 * alone.NEAR_S) < 0.5 * alone.LEAST_MADS
+    assert fits.best(START_S - 100.0) == 0.0
