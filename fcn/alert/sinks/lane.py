@@ -209,17 +209,22 @@ class Lane:
 
     def _refused(self, item: Alert | Heartbeat, error: Exception) -> None:
         with self._changed:
+            self._reached()
             if not self._refuses:
                 log.error("sink %s refuses %s: %s", self.name, _named(item), error)
             self._refuses.add(type(item))
 
     def _worked(self, item: Alert | Heartbeat) -> None:
         with self._changed:
-            if self._n_failed:
-                down_s = time.monotonic() - self._down_since_s
-                log.info("sink %s works again after %.0f s, %d tries", self.name, down_s, self._n_failed)
-            self._n_failed = 0
+            self._reached()
             self._refuses.discard(type(item))  # heartbeats that nobody wants say nothing of alerts
+
+    def _reached(self) -> None:
+        """It answers, and an outage is over; one that comes later is told of again."""
+        if self._n_failed:
+            down_s = time.monotonic() - self._down_since_s
+            log.info("sink %s is in reach again after %.0f s, %d tries", self.name, down_s, self._n_failed)
+        self._n_failed = 0
 
 
 def _named(item: Alert | Heartbeat) -> str:

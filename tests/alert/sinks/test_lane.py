@@ -134,7 +134,25 @@ def test_a_sink_out_of_reach_is_tried_again_and_logged_once(caplog):
     said = [(each.levelname, each.getMessage()) for each in caplog.records]
     assert [level for level, _ in said] == ["WARNING", "INFO"]
     assert "made is out of reach and will be tried again: refused" in said[0][1]
-    assert "made works again" in said[1][1]
+    assert "made is in reach again" in said[1][1]
+
+
+def test_an_outage_ends_with_a_refusal_and_the_next_one_is_told_of(caplog):
+    caplog.set_level(logging.INFO)
+    sink = Recorder(OSError("away"), ValueError("no"), OSError("away again"))
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    for event_id in ("a", "b"):
+        lane.put(alert(event_id))
+    until(lambda: sink.told == [("b", 1)])
+    assert closed(lane)
+    said = [each.getMessage() for each in caplog.records]
+    assert [text.split("made ")[1].split(":")[0].split(" after")[0] for text in said] == [
+        "is out of reach and will be tried again",
+        "is in reach again",
+        "refuses version 1 of a",
+        "is out of reach and will be tried again",
+        "is in reach again",
+    ]
 
 
 def test_a_sink_that_refuses_is_not_up_until_it_takes_an_alert():
