@@ -134,7 +134,7 @@ def _reading(**kept: Any) -> dict[str, Any]:
     # before sources were looked for outside networks, stations had terms and health, or were too late to
     # judge, picks had to show moveout, and hypotheses were kept
     off = {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, "moveout": None, "health": None}
-    return {**off, "candidate_evidence": None, **kept}
+    return {**off, "candidates": None, **kept}
 
 
 def _eewnet(**kept: Any) -> dict[str, Any]:

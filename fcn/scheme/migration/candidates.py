@@ -1,4 +1,4 @@
-"""Hypotheses that were not declared, kept from one window to the next.
+"""Hypotheses of large earthquakes that were not declared, kept from one window to the next.
 
 What a window finds depends on which picks anchor its volumes, and these change with every new one: a place
 that spoke for an event half a second ago may not be asked again. It is, here.
@@ -10,31 +10,47 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fcn.catalogue.event import Known, WindowEstimate
-from fcn.scheme.migration.reading import Reading
+
+
+@dataclass(frozen=True)
+class CandidateLaw:
+    """What of a window's new hypotheses the next one asks again.
+
+    least_evidence: of the volume. least_magnitude: smaller ones have to be found anew, by what picks say
+    then: of a swarm's hypotheses those last that take S for P.
+    """
+
+    least_evidence: float
+    least_magnitude: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least_evidence <= 1:
+            raise ValueError(
+                f"reading.candidates.least_evidence must be in (0, 1], got {self.least_evidence:g}"
+            )
+
+    def keeps(self, said: WindowEstimate) -> bool:
+        """Whether an estimate is one."""
+        is_large = said.magnitude is not None and said.magnitude >= self.least_magnitude
+        return said.follows is None and is_large and said.detection_score >= self.least_evidence
 
 
 @dataclass
 class Candidates:
     """What the last window found of new events.
 
-    least_evidence: of what is kept; None: nothing is. same_s, same_km: of an event declared since, origin
-    and epicentre are no further apart.
+    law: None: nothing is kept. same_s, same_km: of an event declared since, origin and epicentre are no
+    further apart.
     """
 
-    least_evidence: float | None
+    law: CandidateLaw | None
     same_s: float
     same_km: float
     last: list[WindowEstimate] = field(default_factory=list)
 
-    @classmethod
-    def by(cls, reading: Reading) -> "Candidates":
-        """Nothing yet, by the rules of a reading."""
-        return cls(reading.candidate_evidence, reading.same_s, reading.same_km)
-
     def keep(self, said: Sequence[WindowEstimate]) -> None:
         """Of what a window says, the next one's."""
-        least = math.inf if self.least_evidence is None else self.least_evidence
-        self.last = [each for each in said if each.follows is None and each.detection_score >= least]
+        self.last = [each for each in said if self.law is not None and self.law.keeps(each)]
 
     def undeclared(self, known: Sequence[Known]) -> list[WindowEstimate]:
         """Those of which no declared event has become."""

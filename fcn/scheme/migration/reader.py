@@ -58,7 +58,7 @@ class MigrationReader:
         self.volumes = VolumesOfStations(self.core.volume, self.core.neighbourhood)
         self.learnt = Learnt.by(self.reading.terms, self.reading.health)
         self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
-        self.candidates = Candidates.by(self.reading)
+        self.candidates = Candidates(self.reading.candidates, self.reading.same_s, self.reading.same_km)
 
     @torch.no_grad()
     def estimates(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.station_health import HealthLaw
 from fcn.scheme.migration.station_terms import TermsLaw
@@ -16,7 +17,6 @@ class Reading:
     recent_s:          an unexplained pick anchors for so long, by the end of most stations' data.
     max_anchors:       most probable unexplained picks that anchor in one window.
     least_evidence:    of a coarse volume that is worth a fine one.
-    candidate_evidence: of a new hypothesis whose place the next window asks again. None: none is.
     least_picks:       stations at which a new hypothesis needs a P pick of its own.
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
@@ -30,7 +30,7 @@ class Reading:
     judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
                        `neighbourhood.enough` others do: paths to them are known least.
     terms, health:     of stations, learnt from declared events; moveout: what picks of a new event have to
-                       show. None: without.
+                       show; candidates: which new hypotheses the next window asks again. None: without.
     """
 
     least_probability: float
@@ -38,7 +38,6 @@ class Reading:
     recent_s: float
     max_anchors: int
     least_evidence: float
-    candidate_evidence: float | None
     least_picks: int
     p_tolerance_s: float
     s_tolerance_s: float
@@ -53,6 +52,7 @@ class Reading:
     terms: TermsLaw | None
     moveout: MoveoutLaw | None
     health: HealthLaw | None
+    candidates: CandidateLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:

@@ -14,6 +14,7 @@ from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
@@ -263,11 +264,19 @@ def test_a_pick_is_as_old_as_most_stations_data_have_it(module, batch, monkeypat
     assert len(read(module, replace(window, known=late), recent_s=10.0)) == n_found
 
 
-@pytest.mark.parametrize(("least", "n_found"), [(0.0, 1), (None, 0), (1.0, 0)])
-def test_what_was_found_and_not_declared_is_asked_again(module, batch, monkeypatch, least, n_found):
+@pytest.mark.parametrize(
+    ("law", "n_found"),
+    [
+        (CandidateLaw(least_evidence=1e-9, least_magnitude=-99.0), 1),
+        (CandidateLaw(least_evidence=1.0, least_magnitude=-99.0), 0),
+        (CandidateLaw(least_evidence=1e-9, least_magnitude=99.0), 0),
+        (None, 0),
+    ],
+)
+def test_what_was_found_and_not_declared_is_asked_again(module, batch, monkeypatch, law, n_found):
     """Half a second later, about the same place, though no pick anchors it; and by a reader that goes on."""
     scheme, window = module.scheme, single(batch, 0)
-    reading = replace(scheme.reading, candidate_evidence=least)
+    reading = replace(scheme.reading, candidates=law)
     here, later = (replace(scheme, reading=reading).reader for _ in range(2))
     picked(monkeypatch, (1, 22.0))
     (first,) = here.estimates(module.network, window, [])[0]
