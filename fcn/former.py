@@ -132,9 +132,9 @@ def _model_error(**kept: Any) -> dict[str, Any]:
 
 def _reading(**kept: Any) -> dict[str, Any]:
     # before sources were looked for outside networks, stations had terms and health, or were too late to
-    # judge, and picks had to show moveout
+    # judge, picks had to show moveout, and hypotheses were kept
     off = {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, "moveout": None, "health": None}
-    return {**off, **kept}
+    return {**off, "candidates": None, **kept}
 
 
 def _eewnet(**kept: Any) -> dict[str, Any]:

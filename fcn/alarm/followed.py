@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -145,8 +146,9 @@ class Followed:
         )
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        if self.estimates:
-            estimate = _completed(estimate, self.estimates[-1])
+        before = self.estimates[-1] if self.estimates else None
+        if before is not None:
+            estimate = _completed(estimate, before)
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
         if status is Status.UPDATE and self._is_last():
@@ -154,6 +156,8 @@ class Followed:
             if self.rules.follow is not None and self.rules.follow.has_fallen(estimate.falling_s):
                 # what has fallen for so long grows no more, whatever the network thinks
                 self.estimates[-1] = estimate = dataclasses.replace(estimate, is_growing=False)
+        if before is not None:
+            self.estimates[-1] = estimate = _no_less(estimate, before, self.rules.same.epicentre_km)
         event = self._event(estimate)
         return self._say(
             Update(
@@ -226,6 +230,24 @@ class Followed:
             depth_uncertainty_km=estimate.depth_uncertainty_km,
             magnitude_uncertainty=estimate.magnitude_uncertainty,
         )
+
+
+def _no_less(estimate: WindowEstimate, before: WindowEstimate, same_km: float) -> WindowEstimate:
+    """An estimate whose lower bound is no less than the one before, of about the same place.
+
+    What an earthquake is at least, it is a second later: single readings of a growing one scatter by more.
+    """
+    if not (estimate.is_growing and before.is_growing and before.magnitude is not None):
+        return estimate
+    moved_km = math.hypot(estimate.east_km - before.east_km, estimate.north_km - before.north_km)
+    if moved_km > same_km or (estimate.magnitude is not None and estimate.magnitude >= before.magnitude):
+        return estimate
+    return dataclasses.replace(
+        estimate,
+        magnitude=before.magnitude,
+        magnitude_uncertainty=before.magnitude_uncertainty,
+        magnitude_stations=before.magnitude_stations,
+    )
 
 
 def _completed(estimate: WindowEstimate, before: WindowEstimate) -> WindowEstimate:

@@ -59,6 +59,41 @@ def test_an_event_is_followed_without_evidence_until_motion_has_fallen_for_long_
     assert not rule.known(START_S + 81)[0].is_open
 
 
+@given(st.lists(st.tuples(st.floats(4.0, 8.0), st.booleans(), st.sampled_from([0.0, 30.0])), min_size=3))
+def test_a_lower_bound_never_falls_while_it_is_one_and_its_place_stays(said):
+    """Each second a magnitude, whether it grows, and how far east the event is placed."""
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: (
+            {"magnitude": said[n][0], "is_growing": said[n][1], "east_km": said[n][2], "falling_s": 0.0}
+            if s == int(s) and (n := int(s) - 1) < len(said)
+            else None
+        ),
+        until_s=len(said) + 1,
+    )
+    assert len(updates) == len(said)
+    for before, after, (_, was, at_km), (read, grows, east_km) in zip(
+        updates, updates[1:], said, said[1:], strict=False
+    ):
+        least = before.event.magnitude if was and grows and at_km == east_km else read
+        assert after.event.magnitude == max(read, least)
+
+
+def test_the_last_word_is_what_was_read_last():
+    """Though the network still thinks that it grows: motion has fallen for so long."""
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 7.0 if s < 5 else 6.6, "is_growing": True, "falling_s": max(s - 5, 0.0)},
+        until_s=40,
+    )
+    assert [each.event.magnitude for each in updates[-2:]] == [7.0, 6.6]
+    assert updates[-1].status is Status.FINAL
+
+
 def test_without_a_rule_of_following_weak_evidence_updates_nothing():
     rule, name = declared(follow=None)
     assert read_again(rule, name, lambda s: {**WEAK, "falling_s": 0.0}, until_s=30) == []

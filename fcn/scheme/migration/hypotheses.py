@@ -16,6 +16,7 @@ from fcn.scheme.migration.picks import Picks
 
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
+MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
 SMALLER = 0.5  # in magnitude: a later event that is not smaller by more hides what goes on in an earlier one
 
 
@@ -230,6 +231,46 @@ def with_p(
     is_near = (picks.time_s - p_s[:, picks.station]).abs() <= p_tolerance_s
     n_near = torch.zeros_like(p_s).index_add_(1, picks.station, is_near.to(p_s.dtype))
     return n_near > 0
+
+
+def claimed(
+    follows: Sequence[str | None],
+    p_s: Float[Tensor, "event station"],
+    known: Sequence[Known],
+    due_s: Float[Tensor, "known station 2"],
+    picks: Picks,
+    *,
+    p_tolerance_s: float,
+) -> tuple[str | None, ...]:
+    """The same as `follows`, with the declared event of each new hypothesis that is that event elsewhere.
+
+    It is where its P explains half of the picks, two at least, that P of an open event explains, and more
+    than that event does: an alarm of few stations may be tens of km off, out of reach of what looks for it
+    about its last place, and with another first station. p_s, due_s: P of hypotheses, P and S of `known`.
+    """
+
+    def explains(times_s: Float[Tensor, " station"]) -> Bool[Tensor, " pick"]:
+        return (picks.time_s - times_s[picks.station]).abs() <= p_tolerance_s
+
+    open_picks = [
+        (each.event_id, own) for row, each in enumerate(known)
+        if each.is_open and int((own := explains(due_s[row, :, 0])).sum()) >= 2
+    ]  # fmt: skip
+    named: list[str | None] = []
+    for row, name in enumerate(follows):
+        if name is None and open_picks:
+            mine = explains(p_s[row])
+            shares = ((id_, own, int((own & mine).sum())) for id_, own in open_picks)
+            name = next(
+                (
+                    id_
+                    for id_, own, shared in shares
+                    if shared >= max(2, MUCH_OF * int(own.sum())) and int(mine.sum()) > int(own.sum())
+                ),
+                None,
+            )
+        named.append(name)
+    return tuple(named)
 
 
 def have_picks(

@@ -19,6 +19,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import hypotheses
 from fcn.scheme.migration import reading as rules
+from fcn.scheme.migration.candidates import Candidates
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.incremental import IncrementalEncoder
 from fcn.scheme.migration.learnt import Learnt
@@ -50,12 +51,14 @@ class MigrationReader:
     volumes: VolumesOfStations = field(init=False)
     learnt: Learnt = field(init=False)
     encoder: IncrementalEncoder = field(init=False)
+    candidates: Candidates = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
         self.volumes = VolumesOfStations(self.core.volume, self.core.neighbourhood)
         self.learnt = Learnt.by(self.reading.terms, self.reading.health)
         self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
+        self.candidates = Candidates(self.reading.candidates, self.reading.same_s, self.reading.same_km)
 
     @torch.no_grad()
     def estimates(
@@ -80,29 +83,34 @@ class MigrationReader:
             s_tolerance_s=reading.s_tolerance_s,
         )
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
-        followed = self._followed(seen, [known[row] for row in again], due_s[again])
+        followed = self._followed(seen, [known[row] for row in again], due_s[again], seen.picks)
         # a pick that waits for other stations' data grows no older by that
         front_s = window_s - late_s(here.known[0], self.core.sampling_rate_hz)
-        fresh = self._new(seen, seen.picks.where(~explained), front_s - reading.recent_s)
-        places = followed + self._moved(seen, followed) + self._anchored(seen, fresh)
-        found = self._fine_pass(seen, places, explained)
+        unexplained = seen.picks.where(~explained)
+        fresh = self._new(seen, unexplained, front_s - reading.recent_s)
+        places = followed + self._moved(seen, followed)
+        places += self._undeclared(seen, known, unexplained) + self._anchored(seen, fresh)
+        found = self._fine_pass(seen, places, explained, known, due_s)
         settled = merged(
             found,
-            [known[row] for row in again],
+            [each for row, each in enumerate(known) if row in again or each.event_id in found.follows],
             start_s=seen.start_s,
             trusted_evidence=reading.trusted_evidence,
             trusted_score=reading.trusted_score,
         )
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
-        return [self._said(seen, settled, next_s, known, due_s) if len(settled) else []]
+        said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
+        self.candidates.keep(said)
+        return [said]
 
     def state(self) -> dict[str, Any]:
-        """What it has learnt of its stations."""
-        return self.learnt.state()
+        """What it has learnt of its stations, and what it has found and not declared."""
+        return {**self.learnt.state(), "candidates": self.candidates.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Reader`."""
         self.learnt.restore(state)
+        self.candidates.restore(state.get("candidates", ()))
 
     def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
         features = self.encoder.encode(network, batch)
@@ -146,20 +154,27 @@ class MigrationReader:
         return place_km, evidence, lattice.spacing_km[0, :, 0]
 
     def _followed(
-        self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"]
+        self, seen: Seen, known: Sequence[Known], due_s: Float[Tensor, "event station 2"], picks: Picks
     ) -> Hypotheses:
-        """Declared events to look for again about their last place."""
+        """Events to look for again about their last place, anchored by these picks."""
         here = seen.here
         place_km = hypotheses.places_km(known, HOST)
         near = self.core.neighbourhood.of(place_km[None], here.station_km, here.mask)[0]
         return hypotheses.followed(
             known,
-            seen.picks,
+            picks,
             due_s,
             near,
             window_s=self.core.window_s(here),
             p_tolerance_s=self.reading.p_tolerance_s,
         )
+
+    def _undeclared(self, seen: Seen, known: Sequence[Known], picks: Picks) -> Hypotheses:
+        """What the last window found of new events, about its places there."""
+        last = [Known("", each, True) for each in self.candidates.undeclared(known)]
+        travel_s = seen.travel_times(hypotheses.places_km(last, HOST))
+        again = self._followed(seen, last, hypotheses.due(last, travel_s, seen.start_s), picks)
+        return replace(again, follows=(None,) * len(again))
 
     def _moved(self, seen: Seen, followed: Hypotheses) -> Hypotheses:
         """Declared events to look for elsewhere, out of reach of the volume about their last place."""
@@ -213,10 +228,17 @@ class MigrationReader:
 
     # ---------------------------------------------------------------- fine volumes
 
-    def _fine_pass(self, seen: Seen, places: Hypotheses, explained: Bool[Tensor, " pick"]) -> Places:
+    def _fine_pass(
+        self,
+        seen: Seen,
+        places: Hypotheses,
+        explained: Bool[Tensor, " pick"],
+        known: Sequence[Known],
+        due_s: Float[Tensor, "known station 2"],
+    ) -> Places:
         """Hypocentres, origin times and evidence of hypotheses; new ones have picks of their own.
 
-        explained: picks that a declared event explains.
+        explained: picks that an event of `known`, declared, explains, whose P and S are due at due_s.
         """
         here, reading = seen.here, self.reading
         if len(places) == 0:
@@ -262,7 +284,12 @@ class MigrationReader:
             has_p=near[0]
             & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=reading.p_tolerance_s),
         )
-        return found.rows(keep.nonzero()[:, 0].tolist())
+        found = found.rows(keep.nonzero()[:, 0].tolist())
+        p_s = arrival_s[keep, :, 0].masked_fill(~near[0, keep], torch.inf)
+        follows = hypotheses.claimed(
+            found.follows, p_s, known, due_s, seen.picks, p_tolerance_s=reading.p_tolerance_s
+        )
+        return replace(found, follows=follows)
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:
         """Fine volumes about places, no further out than is looked for, and the stations that judge them."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.station_health import HealthLaw
 from fcn.scheme.migration.station_terms import TermsLaw
@@ -29,7 +30,7 @@ class Reading:
     judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
                        `neighbourhood.enough` others do: paths to them are known least.
     terms, health:     of stations, learnt from declared events; moveout: what picks of a new event have to
-                       show. None: without.
+                       show; candidates: which new hypotheses the next window asks again. None: without.
     """
 
     least_probability: float
@@ -51,6 +52,7 @@ class Reading:
     terms: TermsLaw | None
     moveout: MoveoutLaw | None
     health: HealthLaw | None
+    candidates: CandidateLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:

@@ -8,6 +8,7 @@ import torch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.scheme.migration.hypotheses import (
     Hypotheses,
+    claimed,
     distinct,
     due,
     due_again,
@@ -242,6 +243,25 @@ def test_picks_that_came_at_once_count_for_nothing(pulses, is_new, stands):
     arrival_s = torch.tensor([[[10.0, 13.0], [10.4, 13.5], [12.0, 15.0]]])
     picks = picks_at((0, 10.1), (1, 10.1), (2, 12.0))
     assert standing(arrival_s, [1.0], picks, [is_new], [False] * 3, pulses) == [stands]
+
+
+@pytest.mark.parametrize(
+    ("p_s", "is_open", "name"),
+    [
+        ([20.0, 21.0, 23.0, 24.0], True, "one"),
+        ([20.0, 22.0, 23.0, 24.0], True, None),  # of its two picks only one
+        ([20.0, 21.0, 29.0, 29.0], True, None),  # no more picks than it has itself
+        ([20.0, 21.0, 23.0, 24.0], False, None),
+    ],
+)
+def test_a_hypothesis_that_explains_an_events_picks_and_more_is_that_event(p_s, is_open, name):
+    """A declared event has picks at two stations of four, and is looked for elsewhere."""
+    events = [known("one", is_open=is_open)]
+    due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
+    picks = picks_at((0, 20.0), (1, 21.0), (2, 23.1), (3, 23.9))
+    hypotheses_p_s = torch.tensor([p_s, p_s])
+    found = claimed([None, "other"], hypotheses_p_s, events, due_s, picks, p_tolerance_s=P_TOLERANCE_S)
+    assert found == (name, "other")
 
 
 def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():

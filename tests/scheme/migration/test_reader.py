@@ -10,10 +10,11 @@ from small_migration import configured, single
 
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
-from fcn.catalogue.event import WindowEstimate
+from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import hypotheses, reader
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
@@ -236,8 +237,10 @@ def test_a_batch_of_streams_is_refused(module, batch):
 
 def picked(monkeypatch, *picks: tuple[int, float]) -> None:
     """A network that picks P at these (station, seconds after the window's first sample)."""
-    station, time_s = zip(*picks, strict=True)
-    found = Picks(torch.tensor(station), torch.tensor(time_s), torch.full((len(picks),), 0.9))
+    station, time_s = zip(*picks, strict=True) if picks else ((), ())
+    found = Picks(
+        torch.tensor(station, dtype=torch.long), torch.tensor(time_s), torch.full((len(picks),), 0.9)
+    )
     monkeypatch.setattr(reader, "find_picks", lambda *_, **__: found)
 
 
@@ -259,6 +262,34 @@ def test_a_pick_is_as_old_as_most_stations_data_have_it(module, batch, monkeypat
     late[0, window.mask[0].nonzero()[:n_late, 0], :, -n_last:] = False
     assert int(window.mask.sum()) == 3
     assert len(read(module, replace(window, known=late), recent_s=10.0)) == n_found
+
+
+@pytest.mark.parametrize(
+    ("law", "n_found"),
+    [
+        (CandidateLaw(least_evidence=1e-9, least_magnitude=-99.0), 1),
+        (CandidateLaw(least_evidence=1.0, least_magnitude=-99.0), 0),
+        (CandidateLaw(least_evidence=1e-9, least_magnitude=99.0), 0),
+        (None, 0),
+    ],
+)
+def test_what_was_found_and_not_declared_is_asked_again(module, batch, monkeypatch, law, n_found):
+    """Half a second later, about the same place, though no pick anchors it; and by a reader that goes on."""
+    scheme, window = module.scheme, single(batch, 0)
+    reading = replace(scheme.reading, candidates=law)
+    here, later = (replace(scheme, reading=reading).reader for _ in range(2))
+    picked(monkeypatch, (1, 22.0))
+    (first,) = here.estimates(module.network, window, [])[0]
+    later.restore(here.state())
+    picked(monkeypatch)
+    soon = replace(window, now_s=window.now_s + 0.5)
+    for each in (here, later):
+        found = each.estimates(module.network, soon, [])[0]
+        assert len(found) == n_found
+        assert all(one.origin_time_s == pytest.approx(first.origin_time_s, abs=5.0) for one in found)
+    known = Known("declared", first, is_open=False)
+    here.candidates.keep([first])
+    assert here.estimates(module.network, soon, [known])[0] == []
 
 
 @pytest.mark.parametrize(
@@ -289,7 +320,7 @@ def test_a_source_at_a_coarse_volumes_edge_is_looked_for_beyond_it(
 
     about = []
 
-    def fine(self, seen, places, explained):
+    def fine(self, seen, places, *_):
         about.append(places.centre_km)
         return Places.none(seen.here.mask.shape[1])
 
