@@ -70,17 +70,14 @@ class MigrationReader:
             raise ValueError(f"windows of a stream are read one at a time, got a batch of {len(batch)}")
         here = on_host(batch)
         if not here.mask.any():
+            self.candidates.keep([])
             return [[]]
         reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
         terms, sound = self.learnt.begin(here, known)
         seen = self._see(network, batch, here, terms, sound)
         due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
         explained = hypotheses.explained(
-            seen.picks,
-            due_s,
-            known,
-            p_tolerance_s=reading.p_tolerance_s,
-            s_tolerance_s=reading.s_tolerance_s,
+            seen.picks, due_s, known, p_tolerance_s=reading.p_tolerance_s, s_tolerance_s=reading.s_tolerance_s
         )
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again], seen.picks)
@@ -93,7 +90,8 @@ class MigrationReader:
         found = self._fine_pass(seen, places, explained, known, due_s)
         settled = merged(
             found,
-            [each for row, each in enumerate(known) if row in again or each.event_id in found.follows],
+            known,
+            {known[row].event_id for row in again},
             start_s=seen.start_s,
             trusted_evidence=reading.trusted_evidence,
             trusted_score=reading.trusted_score,
@@ -171,7 +169,8 @@ class MigrationReader:
 
     def _undeclared(self, seen: Seen, known: Sequence[Known], picks: Picks) -> Hypotheses:
         """What the last window found of new events, about its places there."""
-        last = [Known("", each, True) for each in self.candidates.undeclared(known)]
+        now_s = float(seen.batch.now_s[0])
+        last = [Known("", each, True) for each in self.candidates.undeclared(known, now_s)]
         travel_s = seen.travel_times(hypotheses.places_km(last, HOST))
         again = self._followed(seen, last, hypotheses.due(last, travel_s, seen.start_s), picks)
         return replace(again, follows=(None,) * len(again))

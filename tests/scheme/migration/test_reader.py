@@ -292,6 +292,26 @@ def test_what_was_found_and_not_declared_is_asked_again(module, batch, monkeypat
     assert here.estimates(module.network, soon, [known])[0] == []
 
 
+@pytest.mark.parametrize("what", ["no stations", "clock set back", "no law"])
+def test_what_is_not_of_the_last_window_is_not_asked_again(module, batch, monkeypatch, what):
+    scheme, window = module.scheme, single(batch, 0)
+    law = CandidateLaw(least_evidence=1e-9, least_magnitude=-99.0)
+    here = replace(scheme, reading=replace(scheme.reading, candidates=law)).reader
+    picked(monkeypatch, (1, 22.0))
+    assert len(here.estimates(module.network, window, [])[0]) == 1
+    picked(monkeypatch)
+    soon = replace(window, now_s=window.now_s + 0.5)
+    if what == "no stations":
+        here.estimates(module.network, replace(window, mask=window.mask & False), [])
+    elif what == "clock set back":
+        soon = replace(window, now_s=window.now_s - 0.5)
+    else:
+        state = here.state()
+        here = replace(scheme, reading=replace(scheme.reading, candidates=None)).reader
+        here.restore(state)
+    assert here.estimates(module.network, soon, [])[0] == []
+
+
 @pytest.mark.parametrize(
     ("evidence", "further", "reaches", "looks", "where"),
     [
