@@ -146,18 +146,17 @@ class Followed:
         )
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        before = self.estimates[-1] if self.estimates else None
-        if before is not None:
-            estimate = _completed(estimate, before)
+        read = estimate
+        if self.estimates:
+            read = _completed(estimate, self.estimates[-1])
+            estimate = _no_less(read, self.estimates, self.rules.same.epicentre_km)
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
         if status is Status.UPDATE and self._is_last():
             status = Status.FINAL
             if self.rules.follow is not None and self.rules.follow.has_fallen(estimate.falling_s):
                 # what has fallen for so long grows no more, whatever the network thinks
-                self.estimates[-1] = estimate = dataclasses.replace(estimate, is_growing=False)
-        if before is not None:
-            self.estimates[-1] = estimate = _no_less(estimate, before, self.rules.same.epicentre_km)
+                self.estimates[-1] = estimate = dataclasses.replace(read, is_growing=False)
         event = self._event(estimate)
         return self._say(
             Update(
@@ -232,15 +231,21 @@ class Followed:
         )
 
 
-def _no_less(estimate: WindowEstimate, before: WindowEstimate, same_km: float) -> WindowEstimate:
-    """An estimate whose lower bound is no less than the one before, of about the same place.
+def _no_less(estimate: WindowEstimate, said: Sequence[WindowEstimate], same_km: float) -> WindowEstimate:
+    """An estimate whose lower bound is no less than the last one, where that was read at about its place.
 
     What an earthquake is at least, it is a second later: single readings of a growing one scatter by more.
     """
+    before = said[-1]
     if not (estimate.is_growing and before.is_growing and before.magnitude is not None):
         return estimate
-    moved_km = math.hypot(estimate.east_km - before.east_km, estimate.north_km - before.north_km)
-    if moved_km > same_km or (estimate.magnitude is not None and estimate.magnitude >= before.magnitude):
+    read = before  # the window that it was read in, and has been held since, however the place has crept
+    for each in reversed(said[:-1]):
+        if each.magnitude != before.magnitude or _apart_km(each, read) > same_km:
+            break
+        read = each
+    is_elsewhere = max(_apart_km(estimate, read), _apart_km(estimate, before)) > same_km
+    if is_elsewhere or (estimate.magnitude is not None and estimate.magnitude >= before.magnitude):
         return estimate
     return dataclasses.replace(
         estimate,
@@ -248,6 +253,10 @@ def _no_less(estimate: WindowEstimate, before: WindowEstimate, same_km: float) -
         magnitude_uncertainty=before.magnitude_uncertainty,
         magnitude_stations=before.magnitude_stations,
     )
+
+
+def _apart_km(one: WindowEstimate, other: WindowEstimate) -> float:
+    return math.hypot(one.east_km - other.east_km, one.north_km - other.north_km)
 
 
 def _completed(estimate: WindowEstimate, before: WindowEstimate) -> WindowEstimate:

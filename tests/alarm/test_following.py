@@ -81,6 +81,36 @@ def test_a_lower_bound_never_falls_while_it_is_one_and_its_place_stays(said):
         assert after.event.magnitude == max(read, least)
 
 
+def test_a_place_that_moves_step_by_step_does_not_stay():
+    """Each step is short, but the bound was read where the event is not any more."""
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {
+            "magnitude": 7.0 if s < 2 else 6.0,
+            "is_growing": True,
+            "east_km": 8.0 * s,
+            "falling_s": 0.0,
+        },
+        until_s=6,
+    )
+    assert [each.event.magnitude for each in updates] == [7.0, 7.0, 6.0, 6.0, 6.0, 6.0]
+
+
+def test_a_bound_that_is_held_is_settled_whatever_single_readings_say():
+    rule, _ = declared(follow=None)
+    updates = []
+    for step in range(2, 80):
+        now_s = START_S + step * STEP_S
+        magnitude = 6.5 if step == 2 else 5.6 + 0.3 * (step % 2)
+        updates += rule.process(now_s, [estimate(now_s, magnitude=magnitude, is_growing=True)])
+    assert {each.event.magnitude for each in updates} == {6.5}
+    assert updates[-1].status is Status.FINAL
+    settle = rule.rules.settle
+    assert updates[-1].now_s - rule.events[0].alarm.now_s < settle.max_s - 1
+
+
 def test_the_last_word_is_what_was_read_last():
     """Though the network still thinks that it grows: motion has fallen for so long."""
     rule, name = declared()

@@ -52,9 +52,10 @@ class Candidates:
         """Of what a window says, the next one's."""
         self.last = [each for each in said if self.law is not None and self.law.keeps(each)]
 
-    def undeclared(self, known: Sequence[Known]) -> list[WindowEstimate]:
-        """Those of which no declared event has become."""
-        return [each for each in self.last if not any(self._is_same(each, other) for other in known)]
+    def undeclared(self, known: Sequence[Known], now_s: float) -> list[WindowEstimate]:
+        """Those of which no declared event has become, of a window before now_s: clocks may be set back."""
+        before = (each for each in self.last if each.now_s < now_s)
+        return [each for each in before if not any(self._is_same(each, other) for other in known)]
 
     def _is_same(self, one: WindowEstimate, other: Known) -> bool:
         said = other.estimate
@@ -66,5 +67,5 @@ class Candidates:
         return [each.plain for each in self.last]
 
     def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from a `state`."""
-        self.last = [WindowEstimate.of_plain(each) for each in state]
+        """Go on from a `state`, by this law."""
+        self.keep([WindowEstimate.of_plain(each) for each in state])

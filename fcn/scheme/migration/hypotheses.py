@@ -246,29 +246,29 @@ def claimed(
 
     It is where its P explains half of the picks, two at least, that P of an open event explains, and more
     than that event does: an alarm of few stations may be tens of km off, out of reach of what looks for it
-    about its last place, and with another first station. p_s, due_s: P of hypotheses, P and S of `known`.
+    about its last place, and with another first station. Picks of one station count once. p_s, due_s: P of
+    hypotheses, P and S of `known`.
     """
 
     def explains(times_s: Float[Tensor, " station"]) -> Bool[Tensor, " pick"]:
         return (picks.time_s - times_s[picks.station]).abs() <= p_tolerance_s
 
+    def n(which: Bool[Tensor, " pick"]) -> int:
+        return len(picks.station[which].unique())
+
     open_picks = [
         (each.event_id, own) for row, each in enumerate(known)
-        if each.is_open and int((own := explains(due_s[row, :, 0])).sum()) >= 2
+        if each.is_open and n(own := explains(due_s[row, :, 0])) >= 2
     ]  # fmt: skip
     named: list[str | None] = []
     for row, name in enumerate(follows):
         if name is None and open_picks:
             mine = explains(p_s[row])
-            shares = ((id_, own, int((own & mine).sum())) for id_, own in open_picks)
-            name = next(
-                (
-                    id_
-                    for id_, own, shared in shares
-                    if shared >= max(2, MUCH_OF * int(own.sum())) and int(mine.sum()) > int(own.sum())
-                ),
-                None,
-            )
+            are = (
+                id_ for id_, own in open_picks
+                if n(own & mine) >= max(2, MUCH_OF * n(own)) and n(mine) > n(own)
+            )  # fmt: skip
+            name = next(are, None)
         named.append(name)
     return tuple(named)
 

@@ -1,6 +1,6 @@
 """Where events of a window are: fine volumes' hypocentres, and the last places of declared events."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -168,6 +168,7 @@ def _estimate(
 def merged(
     found: Places,
     known: Sequence[Known],
+    due: Collection[str],
     *,
     start_s: float,
     trusted_evidence: float,
@@ -176,7 +177,8 @@ def merged(
     """One row for every declared event to be read, and the new ones.
 
     A declared event has the place with most evidence among those found for it that are trusted, else its
-    last. start_s: POSIX time of the window's first sample.
+    last. due: ids of those that are read in any case; another one only where it moves, as nothing has asked
+    for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
     weight = found.evidence * found.score
     trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score)
@@ -187,6 +189,8 @@ def merged(
         good = [row for row in own if bool(trusted[row])]
         if good:
             out = found.rows([max(good, key=lambda row: float(weight[row]))]) + out
+            continue
+        if each.event_id not in due:
             continue
         evidence = each.estimate.detection_score if best is None else float(found.evidence[best])
         n_stations, device = found.has_p.shape[1], found.origin_s.device

@@ -70,17 +70,14 @@ class MigrationReader:
             raise ValueError(f"windows of a stream are read one at a time, got a batch of {len(batch)}")
         here = on_host(batch)
         if not here.mask.any():
+            self.candidates.keep([])
             return [[]]
         reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
         terms, sound = self.learnt.begin(here, known)
         seen = self._see(network, batch, here, terms, sound)
         due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
         explained = hypotheses.explained(
-            seen.picks,
-            due_s,
-            known,
-            p_tolerance_s=reading.p_tolerance_s,
-            s_tolerance_s=reading.s_tolerance_s,
+            seen.picks, due_s, known, p_tolerance_s=reading.p_tolerance_s, s_tolerance_s=reading.s_tolerance_s
         )
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again], seen.picks)
@@ -89,11 +86,12 @@ class MigrationReader:
         unexplained = seen.picks.where(~explained)
         fresh = self._new(seen, unexplained, front_s - reading.recent_s)
         places = followed + self._moved(seen, followed)
-        places += self._undeclared(seen, known, unexplained) + self._anchored(seen, fresh)
+        places += self._undeclared(seen, known, unexplained, now_s) + self._anchored(seen, fresh)
         found = self._fine_pass(seen, places, explained, known, due_s)
         settled = merged(
             found,
-            [each for row, each in enumerate(known) if row in again or each.event_id in found.follows],
+            known,
+            {known[row].event_id for row in again},
             start_s=seen.start_s,
             trusted_evidence=reading.trusted_evidence,
             trusted_score=reading.trusted_score,
@@ -169,9 +167,9 @@ class MigrationReader:
             p_tolerance_s=self.reading.p_tolerance_s,
         )
 
-    def _undeclared(self, seen: Seen, known: Sequence[Known], picks: Picks) -> Hypotheses:
+    def _undeclared(self, seen: Seen, known: Sequence[Known], picks: Picks, now_s: float) -> Hypotheses:
         """What the last window found of new events, about its places there."""
-        last = [Known("", each, True) for each in self.candidates.undeclared(known)]
+        last = [Known("", each, True) for each in self.candidates.undeclared(known, now_s)]
         travel_s = seen.travel_times(hypotheses.places_km(last, HOST))
         again = self._followed(seen, last, hypotheses.due(last, travel_s, seen.start_s), picks)
         return replace(again, follows=(None,) * len(again))
@@ -240,7 +238,7 @@ class MigrationReader:
 
         explained: picks that an event of `known`, declared, explains, whose P and S are due at due_s.
         """
-        here, reading = seen.here, self.reading
+        here, reading, p_within_s = seen.here, self.reading, self.reading.p_tolerance_s
         if len(places) == 0:
             return Places.none(here.mask.shape[1])
         near, lattice = self._about(seen, places)
@@ -253,7 +251,7 @@ class MigrationReader:
             places.time_s - travel_s[rows, places.station, 0],
             travel_s[..., 0].masked_fill(~near[0], torch.inf),
             seen.picks,
-            p_tolerance_s=reading.p_tolerance_s,
+            p_tolerance_s=p_within_s,
         )
         arrival_s = origin_s[:, None, None] + travel_s
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
@@ -267,7 +265,7 @@ class MigrationReader:
             explained,
             at_once,
             least_picks=reading.least_picks,
-            p_tolerance_s=reading.p_tolerance_s,
+            p_tolerance_s=p_within_s,
             s_tolerance_s=reading.s_tolerance_s,
         )
         found = Places(
@@ -281,14 +279,11 @@ class MigrationReader:
             down_km=where.depth_uncertainty_km,
             is_located=torch.ones_like(keep),
             covariance_km2=where.covariance_km2,
-            has_p=near[0]
-            & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=reading.p_tolerance_s),
+            has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=p_within_s),
         )
         found = found.rows(keep.nonzero()[:, 0].tolist())
         p_s = arrival_s[keep, :, 0].masked_fill(~near[0, keep], torch.inf)
-        follows = hypotheses.claimed(
-            found.follows, p_s, known, due_s, seen.picks, p_tolerance_s=reading.p_tolerance_s
-        )
+        follows = hypotheses.claimed(found.follows, p_s, known, due_s, seen.picks, p_tolerance_s=p_within_s)
         return replace(found, follows=follows)
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:

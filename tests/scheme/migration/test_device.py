@@ -11,8 +11,10 @@ from small_migration import configured, single
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.catalogue.event import Known
 from fcn.earth import travel_time
 from fcn.module import FcnModule
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.seeding import Purpose
 
@@ -74,6 +76,27 @@ def test_windows_are_read_there_as_here(parts):
     lines = sum(copies[1:], start=copies[0])
     sys.stdout.write("\n".join(f"{n} x {line}" for line, n in lines.most_common()))
     assert sum(n for line, n in lines.items() if "self.values.to(device)" in line) == 1
+
+
+def test_what_is_known_and_what_was_found_is_read_there_as_here(parts):
+    """What the window before found is asked again, beside an event that a hypothesis may turn out to be."""
+    module, window = parts
+    law = CandidateLaw(least_evidence=1e-9, least_magnitude=-99.0)
+    found = []
+    for device in (torch.device("cpu"), DEVICE):
+        scheme = replace(module.scheme, reading=replace(module.scheme.reading, candidates=law))
+        said, known = [], []
+        for step in range(N_WINDOWS):
+            with PretendedDevice():
+                network = there(copy.deepcopy(module.network)) if device == DEVICE else module.network
+                given = replace(window, now_s=window.now_s + 0.5 * step).to(device)
+                (each,) = scheme.estimates(network, given, known)
+            said.append(each)
+            known = known or [Known("declared", each[0], is_open=True)]
+        assert any(one.follows for one in said[-1])
+        assert scheme.reader.candidates.last
+        found.append(said)
+    assert found[0] == found[1]
 
 
 def test_copies_grow_neither_with_anchors_nor_with_stations(parts):

@@ -264,6 +264,14 @@ def test_a_hypothesis_that_explains_an_events_picks_and_more_is_that_event(p_s, 
     assert found == (name, "other")
 
 
+def test_two_picks_of_one_station_are_no_half_of_an_events():
+    """Any hypothesis has one station in common with an event: two it has to have."""
+    due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
+    picks = picks_at((0, 19.7), (0, 20.3), (1, 21.0), (2, 23.1), (3, 23.9))
+    p_s = torch.tensor([[20.0, 29.0, 23.0, 24.0]])
+    assert claimed([None], p_s, [known("one")], due_s, picks, p_tolerance_s=P_TOLERANCE_S) == (None,)
+
+
 def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():
     one = known("one", origin_time_s=980.0, magnitude=3.0)
     events = [

@@ -40,9 +40,25 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
     )
 
 
-def settled(places: Places, *known: str) -> Places:
+def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> Places:
+    """due: of the known ones; None: all."""
     events = [Known(name, replace(LAST), is_open=True) for name in known]
-    return merged(places, events, start_s=START_S, trusted_evidence=0.7, trusted_score=0.2)
+    return merged(
+        places,
+        events,
+        known if due is None else due,
+        start_s=START_S,
+        trusted_evidence=0.7,
+        trusted_score=0.2,
+    )
+
+
+@pytest.mark.parametrize(("evidence", "follows"), [(0.8, ("one",)), (0.3, ())])
+def test_an_event_that_is_not_due_is_read_where_it_moves_alone(evidence, follows):
+    """Weak evidence for another place says nothing of its own, which nobody has asked in this window."""
+    places = settled(found(("one", 5.0, evidence, 0.5)), "one", "other", due=())
+    assert places.follows == follows
+    assert places.place_km[:, 0].tolist() == [5.0] * len(follows)
 
 
 @pytest.mark.parametrize(

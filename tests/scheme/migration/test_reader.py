@@ -292,6 +292,49 @@ def test_what_was_found_and_not_declared_is_asked_again(module, batch, monkeypat
     assert here.estimates(module.network, soon, [known])[0] == []
 
 
+@pytest.mark.parametrize(("trusted", "names"), [(1e-9, ["declared"]), (1.0, [])])
+def test_a_hypothesis_that_is_a_declared_event_moves_it_or_goes(module, batch, monkeypatch, trusted, names):
+    """One that is not due in this window; hypotheses of its own nobody has asked for."""
+    scheme, window = module.scheme, single(batch, 0)
+    here = replace(
+        scheme, reading=replace(scheme.reading, trusted_evidence=trusted, trusted_score=1e-9)
+    ).reader
+    picked(monkeypatch, (1, 22.0))
+    (first,) = here.estimates(module.network, window, [])[0]
+    asked = []
+
+    def claimed(follows, p_s, known, due_s, picks, **_):
+        asked.append((follows, [each.event_id for each in known], p_s.shape[0], due_s.shape[0], len(picks)))
+        return ("declared",) * len(follows)
+
+    monkeypatch.setattr(hypotheses, "claimed", claimed)
+    elsewhere = replace(first, origin_time_s=first.origin_time_s - 100.0, east_km=first.east_km + 40.0)
+    found = here.estimates(module.network, window, [Known("declared", elsewhere, is_open=True)])[0]
+    assert asked == [((None,), ["declared"], 1, 1, 1)]
+    assert [each.follows for each in found] == names
+    assert all(each.is_located and each.east_km == pytest.approx(first.east_km, abs=1e-3) for each in found)
+
+
+@pytest.mark.parametrize("what", ["no stations", "clock set back", "no law"])
+def test_what_is_not_of_the_last_window_is_not_asked_again(module, batch, monkeypatch, what):
+    scheme, window = module.scheme, single(batch, 0)
+    law = CandidateLaw(least_evidence=1e-9, least_magnitude=-99.0)
+    here = replace(scheme, reading=replace(scheme.reading, candidates=law)).reader
+    picked(monkeypatch, (1, 22.0))
+    assert len(here.estimates(module.network, window, [])[0]) == 1
+    picked(monkeypatch)
+    soon = replace(window, now_s=window.now_s + 0.5)
+    if what == "no stations":
+        here.estimates(module.network, replace(window, mask=window.mask & False), [])
+    elif what == "clock set back":
+        soon = replace(window, now_s=window.now_s - 0.5)
+    else:
+        state = here.state()
+        here = replace(scheme, reading=replace(scheme.reading, candidates=None)).reader
+        here.restore(state)
+    assert here.estimates(module.network, soon, [])[0] == []
+
+
 @pytest.mark.parametrize(
     ("evidence", "further", "reaches", "looks", "where"),
     [
