@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.event import Known, WindowEstimate, covariance_of
+from fcn.scheme.migration.hypotheses import Hypotheses
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,24 @@ def _estimate(
         is_located=is_located,
         **sized,
     )
+
+
+def at_edge(
+    asked: Hypotheses, found: Places, *, edge_km: float, trusted_evidence: float, trusted_score: float
+) -> Hypotheses:
+    """Declared events to look for further out, about the peaks of volumes that hold them no more.
+
+    A volume that is not trusted, with its peak further than edge_km east or north of its middle: the source
+    may lie beyond, and nothing of the volume about the last place can say so.
+    asked: where events were looked for, the declared ones first. found: what came of these, in that order.
+    """
+    n = sum(name is not None for name in asked.follows)
+    own = found.rows(range(n))
+    far = (own.place_km - asked.centre_km[:n])[:, :2].abs().amax(dim=1) > edge_km
+    trusted = (own.evidence >= trusted_evidence) & (own.score >= trusted_score)
+    rows = (far & ~trusted).nonzero()[:, 0]
+    follows = tuple(own.follows[row] for row in rows.tolist())
+    return Hypotheses(own.place_km[rows], asked.station[rows], asked.time_s[rows], follows)
 
 
 def merged(

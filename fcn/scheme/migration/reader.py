@@ -27,7 +27,7 @@ from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, with_own
 from fcn.scheme.migration.picks import Picks, find_picks, late_s
-from fcn.scheme.migration.places import Places, merged
+from fcn.scheme.migration.places import Places, at_edge, merged
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -35,6 +35,7 @@ from fcn.scheme.migration.told import told
 from fcn.scheme.migration.transfer import HOST, moved, on_host
 from fcn.scheme.migration.volume import VolumesOfStations, joined
 
+STEPS_OUTWARD, EDGE = 3, 0.6  # at most, each of this share of a fine volume's half-width or more
 ROUNDED_S = 0.1  # more than travel times and picks are rounded by
 
 
@@ -87,15 +88,14 @@ class MigrationReader:
         fresh = self._new(seen, unexplained, front_s - reading.recent_s)
         places = followed + self._moved(seen, followed)
         places += self._undeclared(seen, known, unexplained, now_s) + self._anchored(seen, fresh)
-        found = self._fine_pass(seen, places, explained, known, due_s)
-        settled = merged(
-            found,
-            known,
-            {known[row].event_id for row in again},
-            start_s=seen.start_s,
-            trusted_evidence=reading.trusted_evidence,
-            trusted_score=reading.trusted_score,
-        )
+        found = latest = self._fine_pass(seen, places, explained, known, due_s)
+        trusted = {"trusted_evidence": reading.trusted_evidence, "trusted_score": reading.trusted_score}
+        for _ in range(STEPS_OUTWARD):
+            places = at_edge(places, latest, edge_km=EDGE * self._fine_reach_km, **trusted)
+            latest = self._fine_pass(seen, places, explained, known, due_s)
+            found += latest
+        names = {known[row].event_id for row in again}
+        settled = merged(found, known, names, start_s=seen.start_s, **trusted)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
         self.candidates.keep(said)
@@ -179,14 +179,15 @@ class MigrationReader:
         if len(followed) == 0:
             return followed
         place_km, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
-        volume = self.core.volume
+        least_evidence = self.reading.least_evidence
         return hypotheses.moved(
-            followed,
-            place_km,
-            evidence,
-            reach_km=0.5 * volume.cells[0] * volume.fine_km[0],
-            least_evidence=self.reading.least_evidence,
+            followed, place_km, evidence, reach_km=self._fine_reach_km, least_evidence=least_evidence
         )
+
+    @property
+    def _fine_reach_km(self) -> float:
+        """Half the width of a fine volume."""
+        return 0.5 * self.core.volume.cells[0] * self.core.volume.fine_km[0]
 
     def _new(self, seen: Seen, unexplained: Picks, since_s: float) -> Picks:
         """Of the picks that no declared event explains, those that may anchor a hypothesis.
