@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from fcn.catalogue.event import Known, WindowEstimate
-from fcn.scheme.migration.places import Places, merged
+from fcn.scheme.migration.hypotheses import Hypotheses
+from fcn.scheme.migration.places import Places, at_edge, merged
 
 START_S = 970.0
 LAST = WindowEstimate(
@@ -51,6 +52,25 @@ def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> 
         trusted_evidence=0.7,
         trusted_score=0.2,
     )
+
+
+def test_what_a_volume_holds_no_more_is_looked_for_about_its_peak():
+    """Two of four declared events: the others are trusted, or near the middle. No new one."""
+    rows = [
+        ("near", 5.0, 0.5, 0.1),
+        ("trusted", 9.0, 0.7, 0.2),
+        ("far", 9.0, 0.7, 0.1),
+        ("west", -9.0, 0.1, 0.9),
+    ]
+    places = found(*rows, (None, 11.0, 0.1, 0.1))
+    n = len(places)
+    middle_km = torch.zeros(n, 3)
+    middle_km[0, 1] = 7.0  # of a peak at 0 north
+    asked = Hypotheses(middle_km, torch.arange(n), 10.0 + torch.arange(n), places.follows)
+    further = at_edge(asked, places, edge_km=7.5, trusted_evidence=0.7, trusted_score=0.2)
+    assert further.follows == ("far", "west")
+    assert further.centre_km.tolist() == [[9.0, 0.0, 8.0], [-9.0, 0.0, 8.0]]
+    assert (further.station.tolist(), further.time_s.tolist()) == ([2, 3], [12.0, 13.0])
 
 
 @pytest.mark.parametrize(("evidence", "follows"), [(0.8, ("one",)), (0.3, ())])

@@ -25,6 +25,20 @@ from fcn.scheme.migration.volume import travel_times
 from fcn.seeding import Purpose
 from fcn.targets.location import LocationEstimate
 
+ESTIMATE = WindowEstimate(
+    now_s=0.0,
+    detection_score=0.9,
+    first_p_time_s=0.0,
+    location_score=0.5,
+    east_km=0.0,
+    north_km=0.0,
+    depth_km=8.0,
+    origin_time_s=0.0,
+    magnitude=6.0,
+    horizontal_uncertainty_km=1.0,
+    depth_uncertainty_km=1.0,
+)
+
 
 def read(module, window: Batch, **reading) -> list[WindowEstimate]:
     """As the module's scheme says, but for `reading`."""
@@ -313,6 +327,36 @@ def test_a_hypothesis_that_is_a_declared_event_moves_it_or_goes(module, batch, m
     assert asked == [((None,), ["declared"], 1, 1, 1)]
     assert [each.follows for each in found] == names
     assert all(each.is_located and each.east_km == pytest.approx(first.east_km, abs=1e-3) for each in found)
+
+
+@pytest.mark.parametrize(("at", "n_steps"), [(None, 3), (1, 1), (0, 0)])
+def test_a_declared_event_is_looked_for_outward_until_a_volume_is_trusted(
+    module, batch, monkeypatch, at, n_steps
+):
+    """Each fine volume has its peak at its edge; the one at a step, or none, is trusted."""
+    picked(monkeypatch, (1, 22.0))
+    scheme, window, asked = module.scheme, single(batch, 0), []
+
+    def told(core, seen, anchors, lattice, near, travel_s, kind):
+        n = anchors.station.shape[1]
+        place_km, evidence = lattice.middle_km()[0].clone(), torch.full((n,), 0.3)
+        if kind == "fine":
+            if len(asked) == at:
+                evidence += 0.6
+            place_km[:, 0] += 0.9 * lattice.spacing_km[0, :, 0] * lattice.shape[0] / 2
+            asked.append(float(place_km[0, 0]))
+        found = LocationEstimate(place_km, evidence, evidence, evidence, torch.zeros(n, 3, 3))
+        return found, evidence
+
+    monkeypatch.setattr(reader, "told", told)
+    here = replace(scheme.reading, trusted_evidence=0.7, trusted_score=0.2, least_evidence=0.5)
+    known = Known("declared", replace(ESTIMATE, now_s=float(window.now_s[0]) - 1.0), is_open=True)
+    known = replace(known, estimate=replace(known.estimate, origin_time_s=float(window.now_s[0]) - 9.0))
+    (said,) = replace(scheme, reading=here).estimates(module.network, window, [known])[0]
+    assert len(asked) == 1 + n_steps
+    assert asked == sorted(asked)
+    assert said.follows == "declared"
+    assert said.east_km == pytest.approx(ESTIMATE.east_km if at is None else asked[-1], abs=1e-3)
 
 
 @pytest.mark.parametrize("what", ["no stations", "clock set back", "no law"])
