@@ -48,6 +48,11 @@ class Candidates:
     same_km: float
     last: list[WindowEstimate] = field(default_factory=list)
 
+    @property
+    def least_magnitude(self) -> float:
+        """Of what may be an event that is found elsewhere; infinite without a law."""
+        return math.inf if self.law is None else self.law.least_magnitude
+
     def keep(self, said: Sequence[WindowEstimate]) -> None:
         """Of what a window says, the next one's."""
         self.last = [each for each in said if self.law is not None and self.law.keeps(each)]

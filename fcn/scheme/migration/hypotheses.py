@@ -240,14 +240,16 @@ def claimed(
     due_s: Float[Tensor, "known station 2"],
     picks: Picks,
     *,
+    least_magnitude: float,
     p_tolerance_s: float,
 ) -> tuple[str | None, ...]:
     """The same as `follows`, with the declared event of each new hypothesis that is that event elsewhere.
 
     It is where its P explains half of the picks, two at least, that P of an open event explains, and more
     than that event does: an alarm of few stations may be tens of km off, out of reach of what looks for it
-    about its last place, and with another first station. Picks of one station count once. p_s, due_s: P of
-    hypotheses, P and S of `known`.
+    about its last place, and with another first station. Picks of one station count once; of several events
+    it is the one known first. p_s, due_s: P of hypotheses, P and S of `known`. least_magnitude: of the event;
+    of a swarm's, with few picks each, one may well explain by chance what another has.
     """
 
     def explains(times_s: Float[Tensor, " station"]) -> Bool[Tensor, " pick"]:
@@ -258,7 +260,9 @@ def claimed(
 
     open_picks = [
         (each.event_id, own) for row, each in enumerate(known)
-        if each.is_open and n(own := explains(due_s[row, :, 0])) >= 2
+        if each.is_open
+        and (each.estimate.magnitude or 0.0) >= least_magnitude
+        and n(own := explains(due_s[row, :, 0])) >= 2
     ]  # fmt: skip
     named: list[str | None] = []
     for row, name in enumerate(follows):

@@ -284,7 +284,10 @@ class MigrationReader:
         )
         found = found.rows(keep.nonzero()[:, 0].tolist())
         p_s = arrival_s[keep, :, 0].masked_fill(~near[0, keep], torch.inf)
-        follows = hypotheses.claimed(found.follows, p_s, known, due_s, seen.picks, p_tolerance_s=p_within_s)
+        least = self.candidates.least_magnitude
+        follows = hypotheses.claimed(
+            found.follows, p_s, known, due_s, seen.picks, least_magnitude=least, p_tolerance_s=p_within_s
+        )
         return replace(found, follows=follows)
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:

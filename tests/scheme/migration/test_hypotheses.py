@@ -260,8 +260,17 @@ def test_a_hypothesis_that_explains_an_events_picks_and_more_is_that_event(p_s, 
     due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
     picks = picks_at((0, 20.0), (1, 21.0), (2, 23.1), (3, 23.9))
     hypotheses_p_s = torch.tensor([p_s, p_s])
-    found = claimed([None, "other"], hypotheses_p_s, events, due_s, picks, p_tolerance_s=P_TOLERANCE_S)
-    assert found == (name, "other")
+    for least, expected in ((3.0, name), (3.1, None)):  # of the event, of M 3
+        found = claimed(
+            [None, "other"],
+            hypotheses_p_s,
+            events,
+            due_s,
+            picks,
+            least_magnitude=least,
+            p_tolerance_s=P_TOLERANCE_S,
+        )
+        assert found == (expected, "other")
 
 
 def test_two_picks_of_one_station_are_no_half_of_an_events():
@@ -269,7 +278,41 @@ def test_two_picks_of_one_station_are_no_half_of_an_events():
     due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
     picks = picks_at((0, 19.7), (0, 20.3), (1, 21.0), (2, 23.1), (3, 23.9))
     p_s = torch.tensor([[20.0, 29.0, 23.0, 24.0]])
-    assert claimed([None], p_s, [known("one")], due_s, picks, p_tolerance_s=P_TOLERANCE_S) == (None,)
+    found = claimed(
+        [None], p_s, [known("one")], due_s, picks, least_magnitude=3.0, p_tolerance_s=P_TOLERANCE_S
+    )
+    assert found == (None,)
+
+
+@pytest.mark.parametrize(("apart_km", "later_s"), [(100.0, 0.0), (10.0, 3.0), (0.0, 2.0)])
+def test_a_second_earthquake_does_not_claim_the_picks_of_the_first(apart_km, later_s):
+    """Which 15 stations or more of 30 have picked; all have picked the second, which is placed as it is."""
+    rng = torch.Generator().manual_seed(5)
+    for _ in range(100):
+        station_km = 50.0 * torch.randn(1, 30, 3, generator=rng) * torch.tensor([1.0, 1.0, 0.0])
+        east_km, north_km = (20.0 * torch.randn(2, generator=rng)).tolist()
+        one = known("one", east_km=east_km, north_km=north_km, depth_km=10.0, origin_time_s=980.0)
+        other = known(
+            "other",
+            east_km=east_km + apart_km,
+            north_km=north_km,
+            depth_km=10.0,
+            origin_time_s=980.0 + later_s,
+        )
+        due_s = due([one, other], travel_s([one, other], station_km), START_S)
+        p_s = due_s[..., 0] + 0.1 * torch.randn(2, 30, generator=rng)
+        n_heard = int(torch.randint(15, 30, (1,), generator=rng))
+        heard = [(n, float(p_s[0, n])) for n in range(n_heard)] + [(n, float(p_s[1, n])) for n in range(30)]
+        found = claimed(
+            [None],
+            due_s[1:, :, 0],
+            [one],
+            due_s[:1],
+            picks_at(*heard),
+            least_magnitude=3.0,
+            p_tolerance_s=0.6,
+        )
+        assert found == (None,)
 
 
 def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():
