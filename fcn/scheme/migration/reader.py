@@ -247,13 +247,9 @@ class MigrationReader:
         anchors = Anchors(places.station[None], places.time_s[None])
         where, evidence = told(self.core, seen, anchors, lattice, near, cells_s, "fine")
         travel_s = seen.travel_times(where.hypocentre_km)
-        rows = torch.arange(len(places))
-        origin_s = hypotheses.origin_times(
-            places.time_s - travel_s[rows, places.station, 0],
-            travel_s[..., 0].masked_fill(~near[0], torch.inf),
-            seen.picks,
-            p_tolerance_s=p_within_s,
-        )
+        first_guess_s = places.time_s - travel_s[torch.arange(len(places)), places.station, 0]
+        heard_s = travel_s[..., 0].masked_fill(~near[0], torch.inf)
+        origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=p_within_s)
         arrival_s = origin_s[:, None, None] + travel_s
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
         if reading.moveout is not None:
