@@ -109,9 +109,12 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="of the set in it")
     given = parser.parse_args()
     with given.declared.open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["set"] == given.name]
+        rows = [row for row in csv.DictReader(lines) if row.get("set") == given.name]
     if not rows:
-        parser.error(f"{given.declared} has no rows of set {given.name!r}")
+        parser.error(f"{given.declared} (declared.csv of table.py) has no rows of set {given.name!r}")
+    for name in ("waveforms", "stations.xml", "catalogue.xml"):
+        if not (given.folder / name).exists():
+            parser.error(f"no {name} in {given.folder} (--folder)")
     console = Console(highlight=False, soft_wrap=True)
     record, inventory = read(given.folder), obspy.read_inventory(str(given.folder / "stations.xml"))
     events = obspy.read_events(str(given.folder / "catalogue.xml"))

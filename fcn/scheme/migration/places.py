@@ -196,7 +196,8 @@ def merged(
     """One row for every declared event to be read, and the new ones.
 
     A declared event has the place with most evidence among those found for it that are trusted, else its
-    last. due: ids of those that are read in any case; another one only where it moves, as nothing has asked
+    last, with the evidence of the best of them: what speaks for it elsewhere speaks against withdrawing it.
+    due: ids of those that are read in any case; another one only where it moves, as nothing has asked
     for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
     weight = found.evidence * found.score
