@@ -1,5 +1,6 @@
 """A small network with faults, as packets in time, engines that read it, and what they must read."""
 
+import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from fcn.stream.packet import Packet, packets_of
 from fcn.waveform.amplitude import PAST_S, block_peaks
 from fcn.waveform.inventory import make_inventory
 from fcn.waveform.level import RunningLevels
+from fcn.waveform.miniseed import decode_miniseed
 from fcn.waveform.response import Sensitivity
 from fcn.waveform.station import station_motion
 
@@ -107,6 +109,18 @@ def in_time(stream: Iterable[obspy.Trace], length_s: float = math.inf) -> list[P
     """All packets, in order of their first samples."""
     packets = [packet for trace in stream for packet in packets_of(trace, length_s)]
     return sorted(packets, key=lambda packet: (packet.start_time_s, packet.seed_id))
+
+
+def in_records(stream: Iterable[obspy.Trace], n_bytes: int = 512) -> list[obspy.Trace]:
+    """What a data logger makes of it: every STEIM2 record of so many bytes, decoded by itself."""
+    records = []
+    for trace in stream:
+        whole = obspy.Trace(np.ascontiguousarray(trace.data, dtype=np.int32), trace.stats)
+        whole.write(file := io.BytesIO(), format="MSEED", encoding="STEIM2", reclen=n_bytes)
+        content = file.getvalue()
+        for at in range(0, len(content), n_bytes):
+            records += decode_miniseed(content[at : at + n_bytes])[0]
+    return records
 
 
 def clocked(

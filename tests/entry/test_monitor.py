@@ -7,19 +7,25 @@ import re
 
 import obspy
 import pytest
+import torch
 from command_lines import SHORT_SEQUENCE, run
 from made_alerts import alert
 from made_sites import HalfSpace, said
-from made_streams import SPEC
+from made_streams import SPEC, in_records
 from toy import resolved
 
 from fcn.alert.alert import Alert
 from fcn.catalogue.io import iso
+from fcn.checkpoint import load
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
-from fcn.run_monitor import build_observed, build_sinks, build_sites, listen
+from fcn.replay import plain_link
+from fcn.run_monitor import build_monitor, build_observed, build_sinks, build_sites, listen
 from fcn.saying import make_folder
 from fcn.stream.network import WatchedNetwork
+from fcn.stream.sources.replay import ReplaySource
+from fcn.waveform.archive import read_sds
+from fcn.waveform.folder import WAVEFORMS
 
 WATCHED = ("source=directory", "source.root=x", "station_file=x.xml")
 
@@ -27,7 +33,10 @@ WATCHED = ("source=directory", "source.root=x", "station_file=x.xml")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "n_stations", "packets_s"),
-    [(SHORT_SEQUENCE, 8, ("0.1", "1.0", "null")), (("dataset=kumamoto",), 12, ("5.12", "1.0"))],
+    [
+        (SHORT_SEQUENCE, 8, ("0.1", "512 bytes", "1.0", "null")),
+        (("dataset=kumamoto",), 12, ("5.12", "512 bytes", "1.0")),
+    ],
     ids=["smoke", "the whole twin"],
 )
 def test_the_catalogue_is_that_of_a_test(tmp_path, dataset, n_stations, packets_s):
@@ -39,15 +48,30 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, dataset, n_stations, packets_
         expected = [(row["now_utc"], row["event_id"], row["status"]) for row in csv.DictReader(file)]
     assert expected
     for packet_s in packets_s[:-1]:
-        link = f"source.link.packet_s={packet_s}"
-        replay = ("source=replay", f"source.root={root}", link, f"folder=live-{packet_s}")
-        output = run("fcn.monitor", "ckpt=generalized", *replay, cwd=tmp_path, timeout_s=7200.0)
-        assert re.search(rf"listening to {n_stations} stations", output)
-        lines = (tmp_path / f"live-{packet_s}" / "alerts.jsonl").read_text().splitlines()
+        folder = tmp_path / f"live-{packet_s}"
+        replay = ("ckpt=generalized", "source=replay", f"source.root={root}", f"folder={folder}")
+        if packet_s == "512 bytes":
+            monitor_records(root, replay, folder)
+        else:
+            link = f"source.link.packet_s={packet_s}"
+            output = run("fcn.monitor", *replay, link, cwd=tmp_path, timeout_s=7200.0)
+            assert re.search(rf"listening to {n_stations} stations", output)
+        lines = (folder / "alerts.jsonl").read_text().splitlines()
         alerts = [Alert.from_json(line) for line in lines if json.loads(line)["schema"] == "fcn-alert"]
         found = [(iso(each.data_time_s), each.event_id, str(each.status)) for each in alerts]
         assert found == expected
         assert all(each.producer.is_simulated for each in alerts)
+
+
+def monitor_records(root, overrides, folder):
+    """As the command line does, of the records of a data logger: none is as long as another."""
+    config = resolved("monitor", *overrides)
+    monitor = build_monitor(config, folder, load(config["ckpt"], reading=config["reading"]))
+    records = in_records(read_sds(root / WAVEFORMS))
+    assert len({each.stats.npts for each in records}) > 99
+    monitor.source = ReplaySource(records, plain_link(None, None), pace=None)
+    with torch.no_grad():
+        monitor.run()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 from made_alarms import declarer
-from made_streams import SPEC, Listener, Whole, clocked, engine_of, faulty_network, in_time, replay_of
+from made_streams import (
+    SPEC,
+    Listener,
+    Whole,
+    clocked,
+    engine_of,
+    faulty_network,
+    in_records,
+    in_time,
+    replay_of,
+)
 
 from fcn.data.sequences import Sequence
 from fcn.stream.sources import replay
@@ -50,6 +60,18 @@ def test_windows_do_not_depend_on_packets(parts, packet_s):
     """To the last digit."""
     pairs = zip(*(replay_of(parts[0], Listener(), declarer, each) for each in (None, packet_s)), strict=True)
     for one, other in pairs:
+        same(one, other, rtol=0.0, atol=0.0)
+
+
+def test_windows_do_not_depend_on_records(parts):
+    """Of 512 bytes, whose lengths in time are what the samples compress to; to the last digit."""
+    sequence, stream, _ = parts
+    records = StoredStream(StoredTrace(each.stats, each.data) for each in in_records(stream))
+    assert len({each.stats.npts for each in records}) > 9
+    passes = (
+        replay_of(replace(sequence, stream=each), Listener(), declarer) for each in (sequence.stream, records)
+    )
+    for one, other in zip(*passes, strict=True):
         same(one, other, rtol=0.0, atol=0.0)
 
 

@@ -118,6 +118,7 @@ class StationHealth:
     _of: list[_Record] = field(default_factory=list, init=False)
     _open: dict[str, Witness] = field(default_factory=dict, init=False)
     _still: list[bool] = field(default_factory=list, init=False)
+    _sound: list[bool] = field(default_factory=list, init=False)
 
     def begin(self, batch: Batch, known: Sequence[Known]) -> Sound:
         """Who may say something in a window, by what came before it and its own levels.
@@ -140,7 +141,9 @@ class StationHealth:
         if not known:
             self._weigh(levels_mps.tolist(), (heard & mask).tolist(), past_s)
         self._still = (still & mask).tolist()
-        return self._sound(mask)
+        sound = self._judged(mask)
+        self._sound = (sound.sizes & mask).tolist()  # of who is away, what was known
+        return sound
 
     def observe_all(
         self,
@@ -174,10 +177,16 @@ class StationHealth:
             self._open[event_id] = said
 
     def left_out(self) -> list[str | None]:
-        """Why, by station of the last window; None for one that is sound."""
-        return [self._words(each, still) for each, still in zip(self._of, self._still, strict=True)]
+        """Why, by station of the last window; None for one that is heard.
 
-    def _words(self, each: _Record, still: bool) -> str | None:
+        One that stands still is told of even where all do and somebody has to be heard.
+        """
+        of = zip(self._of, self._still, self._sound, strict=True)
+        return [self._words(each, still, sound) for each, still, sound in of]
+
+    def _words(self, each: _Record, still: bool, sound: bool) -> str | None:
+        if sound:
+            return "stands still" if still else None
         reasons = []
         if each.is_late:
             off_s = max(each.clock_s, key=abs)
@@ -190,7 +199,7 @@ class StationHealth:
             reasons.append("stands still")
         return ", ".join(reasons) or None
 
-    def _sound(self, mask: Bool[Tensor, " station"]) -> Sound:
+    def _judged(self, mask: Bool[Tensor, " station"]) -> Sound:
         most = self.law.most_share * int(mask.sum())
 
         def but(found: list[bool], most: float) -> Bool[Tensor, " station"]:
@@ -258,7 +267,7 @@ class StationHealth:
         of = [_restored(each, self.law.in_a_row) for each in checked.listed("of", state["of"], len(places))]
         found = {name: Witness.of_plain(each, len(of)) for name, each in state["open"].items()}
         self._now_s, self._station_km, self._of, self._open = now_s, places, of, found
-        self._still = [False] * len(of)
+        self._still, self._sound = [False] * len(of), [True] * len(of)
 
 
 def _restored(plain: Any, most: int) -> _Record:

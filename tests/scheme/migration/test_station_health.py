@@ -158,6 +158,7 @@ def test_levels_say_nothing_while_an_event_is_known_or_all_rise(law):
         assert all(
             health.begin(window(float(now_s), levels), told).times.all() for now_s in range(600, 800, 10)
         )
+        assert health.left_out() == [None] * N  # nobody is told of whom all the same is heard
 
 
 def test_a_station_that_stands_still_does_not_judge(law):
@@ -172,6 +173,7 @@ def test_a_station_that_stands_still_does_not_judge(law):
     ]
     assert health.left_out()[2] == "stands still"
     assert health.begin(window(2.0, still=tuple(range(N))), []).times.all()  # somebody has to
+    assert health.left_out() == ["stands still"] * N
 
 
 @pytest.mark.parametrize(("come_s", "judges"), [(1.0, True), (4.0, False), (12.0, False), (28.0, False)])
