@@ -57,6 +57,7 @@ from fcn.metrics.matching import MatchTolerance, epicentral_distance_km, match_e
 from fcn.provenance import git_state
 from fcn.rotated import RotatedFile
 from fcn.run_monitor import build_monitor
+from fcn.simulate.sequence.validation import OUTSIDE
 from fcn.stream import keeping
 from fcn.stream.loop import Monitor
 from fcn.waveform.archive import read_sds, write_sds
@@ -88,6 +89,7 @@ class Stretch:
     stations: tuple[str, ...]
     km: dict[str, tuple[float, float]]
     catalogue: Catalogue | None
+    outside: Catalogue | None = None  # made, but not catalogued
 
     @property
     def is_simulated(self) -> bool:
@@ -320,8 +322,9 @@ class Outcome:
     """One row of the table, against a reference. lost: events of the reference that are not there any more.
 
     found_without: what the run finds in which the stations struck say nothing; lost_without: of these.
-    false: declared events that match neither the catalogue nor, where that is not complete, the run without a
-    fault. moved_km, later_s: medians over events that both found, of final epicentres and of alarms.
+    false: declared events that match no earthquake that was made, catalogued or outside; of a recorded swarm,
+    whose catalogue is not complete, none that the run without a fault has. moved_km, later_s: medians over
+    events that both found, of final epicentres and of alarms.
     """
 
     sequence: str
@@ -417,6 +420,8 @@ def compared(
         n_theirs, rest = len(theirs), len(theirs) - len(matched(here, theirs, tolerance))
     declared = [each for each in said.events if not each.is_retracted]
     false = len(declared) - (len(here) if stretch.is_simulated else len(pairs))
+    names = {each.event_id for each in here}
+    false -= len(of(stretch.outside, [each for each in declared if each.event_id not in names], tolerance))
     return {
         "sequence": stretch.name,
         "rules": rules,
@@ -435,10 +440,16 @@ def compared(
 def standing(said: Said, stretch: Stretch, tolerance: MatchTolerance) -> list[DeclaredEvent]:
     """Events that were not withdrawn; of a simulated sequence, those that are of its catalogue."""
     kept = [each for each in said.events if not each.is_retracted]
-    if not stretch.is_simulated or stretch.catalogue is None:
-        return kept
-    found = match_events([each.final.event for each in kept], stretch.catalogue.events, tolerance)
-    return [kept[i] for i, _ in found.pairs]
+    return of(stretch.catalogue, kept, tolerance) if stretch.is_simulated else kept
+
+
+def of(
+    catalogue: Catalogue | None, declared: list[DeclaredEvent], tolerance: MatchTolerance
+) -> list[DeclaredEvent]:
+    """Those that are of a catalogue."""
+    events = () if catalogue is None else catalogue.events
+    found = match_events([each.final.event for each in declared], events, tolerance)
+    return [declared[i] for i, _ in found.pairs]
 
 
 def matched(
@@ -458,7 +469,9 @@ def stretch_of(root: Path, minutes: float, scratch: Path) -> Stretch:
     stream = read_sds(root / WAVEFORMS)
     first_s = min(trace.stats.starttime.timestamp for trace in stream)
     last_s = max(trace.stats.endtime.timestamp for trace in stream)
-    catalogue = read_quakeml(root / CATALOGUE) if (root / CATALOGUE).exists() else None
+    catalogue, outside = (
+        read_quakeml(root / name) if (root / name).exists() else None for name in (CATALOGUE, OUTSIDE)
+    )
     origins_s = np.array([each.origin_time_s for each in catalogue or ()])
     starts_s = np.arange(first_s, max(last_s - 60 * minutes, first_s) + 1.0, 60 * STEP_MINUTES)
     counts = [((origins_s >= s) & (origins_s < s + 60 * minutes)).sum() for s in starts_s]
@@ -480,7 +493,7 @@ def stretch_of(root: Path, minutes: float, scratch: Path) -> Stretch:
         for s in network
     }
     names = tuple(sorted(km, key=lambda name: math.hypot(*km[name])))
-    return Stretch(root.name, folder, come, start_s, end_s, names, km, catalogue)
+    return Stretch(root.name, folder, come, start_s, end_s, names, km, catalogue, outside)
 
 
 def validation_root() -> Path:

@@ -200,6 +200,10 @@ def test_runs_are_compared(scripts):
         **{"sequence": "validation-0", "rules": "checkpoint", "found": 2, "lost": 1, "found_without": 2},
         **{"lost_without": 1, "false": 1, "later_s": 1.0, "undelivered": 1},
     }
+    outside = Catalogue("outside", (declared(91, 91).final.event, declared(10, 10).final.event))
+    beyond = replace(stretch, outside=outside)  # an earthquake that is nobody's to find was made, too
+    figures = run.compared(said, plain, None, beyond, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
+    assert (figures["found"], figures["false"]) == (2, 0)
     recorded = replace(stretch, name="swarm")  # whose catalogue lacks most
     figures = run.compared(said, plain, None, recorded, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
     assert (figures["found"], figures["lost"], figures["false"]) == (3, 1, 1)
