@@ -196,7 +196,7 @@ def _version(frame: LocalFrame, alert: Alert) -> dict[str, Any]:
         "probability": round(alert.probability, 3),
         "first_p_s": _rounded(alert.first_p_time_s, 2),
         "data_s": round(alert.data_time_s, 3),
-        "data_latency_s": None if latencies is None else round(latencies.data_s, 3),
+        "data_latency_s": None if latencies is None else round(latencies.until_read_s, 3),
         "computation_s": None if latencies is None else round(latencies.computation_s, 3),
     }
 

@@ -52,7 +52,7 @@ def test_an_event_is_told_version_by_version(seen):
     assert last["versions"][-1]["epicentre_km2"][0] < east
     assert len(last["versions"]) > len(alarm["versions"])
     assert last["alarm_s"] == alarm["versions"][0]["data_s"]
-    assert last["versions"][0]["data_latency_s"] == 0.0
+    assert 0.4 <= last["versions"][0]["data_latency_s"] <= 1.5  # a link of 0.4 s, packets of 1 s
 
 
 def test_where_a_radius_alone_is_known_its_epicentre_is_round(seen):
