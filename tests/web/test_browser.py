@@ -8,6 +8,7 @@ from chromium import BROWSER, NAMES, tab
 from made_pages import watched_monitor
 from matplotlib.image import imread
 
+from fcn.web import board as boards
 from fcn.web.server import Page
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
@@ -23,7 +24,10 @@ def address(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("page")
     monitor, page = watched_monitor(folder, lambda each: Open(each, "127.0.0.1", 0))
-    monitor.run()
+    monitor.engine.reader.state = lambda: {"health": {"left_out": [None, "clock 1.3 s late", None]}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boards, "COUNTED_S", 0.0)
+        monitor.run()
     yield page.address
     Page.close(page)
 
@@ -42,7 +46,9 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
     shown, console = browse(address, tmp_path, "--dump-dom")
     assert console == []
     assert "monitor has ended" in shown
-    assert len(re.findall(r'class="station delivering" d="M0-7', shown)) == 3
+    assert len(re.findall(r'class="station delivering" d="M0-7', shown)) == 2
+    out = r'class="station delivering out" d="M0-7 7 6H-7z"><title>XX\.S01: [^<]*left out: clock 1\.3 s late<'
+    assert len(re.findall(out, shown)) == 1
     assert re.search(r'class="epicentre (open|closed)"', shown)
     turned = re.search(
         r'<ellipse rx="([\d.]+)" ry="([\d.]+)" transform="[^"]*rotate\((-?[\d.]+)\)" class="radius', shown

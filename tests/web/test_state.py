@@ -123,6 +123,14 @@ def test_the_last_snapshot_says_so_and_health_counts(seen):
     assert last["data_s"] == pytest.approx(START_S + 16.0, abs=1.0)
 
 
+def test_a_station_that_is_left_out_says_why(seen):
+    snapshot = seen[-1]
+    ill, *others = [each.id for each in snapshot.watched.stations]
+    health = replace(snapshot.health, left_out={ill: "clock 1.3 s late", "XX.NONE": "not watched"})
+    rows = {each["id"]: each["left_out"] for each in plain(replace(snapshot, health=health))["stations"]}
+    assert rows == {ill: "clock 1.3 s late", **dict.fromkeys(others)}
+
+
 def test_stations_are_late_and_silent(tmp_path, monkeypatch):
     monkeypatch.setattr(boards, "LEAST_S", 0.0)
     link = Link(1, 1.0, 0.4, [0.0, 24.0], 0.0, 0.0, 0.0, 0.0, 0.0)
