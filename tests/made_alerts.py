@@ -32,7 +32,7 @@ def alert(event_id="fcn20160414T122634", version=1, **changes):
         magnitude_stations=("JP.KMM",),
         data_time_s=T0 + 4 + version,
         issued_time_s=T0 + 5.5 + version,
-        latencies=Latencies(1.4, 0.1, 0.002),
+        latencies=Latencies(1.4, 0.1, 0.002, 0.5),
         producer=PRODUCER,
     )
     return dataclasses.replace(made, **changes)

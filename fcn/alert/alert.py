@@ -15,7 +15,7 @@ from fcn.catalogue.event import Covariance, DeclaredEvent, Event, Status, Update
 from fcn.catalogue.io import RANGES
 from fcn.checked import number, text, whole
 
-SCHEMA, SCHEMA_VERSION = "fcn-alert", 2
+SCHEMA, SCHEMA_VERSION = "fcn-alert", 3
 WITHIN = 0.9  # probability that the magnitude lies in its range
 _SIGMAS = statistics.NormalDist().inv_cdf((1 + WITHIN) / 2)
 _LONGEST_S = 86_400.0  # of a latency: what is older is no early warning, but a replay's clock may say so
@@ -113,8 +113,10 @@ class Magnitude:
 class Latencies:
     """Seconds from ground to word, by stage.
 
+    transport_s: from the newest sample that had come of the station in the middle to the end of the window:
+    how late data are; None where nobody says.
     data_s: from the end of the window to the beginning of the step that read it, by the source's clock:
-    transport, and waiting for the late.
+    waiting for the late.
     reading_s: of making the window and reading it; rule_s: from there to when the alert was issued, the alarm
     rule and the state on the disk; both by the machine's clock, and the second 0 where nobody tells it apart.
     How long a sink took is known afterwards alone: `fcn.alert.heartbeat`.
@@ -123,10 +125,21 @@ class Latencies:
     data_s: float
     reading_s: float
     rule_s: float = 0.0
+    transport_s: float | None = None
 
     def __post_init__(self) -> None:
-        for key in ("data_s", "reading_s", "rule_s"):
-            number(key, getattr(self, key), 0.0, _LONGEST_S)
+        for key in ("data_s", "reading_s", "rule_s", "transport_s"):
+            if (value := getattr(self, key)) is not None:
+                number(key, value, 0.0, _LONGEST_S)
+
+    def stages(self) -> list[tuple[str, float]]:
+        """Name and seconds of each stage that is known."""
+        return [(key.removesuffix("_s"), value) for key, value in vars(self).items() if value is not None]
+
+    @property
+    def until_read_s(self) -> float:
+        """How old the newest data were when they were read, as far as it is known."""
+        return (self.transport_s or 0.0) + self.data_s
 
     @property
     def computation_s(self) -> float:
@@ -219,13 +232,20 @@ class Alert:
     @classmethod
     def from_json(cls, line: str) -> "Alert":
         """The alert of a line; ValueError naming the key, with its value, that `to_json` would not write."""
-        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1})
+        return from_line(SCHEMA, SCHEMA_VERSION, cls, line, {1: _of_version_1, 2: _of_version_2})
 
 
 def _of_version_1(node: dict[str, Any]) -> None:
     """What a journal holds from before: one figure for reading and rule."""
     if isinstance(node.get("latencies"), dict) and "computation_s" in node["latencies"]:
         node["latencies"] |= {"reading_s": node["latencies"].pop("computation_s"), "rule_s": 0.0}
+    _of_version_2(node)
+
+
+def _of_version_2(node: dict[str, Any]) -> None:
+    """One that does not say how late data were."""
+    if isinstance(node.get("latencies"), dict):
+        node["latencies"].setdefault("transport_s", None)
 
 
 def _covariance(covariance_km2: Covariance | None) -> Covariance | None:

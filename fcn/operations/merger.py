@@ -243,6 +243,8 @@ def _latencies(solution: Alert, issued_s: float) -> Latencies | None:
     """Until it was issued here; None where the monitor says nothing, or of times that are no latencies."""
     if solution.latencies is None:
         return None
-    data_s = solution.latencies.data_s
+    data_s, transport_s = solution.latencies.data_s, solution.latencies.transport_s
     computation_s = issued_s - solution.data_time_s - data_s
-    return Latencies(data_s, computation_s) if 0.0 <= computation_s <= LONGEST_DELAY_S else None
+    if not 0.0 <= computation_s <= LONGEST_DELAY_S:
+        return None
+    return Latencies(data_s, computation_s, transport_s=transport_s)

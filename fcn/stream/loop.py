@@ -219,8 +219,14 @@ class Monitor:
         latencies = None
         if made is not None and (step := made[1].get(update.now_s)) is not None:
             rule_s = time.perf_counter() - step.done_s
-            latencies = Latencies(max(made[0] - update.now_s, 0.0), step.read_s, rule_s)
+            waited_s = max(made[0] - update.now_s, 0.0)
+            latencies = Latencies(waited_s, step.read_s, rule_s, self._transport_s(waited_s))
         return Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
+
+    def _transport_s(self, waited_s: float) -> float | None:
+        """How long before the end of a window, so old, the data of the station in the middle ended."""
+        late = sorted(late_s for late_s in self.engine.delivering.values() if late_s is not None)
+        return max(late[len(late) // 2] - waited_s, 0.0) if late else None
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
         declarer, delivering = self.engine.declarer, self.engine.delivering

@@ -16,7 +16,7 @@ from fcn.web.fronts import Fronts, fronts_of
 from fcn.web.snapshot import Snapshot, Story, Watched
 from fcn.web.traces import Traces
 
-SCHEMA, SCHEMA_VERSION = "fcn-page", 1
+SCHEMA, SCHEMA_VERSION = "fcn-page", 2
 LATE_S = 10.0  # a station whose newest sample is older is late; packets are full of up to 8 s
 LEAST_SCORE = 0.2  # of a hypothesis that is worth a mark on the map
 MOST_ESTIMATES = 10
@@ -124,6 +124,7 @@ def _stations(snapshot: Snapshot) -> list[dict[str, Any]]:
                 "north_km": round(float(km[1]), 3),
                 "state": state,
                 "age_s": _rounded(age_s, 2),
+                "left_out": snapshot.health.left_out.get(station.id),
             }
         )
     return rows
@@ -196,7 +197,7 @@ def _version(frame: LocalFrame, alert: Alert) -> dict[str, Any]:
         "probability": round(alert.probability, 3),
         "first_p_s": _rounded(alert.first_p_time_s, 2),
         "data_s": round(alert.data_time_s, 3),
-        "data_latency_s": None if latencies is None else round(latencies.data_s, 3),
+        "data_latency_s": None if latencies is None else round(latencies.until_read_s, 3),
         "computation_s": None if latencies is None else round(latencies.computation_s, 3),
     }
 

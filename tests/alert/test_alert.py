@@ -75,6 +75,10 @@ def test_lines_of_the_version_before_are_read():
     node = json.loads(alert().to_json()) | {"schema_version": 1}
     node["latencies"] = {"data_s": 1.4, "computation_s": 0.1}
     assert Alert.from_json(json.dumps(node)) == alert(latencies=Latencies(1.4, 0.1, 0.0))
+    node = json.loads(alert().to_json()) | {"schema_version": 2}
+    del node["latencies"]["transport_s"]
+    assert Alert.from_json(json.dumps(node)) == alert(latencies=Latencies(1.4, 0.1, 0.002))
+    assert Alert.from_json(json.dumps(node | {"latencies": None})) == alert(latencies=None)
     beat = json.loads(heartbeat().to_json()) | {"schema_version": 2}
     del beat["left_out"]
     assert Heartbeat.from_json(json.dumps(beat)) == heartbeat()
@@ -173,7 +177,7 @@ def test_json_keeps_all(said):
 
 def test_json_is_as_documented():
     node = json.loads(alert().to_json())
-    assert (node["schema"], node["schema_version"], node["status"]) == ("fcn-alert", 2, "new")
+    assert (node["schema"], node["schema_version"], node["status"]) == ("fcn-alert", 3, "new")
     assert node["origin"]["time_utc"] == "2016-04-14T12:26:34.250000Z"
     assert (node["magnitude"]["value"], node["latencies"]["data_s"]) == (6.5, 1.4)
     assert node["producer"]["is_simulated"] is False
@@ -208,8 +212,8 @@ def changed(*path, value):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (changed("schema_version", value=3), "schema_version must be 2, got 3"),
-        (changed("schema_version", value=True), "schema_version must be 2, got True"),
+        (changed("schema_version", value=4), "schema_version must be 3, got 4"),
+        (changed("schema_version", value=True), "schema_version must be 3, got True"),
         (changed("schema", value="fcn-heartbeat"), "schema must be 'fcn-alert'"),
         (changed("further", value=1), r"unknown keys \['further'\]"),
         (changed("origin", "depth_km", value=math.nan), "NaN is no number of JSON"),

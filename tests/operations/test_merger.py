@@ -37,6 +37,7 @@ def test_two_monitors_tell_one_event_by_its_best_solution():
     (first,) = told(merged, made("a", "x", unsure_km=8.0))
     assert (first.version, first.status, first.producer.monitor) == (1, Status.NEW, "merged")
     assert first.producer.config_digest == "cafecafecafe"
+    assert (first.latencies.data_s, first.latencies.transport_s) == (1.4, 0.5)
     assert told(merged, made("b", "y", time_s=2.0, north_km=20.0, unsure_km=9.0)) == []
     (second,) = told(merged, made("b", "y", 2, time_s=1.5, north_km=18.0, unsure_km=2.0))
     assert (second.event_id, second.version, second.status) == (first.event_id, 2, Status.UPDATE)

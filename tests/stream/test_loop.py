@@ -125,6 +125,20 @@ def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
     assert keeping.read_events(monitor.folder) == json.loads(json.dumps(monitor.engine.events_state()))
 
 
+@pytest.mark.parametrize("wait_s", [0.0, 0.25])
+def test_an_alert_says_how_late_its_data_were(monitor, wait_s):
+    """Of a link of 0.4 s with packets of a second; where windows wait for them, less is left of it."""
+    monitor.habits = replace(monitor.habits, wait_s=wait_s)
+    monitor.run()
+    lines = (monitor.folder / "alerts.jsonl").read_text().splitlines()
+    found = [latencies for each in lines if (latencies := Alert.from_json(each).latencies)]
+    assert found
+    assert {each.data_s for each in found} == {wait_s}
+    late_s = [each.transport_s for each in found]
+    assert max(0.4 - wait_s, 0.0) - 0.1 <= min(late_s) <= max(late_s) <= 1.5 - wait_s
+    assert max(late_s) > 0.0
+
+
 def test_who_is_left_out_is_named_when_it_changes(monitor, caplog):
     beats = []
     monitor.sinks.beat = beats.append

@@ -1,17 +1,15 @@
 """The page in a browser, where there is one: it shows what it is told, and breaks no rule of its own."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
+from chromium import BROWSER, NAMES, tab
 from made_pages import watched_monitor
 from matplotlib.image import imread
 
+from fcn.web import board as boards
 from fcn.web.server import Page
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
 
@@ -26,7 +24,10 @@ def address(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("page")
     monitor, page = watched_monitor(folder, lambda each: Open(each, "127.0.0.1", 0))
-    monitor.run()
+    monitor.engine.reader.state = lambda: {"health": {"left_out": [None, "clock 1.3 s late", None]}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boards, "COUNTED_S", 0.0)
+        monitor.run()
     yield page.address
     Page.close(page)
 
@@ -45,7 +46,9 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
     shown, console = browse(address, tmp_path, "--dump-dom")
     assert console == []
     assert "monitor has ended" in shown
-    assert len(re.findall(r'class="station delivering" d="M0-7', shown)) == 3
+    assert len(re.findall(r'class="station delivering" d="M0-7', shown)) == 2
+    out = r'class="station delivering out" d="M0-7 7 6H-7z"><title>XX\.S01: [^<]*left out: clock 1\.3 s late<'
+    assert len(re.findall(out, shown)) == 1
     assert re.search(r'class="epicentre (open|closed)"', shown)
     turned = re.search(
         r'<ellipse rx="([\d.]+)" ry="([\d.]+)" transform="[^"]*rotate\((-?[\d.]+)\)" class="radius', shown
@@ -68,3 +71,70 @@ def test_it_can_be_seen(address, tmp_path):
     assert picture.shape[:2] == (900, 800)
     assert picture[..., :3].mean() < 0.3, "it is not dark"
     assert picture[..., :3].std() > 0.05, "nothing is drawn"
+
+
+SHOWN = (
+    "document.querySelectorAll('#map .station').length === 3 && "
+    "document.querySelector('#events details') !== null"
+)
+WIDE = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+GROUND = "getComputedStyle(document.documentElement).getPropertyValue('--ground').trim()"
+SEEN = (
+    "[...document.querySelectorAll('#map .station')].map((each) => each.parentNode.getAttribute('transform'))"
+)
+
+
+def test_it_fits_from_a_telephone_to_a_wide_screen_in_light_and_dark(address, tmp_path):
+    grounds = set()
+    with tab(tmp_path) as page:
+        for width in (360, 768, 1200, 1600):
+            for theme in ("light", "dark"):
+                page.open(f"{address}/?theme={theme}", width)
+                page.wait(SHOWN)
+                page.says("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+                needed, given = page.says(WIDE)
+                assert given == width
+                assert needed == width, f"{theme}: it is {needed} px wide in a window of {width}"
+                outside = page.says(
+                    "[...document.querySelectorAll('.panel')].filter((each) => "
+                    "each.getBoundingClientRect().right > innerWidth).map((each) => each.className)"
+                )
+                assert outside == []
+                grounds.add((theme, page.says(GROUND)))
+        assert len(grounds) == 2
+        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        page.open(f"{address}/?theme=auto", 360)
+        page.wait(SHOWN)
+        assert ("dark", page.says(GROUND)) in grounds, "what the system has is not followed"
+
+
+def test_all_of_it_is_reached_by_keyboard(address, tmp_path):
+    with tab(tmp_path) as page:
+        page.open(f"{address}/?theme=light", 1200)
+        page.wait(SHOWN)
+        reached = []
+        for _ in range(40):
+            page.press("Tab")
+            reached.append(page.says("document.activeElement.id || document.activeElement.tagName"))
+            if reached[-1] == "map":
+                whole = page.says(SEEN)
+                for key, back in (
+                    ("ArrowLeft", "ArrowRight"),
+                    ("ArrowUp", "ArrowDown"),
+                    ("+", "-"),
+                    ("-", "0"),
+                ):
+                    page.press(key)
+                    assert page.says(SEEN) != whole, f"{key} moves nothing"
+                    page.press(back)
+                page.press("0")
+                assert page.says(SEEN) == whole
+            if reached[-1] == "SUMMARY" and not page.says("document.activeElement.parentNode.open"):
+                page.press("Enter")
+                assert page.says("document.activeElement.parentNode.open")
+            if reached[-1] == "theme" and reached.count("theme") == 1:
+                before = page.says(GROUND)
+                page.press("Enter")
+                assert page.says("document.documentElement.dataset.theme") == "dark"
+                assert page.says(GROUND) != before
+        assert {"theme", "zoom-in", "zoom-out", "fit", "map", "SUMMARY"} <= set(reached)

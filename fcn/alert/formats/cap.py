@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from fcn.alert.alert import Alert, Latencies
+from fcn.alert.alert import Alert
 from fcn.alert.formats.event_xml import ellipse
+from fcn.alert.plain import utc
 from fcn.alert.words import place, size
 from fcn.checked import number, positive, text
 
@@ -179,15 +180,20 @@ def _parameters(alert: Alert) -> list[tuple[str, str]]:
         if stations:
             known.append((name, " ".join(stations)))
     if alert.latencies is not None:
-        known += [(f"latency{key.capitalize()}S", f"{value:.2f}") for key, value in _stages(alert.latencies)]
-    if alert.magnitude is not None:
-        known.append(("magnitude", f"{alert.magnitude.value:.1f}"))
-        known.append(("magnitudeIsLowerBound", str(alert.magnitude.is_lower_bound).lower()))
+        known += [(f"latency{key.capitalize()}S", f"{value:.2f}") for key, value in alert.latencies.stages()]
+    if (magnitude := alert.magnitude) is not None:
+        known.append(("magnitude", f"{magnitude.value:.1f}"))
+        if magnitude.least is not None:
+            known += [
+                ("magnitudeLeast", f"{magnitude.least:.1f}"),
+                ("magnitudeMost", f"{magnitude.most:.1f}"),
+            ]
+        known.append(("magnitudeIsLowerBound", str(magnitude.is_lower_bound).lower()))
+    if alert.first_p_time_s is not None:
+        known.append(("firstPTime", utc(alert.first_p_time_s)))
+    known.append(("checkpointDigest", alert.producer.checkpoint_digest))
+    known.append(("configDigest", alert.producer.config_digest))
     return known
-
-
-def _stages(latencies: Latencies) -> list[tuple[str, float]]:
-    return [(name.removesuffix("_s"), value) for name, value in vars(latencies).items()]
 
 
 def _tag(name: str) -> str:

@@ -14,6 +14,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
 from fcn.alert.alert import WITHIN, Alert, Covariance, Magnitude, Origin
+from fcn.alert.plain import utc
 from fcn.checked import text
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ class EventXml:
     """The file of one event, in the format of ObsPy of that name: QUAKEML or SCML; agency: whose it is.
 
     A magnitude's range is its error, with the confidence level; which stations count, that it is a lower
-    bound, and the probability that the event is real, are comments. A retracted event is `not existing`, its
-    last origin and magnitude are rejected; all others are preliminary: nobody has looked.
+    bound, the probability that the event is real, first P, latencies and digests are comments. A retracted
+    event is `not existing`, its last origin and magnitude are rejected; all others are preliminary: nobody
+    has looked.
     """
 
     def __init__(self, format: str, agency: str) -> None:
@@ -105,6 +107,7 @@ class EventXml:
             comments=[
                 quakeml.Comment(text=remark, resource_id=_id(f"{place}/comment")),
                 *_stations(stations, place),
+                *_how_made(alert, place),
             ],
             creation_info=self._creation(alert),
         )
@@ -135,6 +138,18 @@ def _stations(stations: tuple[str, ...] | None, place: str) -> list[quakeml.Comm
     """Which they were: an arrival would need a pick, and a network that migrates makes none."""
     said = f"stations: {', '.join(stations)}" if stations else ""
     return [quakeml.Comment(text=said, resource_id=_id(f"{place}/stations"))] if said else []
+
+
+def _how_made(alert: Alert, place: str) -> list[quakeml.Comment]:
+    """First P, latencies by stage and digests: neither format has a place of their own for them."""
+    made = alert.producer
+    said = {"producer": f"checkpoint {made.checkpoint_digest}, configuration {made.config_digest}"}
+    if alert.first_p_time_s is not None:
+        said["first_p"] = f"first P: {utc(alert.first_p_time_s)}"
+    if alert.latencies is not None:
+        stages = alert.latencies.stages()
+        said["latencies"] = "latencies: " + ", ".join(f"{key} {value:.2f} s" for key, value in stages)
+    return [quakeml.Comment(text=words, resource_id=_id(f"{place}/{key}")) for key, words in said.items()]
 
 
 def _version(part: quakeml.Origin | quakeml.Magnitude) -> int:

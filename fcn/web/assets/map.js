@@ -147,9 +147,9 @@ export class WorldMap {
     layer.replaceChildren();
     for (const station of state.stations) {
       const group = draw("g", { transform: `translate(${this.x(station.east_km).toFixed(1)} ${this.y(station.north_km).toFixed(1)})` });
-      const mark = draw("path", { class: `station ${station.state}`, d: station.state === "silent" ? CROSS : STATION });
+      const mark = draw("path", { class: `station ${station.state}${station.left_out === null ? "" : " out"}`, d: station.state === "silent" ? CROSS : STATION });
       const late = station.age_s === null ? "" : `, data ${station.age_s.toFixed(1)} s late`;
-      mark.append(draw("title", {}, `${station.id}: ${station.state}${late}`));
+      mark.append(draw("title", {}, `${station.id}: ${station.state}${late}${station.left_out === null ? "" : `, left out: ${station.left_out}`}`));
       group.append(mark);
       if (names) group.append(this.name(station, station.id.split(".").at(-1)));
       layer.append(group);

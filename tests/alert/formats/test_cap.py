@@ -165,6 +165,22 @@ def test_a_first_message_says_what_is_known():
     assert text(FIRST, "headline") == "Earthquake, M 6.5 (6.0 to 7.0), at least"
 
 
+def parameters(message: bytes) -> dict[str, str]:
+    each = ElementTree.fromstring(message).iter(tag("parameter"))
+    return {parameter[0].text: parameter[1].text for parameter in each}
+
+
+def test_parameters_say_all_that_an_alert_does():
+    found = parameters(FIRST)
+    assert found["firstPTime"] == "2016-04-14T12:26:36.375000Z"
+    assert (found["magnitudeLeast"], found["magnitudeMost"]) == ("6.0", "7.0")
+    assert (found["checkpointDigest"], found["configDigest"]) == ("0123456789ab", "ba9876543210")
+    assert (found["latencyTransportS"], found["latencyDataS"]) == ("0.50", "1.40")
+    vague = dataclasses.replace(MAGNITUDE, least=None, most=None)
+    found = parameters(CAP.render(alert("a", magnitude=vague, first_p_time_s=None), []))
+    assert not {"firstPTime", "magnitudeLeast", "magnitudeMost"} & set(found)
+
+
 def test_later_messages_refer_to_earlier_ones():
     assert (text(UPDATE, "msgType"), text(CANCEL, "msgType")) == ("Update", "Cancel")
     wanted = (

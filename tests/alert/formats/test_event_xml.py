@@ -145,6 +145,20 @@ def test_ellipsoid_and_stations_are_in_the_file():
     assert "stations: JP.KMM" in [each.text for each in event.magnitudes[0].comments]
 
 
+@pytest.mark.parametrize("form", [EventXml("QUAKEML", "fcn"), EventXml("SCML", "fcn")])
+def test_what_has_no_place_of_its_own_is_said_in_comments(form):
+    event = read(written(form, alert("a"), alert("a", 2, first_p_time_s=None, latencies=None)))
+    full, sparse = ([each.text for each in origin.comments] for origin in event.origins)
+    made = "checkpoint 0123456789ab, configuration ba9876543210"
+    assert {
+        "first P: 2016-04-14T12:26:36.375000Z",
+        "latencies: data 1.40 s, reading 0.10 s, rule 0.00 s, transport 0.50 s",
+        made,
+    } <= set(full)
+    assert made in sparse
+    assert not [each for each in sparse if each.startswith(("first P", "latencies"))]
+
+
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="format must be one of QUAKEML, SCML, got 'NORDIC'"):
         EventXml("NORDIC", "fcn")

@@ -2,11 +2,12 @@
 
 import contextlib
 import socket
+import subprocess
 import time
 
 import pytest
 from made_alerts import alert, heartbeat, until
-from mosquitto_broker import broker, free_port, needs_broker
+from mosquitto_broker import PASSWORDS, broker, free_port, needs_broker
 
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
@@ -102,6 +103,45 @@ def test_a_broker_that_comes_back_is_told_what_waits(tmp_path):
         until(lambda: len(told) >= 2)
         assert {topic for topic, _, _ in told} == {"eew/kyushu/event/a", "eew/kyushu/event/b"}
         assert lane.close(time.monotonic() + 20)
+
+
+# paho-mqtt leaves the socket of a handshake that fails to the garbage collector
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl:pytest.PytestUnraisableExceptionWarning")
+@needs_broker
+def test_tls_is_of_a_broker_that_is_trusted_and_of_no_other(tmp_path):
+    trustme = pytest.importorskip("trustme", reason="makes the certificates of this test")
+    authority, stranger = trustme.CA(), trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    (tmp_path / "broker.pem").write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for name, each in (("authority", authority), ("stranger", stranger)):
+        each.cert_pem.write_to_path(tmp_path / f"{name}.pem")
+    port = free_port()
+    with broker(tmp_path, port, f"certfile {tmp_path / 'broker.pem'}", f"keyfile {tmp_path / 'key.pem'}"):
+        sink = mqtt(port, ca_file=str(tmp_path / "authority.pem"))
+        sink.deliver(alert())
+        assert sink._client.is_connected()
+        sink.close()
+        with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+            mqtt(port, ca_file=str(tmp_path / "stranger.pem")).deliver(alert())
+        with pytest.raises(OSError):  # noqa: PT011  in plain words the broker does not even answer
+            mqtt(port, timeout_s=2.0).deliver(alert())
+
+
+@needs_broker
+@pytest.mark.skipif(PASSWORDS is None, reason="no mosquitto_passwd: apt-get install mosquitto")
+def test_a_broker_that_asks_for_a_password_is_told_it_and_a_wrong_one_is_an_oserror(tmp_path):
+    subprocess.run([PASSWORDS, "-c", "-b", tmp_path / "users", "eew", "secret"], check=True)
+    port = free_port()
+    for name, content in (("right", "secret\n"), ("wrong", "guess\n")):
+        (tmp_path / name).write_text(content)
+    with broker(tmp_path, port, "allow_anonymous false", f"password_file {tmp_path / 'users'}"):
+        sink = mqtt(port, username="eew", password_file=str(tmp_path / "right"))
+        sink.deliver(alert())
+        sink.close()
+        for refused in ({"username": "eew", "password_file": str(tmp_path / "wrong")}, {}):
+            with pytest.raises(OSError, match="Not authorized"):
+                mqtt(port, **refused).deliver(alert())
 
 
 def test_nobody_there_is_an_oserror():
