@@ -21,6 +21,7 @@ from fcn.alert.alert import Producer
 from fcn.assemble import TimesTo, build_engine, choose_velocity_model
 from fcn.checkpoint import Restored, load
 from fcn.config import build
+from fcn.earth.eikonal import GridModel
 from fcn.exported.backend import network_of
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -79,6 +80,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     watched, source = listen(config, restored.preprocess)
     watched = in_frame_of(folder, watched)
     model = choose_velocity_model(config["velocity_model"], watched, restored.velocity_models)
+    log.info("travel times of %s", model.path if isinstance(model, GridModel) else model.name)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     scheme = restored.module.scheme
     timing = Timing(

@@ -125,21 +125,6 @@ def test_what_does_not_compose_is_seen(command, message):
         composed(words)
 
 
-LIVE = re.compile(r"source=(?:seedlink|directory)\b.*")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [*PAGES, *(CONF_DIR / "source").glob("*.yaml"), *(ROOT / "deploy").iterdir()],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_a_live_monitor_has_the_velocity_model_that_its_stations_do_not_state(path):
-    """A shipped network was trained in several; without a name it refuses to begin."""
-    text = re.sub(r"\\\n#?\s+", "", path.read_text("utf-8"))
-    said = [line for line in text.splitlines() if LIVE.search(line) and "ckpt=generalized" in line]
-    assert [line for line in said if "velocity_model=" not in line] == []
-
-
 def test_a_monitor_takes_a_list_of_stations():
     given = ["ckpt=a", "source=directory", "source.root=b", "stations=c.xml"]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
