@@ -323,8 +323,8 @@ class Outcome:
 
     found_without: what the run finds in which the stations struck say nothing; lost_without: of these.
     false: declared events that match no earthquake that was made, catalogued or outside; of a recorded swarm,
-    whose catalogue is not complete, none that the run without a fault has. moved_km, later_s: medians over
-    events that both found, of final epicentres and of alarms.
+    whose catalogue is not complete, none that the run without a fault has. moved_km, resized, later_s:
+    medians over events that both found, of final epicentres, of what final magnitudes differ by, and of alarms.
     """
 
     sequence: str
@@ -336,6 +336,7 @@ class Outcome:
     lost_without: int | None
     false: int
     moved_km: float
+    resized: float
     later_s: float
     undelivered: int
     code: str
@@ -413,6 +414,8 @@ def compared(
     moved_km = [
         float(epicentral_distance_km([here[i].final.event], [good[j].final.event])[0, 0]) for i, j in pairs
     ]
+    sizes = [(here[i].final.event.magnitude, good[j].final.event.magnitude) for i, j in pairs]
+    resized = [abs(one - other) for one, other in sizes if one is not None and other is not None]
     later_s = [here[i].alarm.now_s - good[j].alarm.now_s for i, j in pairs]
     n_theirs = rest = None
     if without is not None:
@@ -431,6 +434,7 @@ def compared(
         "lost_without": rest,
         "false": false,
         "moved_km": float(np.median(moved_km)) if moved_km else math.nan,
+        "resized": float(np.median(resized)) if resized else math.nan,
         "later_s": float(np.median(later_s)) if later_s else math.nan,
         "undelivered": said.undelivered,
         "code": CODE,
@@ -560,8 +564,8 @@ class Table:
         """In Markdown."""
         return [
             "| sequence | rules | fault | found | lost | found by the stations left | of these lost | false "
-            "| moved (km) | alarm later (s) | undelivered | code |",
-            "|---|---|---|" + "---:|" * 8 + "---|",
+            "| moved (km) | resized | alarm later (s) | undelivered | code |",
+            "|---|---|---|" + "---:|" * 9 + "---|",
             *(
                 "| " + " | ".join(_shown(getattr(each, f.name)) for f in fields(each)) + " |"
                 for each in self.rows
@@ -588,7 +592,7 @@ def _read(row: dict[str, str]) -> Outcome:
     read: dict[str, Any] = dict(row)
     for name in ("found", "lost", "false", "undelivered"):
         read[name] = int(row[name])
-    for name in ("moved_km", "later_s"):
+    for name in ("moved_km", "resized", "later_s"):
         read[name] = float(row[name] or math.nan)
     for name in ("found_without", "lost_without"):
         read[name] = int(row[name]) if row[name] else None

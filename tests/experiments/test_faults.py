@@ -178,9 +178,13 @@ def test_a_source_gives_everything_once_and_goes_on_after_a_restart(faults, come
 
 
 def declared(
-    origin_s: float, alarm_s: float, east_deg: float = 0.0, status: Status = Status.FINAL
+    origin_s: float,
+    alarm_s: float,
+    east_deg: float = 0.0,
+    status: Status = Status.FINAL,
+    size: float = 3.0,
 ) -> DeclaredEvent:
-    event = Event(f"e{origin_s:g}", START_S + origin_s, 30.0, 130.0 + east_deg, 10.0, 3.0, "M")
+    event = Event(f"e{origin_s:g}", START_S + origin_s, 30.0, 130.0 + east_deg, 10.0, size, "M")
     update = Update(START_S + alarm_s, event, 0.9, 0.9, status=Status.NEW)
     return DeclaredEvent(event.event_id, [update, replace(update, status=status)])
 
@@ -191,9 +195,10 @@ def test_runs_are_compared(scripts):
     stretch = run.Stretch("validation-0", Path(), [], START_S, START_S + 200.0, (A,), {}, true)
     plain = run.Said([declared(10, 14), declared(60, 64), declared(90, 94)], 0)
     withdrawn = declared(30, 34, status=Status.RETRACTED)
-    said = run.Said([declared(10, 15, 0.01), declared(120, 124), declared(90, 94), withdrawn], 1)
+    said = run.Said([declared(10, 15, 0.01, size=3.4), declared(120, 124), declared(90, 94), withdrawn], 1)
     figures = run.compared(said, plain, plain, stretch, "checkpoint", MatchTolerance(4.0, 25.0, 1.0))
     moved_km, code = figures.pop("moved_km"), figures.pop("code")
+    assert figures.pop("resized") == pytest.approx(0.4)
     assert len(code.rstrip("+")) == 7
     assert moved_km == pytest.approx(111.2 * 0.01 * math.cos(math.radians(30.0)), rel=0.01)
     assert figures == {
@@ -261,7 +266,7 @@ def test_every_row_is_made(scripts, come, faults):
 def test_a_table_goes_on_with_its_rows_and_with_no_others(scripts, tmp_path):
     run = scripts["run"]
     row = run.Outcome(
-        "validation-0", "configuration", "none", 3, 0, None, None, 1, math.nan, 0.25, 2, "4c0ffee"
+        "validation-0", "configuration", "none", 3, 0, None, None, 1, math.nan, 0.1, 0.25, 2, "4c0ffee"
     )
     table = run.Table(tmp_path)
     table.add(row)
