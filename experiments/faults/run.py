@@ -324,7 +324,7 @@ class Outcome:
     found_without: what the run finds in which the stations struck say nothing; lost_without: of these.
     false: declared events that match no earthquake that was made, catalogued or outside; of a recorded swarm,
     whose catalogue is not complete, none that the run without a fault has. moved_km, resized, later_s:
-    medians over events that both found, of final epicentres, of what final magnitudes differ by, and of alarms.
+    medians over events that both found, of final epicentres, of what final magnitudes differ by, of alarms.
     """
 
     sequence: str
