@@ -30,17 +30,15 @@ from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.shaking.apart import Heard, warn_apart
 from fcn.shaking.recorded import recorded_intensity
-from fcn.shaking.score import ScoreRule, Shaken, SiteOutcome, SiteScore, judge_sites
+from fcn.shaking.score import Shaken, SiteOutcome, SiteScore, judge_sites
 from fcn.shaking.site import Site, station_sites
 from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, read_description
 from fcn.waveform.inventory import read_stations
 
-REAL_TIME = {"window_s": 60.0, "max_gap_s": 1.0}
 STEP_S = 0.25
 STALE_S = 2.0  # an intensity that came longer ago is none of now
-RULE = ScoreRule(joined_s=30.0, ahead_s=60.0, least_lead_s=0.0, near=0.5)
 BASES = {"source": (True, False), "PLUM": (False, True), "both": (True, True)}
 HEAD = (
     "| set | basis | intensity | shaken | in time | late | missed | over-warned (within 0.5) | "
@@ -72,7 +70,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("logs/sites"))
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    conf = yaml.safe_load((CONF_DIR / "shaking/default.yaml").read_text(encoding="utf-8"))
+    conf, rule = configuration("shaking/default"), build(configuration("site_scores/stations")["rule"])
     levels, lines = conf["rule"]["levels"], [HEAD]
     whole: dict[str, list[SiteOutcome]] = defaultdict(list)
     for sequence, run in track(arguments.run, description="sequences"):
@@ -80,31 +78,37 @@ def main() -> None:
         for basis, used in BASES.items():
             told = list(warn(tested, conf, used, arguments.latency))
             truth = {name: each for name, each in tested.recorded.items() if not each.is_clipped}
-            judged = judge_sites(told, truth, levels, RULE)
+            judged = judge_sites(told, truth, levels, rule)
             whole[basis] += judged
-            scores = [SiteScore.of(judged, level, RULE) for level in levels]
+            scores = [SiteScore.of(judged, level, rule) for level in levels]
             lines += [row(tested.name, basis, score) for score in scores if score.n_shaken or score.n_over]
     for basis, judged in whole.items():
-        lines += [row("all", basis, SiteScore.of(judged, level, RULE)) for level in levels]
+        lines += [row("all", basis, SiteScore.of(judged, level, rule)) for level in levels]
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(lines) + "\n"
     (arguments.out / "table.md").write_text(text, encoding="utf-8")
     Console().print(text, soft_wrap=True, markup=False)
 
 
+def configuration(name: str) -> dict:
+    """A file of conf/."""
+    return yaml.safe_load((CONF_DIR / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
 def load(root: Path, run: Path, vs30_mps: float, velocity_model: str) -> Tested:
     """Intensities of all stations that have acceleration, and travel times that reach them."""
     stated, inventory = read_description(root), read_stations(root / STATIONS)
     updates = read_updates_csv(run / "updates.csv")
-    recorded = recorded_intensity(read_sds(root / WAVEFORMS, stated.stations), inventory, **REAL_TIME)
+    observe = configuration("observe/default")
+    real_time = {name: observe[name] for name in ("window_s", "max_gap_s")}
+    recorded = recorded_intensity(read_sds(root / WAVEFORMS, stated.stations), inventory, **real_time)
     stations = Network(tuple(each for each in Network.from_inventory(inventory) if each.id in recorded))
     latitude_deg, longitude_deg = stations.centre()
     frame = LocalFrame(latitude_deg, longitude_deg)
     if stated.velocity_model:
         model = LayeredModel(**stated.velocity_model)
     else:
-        path = CONF_DIR / "velocity_model" / f"{velocity_model}.yaml"
-        model = build(yaml.safe_load(path.read_text(encoding="utf-8")))
+        model = build(configuration(f"velocity_model/{velocity_model}"))
     places = [
         frame.to_local_km(*np.array([[u.event.latitude_deg], [u.event.longitude_deg]])) for u in updates
     ]

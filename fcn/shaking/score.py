@@ -1,15 +1,18 @@
 """How good warnings of sites were, at each intensity: in time, late, missed, over-warned; lead times."""
 
+import csv
 import enum
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from fcn import checked
+from fcn.catalogue.io import iso
 from fcn.shaking.site_warnings import SiteWarning
 
 LEAD_QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
@@ -220,3 +223,19 @@ def _largest(shaken: Shaken, time_s: float, ahead_s: float) -> float:
     part = shaken.intensity[first:last]
     known = part[~np.isnan(part)]
     return float(known.max()) if known.size else -math.inf
+
+
+def write_outcomes(outcomes: Iterable[SiteOutcome], path: Path) -> None:
+    """A line each: site, intensity asked for, what came of it, when (UTC), lead in s, largest intensity.
+
+    Cells are empty where there is none.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ("site", "intensity", "verdict", "reached_utc", "told_utc", "lead_s", "largest_intensity")
+        )
+        for each in outcomes:
+            moments = (None if time_s is None else iso(time_s) for time_s in (each.reached_s, each.told_s))
+            largest = each.largest if math.isfinite(each.largest) else None
+            writer.writerow((each.site, each.threshold, each.verdict, *moments, each.lead_s, largest))
