@@ -26,6 +26,7 @@ from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.network import WatchedNetwork
+from fcn.stream.observing import ObservedNetwork, Observing
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
 
@@ -265,6 +266,11 @@ def build_engine(
     )
 
 
+def build_observing(observe: Mapping[str, Any]) -> Observing:
+    """How intensity of stations is observed, of a file of conf/observe."""
+    return Observing(**{key: value for key, value in observe.items() if key != "ground"})
+
+
 def build_replay(
     sequence: Sequence,
     network: torch.nn.Module,
@@ -279,12 +285,14 @@ def build_replay(
     step_s: float,
     packet_s: float | None = None,
     latency_s: float | None = None,
+    observing: Observing | None = None,
 ) -> Replay:
     """A sequence through the engine of a monitor.
 
     reader: of the network; its scheme. partial: of the scheme. packet_s, latency_s: see `Replay`; of
-    packets in time windows are the same whatever their length, and whole traces the cheapest. Raises
-    ValueError where data would come too late to be in any window.
+    packets in time windows are the same whatever their length, and whole traces the cheapest. observing: how
+    intensity of the stations is observed; None: it is not. Raises ValueError where data would come too late
+    to be in any window.
     """
     patience_s = min(Timing.patience_s, window_s)
     if latency_s is not None and latency_s + (packet_s or 0.0) > patience_s:
@@ -307,9 +315,14 @@ def build_replay(
             timing=timing,
         )
 
+    def observe() -> ObservedNetwork | None:
+        ids = [each.id for each in watched.stations]
+        return None if observing is None else ObservedNetwork(ids, watched.inventory, observing)
+
     return Replay(
         name=sequence.name,
         begin=begin,
+        observe=observe,
         stream=sequence.stream,
         packet_s=packet_s,
         latency_s=latency_s,

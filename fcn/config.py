@@ -40,7 +40,7 @@ TOP_LEVEL = {
     ),
     "test": (
         "name cache ckpt resume trust reading dataset subset budget velocity_model declare matching packet_s "
-        "latency_s windows trainer logger backend"
+        "latency_s windows site_scores trainer logger backend"
     ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "

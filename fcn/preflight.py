@@ -9,12 +9,14 @@ from typing import Any, get_args
 import lightning
 
 from fcn import checked
-from fcn.assemble import noise_store, velocity_models
+from fcn.assemble import build_observing, noise_store, velocity_models
 from fcn.checkpoint import find, read
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.engine import optimiser_steps
 from fcn.geometry.projection import LocalFrame
+from fcn.shaking.intensity import JmaScale
+from fcn.shaking.site import VS30_RANGE_MPS
 from fcn.store.reader import BaseStore
 from fcn.stream.engine import Timing
 
@@ -115,6 +117,24 @@ def check_test(config: Mapping[str, Any]) -> None:
         build(config["declare"], frame=LocalFrame(0.0, 0.0))
     if config["velocity_model"] is not None:
         build(config["velocity_model"])
+    if config["site_scores"] is not None:
+        _check_site_scores(config["site_scores"])
+
+
+def _check_site_scores(options: Mapping[str, Any]) -> None:
+    shaking, ground = options["shaking"], options["observe"]["ground"]
+    for node in (options["rule"], shaking["rule"], shaking["plum"], shaking["ground_motion"]):
+        build(node)
+    build_observing(options["observe"])
+    if not isinstance(build(shaking["scale"]), JmaScale):
+        raise ValueError(
+            f"site_scores.shaking.scale={shaking['scale']['_target_']}: what stations record is a JMA "
+            "intensity, and so must be the levels that it is held against: take "
+            f"{JmaScale.__module__}.{JmaScale.__name__}"
+        )
+    for name, vs30_mps in {**ground["vs30_mps"], "otherwise_mps": ground["otherwise_mps"]}.items():
+        if vs30_mps is not None:
+            checked.number(f"site_scores.observe.ground: {name}", vs30_mps, *VS30_RANGE_MPS)
 
 
 def check_training(config: dict[str, Any]) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float64
 
 from fcn.batch import Batch
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Update, WindowEstimate
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import Score, score_sequence
 from fcn.metrics.watched import Watched
+from fcn.shaking.apart import Heard
 from fcn.stream.engine import Engine
+from fcn.stream.observing import ObservedNetwork
 from fcn.stream.sources.replay import LAST_S, Link, ReplaySource
 from fcn.waveform.amplitude import BLOCK_S
 from fcn.waveform.stored import AnyTrace
@@ -22,7 +25,8 @@ from fcn.waveform.stored import AnyTrace
 class Replay:
     """The windows of one sequence, in order, and what is said of them.
 
-    begin: a new engine for its stations. stream: what was recorded, taken from its files as it is needed.
+    begin: a new engine for its stations. observe: what observes their intensity anew; None: nothing does.
+    stream: what was recorded, taken from its files as it is needed.
     packet_s: length of the packets it comes in; None: a trace is one, see `Link`. latency_s: from a packet's
     last sample to its arrival; None: each is in time.
     Iterating is a pass: a new engine gets the packets as the clock goes and cuts the windows, which are for
@@ -32,6 +36,7 @@ class Replay:
 
     name: str
     begin: Callable[[], Engine]
+    observe: Callable[[], ObservedNetwork | None]
     stream: Iterable[AnyTrace]
     packet_s: float | None
     latency_s: float | None
@@ -54,7 +59,8 @@ class Replay:
 
     def reset(self) -> None:
         """Forget everything, before another pass."""
-        self.engine = self.begin()
+        self.engine, self._observed = self.begin(), self.observe()
+        self._seen: list[tuple[float, Float64[np.ndarray, " station"]]] = []
         self.estimates.clear()
         self.compute_ms.clear()
 
@@ -71,10 +77,15 @@ class Replay:
         tick = math.ceil(source.clock.now_s() / BLOCK_S)
         while not source.is_over(tick * BLOCK_S):
             now_s = tick * BLOCK_S
-            self.engine.push(source.poll(now_s), now_s)
+            packets = source.poll(now_s)
+            self.engine.push(packets, now_s)
             for batch in self.engine.windows(now_s):
                 if float(batch.now_s) > now_s - BLOCK_S:  # the first ones ended before their data had come
                     yield batch
+            if self._observed is not None:
+                self._observed.push(packets, now_s)
+                now = self._observed.observed(now_s)
+                self._seen.append((now_s, np.array([now.get(name, np.nan) for name in self.engine.live])))
             tick += 1
 
     def read(self, batch: Batch) -> tuple[Update, ...]:
@@ -101,6 +112,16 @@ class Replay:
     def declared(self) -> list[DeclaredEvent]:
         """Everything declared so far."""
         return self.engine.declarer.events
+
+    def heard(self) -> Heard:
+        """Intensity of its stations at every tick of the clock, as a monitor would have observed it.
+
+        Raises RuntimeError where it was not observed.
+        """
+        if not self._seen:
+            raise RuntimeError(f"no pass of {self.name!r} has observed intensity: build it with `observing`")
+        now_s, intensity = zip(*self._seen, strict=True)
+        return Heard(tuple(self.engine.live), np.array(now_s), np.stack(intensity))
 
     def score(self) -> Score:
         """The content of metrics.json."""

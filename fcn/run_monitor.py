@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fcn import arguments, checked
 from fcn.alert.alert import Producer
-from fcn.assemble import TimesTo, build_engine, choose_velocity_model
+from fcn.assemble import TimesTo, build_engine, build_observing, choose_velocity_model
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.earth.eikonal import GridModel
@@ -35,7 +35,7 @@ from fcn.stream.engine import Timing
 from fcn.stream.keeping import read_stream
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
-from fcn.stream.observing import ObservedNetwork, Observing
+from fcn.stream.observing import ObservedNetwork
 from fcn.stream.sites import SITES, Unbatched, WarnedSites
 from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
@@ -229,8 +229,8 @@ def build_observed(config: Mapping[str, Any], watched: WatchedNetwork) -> Observ
     """Intensity of the stations; None where no site listens to it. Raises ValueError naming the key."""
     if not config["sites"] or config["shaking"]["plum"] is None:
         return None
-    observing = Observing(**{key: value for key, value in config["observe"].items() if key != "ground"})
-    return ObservedNetwork([each.id for each in watched.stations], watched.inventory, observing)
+    ids = [each.id for each in watched.stations]
+    return ObservedNetwork(ids, watched.inventory, build_observing(config["observe"]))
 
 
 def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[WatchedNetwork, Source]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fcn.assemble import TimesTo, build_replay, choose_velocity_model
+from fcn.assemble import TimesTo, build_observing, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.run_log import run_logs
@@ -28,6 +28,8 @@ from fcn.preflight import check_test
 from fcn.provenance import manifest
 from fcn.replay import Replay
 from fcn.report.test.page import write_test_report
+from fcn.shaking.score import SiteScore, write_outcomes
+from fcn.site_scores import StationSites
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     times = TimesTo(model, table, sequence.frame)
     sequence = _with_first_p(sequence, times, config["dataset"].get("first_p"))
+    options = config["site_scores"]
+    sites = None if options is None else StationSites.of(options, sequence)
     module = restored.module
     module.network = network_of(restored, config["backend"])
     replay = build_replay(
@@ -58,6 +62,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         step_s=config["windows"]["step_s"],
         packet_s=config["packet_s"],
         latency_s=config["latency_s"],
+        observing=None if options is None else build_observing(options["observe"]),
     )
     module.test_replay = replay
     record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])
@@ -68,7 +73,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])
     trainer.test(module, FcnDataModule(test_sequence=replay), verbose=False)
-    score = write_results(folder, sequence, replay)
+    score = write_results(folder, sequence, replay, sites, times)
     for each in run_logs(trainer.loggers):
         each.show(score, folder)
     return score
@@ -97,8 +102,13 @@ def _with_first_p(sequence: Sequence, times: TimesTo, table: str | None) -> Sequ
     return with_computed_first_p(sequence, times(torch.as_tensor(sequence.station_km, dtype=torch.float32)))
 
 
-def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str, Any]:
-    """catalogue.csv and .xml, updates.csv, events.csv, metrics.json, the report ...; returns the metrics."""
+def write_results(
+    folder: Path, sequence: Sequence, replay: Replay, sites: StationSites | None, times: TimesTo
+) -> dict[str, Any]:
+    """catalogue.csv and .xml, updates.csv, events.csv, metrics.json, the report ...; returns the metrics.
+
+    sites: whose warnings are scored, which takes travel times to them: sites.csv.
+    """
     station_km = sequence.station_km
     network = {"n_stations": len(station_km), "station_spacing_km": station_spacing_km(station_km)}
     score = {**replay.score(), **network}
@@ -108,8 +118,20 @@ def write_results(folder: Path, sequence: Sequence, replay: Replay) -> dict[str,
         counted, matching = compare(replay.declared, replay.catalogue, replay.watched, replay.tolerance)
         write_sizes(by_size(replay.declared, counted, matching), folder / "magnitude_by_class.csv")
         write_events(by_event(replay.declared, counted, matching), folder / "events.csv")
+    site_scores: list[SiteScore] = []
+    if sites is not None:
+        outcomes = sites.judge(replay, times)
+        write_outcomes(outcomes, folder / "sites.csv")
+        site_scores = sites.scores(outcomes)
+        score |= sites.figures(site_scores)
     (folder / "metrics.json").write_text(json.dumps(score, indent=2) + "\n")
     write_test_report(
-        folder, sequence, replay.declared, score, tolerance=replay.tolerance, estimates=replay.estimates
+        folder,
+        sequence,
+        replay.declared,
+        score,
+        tolerance=replay.tolerance,
+        estimates=replay.estimates,
+        site_scores=site_scores,
     )
     return score

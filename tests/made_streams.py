@@ -146,12 +146,14 @@ def replay_of(
     packet_s=None,
     catalogue: Catalogue | None = None,
     latency_s=None,
+    observe=lambda: None,
     **timing,
 ) -> Replay:
     """A sequence through `engine_of` it. declarer: makes a new one."""
     return Replay(
         name=sequence.name,
         begin=lambda: engine_of(sequence, sequence.inventory, reader, declarer(), **timing),
+        observe=observe,
         stream=sequence.stream,
         packet_s=packet_s,
         latency_s=latency_s,

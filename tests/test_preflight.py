@@ -142,6 +142,28 @@ def test_impossible_tests_name_the_key(override, message):
 
 
 @pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("site_scores.shaking.rule.levels=[3.5,2.5]", r"levels must rise, one at least: \[3.5, 2.5\]"),
+        ("site_scores.shaking.rule.levels=[]", "levels must rise, one at least"),
+        ("site_scores.shaking.plum.radius_km=0", "plum.radius_km must be .*got 0"),
+        ("site_scores.rule.ahead_s=-1", "ahead_s must be .*got -1"),
+        ("site_scores.observe.stale_s=0", "observe.stale_s must be .*got 0"),
+        ("site_scores.observe.ground.otherwise_mps=5", "ground: otherwise_mps must be .*got 5"),
+        (
+            "site_scores.shaking.scale._target_=fcn.shaking.intensity.MercalliScale",
+            "MercalliScale: what stations record is a JMA intensity.*take fcn.shaking.intensity.JmaScale",
+        ),
+    ],
+)
+def test_impossible_scores_of_sites_name_the_key(override, message):
+    cfg = composed("test", "ckpt=x", "site_scores=stations")
+    check_test(changed(cfg))
+    with pytest.raises(ValueError, match=message):
+        check_test(changed(cfg, override))
+
+
+@pytest.mark.parametrize(
     ("options", "steps"),
     [
         ((), 8),

@@ -25,7 +25,9 @@ from fcn.loss.multitask import MultitaskLoss
 from fcn.module import FcnModule
 from fcn.replay import Replay, plain_link
 from fcn.scheme.base import require_finite
+from fcn.shaking.recorded import recorded_intensity
 from fcn.stream.keeping import read_events
+from fcn.stream.observing import ObservedNetwork, Observing
 from fcn.stream.sources import replay as sources
 from fcn.waveform.folder import write_sequence_folder
 
@@ -345,6 +347,49 @@ def test_late_data_are_in_no_earlier_window_and_alarms_are_timed_by_the_clock(se
     late = [float(batch.now_s) for batch in replay]
     assert late[0] >= in_time[0] + 2.5  # nothing is read before the clock has got there
     assert in_time[-1] + 2.0 <= late[-1] <= in_time[-1] + 3.0
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory) -> Sequence:
+    """The same, of noise that is e times as strong every ten seconds: 0.09 of intensity each."""
+    _, stream, inventory = make_network(3)
+    for trace in stream:
+        trace.data = np.round(trace.data * np.exp(trace.times() / 10.0)).astype(np.int32)
+    root = tmp_path_factory.mktemp("growing") / "made"
+    write_sequence_folder(root, stream, inventory)
+    return Sequence.load(root, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("packet_s", "latency_s", "late_s"), [(1.0, None, 0.0), (None, None, 0.0), (0.5, 1.0, 1.25)]
+)
+def test_intensity_is_observed_as_far_as_data_have_come(growing, packet_s, latency_s, late_s):
+    """At each tick that of the whole record, at the last sample there is; windows are the same."""
+    names = [each.id for each in growing.network]
+
+    def observe():
+        return ObservedNetwork(names, growing.inventory, Observing(60.0, 1.0, 2.0, 5.0))
+
+    link = {"packet_s": packet_s, "latency_s": latency_s}
+    replay = made(growing, Listener(), observe=observe, **link)
+    with pytest.raises(RuntimeError, match="no pass of 'made' has observed intensity"):
+        replay.heard()
+    windows = [float(batch.now_s) for batch in replay]
+    assert windows == [float(batch.now_s) for batch in made(growing, Listener(), **link)]
+    heard = replay.heard()
+    assert heard.station_ids == tuple(names)
+    assert set(np.diff(heard.now_s)) == {0.25}
+    recorded = recorded_intensity(growing.stream, growing.inventory, window_s=60.0, max_gap_s=1.0)
+    for column, name in enumerate(names):
+        whole = recorded[name]
+        at = np.round((heard.now_s - whole.start_time_s - late_s) / whole.step_s).astype(int)
+        within = (at >= 300) & (at < whole.intensity.size - 100)  # packets end within half a second of it
+        oldest, newest = (whole.intensity[at[within] + shift] for shift in (-30, 30))
+        observed = heard.intensity[within, column]
+        assert (np.minimum(oldest, newest) - 1e-6 <= observed).all()
+        assert (observed <= np.maximum(oldest, newest) + 1e-6).all()
+        if latency_s is None:
+            np.testing.assert_allclose(observed, whole.intensity[at[within]], atol=1e-6)
 
 
 def test_data_that_would_be_in_no_window_are_refused(sequence):

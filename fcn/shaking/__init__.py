@@ -3,5 +3,6 @@
 Peak motion of published models (`ground_motion`), scales of intensity (`intensity`), sites (`site`); what a
 source estimate lets expect (`expected`); the intensity of records, exact (`jma`) and in real time
 (`real_time`, of a station's traces: `observed`); what neighbours observe (`plum`); warnings of sites
-(`site_warnings`) and how good they were (`score`). Formulas and references: docs/shaking.md.
+(`site_warnings`), of stations as sites (`apart`), and how good they were (`score`), by what was felt
+(`recorded`). Formulas and references: docs/shaking.md.
 """

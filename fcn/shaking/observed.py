@@ -16,6 +16,7 @@ from fcn.waveform.clipping import Clipping
 from fcn.waveform.memory import Memory
 from fcn.waveform.preprocess import LARGEST
 from fcn.waveform.response import Described, Sensitivity, describe
+from fcn.waveform.stored import AnyTrace
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ N_COMPONENTS = 3
 class Acceleration:
     """Three components at right angles: sample j is at start_time_s + j / sampling_rate_hz, POSIX s.
 
-    mps2: m/s2, NaN where unknown. instrument: their channel id without its last letter.
+    mps2: m/s2, NaN where unknown. instrument: their channel id without its last letter. is_clipped: a
+    seismometer that was driven beyond its range at any time, so that its strongest motion is not in mps2.
     """
 
     station_id: str
@@ -35,6 +37,7 @@ class Acceleration:
     start_time_s: float
     sampling_rate_hz: float
     mps2: Float64[np.ndarray, "3 time"]
+    is_clipped: bool
 
     def real_time_intensity(self, *, window_s: float, max_gap_s: float) -> Float64[np.ndarray, " time"]:
         """`RealTimeIntensity` at every sample, NaN where unknown."""
@@ -66,14 +69,14 @@ class ToAcceleration(Memory):
         return np.diff(motion, prepend=before) * self._rate_hz
 
 
-def station_acceleration(traces: Iterable[obspy.Trace], inventory: obspy.Inventory) -> Acceleration:
+def station_acceleration(traces: Iterable[AnyTrace], inventory: obspy.Inventory) -> Acceleration:
     """Acceleration of one station: its accelerometer, else what its seismometer does not clip.
 
     Of several instruments with three components at right angles and 80 Hz or more, an accelerometer comes
     before a seismometer, and the lowest location code first. What `ToAcceleration` does not know, and what is
     in no epoch that StationXML describes, is unknown. Raises ValueError where no instrument is left.
     """
-    by_instrument: dict[str, list[obspy.Trace]] = defaultdict(list)
+    by_instrument: dict[str, list[AnyTrace]] = defaultdict(list)
     for trace in traces:
         by_instrument[instrument(trace.id)].append(trace)
     wrong, found = [], []
@@ -88,10 +91,10 @@ def station_acceleration(traces: Iterable[obspy.Trace], inventory: obspy.Invento
 
 
 def _instrument(
-    name: str, traces: Sequence[obspy.Trace], inventory: obspy.Inventory
+    name: str, traces: Sequence[AnyTrace], inventory: obspy.Inventory
 ) -> tuple[bool, Acceleration]:
     """Whether it is an accelerometer, and what it measured."""
-    by_channel: dict[str, list[obspy.Trace]] = defaultdict(list)
+    by_channel: dict[str, list[AnyTrace]] = defaultdict(list)
     for trace in traces:
         by_channel[trace.id].append(trace)
     rates = [float(trace.stats.sampling_rate) for trace in traces]
@@ -109,25 +112,26 @@ def _instrument(
     if not spanned(np.array([epochs[0].direction for epochs in described.values()])):
         raise ValueError("its channels do not point in three directions")
     n_samples = round((end - start) * rates[0]) + 1
-    mps2 = np.full((N_COMPONENTS, n_samples), np.nan)
+    mps2, is_clipped = np.full((N_COMPONENTS, n_samples), np.nan), False
     for row, (channel, own) in enumerate(sorted(by_channel.items())):
         for trace in own:
             first = round((trace.stats.starttime - start) * rates[0])
-            mps2[row, first : first + trace.stats.npts] = _acceleration(trace, described[channel])[
-                : n_samples - first
-            ]
+            motion, clips = _acceleration(trace, described[channel])
+            mps2[row, first : first + trace.stats.npts] = motion[: n_samples - first]
+            is_clipped |= clips
     station_id = ".".join(name.split(".")[:2])
     is_accelerometer = described[channel][0].sensitivity.measurement == "acceleration"
-    return is_accelerometer, Acceleration(station_id, name, start.timestamp, rates[0], mps2)
+    return is_accelerometer, Acceleration(station_id, name, start.timestamp, rates[0], mps2, is_clipped)
 
 
-def _acceleration(trace: obspy.Trace, epochs: Sequence[Described]) -> Float64[np.ndarray, " time"]:
-    """m/s2 of one trace, NaN where unknown."""
+def _acceleration(trace: AnyTrace, epochs: Sequence[Described]) -> tuple[Float64[np.ndarray, " time"], bool]:
+    """m/s2 of one trace, NaN where unknown; and whether anything of it clips."""
     counts = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
     time_s = trace.stats.starttime.timestamp + np.arange(counts.size) * trace.stats.delta
-    mps2 = np.full(counts.size, np.nan)
+    mps2, clips = np.full(counts.size, np.nan), False
     for epoch in epochs:
         within = (time_s >= epoch.start_s) & (time_s < epoch.end_s)
         to_acceleration = ToAcceleration(epoch.sensitivity, trace.stats.sampling_rate)
         mps2[within] = to_acceleration.process(counts[within])
-    return mps2
+        clips |= bool(Clipping(epoch.sensitivity).process(counts[within]).any())
+    return mps2, clips

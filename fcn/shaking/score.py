@@ -1,25 +1,34 @@
 """How good warnings of sites were, at each intensity: in time, late, missed, over-warned; lead times."""
 
+import csv
+import enum
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from fcn import checked
+from fcn.catalogue.io import iso
 from fcn.shaking.site_warnings import SiteWarning
 
-LEAD_QUANTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+LEAD_QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 
 
 @dataclass(frozen=True, eq=False)
 class Shaken:
-    """The truth at a site: intensity j is at start_time_s + j * step_s, POSIX s; NaN where unknown."""
+    """What a site felt: intensity j is at start_time_s + j * step_s, POSIX s; NaN where unknown.
+
+    is_clipped: what felt it was driven beyond its range, so that the strongest is missing: no truth.
+    """
 
     start_time_s: float
     step_s: float
     intensity: Float[np.ndarray, " time"]
+    is_clipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,37 @@ class ScoreRule:
         checked.number("least_lead_s", self.least_lead_s)
 
 
+class Verdict(enum.StrEnum):
+    """What came of shaking, or of a warning."""
+
+    IN_TIME = "in time"
+    LATE = "late"
+    MISSED = "missed"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class SiteOutcome:
+    """An episode of a site at a threshold, or a warning of shaking that did not reach it.
+
+    reached_s: when the episode did, POSIX s; None of one that did not come. told_s: when the site was warned;
+    None where it was not. largest: intensity of the episode, or reached within `ahead_s` of the warning; -inf
+    where nothing is known.
+    """
+
+    site: str
+    threshold: float
+    verdict: Verdict
+    reached_s: float | None
+    told_s: float | None
+    largest: float
+
+    @property
+    def lead_s(self) -> float | None:
+        """From warning to threshold, negative where it came after it."""
+        return None if self.reached_s is None or self.told_s is None else self.reached_s - self.told_s
+
+
 @dataclass(frozen=True)
 class SiteScore:
     """Of all sites at one threshold.
@@ -71,6 +111,23 @@ class SiteScore:
     n_over_near: int
     lead_s: tuple[float, ...]
 
+    @classmethod
+    def of(cls, outcomes: Iterable[SiteOutcome], threshold: float, rule: ScoreRule) -> "SiteScore":
+        """Of the outcomes at a threshold; those at others do not count."""
+        own = [each for each in outcomes if each.threshold == threshold]
+        n = Counter(each.verdict for each in own)
+        over = [each for each in own if each.verdict is Verdict.OVER]
+        return cls(
+            threshold=threshold,
+            n_shaken=len(own) - len(over),
+            n_in_time=n[Verdict.IN_TIME],
+            n_late=n[Verdict.LATE],
+            n_missed=n[Verdict.MISSED],
+            n_over=len(over),
+            n_over_near=sum(each.largest >= threshold - rule.near for each in over),
+            lead_s=tuple(sorted(each.lead_s for each in own if each.lead_s is not None)),
+        )
+
     def figures(self) -> dict[str, float | int | None]:
         """Counts, shares (of episodes warned in time; of warnings that were right) and quantiles of lead."""
         n_right = self.n_in_time + self.n_late
@@ -85,8 +142,8 @@ class SiteScore:
             "n_missed": self.n_missed,
             "n_over": self.n_over,
             "n_over_near": self.n_over_near,
-            "in_time": self.n_in_time / self.n_shaken if self.n_shaken else None,
-            "right": n_right / (n_right + self.n_over) if n_right + self.n_over else None,
+            "in_time_share": self.n_in_time / self.n_shaken if self.n_shaken else None,
+            "right_share": n_right / (n_right + self.n_over) if n_right + self.n_over else None,
             **leads,
         }
 
@@ -111,10 +168,10 @@ def episodes(shaken: Shaken, threshold: float, joined_s: float) -> list[Episode]
     ]
 
 
-def score_sites(
+def judge_sites(
     warnings: Iterable[SiteWarning], truth: Mapping[str, Shaken], thresholds: Sequence[float], rule: ScoreRule
-) -> list[SiteScore]:
-    """At each threshold, of the sites whose truth is known.
+) -> list[SiteOutcome]:
+    """What came of shaking and of warnings, by site and threshold, of the sites whose truth is known.
 
     A warning of a level at or above the threshold counts there; the first that speaks of an episode is that
     episode's. TEAM (Münchmeyer et al. 2021) counts stations per event in the same way; here shaking counts
@@ -125,42 +182,34 @@ def score_sites(
     for warning in sorted(warnings, key=lambda each: each.now_s):
         if warning.site in by_site:
             by_site[warning.site].append(warning)
-    return [_score(by_site, truth, threshold, rule) for threshold in thresholds]
+    return [
+        outcome
+        for threshold in thresholds
+        for site, shaken in truth.items()
+        for outcome in _judge(site, by_site[site], shaken, threshold, rule)
+    ]
 
 
-def _score(
-    by_site: Mapping[str, Sequence[SiteWarning]],
-    truth: Mapping[str, Shaken],
-    threshold: float,
-    rule: ScoreRule,
-) -> SiteScore:
-    leads: list[float] = []
-    n_shaken = n_over = n_near = 0
-    for site, shaken in truth.items():
-        told_s = [warning.now_s for warning in by_site[site] if warning.level >= threshold]
-        strong = episodes(shaken, threshold, rule.joined_s)
-        n_shaken += len(strong)
-        for episode in strong:
-            spoke = [time_s for time_s in told_s if _speaks(time_s, episode, rule)]
-            leads += [episode.start_s - spoke[0]] if spoke else []
-        last_s = -math.inf
-        for time_s in told_s:
-            right = any(_speaks(time_s, episode, rule) for episode in strong)
-            if not right and time_s - last_s > rule.ahead_s:
-                n_over += 1
-                n_near += _largest(shaken, time_s, rule.ahead_s) >= threshold - rule.near
-                last_s = time_s
-    n_in_time = sum(lead_s >= rule.least_lead_s for lead_s in leads)
-    return SiteScore(
-        threshold=threshold,
-        n_shaken=n_shaken,
-        n_in_time=n_in_time,
-        n_late=len(leads) - n_in_time,
-        n_missed=n_shaken - len(leads),
-        n_over=n_over,
-        n_over_near=n_near,
-        lead_s=tuple(sorted(leads)),
-    )
+def _judge(
+    site: str, told: Sequence[SiteWarning], shaken: Shaken, threshold: float, rule: ScoreRule
+) -> Iterator[SiteOutcome]:
+    told_s = [warning.now_s for warning in told if warning.level >= threshold]
+    strong = episodes(shaken, threshold, rule.joined_s)
+    for episode in strong:
+        first_s = next((time_s for time_s in told_s if _speaks(time_s, episode, rule)), None)
+        if first_s is None:
+            verdict = Verdict.MISSED
+        else:
+            is_early = episode.start_s - first_s >= rule.least_lead_s
+            verdict = Verdict.IN_TIME if is_early else Verdict.LATE
+        yield SiteOutcome(site, threshold, verdict, episode.start_s, first_s, episode.largest)
+    last_s = -math.inf
+    for time_s in told_s:
+        right = any(_speaks(time_s, episode, rule) for episode in strong)
+        if not right and time_s - last_s > rule.ahead_s:
+            largest = _largest(shaken, time_s, rule.ahead_s)
+            yield SiteOutcome(site, threshold, Verdict.OVER, None, time_s, largest)
+            last_s = time_s
 
 
 def _speaks(time_s: float, episode: Episode, rule: ScoreRule) -> bool:
@@ -174,3 +223,19 @@ def _largest(shaken: Shaken, time_s: float, ahead_s: float) -> float:
     part = shaken.intensity[first:last]
     known = part[~np.isnan(part)]
     return float(known.max()) if known.size else -math.inf
+
+
+def write_outcomes(outcomes: Iterable[SiteOutcome], path: Path) -> None:
+    """A line each: site, intensity asked for, what came of it, when (UTC), lead in s, largest intensity.
+
+    Cells are empty where there is none.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ("site", "intensity", "verdict", "reached_utc", "told_utc", "lead_s", "largest_intensity")
+        )
+        for each in outcomes:
+            moments = (None if time_s is None else iso(time_s) for time_s in (each.reached_s, each.told_s))
+            largest = each.largest if math.isfinite(each.largest) else None
+            writer.writerow((each.site, each.threshold, each.verdict, *moments, each.lead_s, largest))

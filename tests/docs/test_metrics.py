@@ -12,6 +12,7 @@ from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.moments import MOMENTS
 from fcn.metrics.score import score_sequence
 from fcn.metrics.watched import Watched
+from fcn.shaking.score import ScoreRule, SiteScore
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text("utf-8")
 
@@ -52,6 +53,14 @@ def test_every_figure_of_metrics_json_is_explained():
         simulated=True,
     )
     assert sorted(named) == sorted(score)
+
+
+def test_every_figure_of_sites_is_explained():
+    page = (ROOT / "docs" / "shaking.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| figure of sites \|.*(?:\n\|.*)+", page, flags=re.MULTILINE)
+    named = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    score = SiteScore.of([], 2.5, ScoreRule(joined_s=30.0, ahead_s=60.0, least_lead_s=0.0, near=0.5))
+    assert named == ["n_sites", "n_sites_clipped", *score.figures()]
 
 
 def test_every_key_of_an_alarm_rule_is_explained_with_its_values():

@@ -1,9 +1,11 @@
 """The command lines of the README, on small data: training and testing in processes of their own."""
 
+import csv
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,23 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
     assert re.search(r"found of catalogued +\d of 1 = ", output)
     assert "Wei et al. 2026" in output
     assert "simulated" in output
+
+
+def test_warnings_of_stations_are_scored_on_a_sequence(tmp_path):
+    given = ("site_scores=stations", "site_scores.shaking.rule.levels=[0.5,2.5]")  # its earthquake is small
+    output = run("fcn.test", "ckpt=generalized", *SHORT_SEQUENCE, *given, cwd=tmp_path)
+    (folder,) = (tmp_path / "logs").glob("test-smoke-*")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["n_sites"] + metrics["n_sites_clipped"] == 8
+    with (folder / "sites.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if float(row["intensity"]) == 0.5]
+    counted = Counter(row["verdict"] for row in rows)
+    assert rows
+    for verdict, name in (("in time", "in_time"), ("late", "late"), ("missed", "missed"), ("over", "over")):
+        assert metrics[f"site_n_{name}_at_0.5"] == counted[verdict]
+    assert metrics["site_n_shaken_at_0.5"] == len(rows) - counted["over"]
+    assert "Warnings of sites" in (folder / "report.html").read_text()
+    assert "warnings of sites" in output
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from fcn.saying import make_folder
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import ReplaySource
 from fcn.waveform.archive import read_sds
-from fcn.waveform.folder import WAVEFORMS
+from fcn.waveform.folder import STATIONS, WAVEFORMS
+from fcn.waveform.inventory import read_stations
 
 WATCHED = ("source=directory", "source.root=x", "station_file=x.xml")
 
@@ -61,6 +62,32 @@ def test_the_catalogue_is_that_of_a_test(tmp_path, dataset, n_stations, packets_
         found = [(iso(each.data_time_s), each.event_id, str(each.status)) for each in alerts]
         assert found == expected
         assert all(each.producer.is_simulated for each in alerts)
+
+
+@pytest.mark.slow
+def test_sites_are_told_when_a_test_says(tmp_path):
+    """By sources: what a station observes itself counts in a monitor, and in a test it does not."""
+    given = ("ckpt=generalized", "logger=csv", "hydra.run.dir=tested", *SHORT_SEQUENCE)
+    levels = ("shaking.plum=null", "shaking.rule.levels=[0.0]")  # its earthquake is small
+    scored = ("site_scores=stations", *(f"site_scores.{each}" for each in levels))
+    run("fcn.test", *given, *scored, cwd=tmp_path)
+    with (tmp_path / "tested" / "sites.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["told_utc"]]
+    expected = {row["site"]: row["told_utc"] for row in rows}
+    assert len(expected) == len(rows) > 3
+    (root,) = (each for each in (tmp_path / "cache" / "sequences").iterdir() if each.is_dir())
+    sites = [
+        f"+sites.{each.code}={{_target_: fcn.shaking.site.Site, name: {each.id}, vs30_mps: 600.0, "
+        f"latitude_deg: {each.latitude_deg}, longitude_deg: {each.longitude_deg}, elevation_m: "
+        f"{each.elevation_m}}}"
+        for each in Network.from_inventory(read_stations(root / STATIONS))
+        if each.id in expected
+    ]
+    replay = ("ckpt=generalized", "source=replay", f"source.root={root}", "folder=live")
+    run("fcn.monitor", *replay, *levels, *sites, cwd=tmp_path)
+    lines = (tmp_path / "live" / "sites.jsonl").read_text().splitlines()
+    told = [json.loads(line)["warning"] for line in lines]
+    assert {each["site"]: iso(each["now_s"]) for each in reversed(told)} == expected
 
 
 def monitor_records(root, overrides, folder):

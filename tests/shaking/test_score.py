@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fcn.shaking.score import Episode, ScoreRule, Shaken, episodes, score_sites
+from fcn.shaking.score import Episode, ScoreRule, Shaken, SiteScore, Verdict, episodes, judge_sites
 from fcn.shaking.site_warnings import Basis, SiteWarning
 
 RULE = ScoreRule(joined_s=5.0, ahead_s=60.0, least_lead_s=0.0, near=0.5)
@@ -19,6 +19,11 @@ def shaken(*stretches, n=1000, floor=0.0):
 
 def warned(site, now_s, level):
     return SiteWarning(site, now_s, level, level, level, level, Basis.PLUM, None, None, False)
+
+
+def score_sites(told, truth, thresholds, rule):
+    judged = judge_sites(told, truth, thresholds, rule)
+    return [SiteScore.of(judged, threshold, rule) for threshold in thresholds]
 
 
 def test_stretches_near_each_other_are_one_episode():
@@ -54,9 +59,23 @@ def test_each_site_is_counted_once():
     assert (found.n_over, found.n_over_near) == (3, 1)
     assert found.lead_s == (-3.0, 8.0)
     figures = found.figures()
-    assert figures["in_time"] == 0.25
-    assert figures["right"] == 2 / 5
-    assert figures["lead_s_median"] == pytest.approx(2.5)
+    assert figures["in_time_share"] == 0.25
+    assert figures["right_share"] == 2 / 5
+    assert figures["lead_s_p50"] == pytest.approx(2.5)
+
+
+def test_what_came_of_each_is_told():
+    truth = {"a": shaken((100, 130, 4.0)), "b": shaken((100, 130, 4.0)), "c": shaken((100, 130, 3.2))}
+    told = [warned("a", 92.0, 4.5), warned("c", 95.0, 3.5)]
+    found = {each.site: each for each in judge_sites(told, truth, [3.5], RULE)}
+    assert {site: each.verdict for site, each in found.items()} == {
+        "a": Verdict.IN_TIME,
+        "b": Verdict.MISSED,
+        "c": Verdict.OVER,
+    }
+    assert (found["a"].reached_s, found["a"].told_s, found["a"].lead_s) == (100.0, 92.0, 8.0)
+    assert (found["b"].reached_s, found["b"].told_s, found["b"].lead_s) == (100.0, None, None)
+    assert (found["c"].reached_s, found["c"].told_s, found["c"].largest) == (None, 95.0, 3.2)
 
 
 def test_thresholds_are_scored_apart():
@@ -76,7 +95,7 @@ def test_a_lead_may_be_asked_for():
 
 def test_nothing_shaken_and_nothing_said():
     (found,) = score_sites([], {"a": shaken()}, [3.5], RULE)
-    assert found.figures()["in_time"] is None
-    assert found.figures()["lead_s_median"] is None
+    assert found.figures()["in_time_share"] is None
+    assert found.figures()["lead_s_p50"] is None
     with pytest.raises(ValueError, match="ahead_s"):
         ScoreRule(joined_s=5.0, ahead_s=-1.0, least_lead_s=0.0, near=0.5)

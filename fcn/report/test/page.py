@@ -24,11 +24,13 @@ from fcn.report.test.result import (
     miss_table,
     moment_table,
     result_table,
+    site_table,
     size_table,
     utc,
 )
 from fcn.report.test.story import choose_subject, story
 from fcn.report.test.timeline import timeline
+from fcn.shaking.score import SiteScore
 from fcn.terminal import say
 
 
@@ -40,12 +42,13 @@ def write_test_report(
     *,
     tolerance: MatchTolerance,
     estimates: Items[WindowEstimate],
+    site_scores: Items[SiteScore] = (),
     console: Console | None = None,
 ) -> Path:
     """Write report.html and figures/ into `folder`, print the result; returns the page's path.
 
     score: of `fcn.metrics.score.score_sequence`. estimates: all that the windows said, above the thresholds
-    or not; they are why a miss can be explained.
+    or not; they are why a miss can be explained. site_scores: of warnings of sites, where they were scored.
     """
     outcome = judge(sequence, declared, score, estimates, tolerance)
     page = Page(f"Test on {outcome.name}")
@@ -54,6 +57,8 @@ def write_test_report(
     for name, (picture, _) in pictures.items():
         picture.write(folder / "figures" / f"{name}.png")
     _fill(page, outcome, pictures)
+    if site_scores:
+        _tell_sites(page, outcome, site_scores)
     path = folder / "report.html"
     page.write(path)
     result_table(outcome).show(console)
@@ -61,6 +66,8 @@ def write_test_report(
         moment_table(outcome).show(console)
     if outcome.misses:
         miss_table(outcome).show(console)
+    if site_scores:
+        site_table(outcome, site_scores).show(console)
     say(f"report: {path}", console)
     return path
 
@@ -92,6 +99,19 @@ def _introduce(page: Page, outcome: Outcome, tolerance: MatchTolerance) -> None:
         "earthquake of 2016-04-14 12:26:34 UTC"
         + (", ours of simulated: they show the scale, not a ranking." if kind == "simulated" else ".")
     )
+
+
+def _tell_sites(page: Page, outcome: Outcome, scores: Items[SiteScore]) -> None:
+    page.heading("Warnings of sites")
+    page.text(
+        f"{outcome.score['n_sites']} stations as sites, each warned as a monitor would warn it, by what was "
+        "declared and by what the others observed; truth is the JMA intensity of its own record, in real "
+        f"time. {outcome.score['n_sites_clipped']} more have none, for their seismometers clipped. Late: "
+        "warned after the intensity was reached. Over-warned: it did not come; in brackets, but nearly did "
+        "(site_scores.rule.near). Lead: from warning until it was reached, of those in time and late. Site "
+        "by site: sites.csv."
+    )
+    page.table(site_table(outcome, scores))
 
 
 def _figures(outcome: Outcome) -> dict[str, tuple[Figure, str]]:

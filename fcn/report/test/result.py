@@ -26,6 +26,7 @@ from fcn.metrics.table import (
 )
 from fcn.report.kit.table import ABSENT, Table, number
 from fcn.report.test.outcome import Outcome
+from fcn.shaking.score import LEAD_QUANTILES, SiteScore
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,26 @@ def size_table(outcome: Outcome) -> Table:
     moments = (_moment_name(moment) for moment in SIZE_MOMENTS)
     header = ("class", "catalogued", "lost", "split", *moments, "right (s)")
     return Table(f"{outcome.name}: magnitude by class", header, rows)
+
+
+def site_table(outcome: Outcome, scores: Items[SiteScore]) -> Table:
+    """How sites were warned, by intensity."""
+    rows = []
+    for score in scores:
+        leads = [score.figures()[f"lead_s_{name}"] for name in LEAD_QUANTILES]
+        counts = (score.n_shaken, score.n_in_time, score.n_late, score.n_missed)
+        over = f"{score.n_over} ({score.n_over_near})"
+        rows.append(
+            (
+                f"{score.threshold:g}",
+                *(number(count) for count in counts),
+                over,
+                *(number(lead_s, _LATENCY_DIGITS) for lead_s in leads),
+            )
+        )
+    leads_of = (f"lead {share:.0%} (s)" for share in LEAD_QUANTILES.values())
+    header = ("intensity", "shaken", "in time", "late", "missed", "over-warned (near)", *leads_of)
+    return Table(f"{outcome.name}: warnings of sites", header, tuple(rows))
 
 
 def event_table(outcome: Outcome) -> Table:
