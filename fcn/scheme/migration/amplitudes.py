@@ -96,19 +96,15 @@ def measure(
     since_next_s: seconds since P of another event arrived, whose motion this is from then on. Where that was
     too soon after S the station is left to the other event, as long as this one has others.
     """
-    n_past = motion.peaks.shape[-1]
     # seconds before now at which each block ends
-    ago_s = BLOCK_S * torch.arange(n_past - 1, -1, -1, device=motion.peaks.device)
+    ago_s = BLOCK_S * torch.arange(motion.peaks.shape[-1] - 1, -1, -1, device=motion.peaks.device)
     since_p_s, since_s_s = since_s[..., 0, None], since_s[..., 1, None]
     from_p, from_s = ago_s < since_p_s + EARLY_S, ago_s < since_s_s + EARLY_S
     shared, own = _hidden(since_s[..., 1], since_next_s, ago_s)
     from_p, from_s = from_p & own, from_s & own
-    before, long_before = (
-        (ago_s + BLOCK_S > since_p_s + latest) & (ago_s + BLOCK_S <= since_p_s + earliest)
-        for earliest, latest in (NOISE_WINDOW_S, WAVES_WINDOW_S)
-    )
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
     floor = peaks.new_tensor(FLOOR)
+    before, long_before = (_before(ago_s, since_p_s, each) for each in (NOISE_WINDOW_S, WAVES_WINDOW_S))
     windows = (from_p & ~from_s, from_s, before, long_before)
     p, s, noise, waves = (_log_peak(peaks, window, floor) for window in windows)
     drowned = _drowned(torch.maximum(p, s), noise, waves)
@@ -123,16 +119,15 @@ def measure(
     has_s = since_s[..., 1] > LEAST_S
     log_km = distance_km.clamp_min(1.0).log10()
     velocity = torch.where(has_s, strongest[..., VELOCITY], p[..., VELOCITY] + P_SHORTFALL)
-    shape = log_km.shape
     other = [
         log_km,
-        depth_km[..., None].expand(shape) / 20,
+        depth_km[..., None].expand_as(log_km) / 20,
         (1 + since_s[..., 0].clamp(0, 200)).log(),
         (1 + since_s[..., 1].clamp(0, 200)).log(),
         since_s[..., 1].clamp(-10, 10) / 10,
         (since_s[..., 0] - since_s[..., 1]) / 10,
         has_s.float(),
-        motion.horizontals[:, None].expand(shape) / 2,
+        motion.horizontals[:, None].expand_as(log_km) / 2,
         (1 + falling_s).log(),
     ]
     levels = [each / 2 + OFFSET for each in (p, s, noise)]
@@ -148,6 +143,16 @@ def measure(
         falling_s,
         10 ** (strongest - noise)[..., VELOCITY],
     )
+
+
+def _before(
+    ago_s: Float[Tensor, " past"],
+    since_p_s: Float[Tensor, "batch event station 1"],
+    window_s: tuple[float, float],
+) -> Bool[Tensor, "batch event station past"]:
+    """Blocks from so long before P to so long before it."""
+    earliest_s, latest_s = (since_p_s + each for each in window_s)
+    return (ago_s + BLOCK_S > latest_s) & (ago_s + BLOCK_S <= earliest_s)
 
 
 def _drowned(
