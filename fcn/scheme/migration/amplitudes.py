@@ -15,10 +15,6 @@ FIRST_GUESS = 4.2  # magnitude 5 at 30 km: about 0.02 m/s in 0.5-9 Hz
 P_SHORTFALL = 0.6  # of P below S, log10
 EARLY_S = 0.3  # a window begins so much before a predicted arrival
 NOISE_WINDOW_S = (8.0, 1.0)  # before P, from and to
-WAVES_WINDOW_S = (30.0, 8.0)  # before P: a hypothesis that is late has P of its own event in the other one
-# Long-period displacement in both windows above it is a wave train of something else: surface waves of a
-# teleseism, the coda of a large earthquake. Instruments and microseisms make less.
-WAVES_M = 3e-5
 LEAST_S = 0.5  # of P that counts
 STRONG = 0.3  # of the peak: motion above it lasts
 VISIBLE = 2.0  # a peak above that of noise
@@ -32,8 +28,7 @@ FLOOR = (1e-8, 1e-8, 1e-9, 1e-9, 1e-7, 1e-7)
 DEAD_MPS = 1e-10
 OFFSET = 3.0  # added to halved log10 of amplitudes, which makes them of order one
 VELOCITY = AMPLITUDES.index("broad velocity m/s")
-LONG_PERIOD = ("long-period displacement m", "long-period displacement m, vertical")
-LONG = AMPLITUDES.index(LONG_PERIOD[0])
+LONG = AMPLITUDES.index("long-period displacement m")
 DURING = (VELOCITY, LONG)  # whose duration and growth are measured
 
 
@@ -96,38 +91,37 @@ def measure(
     since_next_s: seconds since P of another event arrived, whose motion this is from then on. Where that was
     too soon after S the station is left to the other event, as long as this one has others.
     """
+    n_past = motion.peaks.shape[-1]
     # seconds before now at which each block ends
-    ago_s = BLOCK_S * torch.arange(motion.peaks.shape[-1] - 1, -1, -1, device=motion.peaks.device)
+    ago_s = BLOCK_S * torch.arange(n_past - 1, -1, -1, device=motion.peaks.device)
     since_p_s, since_s_s = since_s[..., 0, None], since_s[..., 1, None]
     from_p, from_s = ago_s < since_p_s + EARLY_S, ago_s < since_s_s + EARLY_S
     shared, own = _hidden(since_s[..., 1], since_next_s, ago_s)
     from_p, from_s = from_p & own, from_s & own
+    latest, earliest = since_p_s + NOISE_WINDOW_S[1], since_p_s + NOISE_WINDOW_S[0]
+    before = (ago_s + BLOCK_S > latest) & (ago_s + BLOCK_S <= earliest)
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
     floor = peaks.new_tensor(FLOOR)
-    before, long_before = (_before(ago_s, since_p_s, each) for each in (NOISE_WINDOW_S, WAVES_WINDOW_S))
-    windows = (from_p & ~from_s, from_s, before, long_before)
-    p, s, noise, waves = (_log_peak(peaks, window, floor) for window in windows)
-    drowned = _drowned(torch.maximum(p, s), noise, waves)
-    p, s, noise = (torch.where(drowned, floor.log10(), each) for each in (p, s, noise))
+    p, s, noise = (_log_peak(peaks, window, floor) for window in (from_p & ~from_s, from_s, before))
     strongest = torch.maximum(p, s)
     above_noise = torch.stack([(strongest - noise)[..., kind] for kind in DURING], dim=-1)
     during = torch.stack([peaks[:, :, :, kind] for kind in DURING], dim=3)
     lasts_s, quiet_s = _course(during, from_p)
-    lasts_s = lasts_s.masked_fill(drowned[..., DURING], 0.0)
     # where noise is all there is nothing grows, and has not for as long as a stream remembers
     falling_s = quiet_s.masked_fill(above_noise < math.log10(VISIBLE), PAST_S).amin(dim=-1)
     has_s = since_s[..., 1] > LEAST_S
     log_km = distance_km.clamp_min(1.0).log10()
     velocity = torch.where(has_s, strongest[..., VELOCITY], p[..., VELOCITY] + P_SHORTFALL)
+    shape = log_km.shape
     other = [
         log_km,
-        depth_km[..., None].expand_as(log_km) / 20,
+        depth_km[..., None].expand(shape) / 20,
         (1 + since_s[..., 0].clamp(0, 200)).log(),
         (1 + since_s[..., 1].clamp(0, 200)).log(),
         since_s[..., 1].clamp(-10, 10) / 10,
         (since_s[..., 0] - since_s[..., 1]) / 10,
         has_s.float(),
-        motion.horizontals[:, None].expand_as(log_km) / 2,
+        motion.horizontals[:, None].expand(shape) / 2,
         (1 + falling_s).log(),
     ]
     levels = [each / 2 + OFFSET for each in (p, s, noise)]
@@ -143,29 +137,6 @@ def measure(
         falling_s,
         10 ** (strongest - noise)[..., VELOCITY],
     )
-
-
-def _before(
-    ago_s: Float[Tensor, " past"],
-    since_p_s: Float[Tensor, "batch event station 1"],
-    window_s: tuple[float, float],
-) -> Bool[Tensor, "batch event station past"]:
-    """Blocks from so long before P to so long before it."""
-    earliest_s, latest_s = (since_p_s + each for each in window_s)
-    return (ago_s + BLOCK_S > latest_s) & (ago_s + BLOCK_S <= earliest_s)
-
-
-def _drowned(
-    strongest: Float[Tensor, "batch event station channel"],
-    noise: Float[Tensor, "batch event station channel"],
-    waves: Float[Tensor, "batch event station channel"],
-) -> Bool[Tensor, "batch event station channel"]:
-    """Where long-period waves hide what there is of an event, which is then as good as not known.
-
-    log10 of m: since P, before P, and long before it.
-    """
-    hidden = (torch.minimum(noise, waves) > math.log10(WAVES_M)) & (strongest - noise < math.log10(VISIBLE))
-    return hidden & torch.tensor([name in LONG_PERIOD for name in AMPLITUDES], device=noise.device)
 
 
 def _hidden(

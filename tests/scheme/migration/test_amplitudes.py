@@ -137,30 +137,9 @@ def test_a_band_that_is_not_known_is_as_of_a_quiet_station():
 )
 def test_each_peak_is_of_its_own_window(channel, ago_s, changed):
     """However long ago: what was felt since P is never forgotten."""
-    value = 1e-5 if channel >= LONG else 1.0
-    more = BOTH + blocks((ago_s, value), channel=channel)
-    one, two = measured(BOTH).inputs[0, 0, 0], measured(more).inputs
+    one, two = measured(BOTH).inputs[0, 0, 0], measured(BOTH + blocks((ago_s, 1.0), channel=channel)).inputs
     differ = ((two[0, 0, 0, : 3 * N] - one[: 3 * N]).abs() > 1e-3).nonzero()[:, 0].tolist()
     assert differ == ([] if changed is None else [changed * N + channel])
-
-
-def waves(*, event_m: float, before_m: float = 1e-3, long_before_m: float = 1e-3) -> torch.Tensor:
-    """Inputs of a station with long-period waves before P, and so much displacement since."""
-    places = ((P_S + 20.0, long_before_m), (P_S + 4.0, before_m), (P_S - 1.0, event_m), (S_S - 1.0, event_m))
-    return measured(BOTH + blocks(*places, channel=LONG)).inputs[0, 0, 0]
-
-
-def test_what_long_waves_hide_is_not_known():
-    """As of a teleseism; an event that rises above them is read, and so is one that is said to be late."""
-    unknown = measured(BOTH).inputs[0, 0, 0]
-    torch.testing.assert_close(waves(event_m=1.5e-3), unknown)
-    for given in (
-        {"event_m": 3e-3},
-        {"event_m": 1.5e-3, "long_before_m": 1e-6},
-        {"event_m": 1.5e-3, "before_m": 1e-6},
-        {"event_m": 2e-5, "before_m": 2e-5, "long_before_m": 2e-5},  # microseisms
-    ):
-        assert log10(waves(**given)[LONG].item()) == pytest.approx(math.log10(given["event_m"])), given
 
 
 def test_the_other_inputs_are_in_their_order():
