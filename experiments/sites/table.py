@@ -22,6 +22,7 @@ import yaml
 from rich.console import Console
 from rich.progress import track
 
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.declared import read_updates_csv
 from fcn.catalogue.event import Update
 from fcn.config import CONF_DIR, build
@@ -32,7 +33,6 @@ from fcn.geometry.projection import LocalFrame
 from fcn.shaking.observed import Acceleration, station_acceleration
 from fcn.shaking.score import ScoreRule, Shaken, SiteScore, score_sites
 from fcn.shaking.site import Site, station_sites
-from fcn.shaking.site_warnings import SiteWarning
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, read_description
 from fcn.waveform.inventory import read_stations

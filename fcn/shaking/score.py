@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fcn import checked
-from fcn.shaking.site_warnings import SiteWarning
+from fcn.alert.site_warning import SiteWarning
 
 LEAD_QUANTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 

@@ -163,7 +163,7 @@ class Monitor:
         if self.sites is not None:
             self.sites.push(packets, now_s)
             last = [each.final for each in self.engine.declarer.events]
-            self.sites.process(now_s, last, self.source.clock.now_s())
+            self.sites.process(now_s, last, self.source.clock.now_s(), self.sinks.warn)
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))

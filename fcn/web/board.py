@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from fcn.alert.alert import Alert
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.event import WindowEstimate
-from fcn.shaking.site_warnings import SiteWarning
 from fcn.stream.engine import Step
 from fcn.stream.left_out import left_out
 from fcn.stream.loop import Monitor

@@ -8,12 +8,13 @@ import pytest
 import yaml
 from made_sites import FRAME, VS_KMPS, HalfSpace, north, said
 
+from fcn.alert.site_warning import Basis
 from fcn.catalogue.event import Status
 from fcn.config import CONF_DIR, build
 from fcn.shaking.expected import SiMidorikawa
 from fcn.shaking.intensity import JmaScale
 from fcn.shaking.plum import Plum
-from fcn.shaking.site_warnings import Basis, SiteWarnings, WarningRule
+from fcn.shaking.site_warnings import SiteWarnings, WarningRule
 
 SITES = (north(20.0, "near"), north(60.0, "far"))
 STATIONS = (north(0.0, "A"), north(15.0, "B"), north(55.0, "C"))
