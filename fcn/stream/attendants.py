@@ -1,10 +1,11 @@
 """What goes along with a monitor's steps and is no part of them: its status on the disk, for whoever asks."""
 
+import functools
 import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -105,8 +106,8 @@ class Systemd:
 class StatusKeeper:
     """Writes the status every `every_s` of the machine's clock, and with the last word.
 
-    write: further places to write it to. station_list: what is known of the list. A disk that takes nothing
-    is logged once, and stops nobody.
+    write: further places to say it at, before the disk, which may be full. station_list: what is known of the
+    list. A disk that takes nothing is logged once, and stops nobody.
     """
 
     every_s: float
@@ -138,8 +139,11 @@ class StatusKeeper:
                 is_running=is_running,
                 station_list=self.station_list(),
             )
-            write_status(monitor.folder, status)
-            for write in self.write:
+            places: Sequence[Callable[[Status], None]] = (
+                *self.write,
+                functools.partial(write_status, monitor.folder),
+            )
+            for write in places:
                 write(status)
         except (OSError, ValueError) as error:
             if not self._fails:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from chromium import BROWSER, NAMES, tab
-from made_pages import watched_monitor
+from made_pages import LIMITS, watched_monitor
 from matplotlib.image import imread
 
 from fcn.web import board as boards
@@ -23,7 +23,7 @@ def address(tmp_path_factory):
             self.board.close()
 
     folder = tmp_path_factory.mktemp("page")
-    monitor, page = watched_monitor(folder, lambda each: Open(each, "127.0.0.1", 0))
+    monitor, page = watched_monitor(folder, lambda each: Open(each, LIMITS, "127.0.0.1", 0))
     monitor.engine.reader.state = lambda: {"health": {"left_out": [None, "clock 1.3 s late", None]}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boards, "COUNTED_S", 0.0)
