@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fcn.alert.alert import Producer
 from fcn.alert.plain import from_line, moment, to_line, utc
 
-SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 1
+SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 2
 
 
 class Basis(enum.StrEnum):
@@ -23,7 +23,8 @@ class SiteWarning:
     """What a site is told at clock time now_s.
 
     level: the highest of the rule's that is reached. intensity: expected, the larger of both; low and high:
-    one standard deviation of the source's where that is the larger, else equal to it.
+    one standard deviation from it of the source's where that is the larger, else None: nobody states by how
+    much what is observed nearby differs from what comes.
     event_id, s_in_s: of the source from which most is expected, and seconds until its S (negative once it is
     through); None where there is none. is_lower_bound: ground motion still grows, more may come.
     """
@@ -32,8 +33,8 @@ class SiteWarning:
     now_s: float
     level: float
     intensity: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     basis: Basis
     event_id: str | None
     s_in_s: float | None
@@ -77,7 +78,6 @@ class ToldWarning:
         s = "" if now.s_in_s is None else f", S in {now.s_in_s:.0f} s"
         bound = ", at least" if now.is_lower_bound else ""
         why = "observed nearby" if now.event_id is None else f"{now.event_id} ({now.basis})"
-        return (
-            f"{utc(self.issued_time_s)[11:19]} site {now.site}: intensity {now.intensity:.1f} "
-            f"({now.low:.1f} to {now.high:.1f}){bound}{s}, {why}{simulated}"
-        )
+        sure = "" if now.low is None or now.high is None else f" ({now.low:.1f} to {now.high:.1f})"
+        time = utc(self.issued_time_s)[11:19]
+        return f"{time} site {now.site}: intensity {now.intensity:.1f}{sure}{bound}{s}, {why}{simulated}"

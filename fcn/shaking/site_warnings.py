@@ -160,8 +160,7 @@ class SiteWarnings:
             return None
         both = min(of_source, float(nearby)) >= reached[-1]
         single = Basis.SOURCE if of_source >= nearby else Basis.PLUM
-        low = high = intensity
-        event_id = s_in_s = None
+        low = high = event_id = s_in_s = None
         is_lower_bound = False
         if math.isfinite(of_source):
             update, expected = by_event[strongest]

@@ -52,7 +52,7 @@ def test_a_warning_is_told_once_and_is_a_line(tmp_path):
         sites.process(now_s, [said(6.0, magnitude_uncertainty=0.3)], now_s + 0.1, told.append)
     assert [each.to_json() for each in told] == sites.file.path.read_text().splitlines()
     (line,) = map(json.loads, sites.file.path.read_text().splitlines())
-    assert (line["schema"], line["schema_version"]) == ("fcn-site-warning", 1)
+    assert (line["schema"], line["schema_version"]) == ("fcn-site-warning", 2)
     assert line["issued_time_utc"] == "1970-01-01T00:16:43.100000Z"
     assert (line["warning"]["site"], line["warning"]["basis"]) == ("near", "source")
     assert line["producer"]["is_simulated"] is False

@@ -72,12 +72,14 @@ def test_warnings_of_sites_are_posted_where_they_are_wanted():
     with receiver() as (url, sent):
         for name in ("Mashiki/town hall", "益城"):
             hook(url).warn(site_warning(name, after_s=0.5))
+        hook(url).warn(site_warning("Uto", low=None, high=None))
         hook(url, site_warnings=False).warn(site_warning())
     assert [ToldWarning.from_json(body) for _, body in sent] == [
         site_warning("Mashiki/town hall", after_s=0.5),
         site_warning("益城", after_s=0.5),
+        site_warning("Uto", low=None, high=None),
     ]
-    assert [headers["Idempotency-Key"] for headers, _ in sent] == [
+    assert [headers["Idempotency-Key"] for headers, _ in sent[:2]] == [
         '"kyushu/site/Mashiki%2Ftown%20hall/1460636794.75/4.5"',
         '"kyushu/site/%E7%9B%8A%E5%9F%8E/1460636794.75/4.5"',
     ]
