@@ -56,6 +56,8 @@ def test_the_page_hears_the_status_before_the_disk_which_may_be_full(tmp_path):
         def hear(self, status):
             """Nothing."""
 
+        attend = leave = hear
+
     page = Made()
     config = resolved("monitor", "ckpt=x", "source=replay", "source.root=x")
     *_, keeper, last = build_attendants(config, tmp_path, page)
