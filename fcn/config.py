@@ -44,7 +44,8 @@ TOP_LEVEL = {
     ),
     "monitor": (
         "name folder ckpt trust reading source station_file station_ids velocity_model declare windows "
-        "patience_s skip_s habits operations log sinks alerts sites shaking observe web threads backend"
+        "patience_s skip_s habits operations log sinks alerts sites shaking observe web limits threads "
+        "backend"
     ),
     "status": "folder",
     "check": "folder limits",

@@ -9,7 +9,7 @@ import math
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from fcn.exported.backend import network_of
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
+from fcn.operations.status import Status
 from fcn.rotated import RotatedFile
 from fcn.saying import build_sinks, log_to, make_folder
 from fcn.shaking.site import Sites, station_sites
@@ -45,6 +46,9 @@ from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    from fcn.web.server import Page
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         build_sinks(config, folder),
         producer,
         warned,
-        attendants=[*build_attendants(config, folder), *build_page(config, watched, producer, sites)],
+        attendants=build_attendants(config, folder, build_page(config, watched, producer, sites)),
     )
 
 
@@ -134,7 +138,7 @@ def state_folder(config: Mapping[str, Any], run_dir: Path) -> Path:
     return run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
 
 
-def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]:
+def build_attendants(config: Mapping[str, Any], folder: Path, page: "Page | None") -> list[Attendant]:
     """What goes along with the monitor's steps. Raises ImportError where metrics cannot be written."""
     operations = config["operations"]
     attendants: list[Attendant] = [Systemd()]
@@ -144,7 +148,7 @@ def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]
         read = functools.partial(WatchedNetwork.of_file, path, config["station_ids"])
         stations = StationList(path, read, operations["stations_s"])
         attendants.append(stations)
-    write = []
+    write: list[Callable[[Status], None]] = [] if page is None else [page.hear]
     if operations["metrics"] is not None:
         installed()
         path = folder / Path(operations["metrics"]).expanduser()
@@ -152,7 +156,7 @@ def build_attendants(config: Mapping[str, Any], folder: Path) -> list[Attendant]
     keeper = StatusKeeper(operations["status_s"], tuple(write))
     if stations is not None:
         keeper.station_list = stations.status
-    return [*attendants, keeper]
+    return [*attendants, keeper, *([] if page is None else [page])]
 
 
 def _ask_for_stations(running: Monitor) -> None:
@@ -200,10 +204,10 @@ def build_sites(
 
 def build_page(
     config: Mapping[str, Any], watched: WatchedNetwork, producer: Producer, sites: SiteWarnings | None
-) -> list[Attendant]:
+) -> "Page | None":
     """The page, where it has a port. Raises ValueError for one that it cannot listen at."""
     if config["web"]["port"] is None:
-        return []
+        return None
     try:
         from fcn.web.server import Page
     except ImportError as error:
@@ -222,7 +226,7 @@ def build_page(
         config["source"]["pace"] if is_replay else 1.0,
     )
     _check_arguments(Page, config["web"], "web")
-    return [Page(seen, **config["web"])]
+    return Page(seen, build(config["limits"]), **config["web"])
 
 
 def build_observed(config: Mapping[str, Any], watched: WatchedNetwork) -> ObservedNetwork | None:

@@ -5,6 +5,7 @@ import time
 
 from fcn.alert.alert import Alert, Latencies, Magnitude, Origin, Producer
 from fcn.alert.heartbeat import Heartbeat, SinkState
+from fcn.alert.site_warning import Basis, SiteWarning, ToldWarning
 from fcn.catalogue.event import Status
 
 T0 = 1_460_636_794.25
@@ -42,6 +43,13 @@ def heartbeat(after_s=0.0, **changes):
     return dataclasses.replace(
         Heartbeat(T0 + after_s, True, T0 + after_s - 1.5, 24, 23, 1, PRODUCER, SINKS), **changes
     )
+
+
+def site_warning(site="Aso", after_s=0.0, level=4.5, **changes):
+    """Of a source, with S to come; changes are of the warning."""
+    warning = SiteWarning(site, T0 + after_s, level, level + 0.2, level - 0.4, level + 0.8, Basis.SOURCE,
+                          "fcn20160414T122634", 7.5, is_lower_bound=True)  # fmt: skip
+    return ToldWarning(T0 + after_s + 0.1, dataclasses.replace(warning, **changes), PRODUCER)
 
 
 def until(is_so, within_s=20.0):

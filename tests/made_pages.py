@@ -10,10 +10,12 @@ from made_alerts import PRODUCER
 from made_networks import START_S, make_network, make_site
 from made_sites import FRAME, HalfSpace
 from made_streams import SPEC, Listener, engine_of
+from toy import resolved
 
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
+from fcn.config import build
 from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
 from fcn.shaking.expected import SiMidorikawa
@@ -30,6 +32,7 @@ from fcn.web.snapshot import Watched
 MADE = Watched(
     PRODUCER, FRAME, Network((make_site("S00"),)), np.zeros((1, 3), dtype=np.float32), sites=None, pace=1.0
 )
+LIMITS = build(resolved("check", "folder=x")["limits"])
 ORIGIN_S = START_S + 6.0
 SITES = (("near", 32.75, 130.8), ("far", 36.0, 134.0))
 

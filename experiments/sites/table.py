@@ -21,6 +21,7 @@ import yaml
 from rich.console import Console
 from rich.progress import track
 
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.declared import read_updates_csv
 from fcn.catalogue.event import Update
 from fcn.config import CONF_DIR, build
@@ -32,7 +33,7 @@ from fcn.shaking.apart import Heard, warn_apart
 from fcn.shaking.recorded import recorded_intensity
 from fcn.shaking.score import Shaken, SiteOutcome, SiteScore, judge_sites
 from fcn.shaking.site import Site, station_sites
-from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
+from fcn.shaking.site_warnings import SiteWarnings
 from fcn.waveform.archive import read_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, read_description
 from fcn.waveform.inventory import read_stations

@@ -21,6 +21,7 @@ from fcn.checked import positive
 from fcn.operations.listening import Listening
 from fcn.operations.merger import Merger
 from fcn.operations.status import StationStatus, Status, counted, of_sinks, write_status
+from fcn.operations.systemd import Notices
 from fcn.publish import new_file
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Merging:
     _written_s: float = field(default=-math.inf, init=False)
     _lives_s: dict[str, float | None] = field(default_factory=dict, init=False)  # by monitor; None: has gone
     _wrong: str = field(default="", init=False)
+    _notices: Notices = field(default_factory=Notices, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,8 +90,10 @@ class Merging:
             self.catch_up()
             while not self._stopped:
                 self.look()
+                self._notices.goes_on(self._alive)
                 time.sleep(self.habits.poll_s)
         finally:
+            self._notices.ends()
             self.listening.close()
             self.sinks.beat(self._heartbeat(is_alive=False))
             self.sinks.close(CLOSING_S)
@@ -123,8 +127,7 @@ class Merging:
         if now_s - self._beat_s >= self.habits.heartbeat_s:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
-            heard = sum(late_s is not None for late_s in self._late_s().values())
-            log.info("%d of %d monitors, %d events open", heard, len(self._lives_s), self.merger.n_open)
+            log.info(self._alive())
         if now_s - self._written_s >= self.habits.status_s:
             self._written_s = now_s
             self._write_status(is_running=True)
@@ -144,6 +147,12 @@ class Merging:
             name: age_s if age_s is not None and age_s < self.habits.silent_s else None
             for name, age_s in ages.items()
         }
+
+    def _alive(self) -> str:
+        """How it is, on a line."""
+        late_s = self._late_s().values()
+        heard = sum(each is not None for each in late_s)
+        return f"{heard} of {len(late_s)} monitors, {self.merger.n_open} events open"
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
         late_s = self._late_s()

@@ -5,10 +5,15 @@ the environment, nobody is told.
 """
 
 import logging
+import math
 import os
 import socket
+import time
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+
+TOLD_S = 10.0  # between what it is told, where it does not say how often it wants to hear
 
 SOCKET, WATCHDOG_US, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 
@@ -36,3 +41,21 @@ def watchdog_s() -> float | None:
     if not text.isdecimal() or pid != str(os.getpid()):
         return None
     return int(text) / 1e6 / 2.0
+
+
+class Notices:
+    """Tells systemd that a service is ready, then that its loop goes on, and how it is."""
+
+    def __init__(self) -> None:
+        self.every_s = watchdog_s() or TOLD_S
+        self._told_s = -math.inf
+
+    def goes_on(self, words: Callable[[], str]) -> None:
+        """After every step of the loop; words: how it is, on a line, asked for when it is time to say so."""
+        if time.monotonic() - self._told_s >= self.every_s:
+            notify("WATCHDOG=1" if math.isfinite(self._told_s) else "READY=1", f"STATUS={words()}")
+            self._told_s = time.monotonic()
+
+    def ends(self) -> None:
+        """After the last."""
+        notify("STOPPING=1")

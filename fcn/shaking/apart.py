@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.event import Update
 from fcn.shaking.site import Site
-from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
+from fcn.shaking.site_warnings import SiteWarnings
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from fcn import checked
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.io import iso
-from fcn.shaking.site_warnings import SiteWarning
 
 LEAD_QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 

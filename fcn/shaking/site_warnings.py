@@ -1,6 +1,5 @@
 """Warnings of sites: the larger of what a source lets expect and of what neighbours observe."""
 
-import enum
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fcn import checked
+from fcn.alert.site_warning import Basis, SiteWarning
 from fcn.catalogue.event import Status, Update
 from fcn.geometry.projection import LocalFrame
 from fcn.shaking.expected import Expected, GroundMotion, SourceShaking
@@ -18,14 +18,6 @@ from fcn.shaking.intensity import Scale
 from fcn.shaking.plum import Plum, PlumSites
 from fcn.shaking.site import Site, Sites
 from fcn.types import TravelTimes
-
-
-class Basis(enum.StrEnum):
-    """What a warning rests on: whether each, by itself, reaches the level warned of."""
-
-    SOURCE = "source"
-    PLUM = "plum"
-    BOTH = "both"
 
 
 @dataclass(frozen=True)
@@ -49,28 +41,6 @@ class WarningRule:
         object.__setattr__(self, "levels", levels)
         checked.number("pause_s", self.pause_s, least=0.0)
         checked.number("felt_s", self.felt_s, least=0.0)
-
-
-@dataclass(frozen=True)
-class SiteWarning:
-    """What a site is told at clock time now_s.
-
-    level: the highest of the rule's that is reached. intensity: expected, the larger of both; low and high:
-    one standard deviation of the source's where that is the larger, else equal to it.
-    event_id, s_in_s: of the source from which most is expected, and seconds until its S (negative once it is
-    through); None where there is none. is_lower_bound: ground motion still grows, more may come.
-    """
-
-    site: str
-    now_s: float
-    level: float
-    intensity: float
-    low: float
-    high: float
-    basis: Basis
-    event_id: str | None
-    s_in_s: float | None
-    is_lower_bound: bool
 
 
 class SiteWarnings:
@@ -190,8 +160,7 @@ class SiteWarnings:
             return None
         both = min(of_source, float(nearby)) >= reached[-1]
         single = Basis.SOURCE if of_source >= nearby else Basis.PLUM
-        low = high = intensity
-        event_id = s_in_s = None
+        low = high = event_id = s_in_s = None
         is_lower_bound = False
         if math.isfinite(of_source):
             update, expected = by_event[strongest]

@@ -1,16 +1,16 @@
 """What goes along with a monitor's steps and is no part of them: its status on the disk, for whoever asks."""
 
+import functools
 import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import fcn
 from fcn.alert.alert import Alert
-from fcn.operations import systemd
 from fcn.operations.status import (
     StationListStatus,
     StationStatus,
@@ -19,14 +19,13 @@ from fcn.operations.status import (
     of_sinks,
     write_status,
 )
+from fcn.operations.systemd import Notices
 from fcn.stream.left_out import left_out
 
 if TYPE_CHECKING:
     from fcn.stream.loop import Monitor
 
 log = logging.getLogger(__name__)
-
-TOLD_S = 10.0  # between what systemd is told, where it does not say how often it wants to hear
 
 
 @runtime_checkable
@@ -86,27 +85,23 @@ class Systemd:
     """Tells systemd that the monitor is ready, then that its loop goes on, and how it is."""
 
     def __init__(self) -> None:
-        self.every_s = systemd.watchdog_s() or TOLD_S
-        self._told_s = -math.inf
+        self._notices = Notices()
 
     def attend(self, monitor: "Monitor", now_s: float) -> None:
         """See `Attendant`."""
-        if time.monotonic() - self._told_s >= self.every_s:
-            state = "WATCHDOG=1" if math.isfinite(self._told_s) else "READY=1"
-            systemd.notify(state, f"STATUS={monitor.alive(now_s)}")
-            self._told_s = time.monotonic()
+        self._notices.goes_on(lambda: monitor.alive(now_s))
 
     def leave(self, monitor: "Monitor") -> None:
         """See `Attendant`."""
-        systemd.notify("STOPPING=1")
+        self._notices.ends()
 
 
 @dataclass(eq=False)
 class StatusKeeper:
     """Writes the status every `every_s` of the machine's clock, and with the last word.
 
-    write: further places to write it to. station_list: what is known of the list. A disk that takes nothing
-    is logged once, and stops nobody.
+    write: further places to say it at, before the disk, which may be full. station_list: what is known of the
+    list. A disk that takes nothing is logged once, and stops nobody.
     """
 
     every_s: float
@@ -138,8 +133,11 @@ class StatusKeeper:
                 is_running=is_running,
                 station_list=self.station_list(),
             )
-            write_status(monitor.folder, status)
-            for write in self.write:
+            places: Sequence[Callable[[Status], None]] = (
+                *self.write,
+                functools.partial(write_status, monitor.folder),
+            )
+            for write in places:
                 write(status)
         except (OSError, ValueError) as error:
             if not self._fails:

@@ -1,4 +1,4 @@
-"""Sites of a monitor: what it declares goes to `SiteWarnings`, and what that says to `sites.jsonl`."""
+"""Sites of a monitor: what it declares goes to `SiteWarnings`, what that says to sinks and `sites.jsonl`."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,20 +9,18 @@ import obspy
 from torch import Tensor
 
 from fcn.alert.alert import Producer
-from fcn.alert.plain import moment, to_line, utc
+from fcn.alert.site_warning import SiteWarning, ToldWarning
 from fcn.catalogue.event import Update
 from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
-from fcn.shaking.site_warnings import SiteWarning, SiteWarnings
+from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.observing import ObservedNetwork
 from fcn.stream.packet import Packet
-from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 
 log = logging.getLogger(__name__)
 
 SITES = "sites.jsonl"
-SCHEMA, SCHEMA_VERSION = "fcn-site-warning", 1
 
 Said = TypeVar("Said")
 
@@ -40,33 +38,6 @@ class Unbatched:
     def to(self, device: Any) -> "Unbatched":
         """See `TravelTimes`."""
         return Unbatched(self.of_one.to(device))
-
-
-@dataclass(frozen=True)
-class Told:
-    """A warning as a line: when it was said, and by whom."""
-
-    issued_time_s: float
-    warning: SiteWarning
-    producer: Producer
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "issued_time_s", moment("issued_time_s", self.issued_time_s))
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return to_line(SCHEMA, SCHEMA_VERSION, self)
-
-    def words(self) -> str:
-        """The same for people."""
-        now, simulated = self.warning, ", simulated" if self.producer.is_simulated else ""
-        s = "" if now.s_in_s is None else f", S in {now.s_in_s:.0f} s"
-        bound = ", at least" if now.is_lower_bound else ""
-        why = "observed nearby" if now.event_id is None else f"{now.event_id} ({now.basis})"
-        return (
-            f"{utc(self.issued_time_s)[11:19]} site {now.site}: intensity {now.intensity:.1f} "
-            f"({now.low:.1f} to {now.high:.1f}){bound}{s}, {why}{simulated}"
-        )
 
 
 @dataclass(eq=False)
@@ -120,17 +91,27 @@ class WarnedSites:
         if self.observed is not None and state["observed"] is not None:
             self.observed.restore(state["observed"])
 
-    def process(self, now_s: float, events: Sequence[Update], issued_time_s: float) -> None:
-        """Tell what has to be told by a clock, which runs on; events: the last updates of those declared."""
+    def process(
+        self,
+        now_s: float,
+        events: Sequence[Update],
+        issued_time_s: float,
+        tell: Callable[[ToldWarning], object],
+    ) -> None:
+        """Tell what has to be told by a clock, which runs on; events: the last updates of those declared.
+
+        All is told before any is written to the file, whose disk may be slow.
+        """
         try:
             self._seen = {} if self.observed is None else self.observed.observed(now_s)
             warnings = self._of_those_within(
                 events, lambda each: self.warnings.process(now_s, each, self._seen)
             )
-            for warning in warnings:
-                told = Told(issued_time_s, warning, self.producer)
-                say(told.words(), terminal())
-                self.file.add(told.to_json())
+            told = [ToldWarning(issued_time_s, warning, self.producer) for warning in warnings]
+            for each in told:
+                tell(each)
+            for each in told:
+                self.file.add(each.to_json())
         except (ValueError, OSError) as error:
             self._failed(error)
 

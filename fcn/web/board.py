@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from fcn.alert.alert import Alert
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.event import WindowEstimate
-from fcn.shaking.site_warnings import SiteWarning
+from fcn.operations.status import Status
 from fcn.stream.engine import Step
 from fcn.stream.left_out import left_out
 from fcn.stream.loop import Monitor
@@ -30,13 +31,14 @@ N_TIMED = 60  # of these looks, over which the cost of a window is averaged
 class Board:
     """Looks at a monitor's loop: makes a snapshot of each step, which costs the loop under a millisecond.
 
-    newest: None before the first step. is_over: the newest is the last. Nothing that goes wrong here reaches
-    the loop; it is logged.
+    newest: None before the first step. status: what the monitor last said of itself; None before that.
+    is_over: the newest is the last. Nothing that goes wrong here reaches the loop; it is logged.
     """
 
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
         self.newest: Snapshot | None = None
+        self.status: Status | None = None
         self.is_over = False
         self._traces = Traces.nothing(len(watched.stations))
         self._estimates: tuple[WindowEstimate, ...] = ()

@@ -5,8 +5,9 @@ import ipaddress
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +17,9 @@ from starlette.routing import Route
 
 from fcn import checked
 from fcn.alert.alert import Alert
+from fcn.operations.check import Limits
+from fcn.operations.prometheus import health, metrics
+from fcn.operations.status import Status
 from fcn.stream.loop import Monitor
 from fcn.web.board import Board
 from fcn.web.connection import MOST_CONNECTIONS, Connection
@@ -35,34 +39,23 @@ TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Text:
-    """A path, and the text that it answers of the newest snapshot; 503 before there is one."""
-
-    path: str
-    media_type: str
-    of: Callable[[Snapshot], str]
-
-
-# Further routes: a line each. Their functions run in the page's thread, which the loop waits for no more than
-# for any other thread: soon done.
-ROUTES: tuple[Text, ...] = ()
+Newest = TypeVar("Newest")
 
 
 class Page:
     """An attendant that serves what it sees on `http://host:port`, until the monitor ends.
 
-    port: 0 for any that is free. names: further names it may be asked by (`Guard`). Raises ValueError naming
-    the key for a place where it cannot listen.
+    limits: of `/health`. port: 0 for any that is free. names: further names it may be asked by (`Guard`).
+    Raises ValueError naming the key for a place where it cannot listen.
     """
 
     def __init__(
         self,
         watched: Watched,
+        limits: Limits,
         host: str,
         port: int,
         names: Sequence[str] = (),
-        routes: Iterable[Text] = ROUTES,
     ) -> None:
         self.board = Board(watched)
         self._socket = _listening(host, port)
@@ -71,7 +64,7 @@ class Page:
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self.port}"
-        app = Guard(application(self.board, routes), host, names)
+        app = Guard(application(self.board, limits), host, names)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -99,6 +92,10 @@ class Page:
         """See `Told`."""
         self.board.said(alert)
 
+    def hear(self, status: Status) -> None:
+        """Keep what the monitor says of itself, for `/metrics` and `/health`."""
+        self.board.status = status
+
     def attend(self, monitor: Monitor, now_s: float) -> None:
         """See `Attendant`."""
         self.board.look(monitor, monitor.steps)
@@ -120,15 +117,27 @@ class Page:
             log.exception("the page at %s is gone; the monitor goes on", self.address)
 
 
-def application(board: Board, routes: Iterable[Text]) -> Starlette:
-    """What answers GET and HEAD: the page, its assets, `/api/state`, `/api/events` and further routes."""
+def application(board: Board, limits: Limits) -> Starlette:
+    """What answers GET and HEAD: the page, its assets, `/api/state`, `/api/events`, `/metrics` and `/health`.
+
+    Answers are made in the page's thread, which the loop waits for no more than for any other: soon done.
+    """
     state = State()
-    texts = (Text("/api/state", "application/json", state.text), *routes)
+
+    def of_state(seen: Snapshot) -> Response:
+        return Response(state.text(seen), media_type="application/json")
+
+    def of_health(status: Status) -> Response:
+        code, content = health(status, time.time(), limits)
+        return Response(content, code, media_type="application/json")
+
     made = Starlette(
         routes=[
             *(Route(path, _asset(content, kind)) for path, content, kind in assets()),
-            *(Route(each.path, _text(board, each)) for each in texts),
+            Route("/api/state", _answer(lambda: board.newest, of_state)),
             Route("/api/events", Streams(board, state).answer),
+            Route("/metrics", _answer(lambda: board.status, _metrics)),
+            Route("/health", _answer(lambda: board.status, of_health)),
         ]
     )
     made.router.redirect_slashes = False
@@ -153,15 +162,29 @@ def _asset(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]
     return answer
 
 
-def _text(board: Board, text: Text) -> Callable[[Request], Awaitable[Response]]:
+def _answer(
+    newest: Callable[[], Newest | None], of: Callable[[Newest], Response]
+) -> Callable[[Request], Awaitable[Response]]:
+    """What is made of the newest; 503 before there is one."""
+
     async def answer(request: Request) -> Response:
-        newest = board.newest
-        if newest is None:
+        found = newest()
+        if found is None:
             return PlainTextResponse("Nothing has been read yet.\n", 503, {"retry-after": "1"})
-        headers = {"cache-control": "no-store"}
-        return Response(text.of(newest), media_type=text.media_type, headers=headers)
+        response = of(found)
+        response.headers["cache-control"] = "no-store"
+        return response
 
     return answer
+
+
+def _metrics(status: Status) -> Response:
+    """501 where there is no client of Prometheus to write them."""
+    try:
+        content, kind = metrics(status)
+    except ImportError as error:
+        return PlainTextResponse(f"{error}\n", 501)
+    return Response(content, headers={"content-type": kind})
 
 
 def _listening(host: str, port: int) -> socket.socket:

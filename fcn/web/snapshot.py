@@ -9,11 +9,11 @@ from torch import Tensor
 
 from fcn.alert.alert import Alert, Producer
 from fcn.alert.sinks.lane import Counts
+from fcn.alert.site_warning import SiteWarning
 from fcn.catalogue.event import WindowEstimate
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.shaking.site import Sites
-from fcn.shaking.site_warnings import SiteWarning
 from fcn.types import TravelTimes
 from fcn.web.traces import Traces
 

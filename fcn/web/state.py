@@ -16,7 +16,7 @@ from fcn.web.fronts import Fronts, fronts_of
 from fcn.web.snapshot import Snapshot, Story, Watched
 from fcn.web.traces import Traces
 
-SCHEMA, SCHEMA_VERSION = "fcn-page", 2
+SCHEMA, SCHEMA_VERSION = "fcn-page", 3
 LATE_S = 10.0  # a station whose newest sample is older is late; packets are full of up to 8 s
 LEAST_SCORE = 0.2  # of a hypothesis that is worth a mark on the map
 MOST_ESTIMATES = 10
@@ -228,8 +228,8 @@ def _sites(snapshot: Snapshot, watched: Watched) -> list[dict[str, Any]]:
             else {
                 "level": told.level,
                 "intensity": round(told.intensity, 2),
-                "low": round(told.low, 2),
-                "high": round(told.high, 2),
+                "low": _rounded(told.low, 2),
+                "high": _rounded(told.high, 2),
                 "event_id": told.event_id,
                 "s_arrival_s": None if told.s_in_s is None else _rounded(told.now_s + told.s_in_s, 2),
                 "is_lower_bound": told.is_lower_bound,

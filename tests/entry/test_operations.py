@@ -10,6 +10,7 @@ from toy import resolved
 
 from fcn.alert.alert import Alert
 from fcn.alert.sinks.jsonl import JsonLines
+from fcn.config import build
 from fcn.geometry.projection import LocalFrame
 from fcn.operations.status import read_status
 from fcn.run_merge import build_merging
@@ -32,7 +33,7 @@ def stations(tmp_path):
 
 def test_a_live_monitor_follows_its_station_list(tmp_path, stations):
     config = resolved("monitor", *LIVE, f"station_file={stations}", "operations.stations_s=7.0")
-    systemd, listed, keeper = build_attendants(config, tmp_path)
+    systemd, listed, keeper = build_attendants(config, tmp_path, None)
     assert (type(systemd), type(listed), type(keeper)) == (Systemd, StationList, StatusKeeper)
     assert (listed.path, listed.look_s, keeper.every_s, keeper.write) == (stations, 7.0, 5.0, ())
     assert len(listed.read().stations) == 2
@@ -44,10 +45,30 @@ def test_a_replay_has_none_and_figures_go_to_the_folder(tmp_path):
     config = resolved(
         "monitor", "ckpt=x", "source=replay", "source.root=x", "operations.metrics=metrics.prom"
     )
-    _, keeper = build_attendants(config, tmp_path)
+    _, keeper = build_attendants(config, tmp_path, None)
     assert keeper.station_list() is None
     (write,) = keeper.write
     assert write.args == (tmp_path / "metrics.prom",)
+
+
+def test_the_page_hears_the_status_before_the_disk_which_may_be_full(tmp_path):
+    class Made:
+        def hear(self, status):
+            """Nothing."""
+
+        attend = leave = hear
+
+    page = Made()
+    config = resolved("monitor", "ckpt=x", "source=replay", "source.root=x")
+    *_, keeper, last = build_attendants(config, tmp_path, page)
+    assert (keeper.write, last) == ((page.hear,), page)
+
+
+def test_limits_of_the_page_are_those_of_the_check():
+    given = ("monitor", "ckpt=x", "source=replay", "source.root=x", "limits.late_s=[3,20]")
+    limits = build(resolved(*given)["limits"])
+    assert limits == build(resolved("check", "folder=x", "limits.late_s=[3,20]")["limits"])
+    assert limits.late_s == [3, 20]
 
 
 def test_events_of_a_state_are_in_its_frame(tmp_path, stations):

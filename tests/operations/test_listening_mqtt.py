@@ -21,7 +21,7 @@ def ear(port, monitors=None):
 
 
 def sink(port):
-    return Mqtt("127.0.0.1", port, "eew", 100.0, 15, 5.0, None, None, None)
+    return Mqtt("127.0.0.1", port, "eew", 100.0, 60.0, 15, 5.0, None, None, None)
 
 
 def heard(ear, n, within_s=30.0):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import socket
 
 import pytest
 from made_alerts import PRODUCER, T0, heartbeat
@@ -133,3 +134,34 @@ def test_a_clock_that_is_set_back_makes_nobody_mute(tmp_path):
     assert running._late_s() == {"north": None}
     killed(running)
     assert [each.status for each in alerts(tmp_path)] == [Status.NEW, Status.FINAL]
+
+
+def test_systemd_hears_that_it_goes_on(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        link.bind(str(tmp_path / "notify"))
+        link.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2")
+        running, heard = merging(tmp_path, Clock()), []
+        says(tmp_path, heartbeat(producer=made("north", "x").producer))
+        look = running.look
+
+        def looked():
+            if heard_now():
+                running.stop()
+            look()
+
+        def heard_now():
+            while True:
+                try:
+                    heard.append(link.recv(4096).decode())
+                except BlockingIOError:
+                    return len(heard) >= 3
+
+        running.look = looked
+        running.run()
+        heard_now()
+    assert heard[0] == "READY=1\nSTATUS=1 of 1 monitors, 0 events open"
+    assert len(heard) >= 4
+    assert all(each.startswith("WATCHDOG=1\nSTATUS=1 of 1") for each in heard[1:-1])
+    assert heard[-1] == "STOPPING=1"

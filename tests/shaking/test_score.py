@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fcn.alert.site_warning import Basis, SiteWarning
 from fcn.shaking.score import Episode, ScoreRule, Shaken, SiteScore, Verdict, episodes, judge_sites
-from fcn.shaking.site_warnings import Basis, SiteWarning
 
 RULE = ScoreRule(joined_s=5.0, ahead_s=60.0, least_lead_s=0.0, near=0.5)
 

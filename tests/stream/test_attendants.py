@@ -71,13 +71,15 @@ def test_a_full_disk_stops_nobody_and_is_said_once(sequence, tmp_path, caplog):
     def full(status):
         raise OSError(28, "No space left on device")
 
-    running = monitor(sequence, tmp_path, StatusKeeper(1e-9, write=(full,)))
+    heard = []
+    running = monitor(sequence, tmp_path, StatusKeeper(1e-9, write=(heard.append, full)))
     with caplog.at_level(logging.ERROR):
         running.run()
     assert running.n_windows > 5
     assert [each.getMessage() for each in caplog.records] == [
         "the status cannot be written: [Errno 28] No space left on device"
     ]
+    assert len(heard) > 5
 
 
 def test_systemd_hears_that_the_loop_goes_on(sequence, tmp_path, monkeypatch):

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 from chromium import BROWSER, NAMES, tab
-from made_pages import watched_monitor
+from made_pages import LIMITS, watched_monitor
 from matplotlib.image import imread
 
+from fcn.alert.site_warning import Basis, SiteWarning
 from fcn.web import board as boards
 from fcn.web.server import Page
 
@@ -23,10 +24,19 @@ def address(tmp_path_factory):
             self.board.close()
 
     folder = tmp_path_factory.mktemp("page")
-    monitor, page = watched_monitor(folder, lambda each: Open(each, "127.0.0.1", 0))
+    monitor, page = watched_monitor(folder, lambda each: Open(each, LIMITS, "127.0.0.1", 0))
     monitor.engine.reader.state = lambda: {"health": {"left_out": [None, "clock 1.3 s late", None]}}
+    standing = boards._standing
+
+    def and_far(monitor):
+        near, _ = standing(monitor)
+        return near, SiteWarning(
+            "far", monitor.engine.clock_s, 2.5, 3.1, None, None, Basis.PLUM, None, None, False
+        )
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boards, "COUNTED_S", 0.0)
+        patch.setattr(boards, "_standing", and_far)
         monitor.run()
     yield page.address
     Page.close(page)
@@ -58,6 +68,9 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
     assert -40.0 < degrees < -30.0, "it points to the north-east: on a screen y goes down"
     assert re.search(r'<span class="size">(≥ )?M 5\.0</span>', shown)
     assert re.search(r'<td[^>]*>near</td>', shown)  # fmt: skip
+    cell = r'<td class="number">{}</td>'
+    observed = "".join(cell.format(each) for each in (r"3\.1", "-", "-"))
+    assert re.search(rf"<td[^>]*>far</td>{observed}", shown), "its range is not known"
     assert re.search(r"<dt[^>]*>Windows read</dt><dd[^>]*>\d", shown)
     assert 'aria-label="Map: 3 of 3 stations deliver' in shown
 

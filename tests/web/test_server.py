@@ -4,23 +4,27 @@ import asyncio
 import json
 import logging
 import socket
+import sys
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_alerts import until
-from made_pages import MADE, ask, raw, watched_monitor
+from made_pages import LIMITS, MADE, ask, raw, watched_monitor
 
+from fcn.operations.prometheus import metrics
+from fcn.stream.attendants import StatusKeeper
 from fcn.web import connection, events
 from fcn.web import server as servers
 from fcn.web.guard import HEADERS
-from fcn.web.server import Page, Text
+from fcn.web.server import Page
 
 
 @pytest.fixture
 def page():
-    made = Page(MADE, "127.0.0.1", 0)
+    made = Page(MADE, LIMITS, "127.0.0.1", 0)
     yield made
     made.close()
     made._thread.join(30.0)  # a busy core is no defect
@@ -35,10 +39,10 @@ def served(tmp_path_factory):
         def close(self):
             pass
 
-    routes = [Text("/health", "text/plain", lambda snapshot: f"{snapshot.is_alive}\n")]
     monitor, page = watched_monitor(
-        tmp_path_factory.mktemp("page"), lambda each: Open(each, "127.0.0.1", 0, routes=routes)
+        tmp_path_factory.mktemp("page"), lambda each: Open(each, LIMITS, "127.0.0.1", 0)
     )
+    monitor.attendants = (StatusKeeper(1e-9, (page.hear,)), page)
     monitor.run()
     yield page
     Page.close(page)
@@ -53,15 +57,17 @@ def is_cut(link):
 
 
 def test_it_serves_before_there_is_anything(page):
-    status, headers, _ = ask(page.port, "/api/state")
-    assert (status, headers["retry-after"]) == (503, "1")
+    for path in ("/api/state", "/metrics", "/health"):
+        status, headers, _ = ask(page.port, path)
+        assert (status, headers["retry-after"]) == (503, "1")
     assert ask(page.port)[0] == 200
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
     [("/", "text/html"), ("/style.css", "text/css"), ("/page.js", "text/javascript"), ("/map.js", "text/"),
-     ("/icon.svg", "image/svg+xml"), ("/api/state", "application/json"), ("/health", "text/plain")],
+     ("/icon.svg", "image/svg+xml"), ("/api/state", "application/json"),
+     ("/metrics", "text/plain; version=0.0.4")],
 )  # fmt: skip
 def test_routes_and_headers(served, path, kind):
     status, headers, body = ask(served.port, path)
@@ -77,14 +83,45 @@ def test_routes_and_headers(served, path, kind):
 
 def test_state_is_that_of_the_monitor(served):
     state = json.loads(ask(served.port, "/api/state")[2])
-    assert (state["schema"], state["schema_version"]) == ("fcn-page", 2)
+    assert (state["schema"], state["schema_version"]) == ("fcn-page", 3)
     assert state["events"][0]["versions"][0]["status"] == "new"
-    assert ask(served.port, "/health")[2] == b"True\n"
+
+
+def test_metrics_are_those_of_the_status(served):
+    pytest.importorskip("prometheus_client")
+    content = ask(served.port, "/metrics")[2]
+    assert content == metrics(served.board.status)[0]
+    assert b'fcn_up{monitor="kyushu"} 0.0' in content
+    assert b'fcn_stations{monitor="kyushu"} 3.0' in content
+
+
+def test_health_is_503_where_the_check_is_critical(served, page):
+    code, _, content = ask(served.port, "/health")
+    assert (code, json.loads(content)["level"]) == (503, "CRITICAL")
+    assert "kyushu has ended" in json.loads(content)["words"]
+    now_s = time.time()
+    page.hear(replace(served.board.status, is_running=True, written_time_s=now_s, sinks=()))
+    code, headers, content = ask(page.port, "/health")
+    assert (code, json.loads(content)["level"]) == (200, "OK")
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert headers["cache-control"] == "no-store"
+    page.hear(replace(page.board.status, written_time_s=now_s - 1000.0))  # its loop hangs
+    code, _, content = ask(page.port, "/health")
+    assert code == 503
+    assert "said nothing for 1000 s" in json.loads(content)["words"]
+
+
+def test_metrics_without_their_client_say_what_to_install(served, monkeypatch):
+    monkeypatch.setitem(sys.modules, "prometheus_client.core", None)
+    code, headers, content = ask(served.port, "/metrics")
+    assert (code, headers["content-type"]) == (501, "text/plain; charset=utf-8")
+    assert content == b"metrics need prometheus-client: pip install 'fcn[live]'\n"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_it_is_read_only(served, method):
-    status, headers, _ = ask(served.port, "/api/state", method, content_length="0")
+@pytest.mark.parametrize("path", ["/api/state", "/metrics", "/health"])
+def test_it_is_read_only(served, method, path):
+    status, headers, _ = ask(served.port, path, method, content_length="0")
     assert status == 405
     assert headers["x-content-type-options"] == "nosniff"
 
@@ -96,7 +133,7 @@ def test_there_is_nothing_else(served, path):
     assert ask(served.port, path)[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/api/state", "/api/events", "/none"])
+@pytest.mark.parametrize("path", ["/", "/api/state", "/api/events", "/metrics", "/health", "/none"])
 def test_other_names_and_other_pages_are_refused(served, path):
     assert ask(served.port, path, host="evil.example")[0] == 403
     assert ask(served.port, path, host="localhost", origin="http://evil.example")[0] == 403
@@ -114,7 +151,7 @@ def test_the_page_asks_nobody_else():
 
 def test_a_stream_tells_states_and_ends_with_the_monitor(tmp_path, monkeypatch):
     monkeypatch.setattr(events, "LEAST_S", 0.0)
-    monitor, page = watched_monitor(tmp_path, lambda each: Page(each, "127.0.0.1", 0))
+    monitor, page = watched_monitor(tmp_path, lambda each: Page(each, LIMITS, "127.0.0.1", 0))
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as link:
         link.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         monitor.run()
@@ -182,7 +219,7 @@ def test_who_asks_nothing_or_does_not_read_is_cut_off(page, monkeypatch):
 
 def test_a_browser_that_does_not_read_does_not_hold_the_loop_up(tmp_path, monkeypatch):
     monkeypatch.setattr(events, "LEAST_S", 0.0)
-    monitor, page = watched_monitor(tmp_path, lambda each: Page(each, "127.0.0.1", 0), seconds=10.0)
+    monitor, page = watched_monitor(tmp_path, lambda each: Page(each, LIMITS, "127.0.0.1", 0), seconds=10.0)
     with socket.create_connection(("127.0.0.1", page.port), timeout=20) as link:
         link.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
         monitor.run()
@@ -193,21 +230,21 @@ def test_a_browser_that_does_not_read_does_not_hold_the_loop_up(tmp_path, monkey
 
 def test_a_port_that_is_taken_is_named(page):
     with pytest.raises(ValueError, match=rf"port {page.port}.*web\.port=null"):
-        Page(MADE, "127.0.0.1", page.port)
+        Page(MADE, LIMITS, "127.0.0.1", page.port)
     with pytest.raises(ValueError, match=r"web\.port must be a whole number"):
-        Page(MADE, "127.0.0.1", 70_000)
+        Page(MADE, LIMITS, "127.0.0.1", 70_000)
 
 
 def test_a_page_that_others_reach_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
-        made = Page(MADE, "0.0.0.0", 0, names=["monitor.example"])
+        made = Page(MADE, LIMITS, "0.0.0.0", 0, names=["monitor.example"])
     made.close()
     assert "web.host=0.0.0.0" in caplog.text
 
 
 TOKEN = st.binary(max_size=30).map(lambda value: value.replace(b"\0", b" "))
 METHODS = st.sampled_from([b"GET", b"HEAD", b"POST", b"get", b"PRI", b""])
-PATHS = st.sampled_from([b"/", b"/api/state", b"/api/events?", b"/style.css", b"*", b"//x", b"http://evil/"])
+PATHS = st.sampled_from(b"/ /api/state /api/events? /metrics /health /style.css * //x http://evil/".split())
 VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9", b""])
 NAMES = st.sampled_from(
     b"Host Origin Upgrade Connection Content-Length Range Transfer-Encoding Expect X".split()
@@ -240,7 +277,7 @@ def test_no_request_ends_it(served, n_examples, caplog):
                 answer = link.recv(12)
             except OSError:
                 answer = b""
-        assert answer == b"" or int(answer[9:12]) in (200, 400, 403, 404, 405, 431, 503), answer
+        assert answer == b"" or int(answer[9:12]) in (200, 400, 403, 404, 405, 431, 501, 503), answer
 
     fuzzed()
     began_s = time.monotonic()

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
+from fcn.alert.site_warning import ToldWarning
 
 
 class Sink(ABC):
@@ -21,6 +22,10 @@ class Sink(ABC):
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Say that the monitor lives; where this is not overridden nobody is told."""
+        return
+
+    def warn(self, told: ToldWarning) -> None:
+        """Say what a site is warned of, as an alert is said; where this is not overridden nobody is told."""
         return
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from fcn.alert.alert import Alert
 from fcn.alert.sinks.base import Sink
+from fcn.alert.site_warning import ToldWarning
 from fcn.alert.words import line
 from fcn.catalogue.event import Status
 from fcn.terminal import terminal
@@ -18,7 +19,7 @@ _STYLES = {
 
 
 class ConsoleLines(Sink):
-    """A line on standard output for each alert; of heartbeats nothing is seen."""
+    """A line on standard output for each alert and warning of a site; of heartbeats nothing is seen."""
 
     every_version = False
 
@@ -28,3 +29,7 @@ class ConsoleLines(Sink):
     def deliver(self, alert: Alert) -> None:
         """Print a line."""
         self.console.print(Text(line(alert), style=_STYLES[alert.status]), soft_wrap=True)
+
+    def warn(self, told: ToldWarning) -> None:
+        """Print a line."""
+        self.console.print(Text(told.words()), soft_wrap=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.base import Sink
+from fcn.alert.site_warning import ToldWarning
 from fcn.checked import positive, whole
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,13 @@ class Patience:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the alerts of one sink, and its state.
+    """What became of the alerts and warnings of sites of one sink, and its state.
 
-    superseded: versions left out, for a newer one followed. left: newest versions given up for want of room;
-    the journal has them. refused: what the sink will never take. failed: tries, of alerts and heartbeats.
-    is_up: neither is it out of reach, nor was the last alert, or the last heartbeat, refused.
-    latency_s: of the last one delivered, from when it was put.
+    delivered: alerts. superseded: versions and warnings left out, for a newer one of the event or site
+    followed. left: newest versions given up for want of room; the journal has them. refused: alerts and
+    warnings that the sink will never take. failed: tries, of heartbeats, too. waiting: alerts and warnings.
+    is_up: neither is it out of reach, nor was the last alert, warning or heartbeat refused.
+    latency_s: of the last alert delivered, from when it was put.
     """
 
     delivered: int = 0
@@ -65,9 +67,14 @@ class Counts:
     latency_s: float | None = None
 
 
-class Lane:
-    """Queue and thread of a sink. `put` and `beat` return at once, whatever the sink does.
+Item = Alert | ToldWarning | Heartbeat
 
+
+class Lane:
+    """Queue and thread of a sink. `put`, `warn` and `beat` return at once, whatever the sink does.
+
+    Of warnings the newest of each site waits, so that there are at most as many as sites; they and alerts
+    take turns, so that neither many sites nor many versions hold the others up.
     on_delivered: called by the thread with each alert that the sink has taken.
     """
 
@@ -78,7 +85,9 @@ class Lane:
         self._waiting: list[Alert] = []  # in order of arrival
         self._put_s: dict[int, float] = {}  # by identity of what waits
         self._latency_s: float | None = None
-        self._taken: Alert | None = None  # by the thread: stays in the queue until it is delivered
+        self._warnings: dict[str, ToldWarning] = {}  # by site, in order of arrival
+        self._taken: Alert | ToldWarning | None = None  # by the thread: waits until it is delivered
+        self._is_sites_turn = False
         self._heartbeat: Heartbeat | None = None  # the newest alone is of use
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
         self._n_failed, self._down_since_s = 0, 0.0
@@ -90,11 +99,11 @@ class Lane:
 
     @property
     def counts(self) -> Counts:
-        """What became of the alerts so far."""
+        """What became of alerts and warnings so far."""
         with self._changed:
             return Counts(
                 **self._numbers,
-                waiting=len(self._waiting),
+                waiting=len(self._waiting) + len(self._warnings),
                 is_up=self._n_failed == 0 and not self._refuses,
                 latency_s=self._latency_s,
             )
@@ -106,6 +115,14 @@ class Lane:
             self._put_s[id(alert)] = time.monotonic()
             if len(self._waiting) > self.patience.queue_length:
                 self._make_room()
+            self._changed.notify()
+
+    def warn(self, told: ToldWarning) -> None:
+        """Queue a site's warning in place of one of it that waits still."""
+        with self._changed:
+            before = self._warnings.pop(told.warning.site, None)
+            self._numbers["superseded"] += before is not None and before is not self._taken
+            self._warnings[told.warning.site] = told
             self._changed.notify()
 
     def beat(self, heartbeat: Heartbeat) -> None:
@@ -124,7 +141,7 @@ class Lane:
             self._changed.notify()
         self._thread.join(max(0.0, until_s - time.monotonic()))
         with self._changed:
-            return not self._waiting
+            return not (self._waiting or self._warnings)
 
     def _make_room(self) -> None:
         superseded = self._superseded()
@@ -155,6 +172,8 @@ class Lane:
             try:
                 if isinstance(item, Heartbeat):
                     self.sink.beat(item)
+                elif isinstance(item, ToldWarning):
+                    self.sink.warn(item)
                 else:
                     self.sink.deliver(item)
                     self.on_delivered(self.name, item)
@@ -172,25 +191,31 @@ class Lane:
         except Exception as error:
             log.warning("sink %s does not close: %s", self.name, error)
 
-    def _next(self) -> Alert | Heartbeat | None:
-        """What is to be said next, alerts first; None once closing and all is said."""
+    def _next(self) -> Item | None:
+        """What is to be said next, heartbeats last; None once closing and all is said."""
         with self._changed:
             self._taken = None
-            while not (self._waiting or self._heartbeat or self._closing):
+            while not (self._waiting or self._warnings or self._heartbeat or self._closing):
                 self._changed.wait()
             if not self.sink.every_version:
                 for each in self._superseded():
                     self._drop(each, "superseded")
-            if self._waiting:
-                self._taken = self._waiting[0]
+            if self._waiting or self._warnings:
+                is_site = bool(self._warnings) and (self._is_sites_turn or not self._waiting)
+                self._taken = next(iter(self._warnings.values())) if is_site else self._waiting[0]
+                self._is_sites_turn = not is_site
                 return self._taken
             heartbeat, self._heartbeat = self._heartbeat, None
             return heartbeat
 
-    def _done(self, item: Alert | Heartbeat, count: str) -> None:
-        if isinstance(item, Alert):
-            with self._changed:
+    def _done(self, item: Item, count: str) -> None:
+        with self._changed:
+            if isinstance(item, Alert):
                 self._drop(item, count)
+            elif isinstance(item, ToldWarning):
+                self._numbers["refused"] += count == "refused"  # who wants none has not been delivered any
+                if self._warnings.get(item.warning.site) is item:
+                    del self._warnings[item.warning.site]
 
     def _failed(self, error: OSError) -> bool:
         """Note a try without success and pause; whether there will be another."""
@@ -207,14 +232,14 @@ class Lane:
                 self._changed.wait(left_s)  # what is put meanwhile does not hasten it
             return not self._closing
 
-    def _refused(self, item: Alert | Heartbeat, error: Exception) -> None:
+    def _refused(self, item: Item, error: Exception) -> None:
         with self._changed:
             self._reached()
             if not self._refuses:
                 log.error("sink %s refuses %s: %s", self.name, _named(item), error)
             self._refuses.add(type(item))
 
-    def _worked(self, item: Alert | Heartbeat) -> None:
+    def _worked(self, item: Item) -> None:
         with self._changed:
             self._reached()
             self._refuses.discard(type(item))  # heartbeats that nobody wants say nothing of alerts
@@ -227,5 +252,7 @@ class Lane:
         self._n_failed = 0
 
 
-def _named(item: Alert | Heartbeat) -> str:
+def _named(item: Item) -> str:
+    if isinstance(item, ToldWarning):
+        return f"a warning of site {item.warning.site}"
     return f"version {item.version} of {item.event_id}" if isinstance(item, Alert) else "a heartbeat"

@@ -1,4 +1,4 @@
-"""Alerts to an MQTT broker: a topic for each event, and one for the heartbeat (extra `live`: paho-mqtt).
+"""Alerts to an MQTT broker: a topic for each event, site and the heartbeat (extra `live`: paho-mqtt).
 
 MQTT 5.0 (docs.oasis-open.org/mqtt/mqtt/v5.0): quality of service 1, at least once (4.3.2); the newest version
 of an event is retained (3.3.1.3) for those who come later, until it expires (3.3.2.3.3); the broker itself
@@ -15,6 +15,7 @@ from typing import Any
 from fcn.alert.alert import Alert, Producer
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.base import Sink
+from fcn.alert.site_warning import ToldWarning
 from fcn.checked import number, positive, text, whole
 
 _QOS = 1
@@ -22,9 +23,10 @@ _FORBIDDEN = "#+\0"  # in names of topics, 4.7.1
 
 
 class Mqtt(Sink):
-    """Publishes `<prefix>/<monitor>/event/<event id>` and `<prefix>/<monitor>/heartbeat`, in JSON, retained.
+    """Publishes `event/<event id>`, `site/<site>` and `heartbeat` under `<prefix>/<monitor>`, JSON, retained.
 
-    An alert is delivered once the broker has acknowledged it. retained_s: so long the broker keeps an alert.
+    An alert is delivered once the broker has acknowledged it. retained_s, site_retained_s: so long the broker
+    keeps an alert and a warning of a site, whose name is percent-encoded: it may be any text.
     keepalive_s: a monitor that is not heard for one and a half of it is gone. timeout_s: of a connection, and
     of an acknowledgement. ca_file: certificates that sign the broker's; None: no TLS. password_file: that of
     username. Raises ValueError, FileNotFoundError, and ImportError without paho-mqtt.
@@ -38,6 +40,7 @@ class Mqtt(Sink):
         port: int,
         prefix: str,
         retained_s: float,
+        site_retained_s: float,
         keepalive_s: int,
         timeout_s: float,
         ca_file: str | None,
@@ -50,6 +53,7 @@ class Mqtt(Sink):
             raise ValueError(f"username and password_file go together: {username!r}, {password_file!r}")
         self.host, self.port, self.prefix = text("host", host), whole("port", port, 1, 65_535), prefix
         self.retained_s = number("retained_s", retained_s, 1.0, 4e9)
+        self.site_retained_s = number("site_retained_s", site_retained_s, 1.0, 4e9)
         self.keepalive_s = whole("keepalive_s", keepalive_s, 1, 65_535)
         self.timeout_s = positive("timeout_s", timeout_s)
         self.ca_file, self.username = ca_file, username
@@ -66,12 +70,19 @@ class Mqtt(Sink):
     def deliver(self, alert: Alert) -> None:
         """Publish an alert and wait for the broker's acknowledgement; OSError where it does not come."""
         self._connect(alert.producer, alert.issued_time_s)
-        self._publish(f"{self._topic(alert.producer)}/event/{alert.event_id}", alert.to_json())
+        topic = f"{self._topic(alert.producer)}/event/{alert.event_id}"
+        self._publish(topic, alert.to_json(), self.retained_s)
+
+    def warn(self, told: ToldWarning) -> None:
+        """Publish what a site is warned of, as an alert."""
+        self._connect(told.producer, told.issued_time_s)
+        topic = f"{self._topic(told.producer)}/site/{told.place}"
+        self._publish(topic, told.to_json(), self.site_retained_s)
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Publish a heartbeat."""
         self._connect(heartbeat.producer, heartbeat.issued_time_s)
-        self._publish(f"{self._topic(heartbeat.producer)}/heartbeat", heartbeat.to_json())
+        self._publish(f"{self._topic(heartbeat.producer)}/heartbeat", heartbeat.to_json(), self.retained_s)
         self._last_word = dataclasses.replace(heartbeat, is_alive=False)
 
     def close(self) -> None:
@@ -79,7 +90,7 @@ class Mqtt(Sink):
         if self._client is not None:
             if self._client.is_connected() and self._last_word is not None:
                 topic = f"{self._topic(self._last_word.producer)}/heartbeat"
-                self._publish(topic, self._last_word.to_json())
+                self._publish(topic, self._last_word.to_json(), self.retained_s)
             self._disconnect()
 
     def _topic(self, producer: Producer) -> str:
@@ -122,11 +133,11 @@ class Mqtt(Sink):
             self._disconnect()
             raise ConnectionError(f"{self.host}:{self.port} answers {answers[0] if answers else 'nothing'}")
 
-    def _publish(self, topic: str, content: str) -> None:
+    def _publish(self, topic: str, content: str, retained_s: float) -> None:
         expiry = importlib.import_module("paho.mqtt.properties").Properties(
             importlib.import_module("paho.mqtt.packettypes").PacketTypes.PUBLISH
         )
-        expiry.MessageExpiryInterval = round(self.retained_s)
+        expiry.MessageExpiryInterval = round(retained_s)
         told = self._client.publish(topic, content.encode(), qos=_QOS, retain=True, properties=expiry)
         try:
             told.wait_for_publish(self.timeout_s)

@@ -9,6 +9,7 @@ from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.journal import Journal
 from fcn.alert.sinks.base import Sink
 from fcn.alert.sinks.lane import Counts, Lane, Patience
+from fcn.alert.site_warning import ToldWarning
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,14 @@ class Sinks:
         """Queue a heartbeat for every sink."""
         for lane in self._lanes.values():
             lane.beat(heartbeat)
+
+    def warn(self, told: ToldWarning) -> None:
+        """Queue what a site is warned of for every sink.
+
+        No journal has it: by the time that a monitor is back after a kill, the shaking has come.
+        """
+        for lane in self._lanes.values():
+            lane.warn(told)
 
     @property
     def counts(self) -> dict[str, Counts]:

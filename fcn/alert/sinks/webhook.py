@@ -10,6 +10,7 @@ from typing import Any
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.base import Sink
+from fcn.alert.site_warning import ToldWarning
 from fcn.checked import positive
 
 # RFC 9110 (15.5.9), 8470, 6585: what may succeed later although the client is to blame
@@ -21,21 +22,24 @@ class RefusedError(Exception):
 
 
 class Webhook(Sink):
-    """Posts each alert, and each heartbeat if wanted, to a web address; any answer of 2xx is delivery.
+    """Posts alerts, warnings of sites and heartbeats, those if wanted, to a web address; 2xx is delivery.
 
     An answer of 4xx refuses an alert, but for those that ask for patience, and so does a redirection: the
-    same words at another address are another matter. `Idempotency-Key` names event and version. timeout_s:
-    for each step of the exchange. token_file: of a bearer token (RFC 6750); None: there is none.
+    same words at another address are another matter. `Idempotency-Key` names event and version, or a warning
+    (`ToldWarning.key`). timeout_s: for each step of the exchange. token_file: of a bearer token (RFC 6750);
+    None: there is none.
     Raises ValueError for what is no address of http or https, and FileNotFoundError.
     """
 
     every_version = False
 
-    def __init__(self, url: str, timeout_s: float, token_file: str | None, heartbeats: bool) -> None:
+    def __init__(
+        self, url: str, timeout_s: float, token_file: str | None, heartbeats: bool, site_warnings: bool
+    ) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"url must be an address of http or https, got {url!r}")
-        self.url, self.heartbeats = url, heartbeats
+        self.url, self.heartbeats, self.site_warnings = url, heartbeats, site_warnings
         self.timeout_s = positive("timeout_s", timeout_s)
         self._headers = {"Content-Type": "application/json", "User-Agent": "fcn"}
         if token_file is not None:
@@ -50,6 +54,11 @@ class Webhook(Sink):
         """Post a heartbeat, where they are wanted."""
         if self.heartbeats:
             self._post(heartbeat.to_json(), f"{heartbeat.producer.monitor}/{heartbeat.issued_time_s}")
+
+    def warn(self, told: ToldWarning) -> None:
+        """Post a warning of a site, where they are wanted."""
+        if self.site_warnings:
+            self._post(told.to_json(), told.key)
 
     def _post(self, body: str, key: str) -> None:
         headers = {**self._headers, "Idempotency-Key": f'"{key}"'}

@@ -60,7 +60,7 @@ export function showSites(body, sites, time) {
     cells(row, [
       site.name,
       { text: `${told.is_lower_bound ? "≥ " : ""}${told.intensity.toFixed(1)}`, kind: "number" },
-      { text: `${told.low.toFixed(1)} to ${told.high.toFixed(1)}`, kind: "number" },
+      { text: told.low === null ? "-" : `${told.low.toFixed(1)} to ${told.high.toFixed(1)}`, kind: "number" },
       { text: left === null ? "-" : coming ? `${Math.ceil(left)} s` : "S is through", kind: coming ? "number countdown" : "number" },
     ]);
   });

@@ -3,7 +3,7 @@ import threading
 import time
 
 import pytest
-from made_alerts import alert, heartbeat, until
+from made_alerts import alert, heartbeat, site_warning, until
 
 from fcn.alert.sinks.base import Sink
 from fcn.alert.sinks.lane import Lane, Patience
@@ -16,6 +16,7 @@ class Recorder(Sink):
 
     def __init__(self, *errors, shut=False):
         self.told, self.beats, self.errors = [], [], list(errors)
+        self.warned = []
         self.gate = threading.Event()
         self.entered = threading.Event()
         self.is_closed = False
@@ -33,6 +34,12 @@ class Recorder(Sink):
         if self.errors:
             raise self.errors.pop(0)
         self.beats.append(heartbeat)
+
+    def warn(self, told):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.warned.append(told)
+        self.told.append((told.warning.site, told.warning.level))
 
     def close(self):
         self.is_closed = True
@@ -117,9 +124,10 @@ def test_putting_never_waits_for_a_sink_that_hangs():
     for version in range(2, 200):
         lane.put(alert("a", version))
         lane.beat(heartbeat())
+        lane.warn(site_warning())
     assert not closed(lane, 0.05)
     assert time.monotonic() - began_s < 5  # the sink hangs for 20
-    assert lane.counts.waiting <= PATIENCE.queue_length + 1
+    assert lane.counts.waiting <= PATIENCE.queue_length + 1 + 1  # site
     sink.gate.set()
 
 
@@ -197,6 +205,59 @@ def test_the_newest_heartbeat_is_said_and_one_that_fails_is_not_repeated():
     until(lambda: lane.counts.is_up)
     assert closed(lane)
     assert len(sink.beats) == 2
+
+
+def test_of_a_site_the_newest_warning_waits_and_alerts_and_warnings_take_turns():
+    sink = Recorder(shut=True)
+    lane = shut_lane(sink)
+    for event_id in ("a", "b"):
+        lane.put(alert(event_id))
+    for site, level in (("Aso", 2.5), ("Uto", 2.5), ("Aso", 4.5), ("Mashiki", 3.5)):
+        lane.warn(site_warning(site, level=level))
+    lane.beat(heartbeat())
+    assert lane.counts.waiting == 3 + 3
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told == [
+        ("first", 1), ("Uto", 2.5), ("a", 1), ("Aso", 4.5), ("b", 1), ("Mashiki", 3.5)
+    ]  # fmt: skip
+    assert len(sink.beats) == 1
+    assert (lane.counts.delivered, lane.counts.superseded, lane.counts.waiting) == (3, 1, 0)
+
+
+def test_a_warning_that_fails_is_tried_again_unless_there_is_a_newer_one():
+    sink = Recorder(OSError("gone"), OSError("gone"))
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    lane.warn(site_warning(level=4.5))
+    until(lambda: sink.warned)
+    assert lane.counts.failed == 2
+    assert lane.counts.is_up
+    sink.errors = [ValueError("no"), ValueError("no")]
+    lane.warn(site_warning("Uto"))
+    lane.warn(site_warning("Aso", 60.0))
+    until(lambda: lane.counts.refused == 2)
+    assert not lane.counts.is_up
+    assert closed(lane)
+    assert sink.warned == [site_warning(level=4.5)]
+
+
+def test_a_warning_that_comes_while_one_of_its_site_is_said_is_said_too():
+    class Slow(Recorder):
+        def warn(self, told):
+            self.entered.set()
+            assert self.gate.wait(20)
+            super().warn(told)
+
+    sink = Slow(shut=True)
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    lane.warn(site_warning(level=2.5))
+    assert sink.entered.wait(20)
+    lane.warn(site_warning(after_s=1.0, level=4.5))
+    assert not closed(lane, 0.05)
+    sink.gate.set()
+    assert closed(lane)
+    assert sink.told == [("Aso", 2.5), ("Aso", 4.5)]
+    assert lane.counts.superseded == 0
 
 
 def test_closing_does_not_wait_for_what_is_out_of_reach():

@@ -6,12 +6,13 @@ import subprocess
 import time
 
 import pytest
-from made_alerts import alert, heartbeat, until
+from made_alerts import alert, heartbeat, site_warning, until
 from mosquitto_broker import PASSWORDS, broker, free_port, needs_broker
 
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.lane import Lane, Patience
+from fcn.alert.site_warning import ToldWarning
 
 paho = pytest.importorskip("paho.mqtt.client")
 
@@ -19,13 +20,17 @@ from fcn.alert.sinks.mqtt import Mqtt  # noqa: E402
 
 
 @contextlib.contextmanager
-def listener(port):
-    """What a client that subscribes to all now is told: (topic, text, was retained)."""
+def listener(port, expiries_s=None):
+    """What a client that subscribes to all now is told: (topic, text, was retained); until when, by topic."""
     told: list = []
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-    client.on_message = lambda client, data, message: told.append(
-        (message.topic, message.payload.decode(), message.retain)
-    )
+
+    def take(client, data, message):
+        if expiries_s is not None:
+            expiries_s[message.topic] = message.properties.MessageExpiryInterval
+        told.append((message.topic, message.payload.decode(), message.retain))
+
+    client.on_message = take
     client.on_connect = lambda client, *_: client.subscribe("eew/#", qos=1)
     client.connect("127.0.0.1", port)
     client.loop_start()
@@ -42,6 +47,7 @@ def mqtt(port, **changes):
         "port": port,
         "prefix": "eew",
         "retained_s": 3600.0,
+        "site_retained_s": 60.0,
         "keepalive_s": 5,
         "timeout_s": 5.0,
         "ca_file": None,
@@ -68,6 +74,26 @@ def test_the_newest_version_is_kept_for_whoever_comes_later(tmp_path):
             sink.close()
             until(lambda: len(told) == 4)
             assert Heartbeat.from_json(told[3][1]) == heartbeat(is_alive=False)
+
+
+@needs_broker
+def test_a_site_has_a_topic_whatever_its_name_and_the_newest_warning_expires_soon(tmp_path):
+    port, expiries_s = free_port(), {}
+    with broker(tmp_path, port):
+        sink = mqtt(port)
+        for name, level in (("a/b #+", 2.5), ("益城", 2.5), ("a/b #+", 3.5)):
+            sink.warn(site_warning(name, level=level))
+        sink.deliver(alert("a"))
+        with listener(port, expiries_s) as told:
+            until(lambda: len(told) == 3)
+        kept = {topic: content for topic, content, _ in told}
+        warned = {topic: ToldWarning.from_json(each) for topic, each in kept.items() if "/site/" in topic}
+        assert warned == {
+            "eew/kyushu/site/a%2Fb%20%23%2B": site_warning("a/b #+", level=3.5),
+            "eew/kyushu/site/%E7%9B%8A%E5%9F%8E": site_warning("益城", level=2.5),
+        }
+        assert max(expiries_s[topic] for topic in warned) <= 60 < expiries_s["eew/kyushu/event/a"]
+        sink.close()
 
 
 @needs_broker

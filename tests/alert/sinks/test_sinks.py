@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from made_alerts import alert, heartbeat, until
+from made_alerts import alert, heartbeat, site_warning, until
 
 from fcn.alert.alert import Alert
 from fcn.alert.journal import Journal
@@ -23,13 +23,16 @@ PATIENCE = Patience(queue_length=64, most_events=1000, first_retry_s=0.01, longe
 
 class Told(Sink):
     def __init__(self):
-        self.alerts, self.beats = [], []
+        self.alerts, self.beats, self.warned = [], [], []
 
     def deliver(self, alert):
         self.alerts.append((alert.event_id, alert.version))
 
     def beat(self, heartbeat):
         self.beats.append(heartbeat)
+
+    def warn(self, told):
+        self.warned.append(told)
 
 
 class Gone(Told):
@@ -57,11 +60,12 @@ def test_everybody_is_told_whoever_hangs_or_is_gone():
     sinks = Sinks({"told": told, "gone": Gone(), "hangs": hangs}, PATIENCE, None)
     for version in (1, 2):
         assert sinks.say(alert("a", version))
+    sinks.warn(site_warning())
     sinks.beat(heartbeat())
-    until(lambda: told.beats and not sinks.counts["gone"].is_up)
+    until(lambda: told.beats and told.warned == [site_warning()] and not sinks.counts["gone"].is_up)
     assert told.alerts == [("a", 1), ("a", 2)]
     assert not sinks.close(0.1)
-    assert {name: each.waiting for name, each in sinks.counts.items()} == {"told": 0, "gone": 2, "hangs": 2}
+    assert {name: each.waiting for name, each in sinks.counts.items()} == {"told": 0, "gone": 3, "hangs": 3}
     hangs.gate.set()
 
 

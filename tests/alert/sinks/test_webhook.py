@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from made_alerts import alert, heartbeat, until
+from made_alerts import alert, heartbeat, site_warning, until
 
 from fcn.alert.alert import Alert
 from fcn.alert.heartbeat import Heartbeat
 from fcn.alert.sinks.lane import Lane, Patience
 from fcn.alert.sinks.webhook import RefusedError, Webhook
+from fcn.alert.site_warning import ToldWarning
 
 
 @contextmanager
@@ -48,8 +49,8 @@ def receiver(*answers: int) -> Iterator[tuple[str, list]]:
         server.server_close()
 
 
-def hook(url, token_file=None, heartbeats=True, timeout_s=10.0):
-    return Webhook(url, timeout_s, token_file, heartbeats)
+def hook(url, token_file=None, heartbeats=True, timeout_s=10.0, site_warnings=True):
+    return Webhook(url, timeout_s, token_file, heartbeats, site_warnings)
 
 
 def test_alerts_and_heartbeats_are_posted(tmp_path):
@@ -65,6 +66,23 @@ def test_alerts_and_heartbeats_are_posted(tmp_path):
     assert headers["Content-Type"] == "application/json"
     assert headers["Idempotency-Key"] == '"kyushu/a/2"'
     assert headers["Authorization"] == "Bearer secret"
+
+
+def test_warnings_of_sites_are_posted_where_they_are_wanted():
+    with receiver() as (url, sent):
+        for name in ("Mashiki/town hall", "益城"):
+            hook(url).warn(site_warning(name, after_s=0.5))
+        hook(url).warn(site_warning("Uto", low=None, high=None))
+        hook(url, site_warnings=False).warn(site_warning())
+    assert [ToldWarning.from_json(body) for _, body in sent] == [
+        site_warning("Mashiki/town hall", after_s=0.5),
+        site_warning("益城", after_s=0.5),
+        site_warning("Uto", low=None, high=None),
+    ]
+    assert [headers["Idempotency-Key"] for headers, _ in sent[:2]] == [
+        '"kyushu/site/Mashiki%2Ftown%20hall/1460636794.75/4.5"',
+        '"kyushu/site/%E7%9B%8A%E5%9F%8E/1460636794.75/4.5"',
+    ]
 
 
 @pytest.mark.parametrize("code", [500, 503, 429, 408, 0])
