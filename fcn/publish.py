@@ -59,7 +59,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         try:
             yield partial
             for file in (each for each in partial.rglob("*") if each.is_file()):
-                flush(file)
+                _flush(file)
             if path.exists():
                 raise FileExistsError(taken)
             try:
@@ -68,7 +68,7 @@ def new_folder(path: Path) -> Iterator[Path]:
                 raise FileExistsError(taken) if path.exists() else error from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    flush(path.parent)
+    _flush(path.parent)
 
 
 @contextlib.contextmanager
@@ -91,12 +91,10 @@ def _remove_left(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, *, flushes: bool = True) -> Iterator[Path]:
+def new_file(path: Path) -> Iterator[Path]:
     """A file to write, which takes the place of `path` when the block ends; an error leaves `path` as it was.
 
-    flushes: false for who cannot wait for the disk: whole or not at all after a kill, but after a power cut
-    perhaps empty, or the one before, until somebody has called `flush` for it and its folder. What killed
-    processes have left of the same is removed: one process at a time writes a file.
+    What killed processes have left of the same is removed: one process at a time writes a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in _partials(path):
@@ -106,14 +104,12 @@ def new_file(path: Path, *, flushes: bool = True) -> Iterator[Path]:
     partial.open("xb").close()
     try:
         yield partial
-        if flushes:
-            flush(partial)
+        _flush(partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    if flushes:
-        flush(path.parent)
+    _flush(path.parent)
 
 
 def _unused_name(path: Path) -> Path:
@@ -126,7 +122,7 @@ def _partials(path: Path) -> list[Path]:
     return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
 
 
-def flush(path: Path) -> None:
+def _flush(path: Path) -> None:
     """To the disk: a rename that outlives a power cut must not name data that do not.
 
     Not every file system can do it for a folder, and some for nothing: that alone is passed over.

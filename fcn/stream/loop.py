@@ -1,7 +1,7 @@
 """A monitor: packets from a source, through the engine, to what is said; and the state that survives a kill.
 
-What was declared is written before it is said (`fcn.stream.keeping`), and what was said is in the journal of
-the sinks: after a kill at any moment that lacks at most the last versions, which are said at the restart.
+What was declared is on the disk before it is said (`events.json`), and what was said is in the journal of the
+sinks: after a kill at any moment that lacks at most the last versions, which are said at the restart.
 """
 
 import logging
@@ -21,14 +21,7 @@ from fcn.catalogue.event import DeclaredEvent
 from fcn.geometry.network import Network
 from fcn.stream.attendants import Attendant, Told
 from fcn.stream.engine import Engine, Step
-from fcn.stream.keeping import (
-    Flusher,
-    read_events,
-    read_stream,
-    write_events,
-    write_newer_events,
-    write_stream,
-)
+from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 from fcn.stream.left_out import left_out
 from fcn.stream.sites import WarnedSites
 from fcn.stream.sources import Source
@@ -90,7 +83,6 @@ class Monitor:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._flusher = Flusher(self.folder)
         self._restore()
         journal = self.sinks.journal
         # without a journal nobody knows: what was declared before is taken for said
@@ -133,7 +125,6 @@ class Monitor:
                 tick = max(tick + 1, math.floor(clock.now_s() / TICK_S))
             self.keep()
         finally:
-            self._flusher.end()
             self.sinks.beat(self._heartbeat(is_alive=False))
             self.sinks.close(CLOSING_S)
             self.source.close()
@@ -167,8 +158,7 @@ class Monitor:
         self.compute_s += time.perf_counter() - began_s
         self.n_windows += len(steps)
         if any(step.updates for step in steps):
-            if self._write(write_newer_events, self.engine.events_state()):
-                self._flusher.ask()
+            self._write(write_events, self.engine.events_state())
             self._say((now_s, {step.now_s: step for step in steps}))
         if self.sites is not None:
             self.sites.push(packets, now_s)
@@ -308,7 +298,7 @@ class Monitor:
             raise ValueError(
                 f"{self.folder} holds the state of another monitor ({stream['of']}, not "
                 f"{dict(self.identity)}): "
-                "give another folder=, or remove events.json, events.newer.json and stream.pt from it"
+                "give another folder=, or remove events.json and stream.pt from it"
             )
         if events is not None:
             self.engine.restore_events(events)

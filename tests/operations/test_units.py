@@ -1,4 +1,4 @@
-"""Units of deploy/: they start commands that there are, with options that there are; systemd hears of it."""
+"""Units of deploy/: they start commands that there are, with options that there are, and are told they live."""
 
 import configparser
 import importlib

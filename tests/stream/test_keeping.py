@@ -9,7 +9,7 @@ import torch
 from made_alarms import STEP_S, T0, declarer, estimate
 
 from fcn.stream import keeping
-from fcn.stream.keeping import read_events, read_stream, write_events, write_newer_events, write_stream
+from fcn.stream.keeping import read_events, read_stream, write_events, write_stream
 
 
 def declared(n_steps: int = 6):
@@ -40,23 +40,6 @@ def test_states_come_back(tmp_path):
     events = {"declarer": declared().state(), "reader": {"terms": [0.1, 2.0**-24]}}
     write_events(tmp_path, events)
     assert read_events(tmp_path) == events
-
-
-@pytest.mark.parametrize("left", [b"", b'{"declarer": {"a": 1', b"\0" * 100])
-def test_newer_events_are_gone_on_from_unless_a_power_cut_has_spoilt_them(tmp_path, left, caplog):
-    old, new = ({"declarer": declared(n).state(), "reader": None} for n in (4, 6))
-    write_newer_events(tmp_path, old)
-    assert read_events(tmp_path) == old
-    write_events(tmp_path, old)
-    write_newer_events(tmp_path, new)
-    assert read_events(tmp_path) == new
-    (tmp_path / "events.newer.json").write_bytes(left)
-    assert caplog.text == ""
-    assert read_events(tmp_path) == old
-    assert "events.newer.json is no state" in caplog.text
-    write_events(tmp_path, new)
-    assert read_events(tmp_path) == new
-    assert [each.name for each in tmp_path.iterdir()] == ["events.json"]
 
 
 def test_a_state_of_an_earlier_monitor_is_read(tmp_path):

@@ -7,18 +7,15 @@ import math
 import os
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_alarms import declarer, estimate
-from made_alerts import until
 from made_networks import START_S, make_network
 from made_streams import SPEC, Listener, engine_of
 
-from fcn import publish
 from fcn.alert.alert import Alert, Producer
 from fcn.alert.heartbeat import LeftOut, Why
 from fcn.alert.journal import Journal
@@ -110,11 +107,11 @@ def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
     """It is said once that the state cannot be written, and that it can again, which then it is."""
     n_tried, real = [0], keeping.new_file
 
-    def full(path, **named):
+    def full(path):
         n_tried[0] += 1
         if n_tried[0] < 12:
             raise OSError(errno.ENOSPC, "no space left on device")
-        return real(path, **named)
+        return real(path)
 
     monkeypatch.setattr(keeping, "new_file", full)
     with caplog.at_level(logging.INFO):
@@ -126,38 +123,6 @@ def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):
     told = [each.message for each in caplog.records if "state can" in each.message]
     assert ["cannot" in each for each in told] == [True, False]
     assert keeping.read_events(monitor.folder) == json.loads(json.dumps(monitor.engine.events_state()))
-
-
-def test_no_alert_waits_for_the_disk(monitor, monkeypatch):
-    """Of which a thread alone hears, and it hangs; a state, at the end, waits."""
-    monitor.habits = replace(monitor.habits, state_s=1e6)
-    real, gate, waited, asked, told = publish.flush, threading.Event(), [], [], []
-
-    def hangs(path):
-        if threading.current_thread() is not threading.main_thread():
-            asked.append(path.name)
-            gate.wait(20)
-        else:
-            waited.append(len(told))
-        real(path)
-
-    monkeypatch.setattr(publish, "flush", hangs)
-    monkeypatch.setattr(keeping, "flush", hangs)
-    say = monitor.sinks.say
-
-    def keeps(alert):
-        known = keeping.read_events(monitor.folder)["declarer"]
-        told.append(json.dumps(known).count(alert.event_id) > 0)
-        return say(alert)
-
-    monitor.sinks.say = keeps
-    monitor.run()
-    until(lambda: asked)
-    gate.set()
-    assert asked[0] == "events.newer.json"
-    assert len(told) > 3
-    assert all(told), "what is said is known after a kill"
-    assert set(waited) == {len(told)}, "it waits after the last alert alone"
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.25])
