@@ -1,4 +1,4 @@
-"""Units of deploy/: they start commands that there are, with options that there are, and are told they live."""
+"""Units of deploy/: their commands and options are there, and they are told that these live."""
 
 import configparser
 import importlib

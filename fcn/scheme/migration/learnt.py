@@ -1,4 +1,4 @@
-"""What a stream has learnt of its stations from its own events: their terms, and their health."""
+"""What a stream has learnt of its stations: their terms and health, from its own events, and pulses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from torch import Tensor
 from fcn.arch.migration import Sized
 from fcn.batch import Batch
 from fcn.catalogue.event import Known
+from fcn.scheme.migration.moveout import MoveoutLaw
+from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
+from fcn.scheme.migration.pulses import Pulses
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import HealthLaw, Sound, StationHealth
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
@@ -20,16 +23,19 @@ from fcn.scheme.migration.witness import Expected
 
 @dataclass
 class Learnt:
-    """Both, None where a reading has no law for it."""
+    """Each None where a reading has no law for it."""
 
     terms: StationTerms | None
     health: StationHealth | None
+    pulses: Pulses | None
 
     @classmethod
-    def by(cls, terms: TermsLaw | None, health: HealthLaw | None) -> "Learnt":
+    def by(cls, terms: TermsLaw | None, health: HealthLaw | None, moveout: MoveoutLaw | None) -> "Learnt":
         """Nothing yet, by these laws."""
         return cls(
-            None if terms is None else StationTerms(terms), None if health is None else StationHealth(health)
+            None if terms is None else StationTerms(terms),
+            None if health is None else StationHealth(health),
+            None if moveout is None else Pulses(moveout),
         )
 
     def begin(self, batch: Batch, known: Sequence[Known]) -> tuple[Terms, Sound]:
@@ -41,6 +47,12 @@ class Learnt:
         if self.health is not None:
             sound = self.health.begin(batch, known)
         return terms, sound
+
+    def waves(self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float) -> Picks:
+        """Picks of a window but those of pulses. start_s: POSIX time of its first sample."""
+        if self.pulses is None:
+            return picks
+        return self.pulses.without(picks, batch, start_s, sampling_rate_hz)
 
     def observe(
         self,
@@ -76,11 +88,14 @@ class Learnt:
 
     def state(self) -> dict[str, Any]:
         """Plain data that `restore` takes."""
-        parts = {"terms": self.terms, "health": self.health}
-        return {name: part.state() for name, part in parts.items() if part is not None}
+        return {name: part.state() for name, part in self._parts.items() if part is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`; a part without a law is passed over, one that was not saved begins anew."""
-        for name, part in (("terms", self.terms), ("health", self.health)):
+        for name, part in self._parts.items():
             if part is not None and name in state:
                 part.restore(state[name])
+
+    @property
+    def _parts(self) -> dict[str, StationTerms | StationHealth | Pulses | None]:
+        return {"terms": self.terms, "health": self.health, "pulses": self.pulses}

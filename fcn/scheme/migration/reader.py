@@ -57,7 +57,7 @@ class MigrationReader:
     def __post_init__(self) -> None:
         self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
         self.volumes = VolumesOfStations(self.core.volume, self.core.neighbourhood)
-        self.learnt = Learnt.by(self.reading.terms, self.reading.health)
+        self.learnt = Learnt.by(self.reading.terms, self.reading.health, self.reading.moveout)
         self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
         self.candidates = Candidates(self.reading.candidates, self.reading.same_s, self.reading.same_km)
 
@@ -120,10 +120,11 @@ class MigrationReader:
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
         )
-        picks = heard.where(sound.times[heard.station])
+        start_s = float(batch.now_s[0]) - self.core.window_s(batch)
+        waves = self.learnt.waves(heard, batch, start_s, self.core.sampling_rate_hz)
+        picks = waves.where(sound.times[waves.station])
         here = replace(here, mask=here.mask & sound.times)
         (mask,) = moved(batch.mask.device, here.mask)
-        start_s = float(batch.now_s[0]) - self.core.window_s(batch)
         return Seen(replace(batch, mask=mask), here, network, features, picks, heard, start_s, terms, sound)
 
     # ---------------------------------------------------------------- coarse volumes

@@ -17,10 +17,15 @@ from fcn.scheme.migration.learnt import Learnt
 
 def test_a_part_without_a_law_is_passed_over(module):
     reading = module.scheme.reading
-    whole = Learnt.by(reading.terms, reading.health)
-    assert set(whole.state()) == {"terms", "health"}
-    for terms, health in ((None, reading.health), (reading.terms, None), (None, None)):
-        part = Learnt.by(terms, health)
+    whole = Learnt.by(reading.terms, reading.health, reading.moveout)
+    assert set(whole.state()) == {"terms", "health", "pulses"}
+    for terms, health, moveout in (
+        (None, reading.health, reading.moveout),
+        (reading.terms, None, reading.moveout),
+        (reading.terms, reading.health, None),
+        (None, None, None),
+    ):
+        part = Learnt.by(terms, health, moveout)
         part.restore(whole.state())
         assert part.state() == {name: each for name, each in whole.state().items() if name in part.state()}
     whole.restore({})

@@ -1,0 +1,83 @@
+"""Pulses that come to several stations at once and are gone at once: of telemetry and power, no waves.
+
+Whatever place a hypothesis has: below the middle of a network one can always be found whose P comes to all at
+about the same time (`fcn.scheme.migration.moveout` says nothing of these), and it has no other stations to
+be refuted by once the probability of some of the picks has fallen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn import checked
+from fcn.batch import Batch
+from fcn.scheme.migration.moveout import MoveoutLaw
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.transfer import HOST, moved
+
+AT_S, AFTER_S = (-0.1, 0.6), (1.0, 1.5)  # from a pick on: its peak; and when a pulse has rung out
+# of the peak, at most, in 2-8 Hz (`preprocess.narrow`): a pulse of 50 ms leaves 0.06 there, P has its coda
+GONE = 0.1
+
+
+@dataclass
+class Pulses:
+    """The pulses of one stream, seen while picks of them are in its window.
+
+    law: how near is at once, and at how many stations.
+    """
+
+    law: MoveoutLaw
+    _at_s: list[float] = field(default_factory=list, init=False)  # POSIX
+
+    def without(self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float) -> Picks:
+        """Picks of a window that are not of pulses. start_s: POSIX time of its first sample."""
+        end_s = float(batch.now_s[0])
+        self._at_s = [each for each in self._at_s if start_s <= each <= end_s]
+        for time_s in self._found(picks, batch, sampling_rate_hz):
+            if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self._at_s):
+                self._at_s.append(start_s + time_s)
+        if not self._at_s:
+            return picks
+        at_s = torch.tensor([each - start_s for each in self._at_s])
+        return picks.where(((picks.time_s[:, None] - at_s).abs() > self.law.together_s).all(dim=1))
+
+    def _found(self, picks: Picks, batch: Batch, sampling_rate_hz: float) -> list[float]:
+        """Times in the window at which there is one, s: medians of their picks."""
+        near = (picks.time_s[:, None] - picks.time_s).abs() <= self.law.together_s
+        if len(picks) == 0 or int(near.sum(dim=1).max()) < self.law.fewest:
+            return []  # as nearly always
+        near = near & is_gone(picks, batch, sampling_rate_hz)
+        groups = (row for row in near if len(picks.station[row].unique()) >= self.law.fewest)
+        return [float(picks.time_s[row].median()) for row in groups]
+
+    def state(self) -> dict[str, Any]:
+        """Plain data that `restore` takes."""
+        return {"at_s": list(self._at_s)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`. Raises ValueError for what is none."""
+        self._at_s = list(checked.numbers("at_s of pulses", state["at_s"]))
+
+
+def is_gone(picks: Picks, batch: Batch, sampling_rate_hz: float) -> Bool[Tensor, " pick"]:
+    """Whether what was picked has left next to nothing a second later; not of what is not all known yet."""
+
+    def samples(since_s: tuple[float, float]) -> Tensor:
+        first, end = (round(each * sampling_rate_hz) for each in since_s)
+        return (picks.time_s * sampling_rate_hz).round().long()[:, None] + torch.arange(first, end)
+
+    n = batch.waveforms.shape[-1]
+    at, after = samples(AT_S), samples(AFTER_S)
+    station, at_in, after_in = moved(
+        batch.waveforms.device, picks.station[:, None], at.clamp(0, n - 1), after.clamp(0, n - 1)
+    )
+    motion: Float[Tensor, "station time"] = batch.waveforms[0].abs().amax(dim=1)
+    known = batch.known[0].any(dim=1)[station, after_in].all(dim=1)
+    gone = motion[station, after_in].amax(dim=1) < GONE * motion[station, at_in].amax(dim=1)
+    (gone,) = moved(HOST, gone & known)
+    return gone & (after[:, -1] < n)
