@@ -1,8 +1,9 @@
-"""Pulses that come to several stations at once and are gone at once: of telemetry and power, no waves.
+"""Spikes and pulses, of telemetry, power and calibrations: gone at once, as no P wave is, which has its coda.
 
-Whatever place a hypothesis has: below the middle of a network one can always be found whose P comes to all at
-about the same time (`fcn.scheme.migration.moveout` says nothing of these), and it has no other stations to
-be refuted by once the probability of some of the picks has fallen.
+At one station it is that pick alone that is none. What comes to several at the same moment is told from
+a wave whatever place a hypothesis has: below the middle of a network one can always be found whose P comes
+to all at about the same time (`fcn.scheme.migration.moveout` says nothing of these), and nothing refutes it
+any more once the probability of some of the picks has fallen.
 """
 
 from collections.abc import Mapping
@@ -20,13 +21,14 @@ from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.transfer import HOST, moved
 
 AT_S, AFTER_S = (-0.1, 0.6), (1.0, 1.5)  # from a pick on: its peak; and when a pulse has rung out
-# of the peak, at most, in 2-8 Hz (`preprocess.narrow`): a pulse of 50 ms leaves 0.06 there, P has its coda
+# Of the peak, at most, in 2-8 Hz (`preprocess.narrow`): pulses of up to 100 ms leave 0.02 to 0.11 there, by
+# where they lie between samples; P at least 0.11, of 1485 picks of five recorded sets (docs/decisions/019-*.md).
 GONE = 0.1
 
 
 @dataclass
 class Pulses:
-    """The pulses of one stream, seen while picks of them are in its window.
+    """The pulses at several stations of one stream, remembered while picks of them are in its window.
 
     law: how near is at once, and at how many stations.
     """
@@ -38,21 +40,22 @@ class Pulses:
         """Picks of a window that are not of pulses. start_s: POSIX time of its first sample."""
         end_s = float(batch.now_s[0])
         self._at_s = [each for each in self._at_s if start_s <= each <= end_s]
-        for time_s in self._found(picks, batch, sampling_rate_hz):
+        if len(picks) == 0:
+            return picks
+        gone = is_gone(picks, batch, sampling_rate_hz)
+        for time_s in self._at_once(picks, gone):
             if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self._at_s):
                 self._at_s.append(start_s + time_s)
-        if not self._at_s:
-            return picks
-        at_s = torch.tensor([each - start_s for each in self._at_s])
-        return picks.where(((picks.time_s[:, None] - at_s).abs() > self.law.together_s).all(dim=1))
+        at_s = torch.tensor([each - start_s for each in self._at_s]).view(1, -1)
+        common = ((picks.time_s[:, None] - at_s).abs() <= self.law.together_s).any(dim=1)
+        return picks.where(~(gone | common)) if bool((gone | common).any()) else picks
 
-    def _found(self, picks: Picks, batch: Batch, sampling_rate_hz: float) -> list[float]:
-        """Times in the window at which there is one, s: medians of their picks."""
-        near = (picks.time_s[:, None] - picks.time_s).abs() <= self.law.together_s
-        if len(picks) == 0 or int(near.sum(dim=1).max()) < self.law.fewest:
+    def _at_once(self, picks: Picks, gone: Bool[Tensor, " pick"]) -> list[float]:
+        """Times in the window at which several stations have one, s: medians of their picks."""
+        if int(gone.sum()) < self.law.fewest:
             return []  # as nearly always
-        near = near & is_gone(picks, batch, sampling_rate_hz)
-        groups = (row for row in near if len(picks.station[row].unique()) >= self.law.fewest)
+        near = (picks.time_s[:, None] - picks.time_s).abs() <= self.law.together_s
+        groups = (row for row in near & gone if len(picks.station[row].unique()) >= self.law.fewest)
         return [float(picks.time_s[row].median()) for row in groups]
 
     def state(self) -> dict[str, Any]:

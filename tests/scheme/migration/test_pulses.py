@@ -105,14 +105,19 @@ def test_a_pulse_at_several_stations_is_no_pick_as_long_as_it_is_in_the_window(p
     ("records", "given"),
     [
         ([wave()] * N, ALL),
-        ([pulse("velocity")] * 2 + [wave()] * 2, ALL),  # of two nothing is said
-        ([pulse("velocity")] * N, picks(AT_S - 0.2, AT_S, AT_S + 0.2, AT_S + 0.4)),  # moveout
+        ([wave(0.8)] * N, picks(AT_S, AT_S + 0.5, AT_S - 0.1)),
         ([pulse("velocity")] * N, picks()),
     ],
 )
 def test_everything_else_is_left_alone(pulses, records, given):
     assert pulses.without(given, window(*records), START_S, RATE_HZ) is given
     assert pulses.state() == {"at_s": []}
+
+
+def test_a_spike_at_one_station_is_that_pick_alone(pulses):
+    batch = window(pulse("velocity", 0.01), pulse("acceleration", 0.01), wave(), wave())
+    assert pulses.without(ALL, batch, START_S, RATE_HZ).station.tolist() == [2, 3]
+    assert pulses.state() == {"at_s": []}  # two stations have no pattern
 
 
 def test_what_was_seen_is_kept_over_a_restart(pulses):
