@@ -22,7 +22,7 @@ from fcn.scheme.migration.transfer import HOST, moved
 
 AT_S, AFTER_S = (-0.1, 0.6), (1.0, 1.5)  # from a pick on: its peak; and when a pulse has rung out
 # Of the peak, at most, in 2-8 Hz (`preprocess.narrow`): pulses of up to 100 ms leave 0.02 to 0.11 there, by
-# where they lie between samples; P at least 0.11, of 1485 picks of five recorded sets (docs/decisions/019-*.md).
+# where they lie between samples; P at least 0.11, of 1485 picks of five recorded sets (decision 19).
 GONE = 0.1
 
 
