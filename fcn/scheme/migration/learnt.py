@@ -52,7 +52,10 @@ class Learnt:
         """Picks of a window but those of pulses. start_s: POSIX time of its first sample."""
         if self.pulses is None:
             return picks
-        return self.pulses.without(picks, batch, start_s, sampling_rate_hz)
+        waves, spikes = self.pulses.told(picks, batch, start_s, sampling_rate_hz)
+        if self.health is not None:
+            self.health.observe_spikes(spikes, start_s)
+        return waves
 
     def observe(
         self,

@@ -36,19 +36,24 @@ class Pulses:
     law: MoveoutLaw
     _at_s: list[float] = field(default_factory=list, init=False)  # POSIX
 
-    def without(self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float) -> Picks:
-        """Picks of a window that are not of pulses. start_s: POSIX time of its first sample."""
+    def told(
+        self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float
+    ) -> tuple[Picks, Picks]:
+        """Picks of a window that are not of pulses, and those that are gone at once.
+
+        start_s: POSIX time of its first sample.
+        """
         end_s = float(batch.now_s[0])
         self._at_s = [each for each in self._at_s if start_s <= each <= end_s]
         if len(picks) == 0:
-            return picks
+            return picks, picks
         gone = is_gone(picks, batch, sampling_rate_hz)
         for time_s in self._at_once(picks, gone):
             if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self._at_s):
                 self._at_s.append(start_s + time_s)
         at_s = torch.tensor([each - start_s for each in self._at_s]).view(1, -1)
         common = ((picks.time_s[:, None] - at_s).abs() <= self.law.together_s).any(dim=1)
-        return picks.where(~(gone | common)) if bool((gone | common).any()) else picks
+        return picks.where(~(gone | common)), picks.where(gone)
 
     def _at_once(self, picks: Picks, gone: Bool[Tensor, " pick"]) -> list[float]:
         """Times in the window at which several stations have one, s: medians of their picks."""

@@ -27,6 +27,9 @@ from fcn.scheme.migration.witness import Expected, Witness, clocks_s, sizes
 
 MOST = 0.75  # of what has come of a window: the end of it is yet to come
 SHORTEST = 0.1  # of a window: of a record shorter than this nobody is said to stand still
+# More spikes (`pulses`) than this in so long, and a station is not heard: what two of them make that come
+# within a second and a half of one another is not known. Picks of a spike lie so near in every window.
+MOST_SPIKES, SPIKES_S, SPIKE_S = 4, 60.0, 0.2
 LEARNT = 0.1  # of `history_s`: a history so long can be compared with
 
 
@@ -106,6 +109,7 @@ class _Record:
     level: float = 0.0  # weighted sum of log10 of levels in m/s
     weight_s: float = 0.0
     away_s: float = 0.0
+    spikes_s: list[float] = field(default_factory=list)  # of the last `SPIKES_S`
 
 
 @dataclass
@@ -137,6 +141,8 @@ class StationHealth:
         past_s = min(now_s - self._now_s, self.law.level_s / 2) if self._now_s > LONG_AGO_S else 0.0
         self._now_s = now_s
         self._close(known)
+        for each in self._of:
+            each.spikes_s = [at_s for at_s in each.spikes_s if now_s - SPIKES_S <= at_s <= now_s]
         levels_mps, heard, still = _vitals(batch)
         if not known:
             self._weigh(levels_mps.tolist(), (heard & mask).tolist(), past_s)
@@ -176,6 +182,13 @@ class StationHealth:
         if said.n_agreeing >= max(self.law.fewest, 0 if before is None else before.n_agreeing):
             self._open[event_id] = said
 
+    def observe_spikes(self, spikes: Picks, start_s: float) -> None:
+        """Picks that are spikes; a window has those of the last, too. start_s: POSIX time of its start."""
+        for station, time_s in zip(spikes.station.tolist(), spikes.time_s.tolist(), strict=True):
+            known_s, at_s = self._of[station].spikes_s, start_s + time_s
+            if not any(abs(at_s - each) <= SPIKE_S for each in known_s):
+                known_s.append(at_s)
+
     def left_out(self) -> list[str | None]:
         """Why, by station of the last window; None for one that is heard.
 
@@ -195,6 +208,8 @@ class StationHealth:
             reasons.append(f"magnitude {max(each.size, key=abs):+.1f}")
         if each.away_s >= self.law.level_s:
             reasons.append("level far from its history")
+        if len(each.spikes_s) > MOST_SPIKES:
+            reasons.append("spikes")
         if still:
             reasons.append("stands still")
         return ", ".join(reasons) or None
@@ -206,7 +221,10 @@ class StationHealth:
             them = torch.tensor(found, dtype=torch.bool, device=mask.device) & mask
             return ~them if int(them.sum()) <= most else torch.ones_like(mask)
 
-        false = [each.is_late or each.away_s >= self.law.level_s for each in self._of]
+        false = [
+            each.is_late or each.away_s >= self.law.level_s or len(each.spikes_s) > MOST_SPIKES
+            for each in self._of
+        ]
         times = but(false, most) & but(self._still, int(mask.sum()) - 1)
         return Sound(times, times & but([each.is_loud for each in self._of], most))
 
@@ -273,9 +291,10 @@ class StationHealth:
 def _restored(plain: Any, most: int) -> _Record:
     """A record of a state; of a law that counted more events in a row, the last."""
     record = _Record(**plain)
-    for name in ("clock_s", "size"):
+    for name, last in (("clock_s", most), ("size", most), ("spikes_s", None)):
         name_of = f"{name} of station health"
-        setattr(record, name, list(checked.numbers(name_of, getattr(record, name)))[-most:])
+        found = list(checked.numbers(name_of, getattr(record, name)))
+        setattr(record, name, found if last is None else found[-last:])
     for name in ("level", "weight_s", "away_s"):
         checked.number(f"{name} of station health", getattr(record, name))
     return record

@@ -191,6 +191,28 @@ def test_a_station_that_has_just_come_is_heard(law):
     assert StationHealth(law).begin(late, []).times.all()
 
 
+def test_a_station_of_many_spikes_is_not_heard_until_they_end(law):
+    """They go on for two minutes, one every ten seconds; windows see each several times."""
+    health, heard, why = StationHealth(law), [], []
+    for now_s in range(1030, 1300, 2):
+        heard.append(health.begin(window(float(now_s)), []).times.tolist())
+        why.append(health.left_out()[0])
+        at_s = [float(t) for t in range(1030, 1150, 10) if now_s - 30 < t < now_s - 2]
+        spikes = Picks(
+            torch.zeros(len(at_s), dtype=torch.long),
+            torch.tensor(at_s) - (now_s - 30.0),
+            torch.ones(len(at_s)),
+        )
+        health.observe_spikes(spikes, now_s - 30.0)
+    out = [1030 + 2 * n for n, each in enumerate(heard) if each == FIRST_OUT]
+    assert all(each in (SOUND, FIRST_OUT) for each in heard)
+    assert (out[0], out[-1]) == (1076, 1160)  # the fifth is seen; fewer than five are of the last minute
+    assert {each for each in why if each} == {"spikes"}
+    again = StationHealth(law)
+    again.restore(json.loads(json.dumps(health.state())))
+    assert again.state() == health.state()
+
+
 def test_most_stations_cannot_be_wrong(law):
     health = StationHealth(law)
     for number in range(3):
