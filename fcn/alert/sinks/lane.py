@@ -91,6 +91,7 @@ class Lane:
         self._heartbeat: Heartbeat | None = None  # the newest alone is of use
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
         self._n_failed, self._down_since_s = 0, 0.0
+        self._failing: type | None = None  # of what was tried last without success
         self._refuses: set[type] = set()  # of what the last that it was given was refused
         self._closing = False
         self._changed = threading.Condition()
@@ -178,7 +179,7 @@ class Lane:
                     self.sink.deliver(item)
                     self.on_delivered(self.name, item)
             except OSError as error:
-                if not self._failed(error):
+                if not self._failed(item, error):
                     break
             except Exception as error:
                 self._refused(item, error)
@@ -217,10 +218,11 @@ class Lane:
                 if self._warnings.get(item.warning.site) is item:
                     del self._warnings[item.warning.site]
 
-    def _failed(self, error: OSError) -> bool:
+    def _failed(self, item: Item, error: OSError) -> bool:
         """Note a try without success and pause; whether there will be another."""
         with self._changed:
             self._taken = None  # while it pauses, this one, too, may be superseded
+            self._failing = type(item)
             self._numbers["failed"] += 1
             self._n_failed += 1
             if self._n_failed == 1:
@@ -241,8 +243,10 @@ class Lane:
 
     def _worked(self, item: Item) -> None:
         with self._changed:
-            self._reached()
-            self._refuses.discard(type(item))  # heartbeats that nobody wants say nothing of alerts
+            # warnings and heartbeats that nobody wants say nothing of alerts
+            if isinstance(item, Alert) or type(item) is self._failing:
+                self._reached()
+            self._refuses.discard(type(item))
 
     def _reached(self) -> None:
         """It answers, and an outage is over; one that comes later is told of again."""

@@ -241,6 +241,30 @@ def test_a_warning_that_fails_is_tried_again_unless_there_is_a_newer_one():
     assert sink.warned == [site_warning(level=4.5)]
 
 
+def test_a_warning_that_a_sink_passes_over_ends_no_outage(caplog):
+    """A base sink's `warn` reaches nobody: what it returns says nothing of whether alerts arrive."""
+    caplog.set_level(logging.INFO)
+
+    class Deaf(Recorder):
+        def warn(self, told):
+            """Nobody wants to know."""
+            self.warned.append(told)
+
+    sink = Deaf(*[OSError("away")] * 3)
+    lane = Lane("made", sink, Patience(4, 6, first_retry_s=0.2, longest_retry_s=0.2), lambda *_: None)
+    lane.put(alert("a"))
+    for n_failed in (1, 2):
+        until(lambda n=n_failed: lane.counts.failed == n)
+        lane.warn(site_warning())
+    until(lambda: lane.counts.failed == 3)
+    assert len(sink.warned) == 2
+    assert not lane.counts.is_up
+    until(lambda: sink.told == [("a", 1)])
+    assert closed(lane)
+    assert lane.counts.is_up
+    assert [each.levelname for each in caplog.records] == ["WARNING", "INFO"]
+
+
 def test_a_warning_that_comes_while_one_of_its_site_is_said_is_said_too():
     class Slow(Recorder):
         def warn(self, told):
