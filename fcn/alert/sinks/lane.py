@@ -52,7 +52,8 @@ class Counts:
 
     delivered: alerts. superseded: versions and warnings left out, for a newer one of the event or site
     followed. left: newest versions given up for want of room; the journal has them. refused: alerts and
-    warnings that the sink will never take. failed: tries, of heartbeats, too. waiting: alerts and warnings.
+    warnings that the sink will never take. failed: tries, of heartbeats, too. waiting: alerts; of
+    warnings at most one a site waits, however many sites there are.
     is_up: neither is it out of reach, nor was the last alert, warning or heartbeat refused.
     latency_s: of the last alert delivered, from when it was put.
     """
@@ -104,7 +105,7 @@ class Lane:
         with self._changed:
             return Counts(
                 **self._numbers,
-                waiting=len(self._waiting) + len(self._warnings),
+                waiting=len(self._waiting),
                 is_up=self._n_failed == 0 and not self._refuses,
                 latency_s=self._latency_s,
             )
