@@ -22,6 +22,7 @@ from fcn.assemble import TimesTo, build_engine, build_observing, choose_velocity
 from fcn.checkpoint import Restored, load
 from fcn.config import build
 from fcn.earth.eikonal import GridModel
+from fcn.earth.velocity import LayeredModel
 from fcn.exported.backend import network_of
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KINDS = ("replay", "directory", "seedlink")
+MODEL = "velocity_model"  # of a live source: where neither command, stream nor training tells one
 
 
 def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
@@ -83,7 +85,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     folder = state_folder(config, run_dir)
     watched, source = listen(config, restored.preprocess)
     watched = in_frame_of(folder, watched)
-    model = choose_velocity_model(config["velocity_model"], watched, restored.velocity_models)
+    model = velocity_model(config, watched, restored.velocity_models)
     log.info("travel times of %s", model.path if isinstance(model, GridModel) else model.name)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     scheme = restored.module.scheme
@@ -111,7 +113,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     )
     identity = {
         "checkpoint": producer.checkpoint_digest,
-        "source": {key: value for key, value in config["source"].items() if key != "pace"},
+        "source": {key: value for key, value in config["source"].items() if key not in ("pace", MODEL)},
         "step_s": timing.step_s,
     }
     habits = Habits(**config["habits"])
@@ -249,12 +251,22 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
         return watched, ReplaySource(stream, build(stated["link"]), stated["pace"])
     if config["station_file"] is None:
         raise ValueError(f"source={kind} needs a station list: station_file=<StationXML>")
-    options = {key: value for key, value in stated.items() if key != "kind"}
+    options = {key: value for key, value in stated.items() if key not in ("kind", MODEL)}
     _check_arguments(SeedLinkSource if kind == "seedlink" else DirectorySource, options, "source")
     watched = WatchedNetwork.of_file(config["station_file"], config["station_ids"])
     if kind == "seedlink":
         return watched, SeedLinkSource(station_ids=[each.id for each in watched.stations], **options)
     return watched, DirectorySource(**options)
+
+
+def velocity_model(
+    config: Mapping[str, Any], watched: WatchedNetwork, trained: Mapping[str, LayeredModel]
+) -> LayeredModel | GridModel:
+    """As `choose_velocity_model` has it, and where nobody tells which, that of a live source."""
+    stated = config[MODEL]
+    if stated is None and watched.velocity_model is None and len(trained) > 1:
+        stated = config["source"].get(MODEL)
+    return choose_velocity_model(stated, watched, trained)
 
 
 def _check_arguments(of: type, options: Mapping[str, Any], place: str) -> None:

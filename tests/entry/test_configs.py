@@ -200,15 +200,3 @@ def test_a_misspelt_choice_of_a_test_is_refused_not_ignored(override):
     kept = resolved("test", "ckpt=none")
     assert kept["velocity_model"] is None
     assert kept["declare"] is None
-
-
-@pytest.mark.parametrize("source", ["seedlink", "directory"])
-def test_a_live_monitor_has_a_velocity_model_and_takes_another(source):
-    """A StationXML states none, and a shipped network was trained in several."""
-    given = ("ckpt=a", f"source={source}", "station_file=b.xml")
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        assert compose("monitor", overrides=list(given)).velocity_model.name == "iasp91"
-        assert (
-            compose("monitor", overrides=[*given, "velocity_model=jma2001"]).velocity_model.name == "jma2001"
-        )
-        assert compose("monitor", overrides=["ckpt=a", "source=replay"]).velocity_model is None

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+from dataclasses import replace
 
 import obspy
 import pytest
@@ -15,12 +16,20 @@ from made_streams import SPEC, in_records
 from toy import resolved
 
 from fcn.alert.alert import Alert
+from fcn.assemble import velocity_models
 from fcn.catalogue.io import iso
 from fcn.checkpoint import load
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.replay import plain_link
-from fcn.run_monitor import build_monitor, build_observed, build_sinks, build_sites, listen
+from fcn.run_monitor import (
+    build_monitor,
+    build_observed,
+    build_sinks,
+    build_sites,
+    listen,
+    velocity_model,
+)
 from fcn.saying import make_folder
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import ReplaySource
@@ -125,6 +134,33 @@ def test_what_it_cannot_listen_to_is_said(overrides, told):
         listen(config, SPEC)
 
 
+@pytest.mark.parametrize(
+    "source", [("source=seedlink", "source.server=x:18000"), ("source=directory", "source.root=x")]
+)
+def test_a_live_monitor_has_a_velocity_model_where_nobody_tells_one(source):
+    """A StationXML states none, and a shipped network was trained in several."""
+    family = velocity_models(resolved("train"))
+    stations = Network((Station("JP", "A", "", 32.8, 130.7, 0.0),))
+    silent = WatchedNetwork("made", stations, obspy.Inventory(networks=[]), LocalFrame(0.0, 0.0))
+    given = ("monitor", "ckpt=x", *source, "station_file=b.xml")
+    assert velocity_model(resolved(*given), silent, family).name == "iasp91"
+    assert velocity_model(resolved(*given), silent, {"fnet": family["fnet"]}).name == "fnet"
+    stating = replace(silent, velocity_model=family["prem"])
+    assert velocity_model(resolved(*given), stating, family).name == "prem"
+    assert velocity_model(resolved(*given, "velocity_model=jma2001"), silent, family).name == "jma2001"
+    with pytest.raises(ValueError, match="choose one with velocity_model="):
+        velocity_model(resolved("monitor", "ckpt=x", "source=replay", "source.root=x"), silent, family)
+
+
+@pytest.mark.parametrize(
+    "source", [("source=seedlink", "source.server=x:18000"), ("source=directory", "source.root=x")]
+)
+def test_no_store_is_made_of_what_a_monitor_listens_to(source):
+    """And who asks for one is told so: the file composes everywhere."""
+    kind = resolved("build_store", *source)["source"]["kind"]
+    assert source[0] == f"source={kind}"
+
+
 def test_what_is_written_lies_in_the_folder(tmp_path):
     config = resolved("monitor", "ckpt=x", "source=directory", "source.root=x", "sinks=[jsonl,table]")
     sinks = build_sinks(config, tmp_path)
@@ -168,7 +204,7 @@ def test_without_a_journal_there_is_none(tmp_path):
 def test_sites_are_warned_of_sources_wherever_they_are(caplog):
     frame = LocalFrame(32.8, 130.7)
     stations = Network((Station("JP", "A", "", 32.8, 130.7, 0.0), Station("JP", "B", "", 33.0, 130.9, 100.0)))
-    watched = WatchedNetwork("made", stations, obspy.Inventory(), frame)
+    watched = WatchedNetwork("made", stations, obspy.Inventory(networks=[], source="made"), frame)
     given = ("ckpt=x", "source=directory", "source.root=x")
     asked = []
     config = resolved("monitor", *given, "sites=kumamoto")

@@ -52,7 +52,8 @@ class Counts:
 
     delivered: alerts. superseded: versions and warnings left out, for a newer one of the event or site
     followed. left: newest versions given up for want of room; the journal has them. refused: alerts and
-    warnings that the sink will never take. failed: tries, of heartbeats, too. waiting: alerts and warnings.
+    warnings that the sink will never take. failed: tries, of heartbeats, too. waiting: alerts; of
+    warnings at most one a site waits, however many sites there are.
     is_up: neither is it out of reach, nor was the last alert, warning or heartbeat refused.
     latency_s: of the last alert delivered, from when it was put.
     """
@@ -91,6 +92,7 @@ class Lane:
         self._heartbeat: Heartbeat | None = None  # the newest alone is of use
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
         self._n_failed, self._down_since_s = 0, 0.0
+        self._failing: type | None = None  # of what was tried last without success
         self._refuses: set[type] = set()  # of what the last that it was given was refused
         self._closing = False
         self._changed = threading.Condition()
@@ -103,7 +105,7 @@ class Lane:
         with self._changed:
             return Counts(
                 **self._numbers,
-                waiting=len(self._waiting) + len(self._warnings),
+                waiting=len(self._waiting),
                 is_up=self._n_failed == 0 and not self._refuses,
                 latency_s=self._latency_s,
             )
@@ -178,7 +180,7 @@ class Lane:
                     self.sink.deliver(item)
                     self.on_delivered(self.name, item)
             except OSError as error:
-                if not self._failed(error):
+                if not self._failed(item, error):
                     break
             except Exception as error:
                 self._refused(item, error)
@@ -217,10 +219,11 @@ class Lane:
                 if self._warnings.get(item.warning.site) is item:
                     del self._warnings[item.warning.site]
 
-    def _failed(self, error: OSError) -> bool:
+    def _failed(self, item: Item, error: OSError) -> bool:
         """Note a try without success and pause; whether there will be another."""
         with self._changed:
             self._taken = None  # while it pauses, this one, too, may be superseded
+            self._failing = type(item)
             self._numbers["failed"] += 1
             self._n_failed += 1
             if self._n_failed == 1:
@@ -241,8 +244,10 @@ class Lane:
 
     def _worked(self, item: Item) -> None:
         with self._changed:
-            self._reached()
-            self._refuses.discard(type(item))  # heartbeats that nobody wants say nothing of alerts
+            # warnings and heartbeats that nobody wants say nothing of alerts
+            if isinstance(item, Alert) or type(item) is self._failing:
+                self._reached()
+            self._refuses.discard(type(item))
 
     def _reached(self) -> None:
         """It answers, and an outage is over; one that comes later is told of again."""

@@ -85,7 +85,10 @@ def is_gone(picks: Picks, batch: Batch, sampling_rate_hz: float) -> Bool[Tensor,
         batch.waveforms.device, picks.station[:, None], at.clamp(0, n - 1), after.clamp(0, n - 1)
     )
     motion: Float[Tensor, "station time"] = batch.waveforms[0].abs().amax(dim=1)
-    known = batch.known[0].any(dim=1)[station, after_in].all(dim=1)
+    known = batch.known[0].transpose(1, 2)  # (station, time, component)
+    # a component that has moved has to be heard on: the others are no sign of what it does
+    heard_on = known[station, after_in].all(dim=1) | ~known[station, at_in].any(dim=1)
+    known = heard_on.all(dim=1) & known[station, after_in].any(dim=2).all(dim=1)
     gone = motion[station, after_in].amax(dim=1) < GONE * motion[station, at_in].amax(dim=1)
     (gone,) = moved(HOST, gone & known)
     return gone & (after[:, -1] < n)

@@ -1,6 +1,7 @@
 """Pulses at several stations at once are told from waves by what is left of them, whatever place they fit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,20 @@ def test_what_is_to_come_is_not_taken_for_silence(ends_s, is_so):
         is_gone(later, window(*(each.roll(round(20 * (30.0 - ends_s))) for each in records)), RATE_HZ).all()
         == is_so
     )
+
+
+def test_components_that_are_heard_on_say_nothing_of_one_that_is_not():
+    batch = window(*[wave()] * N)  # each on one component: packets of components end when they are full
+    known = batch.known.clone()
+    for row in range(N):
+        known[0, row, row % 3, round((AT_S + 0.9) * RATE_HZ) :] = False
+    cut = replace(batch, waveforms=batch.waveforms * known, known=known)
+    assert not is_gone(ALL, cut, RATE_HZ).any()
+    known[0, :, 1:] = False  # nor does one that never was there
+    known[0, :, 0, : round((AT_S + 3.0) * RATE_HZ)] = True
+    alone = window(*[pulse("velocity")] * N)
+    rows = alone.waveforms.amax(dim=2, keepdim=True) * known
+    assert is_gone(ALL, replace(alone, waveforms=rows, known=known), RATE_HZ).all()
 
 
 def test_a_pulse_at_several_stations_is_no_pick_as_long_as_it_is_in_the_window(pulses):
