@@ -1,9 +1,10 @@
 """Spikes and pulses, of telemetry, power and calibrations: gone at once, as no P wave is, which has its coda.
 
-At one station it is that pick alone that is none. What comes to several at the same moment is told from
-a wave whatever place a hypothesis has: below the middle of a network one can always be found whose P comes
-to all at about the same time (`fcn.scheme.migration.moveout` says nothing of these), and nothing refutes it
-any more once the probability of some of the picks has fallen.
+What comes to several stations at the same moment and is gone at once is told from a wave whatever place a
+hypothesis has: below the middle of a network one can always be found whose P comes to all at about the same
+time (`fcn.scheme.migration.moveout` says nothing of these), and nothing refutes it any more once the
+probability of some of the picks has fallen. One at a single station may yet be a small event next to it: of
+those it is the number that tells (`fcn.scheme.migration.station_health`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from fcn import checked
 from fcn.batch import Batch
+from fcn.scheme.migration.amplitudes import DEAD_MPS
+from fcn.scheme.migration.hypotheses import P_KMPS
 from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.transfer import HOST, moved
@@ -39,7 +42,7 @@ class Pulses:
     def told(
         self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float
     ) -> tuple[Picks, Picks]:
-        """Picks of a window that are not of pulses, and those that are gone at once.
+        """Picks of a window that are not of pulses, and spikes: what is gone at once at a station alone.
 
         start_s: POSIX time of its first sample.
         """
@@ -48,20 +51,33 @@ class Pulses:
         if len(picks) == 0:
             return picks, picks
         gone = is_gone(picks, batch, sampling_rate_hz)
-        for time_s in self._at_once(picks, gone):
+        for time_s in self._at_once(picks, gone, batch.station_km[0]):
             if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self._at_s):
                 self._at_s.append(start_s + time_s)
         at_s = torch.tensor([each - start_s for each in self._at_s]).view(1, -1)
         common = ((picks.time_s[:, None] - at_s).abs() <= self.law.together_s).any(dim=1)
-        return picks.where(~(gone | common)), picks.where(gone)
+        return picks.where(~common), picks.where(gone & ~common)
 
-    def _at_once(self, picks: Picks, gone: Bool[Tensor, " pick"]) -> list[float]:
-        """Times in the window at which several stations have one, s: medians of their picks."""
+    def _at_once(
+        self, picks: Picks, gone: Bool[Tensor, " pick"], station_km: Float[Tensor, "station 3"]
+    ) -> list[float]:
+        """Times in the window at which several stations have one, s: medians of their picks.
+
+        Stations so near one another that P takes less than `AFTER_S` between them do not count: all of a
+        small event among them may be over by then.
+        """
         if int(gone.sum()) < self.law.fewest:
             return []  # as nearly always
         near = (picks.time_s[:, None] - picks.time_s).abs() <= self.law.together_s
-        groups = (row for row in near & gone if len(picks.station[row].unique()) >= self.law.fewest)
-        return [float(picks.time_s[row].median()) for row in groups]
+        found = []
+        for row in near & gone:
+            stations = picks.station[row].unique()
+            if len(stations) >= self.law.fewest:
+                (place_km,) = moved(HOST, station_km)
+                across_km = torch.cdist(place_km[stations], place_km[stations]).max()
+                if across_km > P_KMPS * AFTER_S[0]:
+                    found.append(float(picks.time_s[row].median()))
+        return found
 
     def state(self) -> dict[str, Any]:
         """Plain data that `restore` takes."""
@@ -89,6 +105,8 @@ def is_gone(picks: Picks, batch: Batch, sampling_rate_hz: float) -> Bool[Tensor,
     # a component that has moved has to be heard on: the others are no sign of what it does
     heard_on = known[station, after_in].all(dim=1) | ~known[station, at_in].any(dim=1)
     known = heard_on.all(dim=1) & known[station, after_in].any(dim=2).all(dim=1)
-    gone = motion[station, after_in].amax(dim=1) < GONE * motion[station, at_in].amax(dim=1)
+    later_mps = motion[station, after_in].amax(dim=1)
+    gone = later_mps < GONE * motion[station, at_in].amax(dim=1)
+    gone &= later_mps > DEAD_MPS  # else a hole that telemetry has filled: nobody knows what was there
     (gone,) = moved(HOST, gone & known)
     return gone & (after[:, -1] < n)

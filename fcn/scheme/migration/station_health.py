@@ -27,9 +27,9 @@ from fcn.scheme.migration.witness import Expected, Witness, clocks_s, sizes
 
 MOST = 0.75  # of what has come of a window: the end of it is yet to come
 SHORTEST = 0.1  # of a window: of a record shorter than this nobody is said to stand still
-# More spikes (`pulses`) than this in so long, and a station is not heard: what two of them make that come
-# within a second and a half of one another is not known. Picks of a spike lie so near in every window.
-MOST_SPIKES, SPIKES_S, SPIKE_S = 4, 60.0, 0.2
+# More spikes (`pulses`) than this in so long, and a station is not heard: two of them within a second and a
+# half of one another are not known, and look like P and S. Picks of one spike lie so near in every window.
+MOST_SPIKES, SPIKES_S, SPIKE_S = 4, 300.0, 0.2
 LEARNT = 0.1  # of `history_s`: a history so long can be compared with
 
 

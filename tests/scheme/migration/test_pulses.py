@@ -55,7 +55,7 @@ def window(*records: torch.Tensor, now_s: float = START_S + 30.0, ends_s: float 
     return Batch(
         waveforms=waveforms * known,
         waveforms_broad=waveforms,
-        station_km=torch.zeros(1, N, 3),
+        station_km=10.0 * torch.eye(N)[None, :, :3],
         mask=torch.ones(1, N, dtype=torch.bool),
         known=known,
         background_mps=torch.full((1, N, 2, 600), NOISE_MPS),
@@ -131,10 +131,25 @@ def test_everything_else_is_left_alone(pulses, records, given):
     assert pulses.state() == {"at_s": []}
 
 
-def test_a_spike_at_one_station_is_that_pick_alone(pulses):
+def test_spikes_at_one_station_or_two_are_counted(pulses):
     batch = window(pulse("velocity", 0.01), pulse("acceleration", 0.01), wave(), wave())
-    assert pulses.told(ALL, batch, START_S, RATE_HZ)[0].station.tolist() == [2, 3]
+    kept, spikes = pulses.told(ALL, batch, START_S, RATE_HZ)
+    assert (len(kept), spikes.station.tolist()) == (4, [0, 1])  # it may be a small event next to them
     assert pulses.state() == {"at_s": []}  # two stations have no pattern
+
+
+def test_stations_next_to_one_another_are_no_pattern(pulses):
+    """All of a small event among them may be over within a second."""
+    batch = window(*[pulse("velocity")] * N)
+    near = replace(batch, station_km=batch.station_km / 5)
+    kept, spikes = pulses.told(ALL, near, START_S, RATE_HZ)
+    assert (len(kept), len(spikes)) == (4, 4)
+
+
+def test_a_hole_filled_with_the_last_value_is_not_silence(pulses):
+    batch = window(*[wave()] * N)
+    batch.waveforms[..., round(20 * (AT_S + 0.7)) :] = 0.0
+    assert not is_gone(ALL, batch, RATE_HZ).any()
 
 
 def test_what_was_seen_is_kept_over_a_restart(pulses):
