@@ -54,7 +54,7 @@ class Learnt:
             return picks
         waves, spikes = self.pulses.told(picks, batch, start_s, sampling_rate_hz)
         if self.health is not None:
-            self.health.observe_spikes(spikes, start_s)
+            self.health.observe_spikes(spikes, start_s, self.pulses.at_s)
         return waves
 
     def observe(

@@ -33,11 +33,11 @@ GONE = 0.1
 class Pulses:
     """The pulses at several stations of one stream, remembered while picks of them are in its window.
 
-    law: how near is at once, and at how many stations.
+    law: how near is at once, and at how many stations. at_s: POSIX times.
     """
 
     law: MoveoutLaw
-    _at_s: list[float] = field(default_factory=list, init=False)  # POSIX
+    at_s: list[float] = field(default_factory=list, init=False)
 
     def told(
         self, picks: Picks, batch: Batch, start_s: float, sampling_rate_hz: float
@@ -47,14 +47,14 @@ class Pulses:
         start_s: POSIX time of its first sample.
         """
         end_s = float(batch.now_s[0])
-        self._at_s = [each for each in self._at_s if start_s <= each <= end_s]
+        self.at_s = [each for each in self.at_s if start_s <= each <= end_s]
         if len(picks) == 0:
             return picks, picks
         gone = is_gone(picks, batch, sampling_rate_hz)
         for time_s in self._at_once(picks, gone, batch.station_km[0]):
-            if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self._at_s):
-                self._at_s.append(start_s + time_s)
-        at_s = torch.tensor([each - start_s for each in self._at_s]).view(1, -1)
+            if not any(abs(start_s + time_s - each) <= self.law.together_s for each in self.at_s):
+                self.at_s.append(start_s + time_s)
+        at_s = torch.tensor([each - start_s for each in self.at_s]).view(1, -1)
         common = ((picks.time_s[:, None] - at_s).abs() <= self.law.together_s).any(dim=1)
         return picks.where(~common), picks.where(gone & ~common)
 
@@ -81,11 +81,11 @@ class Pulses:
 
     def state(self) -> dict[str, Any]:
         """Plain data that `restore` takes."""
-        return {"at_s": list(self._at_s)}
+        return {"at_s": list(self.at_s)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
-        self._at_s = list(checked.numbers("at_s of pulses", state["at_s"]))
+        self.at_s = list(checked.numbers("at_s of pulses", state["at_s"]))
 
 
 def is_gone(picks: Picks, batch: Batch, sampling_rate_hz: float) -> Bool[Tensor, " pick"]:

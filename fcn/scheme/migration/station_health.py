@@ -182,8 +182,16 @@ class StationHealth:
         if said.n_agreeing >= max(self.law.fewest, 0 if before is None else before.n_agreeing):
             self._open[event_id] = said
 
-    def observe_spikes(self, spikes: Picks, start_s: float) -> None:
-        """Picks that are spikes; a window has those of the last, too. start_s: POSIX time of its start."""
+    def observe_spikes(self, spikes: Picks, start_s: float, common_s: Sequence[float]) -> None:
+        """Picks that are spikes; a window has those of the last, too. start_s: POSIX time of its start.
+
+        common_s: POSIX times of pulses at several stations, which are none of them, as turns out later.
+        """
+        for each in self._of:
+            own = (
+                at_s for at_s in each.spikes_s if all(abs(at_s - pulse_s) > SPIKE_S for pulse_s in common_s)
+            )
+            each.spikes_s = list(own)
         for station, time_s in zip(spikes.station.tolist(), spikes.time_s.tolist(), strict=True):
             known_s, at_s = self._of[station].spikes_s, start_s + time_s
             if not any(abs(at_s - each) <= SPIKE_S for each in known_s):

@@ -203,7 +203,7 @@ def test_a_station_of_many_spikes_is_not_heard_until_they_end(law):
             torch.tensor(at_s) - (now_s - 30.0),
             torch.ones(len(at_s)),
         )
-        health.observe_spikes(spikes, now_s - 30.0)
+        health.observe_spikes(spikes, now_s - 30.0, [])
     out = [1030 + 2 * n for n, each in enumerate(heard) if each == FIRST_OUT]
     assert all(each in (SOUND, FIRST_OUT) for each in heard)
     assert (out[0], out[-1]) == (
@@ -214,6 +214,26 @@ def test_a_station_of_many_spikes_is_not_heard_until_they_end(law):
     again = StationHealth(law)
     again.restore(json.loads(json.dumps(health.state())))
     assert again.state() == health.state()
+
+
+def test_a_pulse_at_several_stations_turns_out_to_be_no_spike(law):
+    health = StationHealth(law)
+    for now_s in range(1030, 1100, 2):
+        health.begin(window(float(now_s)), [])
+        at_s = [float(t) for t in range(1000, 1100, 10) if now_s - 30 < t < now_s - 2]
+        spikes = Picks(
+            torch.zeros(len(at_s), dtype=torch.long),
+            torch.tensor(at_s) - (now_s - 30.0),
+            torch.ones(len(at_s)),
+        )
+        health.observe_spikes(spikes, now_s - 30.0, [])
+    assert health.left_out()[0] == "spikes"
+    health.observe_spikes(picks_of_none(), 1070.0, [1010.05, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0])
+    assert health.begin(window(1101.0), []).times.all()
+
+
+def picks_of_none():
+    return Picks(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0))
 
 
 def test_most_stations_cannot_be_wrong(law):
