@@ -1,5 +1,6 @@
 """Checks of configurations that span groups: what would go wrong after minutes is said at once."""
 
+import functools
 import inspect
 import logging
 import math
@@ -122,6 +123,12 @@ def check_test(config: Mapping[str, Any]) -> None:
 
 
 def _check_site_scores(options: Mapping[str, Any]) -> None:
+    for key in ("shaking", "observe", "observe.ground", "observe.ground.vs30_mps"):
+        node = functools.reduce(lambda found, name: found[name], key.split("."), options)
+        if not isinstance(node, Mapping):
+            raise ValueError(
+                f"site_scores.{key} must be a mapping, got {checked.shown(node)}: conf/ has one"
+            )
     shaking, ground = options["shaking"], options["observe"]["ground"]
     for node in (options["rule"], shaking["rule"], shaking["plum"], shaking["ground_motion"]):
         build(node)

@@ -151,6 +151,12 @@ def test_impossible_tests_name_the_key(override, message):
         ("site_scores.observe.stale_s=0", "observe.stale_s must be .*got 0"),
         ("site_scores.observe.ground.otherwise_mps=5", "ground: otherwise_mps must be .*got 5"),
         (
+            "site_scores.observe.ground.vs30_mps=null",
+            r"observe\.ground\.vs30_mps must be a mapping, got None",
+        ),
+        ("site_scores.observe.ground=7", r"observe\.ground must be a mapping, got 7"),
+        ("site_scores.shaking=null", r"site_scores\.shaking must be a mapping, got None"),
+        (
             "site_scores.shaking.scale._target_=fcn.shaking.intensity.MercalliScale",
             "MercalliScale: what stations record is a JMA intensity.*take fcn.shaking.intensity.JmaScale",
         ),
