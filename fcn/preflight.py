@@ -126,9 +126,7 @@ def _check_site_scores(options: Mapping[str, Any]) -> None:
     for key in ("shaking", "observe", "observe.ground", "observe.ground.vs30_mps"):
         node = functools.reduce(lambda found, name: found[name], key.split("."), options)
         if not isinstance(node, Mapping):
-            raise ValueError(
-                f"site_scores.{key} must be a mapping, got {checked.shown(node)}: conf/ has one"
-            )
+            raise ValueError(f"site_scores.{key} must be a mapping, got {checked.shown(node)}: conf/ has one")
     shaking, ground = options["shaking"], options["observe"]["ground"]
     for node in (options["rule"], shaking["rule"], shaking["plum"], shaking["ground_motion"]):
         build(node)
