@@ -69,14 +69,16 @@ class Pulses:
         if int(gone.sum()) < self.law.fewest:
             return []  # as nearly always
         near = (picks.time_s[:, None] - picks.time_s).abs() <= self.law.together_s
-        found = []
-        for row in near & gone:
+        (place_km,) = moved(HOST, station_km)
+        found: list[float] = []
+        for pick in gone.nonzero()[:, 0].tolist():
+            if any(abs(float(picks.time_s[pick]) - each) <= self.law.together_s for each in found):
+                continue  # of hundreds of stations, too, a pulse is looked at once
+            row = near[pick] & gone
             stations = picks.station[row].unique()
-            if len(stations) >= self.law.fewest:
-                (place_km,) = moved(HOST, station_km)
-                across_km = torch.cdist(place_km[stations], place_km[stations]).max()
-                if across_km > P_KMPS * AFTER_S[0]:
-                    found.append(float(picks.time_s[row].median()))
+            across_km = torch.cdist(place_km[stations], place_km[stations]).max()
+            if len(stations) >= self.law.fewest and across_km > P_KMPS * AFTER_S[0]:
+                found.append(float(picks.time_s[row].median()))
         return found
 
     def state(self) -> dict[str, Any]:

@@ -191,25 +191,23 @@ def test_a_station_that_has_just_come_is_heard(law):
     assert StationHealth(law).begin(late, []).times.all()
 
 
+def spikes_at(now_s: float, at_s: list[float]) -> Picks:
+    """Those of the first station that a window of 30 s has, whose data are 2 s late."""
+    time_s = torch.tensor([t - (now_s - 30.0) for t in at_s if now_s - 30 < t < now_s - 2])
+    return Picks(torch.zeros(len(time_s), dtype=torch.long), time_s, torch.ones_like(time_s))
+
+
 def test_a_station_of_many_spikes_is_not_heard_until_they_end(law):
     """They go on for two minutes, one every ten seconds; windows see each several times."""
     health, heard, why = StationHealth(law), [], []
     for now_s in range(1030, 1500, 2):
         heard.append(health.begin(window(float(now_s)), []).times.tolist())
         why.append(health.left_out()[0])
-        at_s = [float(t) for t in range(1030, 1150, 10) if now_s - 30 < t < now_s - 2]
-        spikes = Picks(
-            torch.zeros(len(at_s), dtype=torch.long),
-            torch.tensor(at_s) - (now_s - 30.0),
-            torch.ones(len(at_s)),
-        )
-        health.observe_spikes(spikes, now_s - 30.0, [])
-    out = [1030 + 2 * n for n, each in enumerate(heard) if each == FIRST_OUT]
+        health.observe_spikes(spikes_at(now_s, [float(t) for t in range(1030, 1150, 10)]), now_s - 30.0, [])
     assert all(each in (SOUND, FIRST_OUT) for each in heard)
-    assert (out[0], out[-1]) == (
-        1076,
-        1400,
-    )  # the fifth is seen; fewer than five are of the last five minutes
+    out = [1030 + 2 * n for n, each in enumerate(heard) if each == FIRST_OUT]
+    # the fifth is seen; fewer than five are of the last five minutes
+    assert (out[0], out[-1]) == (1076, 1400)
     assert {each for each in why if each} == {"spikes"}
     again = StationHealth(law)
     again.restore(json.loads(json.dumps(health.state())))
@@ -217,23 +215,13 @@ def test_a_station_of_many_spikes_is_not_heard_until_they_end(law):
 
 
 def test_a_pulse_at_several_stations_turns_out_to_be_no_spike(law):
-    health = StationHealth(law)
+    health, at_s = StationHealth(law), [float(t) for t in range(1000, 1100, 10)]
     for now_s in range(1030, 1100, 2):
         health.begin(window(float(now_s)), [])
-        at_s = [float(t) for t in range(1000, 1100, 10) if now_s - 30 < t < now_s - 2]
-        spikes = Picks(
-            torch.zeros(len(at_s), dtype=torch.long),
-            torch.tensor(at_s) - (now_s - 30.0),
-            torch.ones(len(at_s)),
-        )
-        health.observe_spikes(spikes, now_s - 30.0, [])
+        health.observe_spikes(spikes_at(now_s, at_s), now_s - 30.0, [])
     assert health.left_out()[0] == "spikes"
-    health.observe_spikes(picks_of_none(), 1070.0, [1010.05, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0])
+    health.observe_spikes(spikes_at(1100.0, []), 1070.0, [1010.05, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0])
     assert health.begin(window(1101.0), []).times.all()
-
-
-def picks_of_none():
-    return Picks(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0))
 
 
 def test_most_stations_cannot_be_wrong(law):
