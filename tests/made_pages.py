@@ -15,6 +15,7 @@ from toy import resolved
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.config import build
 from fcn.geometry.network import Network
 from fcn.rotated import RotatedFile
@@ -37,6 +38,14 @@ ORIGIN_S = START_S + 6.0
 SITES = (("near", 32.75, 130.8), ("far", 36.0, 134.0))
 
 
+def pdf_of(spread_km):
+    """Of 20 by 16 cells of 1 by 2 km, wider towards the east, about the earthquake."""
+    east_km, north_km = np.arange(20) - 9.0, 2.0 * np.arange(16) - 15.0
+    off = (east_km[:, None] / spread_km) ** 2 + (2.0 * north_km / spread_km) ** 2
+    density = np.exp(-0.5 * off).astype(np.float32)
+    return EpicentrePdf((3.0 - 9.0, -4.0 - 15.0), (1.0, 2.0), density / density.sum())
+
+
 def quake(batch, known):
     """Spoken of from 2 s to 8 s after its origin."""
     now_s = float(batch.now_s[0])
@@ -49,7 +58,11 @@ def quake(batch, known):
         (0.0, 0.0, 4.0),
     )
     told = {"magnitude": 5.0, "horizontal_uncertainty_km": 2.0, "covariance_km2": covariance_km2}
-    return [estimate(now_s, origin_time_s=ORIGIN_S, east_km=3.0, north_km=-4.0, **told)]
+    return [
+        estimate(
+            now_s, origin_time_s=ORIGIN_S, east_km=3.0, north_km=-4.0, epicentre_pdf=pdf_of(spread), **told
+        )
+    ]
 
 
 class Watch:

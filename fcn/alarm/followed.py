@@ -146,7 +146,7 @@ class Followed:
         )
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        read = estimate
+        read = estimate = dataclasses.replace(estimate, epicentre_pdf=None)
         if self.estimates:
             read = _completed(estimate, self.estimates[-1])
             estimate = _no_less(read, self.estimates, self.rules.same.epicentre_km)
@@ -227,6 +227,7 @@ class Followed:
             first_p_time_s=estimate.first_p_time_s,
             horizontal_uncertainty_km=estimate.horizontal_uncertainty_km,
             depth_uncertainty_km=estimate.depth_uncertainty_km,
+            origin_time_uncertainty_s=estimate.origin_time_uncertainty_s,
             magnitude_uncertainty=estimate.magnitude_uncertainty,
         )
 

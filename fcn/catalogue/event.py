@@ -10,6 +10,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.released import Released
 
 Row = tuple[float, float, float]
@@ -132,6 +133,7 @@ class WindowEstimate:
     support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
         a new event within the coda of a known larger one has to show. None where a network does not say, or
         no station has felt it yet.
+    epicentre_pdf: what the place was read from; to be looked at, neither compared nor kept.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 
@@ -146,6 +148,7 @@ class WindowEstimate:
     magnitude: float | None
     horizontal_uncertainty_km: float | None = None
     depth_uncertainty_km: float | None = None
+    origin_time_uncertainty_s: float | None = None
     magnitude_uncertainty: float | None = None
     follows: str | None = None
     is_located: bool = True
@@ -155,6 +158,7 @@ class WindowEstimate:
     covariance_km2: Covariance | None = None
     origin_stations: tuple[str, ...] | None = None
     magnitude_stations: tuple[str, ...] | None = None
+    epicentre_pdf: EpicentrePdf | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         named = [item.name for item in fields(self) if item.default is MISSING] + ["falling_s", "support"]
@@ -168,7 +172,9 @@ class WindowEstimate:
     @cached_property
     def plain(self) -> Mapping[str, Any]:
         """Numbers, texts and None, as JSON holds them."""
-        return asdict(self)
+        plain = asdict(replace(self, epicentre_pdf=None))
+        del plain["epicentre_pdf"]
+        return plain
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "WindowEstimate":

@@ -91,8 +91,24 @@ class DepthInside:
         self, predicted_km: Places, true_km: Places, uncertainty_km: Float[Tensor, "event 2"]
     ) -> Events:
         """uncertainty_km: of an Event, horizontal (rms) and depth (standard deviation)."""
-        half_width = math.sqrt(2) * torch.erfinv(torch.tensor(self.level, dtype=torch.float64)).item()
+        half_width = _half_width(self.level)
         return _inside(depth_error_km(predicted_km, true_km).abs(), uncertainty_km[:, 1] * half_width)
+
+
+@dataclass(frozen=True)
+class TimeInside:
+    """1 for an origin time within the central interval that holds `level` of a Gaussian, else 0."""
+
+    level: float
+
+    def __call__(self, predicted_s: Events, true_s: Events, uncertainty_s: Events) -> Events:
+        """uncertainty_s: of an Event, a standard deviation."""
+        return _inside((predicted_s - true_s).abs(), uncertainty_s * _half_width(self.level))
+
+
+def _half_width(level: float) -> float:
+    """In standard deviations, of the central interval of a Gaussian."""
+    return math.sqrt(2) * torch.erfinv(torch.tensor(level, dtype=torch.float64)).item()
 
 
 def _inside(error_km: Events, limit_km: Events) -> Events:

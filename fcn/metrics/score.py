@@ -14,7 +14,7 @@ from fcn.metrics.matching import Matching, MatchTolerance, epicentre_offset_km, 
 from fcn.metrics.moments import FINAL, MOMENTS, Pair, update_at
 from fcn.metrics.row import figures
 from fcn.metrics.sizing import LARGE, growth_figures, magnitude_figures, split_ids
-from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, STOOD
+from fcn.metrics.table import COMPUTE, COVERAGE, DETECTION, LATENCY, LOCATION, STOOD, TIME_COVERAGE
 from fcn.metrics.watched import Watched
 
 Score = dict[str, float | int | bool | None]
@@ -108,7 +108,7 @@ def _compared(
 
 
 def _coverage_figures(pairs: Iterable[Pair]) -> Score:
-    """Of the final solutions that state both uncertainties."""
+    """Of the final solutions that state both uncertainties of their place, and that of their time."""
     said = [(each.final.event, true) for each, true in pairs]
     stated = [
         (pair, (pair[0].horizontal_uncertainty_km, pair[0].depth_uncertainty_km))
@@ -116,7 +116,17 @@ def _coverage_figures(pairs: Iterable[Pair]) -> Score:
         if pair[0].horizontal_uncertainty_km is not None and pair[0].depth_uncertainty_km is not None
     ]
     uncertainty_km = torch.tensor([sigma for _, sigma in stated], dtype=torch.float64).reshape(-1, 2)
-    return figures(COVERAGE, *_positions_km([pair for pair, _ in stated]), uncertainty_km)
+    times_s = torch.tensor(
+        [
+            (declared.origin_time_s, true.origin_time_s, declared.origin_time_uncertainty_s)
+            for declared, true in said
+            if declared.origin_time_uncertainty_s is not None
+        ],
+        dtype=torch.float64,
+    ).reshape(-1, 3)
+    return figures(COVERAGE, *_positions_km([pair for pair, _ in stated]), uncertainty_km) | figures(
+        TIME_COVERAGE, *times_s.unbind(dim=1)
+    )
 
 
 def _positions_km(

@@ -3,6 +3,7 @@
 from fcn.metrics.errors import (
     DepthInside,
     EpicentreInside,
+    TimeInside,
     alarm_latency_s,
     compute_ms,
     depth_error_km,
@@ -47,6 +48,12 @@ COVERAGE = (
     Row("depth_coverage_50", DepthInside(0.5), mean),
     Row("epicentre_coverage_90", EpicentreInside(0.9), mean),
     Row("depth_coverage_90", DepthInside(0.9), mean),
+)
+
+# errors of (predicted_s, true_s, uncertainty_s)
+TIME_COVERAGE = (
+    Row("origin_time_coverage_50", TimeInside(0.5), mean),
+    Row("origin_time_coverage_90", TimeInside(0.9), mean),
 )
 
 # errors of (alarm_now_s, first_p_time_s)
@@ -96,7 +103,7 @@ F1 = Row("f1", found_and_true, ratio, training="F1")
 
 # in the order in which people are told of them
 ALL = (
-    F1, *DETECTION, *STOOD, *LOCATION, *MAGNITUDE, *SETTLING, *RELEASED, *BOUND, *COVERAGE, *LATENCY,
-    *COMPUTE,
+    F1, *DETECTION, *STOOD, *LOCATION, *MAGNITUDE, *SETTLING, *RELEASED, *BOUND, *COVERAGE,
+    *TIME_COVERAGE, *LATENCY, *COMPUTE,
 )
 # fmt: on

@@ -19,6 +19,7 @@ class LocationEstimate:
     horizontal_uncertainty_km: (batch,) root-mean-square radius of the epicentre's pdf.
     depth_uncertainty_km:      (batch,) standard deviation of the depth's pdf.
     covariance_km2:            (batch, 3, 3) of the pdf of east, north and depth; of the same uncertainties.
+    epicentre_pdf:             (batch, x, y) of the pdf, summed over depth.
     """
 
     hypocentre_km: Float[Tensor, "batch 3"]
@@ -26,6 +27,7 @@ class LocationEstimate:
     horizontal_uncertainty_km: Float[Tensor, " batch"]
     depth_uncertainty_km: Float[Tensor, " batch"]
     covariance_km2: Float[Tensor, "batch 3 3"]
+    epicentre_pdf: Float[Tensor, "batch x y"]
 
 
 def grid_axes_km(grid: SearchGrid, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,6 +100,7 @@ def local_centroid(
         horizontal_uncertainty_km=(variance_km2[0] + variance_km2[1]).sqrt(),
         depth_uncertainty_km=variance_km2[2].sqrt(),
         covariance_km2=_covariance_km2(pdf, off_km, variance_km2),
+        epicentre_pdf=pdf.sum(dim=3),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fcn.alert.alert import Alert
 from fcn.alert.site_warning import SiteWarning
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import WindowEstimate
 from fcn.operations.status import Status
 from fcn.stream.engine import Step
@@ -43,6 +44,7 @@ class Board:
         self._traces = Traces.nothing(len(watched.stations))
         self._estimates: tuple[WindowEstimate, ...] = ()
         self._stories: dict[str, tuple[Alert, ...]] | None = None
+        self._pdfs: dict[str, EpicentrePdf] = {}
         self._since_s, self._made_s, self._counted_s = time.time(), -math.inf, -math.inf
         self._timed: deque[tuple[int, float]] = deque(maxlen=N_TIMED)
         self._health = Health(self._since_s, 0, None, {}, {}, {})
@@ -62,6 +64,7 @@ class Board:
         try:
             if steps:
                 self._estimates = steps[-1].estimates
+                self._pdfs |= _pdfs_of(steps[-1])
             now_s = time.monotonic()
             if now_s - self._made_s >= LEAST_S or any(step.updates for step in steps):
                 self._made_s = now_s
@@ -97,6 +100,7 @@ class Board:
             self._counted_s = now_s
             self._health = self._counted(monitor)
         is_open = {each.event_id for each in engine.declarer.known(engine.clock_s) if each.is_open}
+        self._pdfs = {name: pdf for name, pdf in self._pdfs.items() if name in is_open}
         stories = (self._stories or {}).items()
         return Snapshot(
             number=0 if self.newest is None else self.newest.number + 1,
@@ -108,7 +112,9 @@ class Board:
             ages_s=engine.delivering,
             traces=self._traces,
             estimates=self._estimates,
-            stories=tuple(Story(told, name in is_open) for name, told in reversed(stories)),
+            stories=tuple(
+                Story(told, name in is_open, self._pdfs.get(name)) for name, told in reversed(stories)
+            ),
             warnings=_standing(monitor),
             sensor_km=None if window is None else window.station_km[0],
             travel_times=None if window is None else window.travel_time,
@@ -141,6 +147,13 @@ class Board:
             sinks=monitor.sinks.counts,
             left_out={each.id: each.why for each in left_out(engine)},
         )
+
+
+def _pdfs_of(step: Step) -> dict[str, EpicentrePdf]:
+    """What the window says of the epicentres of declared events, those of its own alarms among them."""
+    new = {each.event.origin_time_s: each.event.event_id for each in step.updates}
+    names = [(each.follows or new.get(each.origin_time_s), each.epicentre_pdf) for each in step.estimates]
+    return {name: pdf for name, pdf in names if name is not None and pdf is not None}
 
 
 def _standing(monitor: Monitor) -> tuple[SiteWarning | None, ...]:

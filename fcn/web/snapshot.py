@@ -10,6 +10,7 @@ from torch import Tensor
 from fcn.alert.alert import Alert, Producer
 from fcn.alert.sinks.lane import Counts
 from fcn.alert.site_warning import SiteWarning
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import WindowEstimate
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
@@ -52,10 +53,14 @@ class Health:
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """One event as it was told: its alarm, and the last of its versions, in order."""
+    """One event as it was told: its alarm, and the last of its versions, in order.
+
+    epicentre_pdf: as the network last located it; None of one that is over, or where no network says.
+    """
 
     alerts: tuple[Alert, ...]
     is_open: bool
+    epicentre_pdf: EpicentrePdf | None
 
 
 @dataclass(frozen=True, eq=False)

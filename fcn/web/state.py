@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcn.alert.alert import Alert, Origin
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import Status, WindowEstimate
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.amplitude import BLOCK_S
@@ -16,7 +17,7 @@ from fcn.web.fronts import Fronts, fronts_of
 from fcn.web.snapshot import Snapshot, Story, Watched
 from fcn.web.traces import Traces
 
-SCHEMA, SCHEMA_VERSION = "fcn-page", 3
+SCHEMA, SCHEMA_VERSION = "fcn-page", 4
 LATE_S = 10.0  # a station whose newest sample is older is late; packets are full of up to 8 s
 LEAST_SCORE = 0.2  # of a hypothesis that is worth a mark on the map
 MOST_ESTIMATES = 10
@@ -24,6 +25,8 @@ FRONTS_S = 180.0  # so long after its origin an event has fronts
 KEPT_FRONTS = 64
 FULL = 127  # of an envelope's bytes
 UNKNOWN = -128
+SHARES = (0.9, 0.5)  # regions of highest density that are drawn, of a pdf
+DENSEST = 255  # of its bytes
 
 
 class State:
@@ -77,6 +80,7 @@ class State:
             "north_km": north_km,
             "alarm_s": _rounded(alarm.data_time_s, 3),
             "versions": [_version(snapshot.watched.frame, each) for each in story.alerts],
+            "pdf": _pdf(story.epicentre_pdf),
             "fronts": self._front(snapshot, last, (east_km, north_km)) if has_fronts else None,
         }
 
@@ -153,8 +157,13 @@ def _traces(traces: Traces) -> dict[str, Any]:
 
 def _undeclared(snapshot: Snapshot) -> list[WindowEstimate]:
     """Hypotheses of the newest window that no event has, most evidence first."""
+    declared = {id(story.epicentre_pdf) for story in snapshot.stories if story.epicentre_pdf is not None}
     found = [
-        each for each in snapshot.estimates if each.follows is None and each.detection_score >= LEAST_SCORE
+        each
+        for each in snapshot.estimates
+        if each.follows is None
+        and each.detection_score >= LEAST_SCORE
+        and id(each.epicentre_pdf) not in declared
     ]
     return sorted(found, key=lambda each: -each.detection_score)[:MOST_ESTIMATES]
 
@@ -167,6 +176,22 @@ def _estimate(estimate: WindowEstimate) -> dict[str, Any]:
         "origin_s": round(estimate.origin_time_s, 2),
         "probability": round(estimate.detection_score, 3),
         "horizontal_uncertainty_km": _rounded(estimate.horizontal_uncertainty_km, 2),
+        "pdf": _pdf(estimate.epicentre_pdf),
+    }
+
+
+def _pdf(pdf: EpicentrePdf | None) -> dict[str, Any] | None:
+    """Cells as bytes, north fastest, 255 the most likely; least: of regions that hold `SHARES`."""
+    if pdf is None or not (most := float(pdf.probability.max())) > 0:
+        return None
+    levels = np.round(pdf.probability * (DENSEST / most)).astype(np.uint8)
+    return {
+        "first_km": [round(each, 3) for each in pdf.first_km],
+        "spacing_km": [round(each, 3) for each in pdf.spacing_km],
+        "n_cells": list(levels.shape),
+        "cells": base64.b64encode(levels.tobytes()).decode(),
+        "shares": list(SHARES),
+        "least": [round(pdf.least_within(share) * DENSEST / most, 2) for share in SHARES],
     }
 
 

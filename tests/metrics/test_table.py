@@ -10,7 +10,17 @@ import torch
 
 from fcn.metrics.errors import Tally, alarm_latency_s, depth_error_km
 from fcn.metrics.row import Row, accumulating, figures
-from fcn.metrics.table import ALL, COMPUTE, COVERAGE, DETECTION, F1, LATENCY, LOCATION, MAGNITUDE
+from fcn.metrics.table import (
+    ALL,
+    COMPUTE,
+    COVERAGE,
+    DETECTION,
+    F1,
+    LATENCY,
+    LOCATION,
+    MAGNITUDE,
+    TIME_COVERAGE,
+)
 
 RNG = np.random.default_rng(4)
 TRUE_KM = RNG.uniform(-50, 50, (40, 3))
@@ -62,6 +72,14 @@ def coverage(predicted, true, uncertainty):
     }
 
 
+def time_coverage(predicted_s, true_s, uncertainty_s):
+    off_s = np.abs(predicted_s - true_s)
+    return {
+        "origin_time_coverage_50": np.mean(off_s < 0.674490 * uncertainty_s),
+        "origin_time_coverage_90": np.mean(off_s < 1.644854 * uncertainty_s),
+    }
+
+
 @dataclass(frozen=True)
 class Family:
     rows: tuple[Row, ...]
@@ -79,6 +97,7 @@ FAMILIES = {
     "location": Family(LOCATION, location, (PREDICTED_KM, TRUE_KM)),
     "magnitude": Family(MAGNITUDE, magnitude, (PREDICTED_KM[:, 0], TRUE_KM[:, 0])),
     "coverage": Family(COVERAGE, coverage, (PREDICTED_KM, TRUE_KM, UNCERTAINTY_KM)),
+    "time_coverage": Family(TIME_COVERAGE, time_coverage, (NOW_S, TRUE_P_S, UNCERTAINTY_KM[:, 0])),
     "latency": Family(LATENCY, latency, (NOW_S, TRUE_P_S)),
     "compute": Family(COMPUTE, compute, (RNG.uniform(5, 90, 40),)),
 }

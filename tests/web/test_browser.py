@@ -3,6 +3,7 @@
 import re
 import subprocess
 
+import numpy as np
 import pytest
 from chromium import BROWSER, NAMES, tab
 from made_pages import LIMITS, watched_monitor
@@ -73,6 +74,35 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
     assert re.search(rf"<td[^>]*>far</td>{observed}", shown), "its range is not known"
     assert re.search(r"<dt[^>]*>Windows read</dt><dd[^>]*>\d", shown)
     assert 'aria-label="Map: 3 of 3 stations deliver' in shown
+
+
+def corners(shown):
+    """Of each region that is drawn, all corners of its polygons on the screen."""
+    paths = re.findall(r'<path class="region"[^>]* d="([^"]*)"', shown)
+    return [np.array(re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", path), dtype=float) for path in paths]
+
+
+def test_an_open_event_has_the_regions_of_its_pdf(tmp_path):
+    monitor, page = watched_monitor(
+        tmp_path / "monitor", lambda each: Page(each, LIMITS, "127.0.0.1", 0), seconds=10.0
+    )
+    page.close = page.board.close  # it is served on
+    monitor.run()
+    assert page.board.newest.stories[0].is_open
+    try:
+        shown, console = browse(page.address, tmp_path, "--dump-dom")
+    finally:
+        Page.close(page)
+
+    assert console == []
+    most, half = corners(shown)
+    east, north = np.ptp(most, axis=0)
+    assert east == pytest.approx(2.0 * north, rel=0.15), "it is wider towards the east"
+    assert np.ptp(half, axis=0) == pytest.approx(0.55 * np.ptp(most, axis=0), rel=0.15)  # as of a normal one
+    star = re.search(r'class="epicentre open"[^>]*translate\(([\d.]+) ([\d.]+)\)', shown)
+    assert most.min(axis=0) + np.ptp(most, axis=0) / 2 == pytest.approx(
+        [float(each) for each in star.groups()], abs=3
+    )
 
 
 def test_it_can_be_seen(address, tmp_path):

@@ -83,7 +83,7 @@ def test_routes_and_headers(served, path, kind):
 
 def test_state_is_that_of_the_monitor(served):
     state = json.loads(ask(served.port, "/api/state")[2])
-    assert (state["schema"], state["schema_version"]) == ("fcn-page", 3)
+    assert (state["schema"], state["schema_version"]) == ("fcn-page", 4)
     assert state["events"][0]["versions"][0]["status"] == "new"
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from made_alerts import alert
 from made_networks import START_S
-from made_pages import MADE, ORIGIN_S, Watch, watched_monitor
+from made_pages import MADE, ORIGIN_S, Watch, pdf_of, watched_monitor
 from made_sites import VP_KMPS, VS_KMPS, HalfSpace
 
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.stream.sources.replay import Link
 from fcn.web import board as boards
 from fcn.web.board import Board
@@ -53,6 +54,43 @@ def test_an_event_is_told_version_by_version(seen):
     assert len(last["versions"]) > len(alarm["versions"])
     assert last["alarm_s"] == alarm["versions"][0]["data_s"]
     assert 0.4 <= last["versions"][0]["data_latency_s"] <= 1.5  # a link of 0.4 s, packets of 1 s
+
+
+def pdf_shown(told):
+    cells = np.frombuffer(base64.b64decode(told["cells"]), dtype=np.uint8).reshape(told["n_cells"])
+    return cells / cells.sum(dtype=np.float64)
+
+
+def test_what_the_network_says_of_an_epicentre_is_told_while_the_event_is_open(seen):
+    for after_s in (3.5, 5.0):
+        state = plain(at(seen, after_s))
+        told, spread_km = state["events"][0]["pdf"], 9.0 - (state["data_s"] - ORIGIN_S)
+        assert (told["first_km"], told["spacing_km"]) == ([-6.0, -19.0], [1.0, 2.0])
+        np.testing.assert_allclose(pdf_shown(told), pdf_of(spread_km).probability, atol=5e-4)
+        assert told["shares"] == [0.9, 0.5]
+        for share, least in zip(told["shares"], told["least"], strict=True):
+            cells = np.frombuffer(base64.b64decode(told["cells"]), dtype=np.uint8)
+            held = cells[cells >= least].sum(dtype=np.float64) / cells.sum(dtype=np.float64)
+            assert held == pytest.approx(share, abs=0.08)  # cells come in fours
+    assert seen[-1].stories[0].alerts[-1].is_last
+    assert plain(seen[-1])["events"][0]["pdf"] is None
+
+
+def test_a_hypothesis_has_its_pdf_and_an_alarm_that_of_its_window(seen):
+    considered = next(each for each in seen if each.estimates and not each.stories)
+    (told,) = plain(considered)["estimates"]
+    assert told["pdf"]["n_cells"] == [20, 16]
+    alarm = next(each for each in seen if each.stories)
+    assert [each.follows for each in alarm.estimates] == [None]
+    assert plain(alarm)["events"][0]["pdf"] is not None
+    assert plain(alarm)["estimates"] == [], "it is an event now"
+
+
+def test_a_pdf_of_nothing_is_none(seen):
+    snapshot = at(seen, 3.5)
+    empty = EpicentrePdf((0.0, 0.0), (1.0, 1.0), np.zeros((3, 3), dtype=np.float32))
+    other = replace(snapshot, stories=(replace(snapshot.stories[0], epicentre_pdf=empty),))
+    assert plain(other)["events"][0]["pdf"] is None
 
 
 def test_where_a_radius_alone_is_known_its_epicentre_is_round(seen):

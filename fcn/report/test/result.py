@@ -89,6 +89,7 @@ def result_table(outcome: Outcome) -> Table:
         *lines(LOCATION),
         ("epicentre in its 50 %, 90 % area", _coverage(score, "epicentre"), ABSENT),
         ("depth in its 50 %, 90 % range", _coverage(score, "depth"), ABSENT),
+        ("origin time in its 50 %, 90 % range", _coverage(score, "origin_time"), ABSENT),
         *lines(MAGNITUDE),
         *lines(SETTLING),
         *lines(RELEASED),

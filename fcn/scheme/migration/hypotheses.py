@@ -16,6 +16,7 @@ from fcn.scheme.migration.picks import Picks
 
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
+LEAST_PICK_S = 0.1  # no P of a network is surer
 MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
 SMALLER = 0.5  # in magnitude: a later event that is not smaller by more hides what goes on in an earlier one
 
@@ -222,6 +223,30 @@ def origin_times(
     total = weight.sum(dim=1)
     mean_s = (weight * origin_s.masked_fill(~near, 0.0)).sum(dim=1) / total.clamp_min(1e-6)
     return torch.where(total > 0, mean_s, first_guess_s)
+
+
+def origin_uncertainties(
+    p_s: Float[Tensor, "event station"],
+    picks: Picks,
+    moveout_spkm: Float[Tensor, "event station 3"],
+    covariance_km2: Float[Tensor, "event 3 3"],
+    *,
+    p_tolerance_s: float,
+) -> Float[Tensor, " event"]:
+    """Standard deviations of the origin times of `origin_times`, s.
+
+    Linearised: by how much another place would have P later in the mean of its picks, and the root mean
+    square of what picks are off, which is not divided by their number: paths' errors are common to stations.
+    p_s: when P is due, infinite where a station's picks do not count.
+    """
+    off_s = picks.time_s[None] - p_s[:, picks.station]
+    near = off_s.abs() <= p_tolerance_s
+    weight = near * picks.probability
+    share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-6)
+    misfit_s2 = (share * off_s.masked_fill(~near, 0.0) ** 2).sum(dim=1).clamp_min(LEAST_PICK_S**2)
+    mean_spkm = (share[..., None] * moveout_spkm[:, picks.station]).sum(dim=1)
+    place_s2 = (mean_spkm[:, None] @ covariance_km2 @ mean_spkm[..., None])[:, 0, 0].clamp_min(0.0)
+    return (place_s2 + misfit_s2).sqrt()
 
 
 def with_p(

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import Known, WindowEstimate, covariance_of
+from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.hypotheses import Hypotheses
 
 
@@ -17,14 +19,16 @@ class Places:
     """Hypocentres of one window, one row per event; times in seconds after the window's first sample.
 
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
-    across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared event that keeps its
-    last place, of which neither covariance nor stations are told here.
+    origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared
+    event that keeps its last place, of which neither covariance nor stations nor a pdf are told here.
     has_p: stations whose P agrees with the place.
     """
 
     follows: tuple[str | None, ...]
+    pdf: tuple[EpicentrePdf | None, ...]
     place_km: Float[Tensor, "event 3"]
     origin_s: Float[Tensor, " event"]
+    origin_uncertainty_s: Float[Tensor, " event"]
     first_p_s: Float[Tensor, " event"]
     evidence: Float[Tensor, " event"]
     score: Float[Tensor, " event"]
@@ -40,8 +44,10 @@ class Places:
         none = torch.zeros(0)
         return cls(
             follows=(),
+            pdf=(),
             place_km=none.view(0, 3),
             origin_s=none,
+            origin_uncertainty_s=none,
             first_p_s=none,
             evidence=none,
             score=none,
@@ -65,8 +71,10 @@ class Places:
         place = torch.tensor([[last.east_km, last.north_km, last.depth_km]], device=device)
         return cls(
             (known.event_id,),
+            (None,),
             place.float(),
             one(last.origin_time_s - start_s),
+            one(last.origin_time_uncertainty_s),
             one(last.first_p_time_s - start_s),
             one(evidence),
             one(last.location_score),
@@ -83,13 +91,15 @@ class Places:
     def rows(self, rows: Sequence[int]) -> "Places":
         """Some of them, in that order."""
         index = torch.tensor(list(rows), dtype=torch.long, device=self.origin_s.device)
-        tensors = [getattr(self, item.name)[index] for item in fields(self)[1:]]
-        return Places(tuple(self.follows[row] for row in rows), *tensors)
+        tensors = [getattr(self, item.name)[index] for item in fields(self)[2:]]
+        follows, pdf = tuple(self.follows[row] for row in rows), tuple(self.pdf[row] for row in rows)
+        return Places(follows, pdf, *tensors)
 
     def __add__(self, other: "Places") -> "Places":
         """These and others."""
-        pairs = [(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)[1:]]
-        return Places(self.follows + other.follows, *(torch.cat(pair) for pair in pairs))
+        pairs = [(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)[2:]]
+        follows, pdf = self.follows + other.follows, self.pdf + other.pdf
+        return Places(follows, pdf, *(torch.cat(pair) for pair in pairs))
 
     def estimates(
         self,
@@ -106,7 +116,7 @@ class Places:
     ) -> list[WindowEstimate]:
         """What is said of each, beside its size. start_s: POSIX time of the window's first sample."""
         is_sized = sized_by.any(dim=1)
-        named = ("origin_s", "first_p_s", "evidence", "score", "across_km", "down_km")
+        named = ("origin_s", "origin_uncertainty_s", "first_p_s", "evidence", "score", "across_km", "down_km")
         numbers = [
             *self.place_km.unbind(dim=1),
             *(getattr(self, name) for name in named),
@@ -125,6 +135,7 @@ class Places:
             replace(
                 estimate,
                 covariance_km2=covariance_of(covariances[row]) if estimate.is_located else None,
+                epicentre_pdf=self.pdf[row],
                 origin_stations=_named(station_ids, has_p[row]) if estimate.is_located else None,
                 magnitude_stations=_named(station_ids, sizes[row]),
             )
@@ -141,7 +152,8 @@ def _named(station_ids: Sequence[str] | None, counts: Sequence[bool]) -> tuple[s
 def _estimate(
     follows: str | None, row: Sequence[float], flags: Sequence[bool], now_s: float, start_s: float
 ) -> WindowEstimate:
-    east, north, depth, origin, first, evidence, score, across, down, size, spread, falling, rise = row
+    east, north, depth, origin, unsure, first, evidence, score, across, down = row[:10]
+    size, spread, falling, rise = row[10:]
     is_located, growing, is_sized = flags
     sized: dict[str, Any] = (
         {"magnitude_uncertainty": spread, "is_growing": growing, "falling_s": falling, "support": rise}
@@ -160,9 +172,19 @@ def _estimate(
         magnitude=size if is_sized else None,
         horizontal_uncertainty_km=across,
         depth_uncertainty_km=down,
+        origin_time_uncertainty_s=unsure,
         follows=follows,
         is_located=is_located,
         **sized,
+    )
+
+
+def pdfs_of(probability: Float[Tensor, "event east north"], lattice: Lattice) -> tuple[EpicentrePdf, ...]:
+    """Of volumes along one axis, what their cells say of the epicentre."""
+    first_km, spacing_km = (each[:, :2].tolist() for each in (lattice.first_km, lattice.spacing_km))
+    return tuple(
+        EpicentrePdf((first[0], first[1]), (apart[0], apart[1]), cells)
+        for first, apart, cells in zip(first_km, spacing_km, probability.float().numpy(), strict=True)
     )
 
 

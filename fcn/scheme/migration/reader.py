@@ -27,7 +27,7 @@ from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, with_own
 from fcn.scheme.migration.picks import Picks, find_picks, late_s
-from fcn.scheme.migration.places import Places, at_edge, merged
+from fcn.scheme.migration.places import Places, at_edge, merged, pdfs_of
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -252,6 +252,7 @@ class MigrationReader:
         heard_s = travel_s[..., 0].masked_fill(~near[0], torch.inf)
         origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=p_within_s)
         arrival_s = origin_s[:, None, None] + travel_s
+        p_s, moveout_spkm = origin_s[:, None] + heard_s, seen.moveout_spkm(where.hypocentre_km)
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
         if reading.moveout is not None:
             at_once = reading.moveout.at_once(seen.picks, arrival_s[..., 0], near[0], ~explained)
@@ -268,8 +269,12 @@ class MigrationReader:
         )
         found = Places(
             follows=places.follows,
+            pdf=pdfs_of(where.epicentre_pdf, lattice.flat()),
             place_km=where.hypocentre_km,
             origin_s=origin_s,
+            origin_uncertainty_s=hypotheses.origin_uncertainties(
+                p_s, seen.picks, moveout_spkm, where.covariance_km2, p_tolerance_s=p_within_s
+            ),
             first_p_s=arrival_s[..., 0].masked_fill(~here.mask[0], torch.inf).amin(dim=1),
             evidence=evidence,
             score=where.score,
@@ -279,8 +284,7 @@ class MigrationReader:
             covariance_km2=where.covariance_km2,
             has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=p_within_s),
         )
-        found = found.rows(keep.nonzero()[:, 0].tolist())
-        p_s = arrival_s[keep, :, 0].masked_fill(~near[0, keep], torch.inf)
+        found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
         least = self.candidates.least_magnitude
         follows = hypotheses.claimed(
             found.follows, p_s, known, due_s, seen.picks, least_magnitude=least, p_tolerance_s=p_within_s

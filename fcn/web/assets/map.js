@@ -177,6 +177,7 @@ export class WorldMap {
     const { pdf, epicentres, estimates } = this.layers;
     for (const layer of [pdf, epicentres, estimates]) layer.replaceChildren();
     for (const each of state.estimates) {
+      this.regions(each.pdf, each.probability);
       const mark = draw("path", { class: "estimate", d: DIAMOND, opacity: 0.35 + 0.65 * each.probability, transform: this.at(each) });
       mark.append(draw("title", {}, `considered: score ${each.probability.toFixed(2)}`));
       estimates.append(mark);
@@ -189,7 +190,8 @@ export class WorldMap {
         const { along, across, turn } = ellipse(last.epicentre_km2);
         const transform = `${this.at(last)} rotate(${turn.toFixed(1)})`;
         const [rx, ry] = [along, across].map((each) => Math.max(WITHIN_90 * each * this.scale, 2));
-        if (kind === "open") pdf.append(draw("ellipse", { rx: (1.4 * rx).toFixed(1), ry: (1.4 * ry).toFixed(1), transform, fill: "url(#pdf)" }));
+        if (kind === "open" && event.pdf !== null) this.regions(event.pdf, 1);
+        else if (kind === "open") pdf.append(draw("ellipse", { rx: (1.4 * rx).toFixed(1), ry: (1.4 * ry).toFixed(1), transform, fill: "url(#pdf)" }));
         pdf.append(draw("ellipse", { rx: rx.toFixed(1), ry: ry.toFixed(1), transform, class: `radius ${kind}` }));
       }
       if (kind === "open" && event.versions.length > 1) {
@@ -201,6 +203,16 @@ export class WorldMap {
       epicentres.append(mark);
       if (kind === "open") epicentres.append(draw("text", { class: "name", x: this.x(last.east_km) + 12, y: this.y(last.north_km) - 8 }, size(last.magnitude)));
     }
+  }
+
+  // Of what a network says of an epicentre, the regions of highest density that hold so much of it.
+  regions(pdf, opacity) {
+    if (pdf === null) return;
+    pdf.least.forEach((least, i) => {
+      const region = draw("path", { class: "region", opacity, d: region_of(pdf, least, (east, north) => [this.x(east), this.y(north)]) });
+      region.append(draw("title", {}, `${Math.round(100 * pdf.shares[i])} % of the network's pdf`));
+      this.layers.pdf.append(region);
+    });
   }
 
   at(each) {
@@ -235,6 +247,27 @@ function ellipse([east, both, north]) {
     along: Math.sqrt(middle + half), across: Math.sqrt(Math.max(middle - half, 0)),
     turn: (-Math.atan2(2 * both, east - north) * 90) / Math.PI,
   };
+}
+
+// Path of where cells, taken for points and linear between them, are no less: a polygon within each square of four.
+function region_of({ first_km: [west, south], spacing_km: [wide, high], n_cells: [nEast, nNorth], cells }, least, at) {
+  const bytes = Uint8Array.from(atob(cells), (each) => each.charCodeAt(0));
+  const corners = [[0, 0], [1, 0], [1, 1], [0, 1]], path = [];
+  for (let i = 0; i + 1 < nEast; i++) {
+    for (let j = 0; j + 1 < nNorth; j++) {
+      const values = corners.map(([x, y]) => bytes[(i + x) * nNorth + j + y] - least);
+      const points = [];
+      corners.forEach(([x, y], k) => {
+        const next = (k + 1) % 4, [toX, toY] = corners[next], value = values[k], other = values[next];
+        if (value >= 0) points.push([x, y]);
+        if (value >= 0 === other >= 0) return;
+        const part = value / (value - other);
+        points.push([x + part * (toX - x), y + part * (toY - y)]);
+      });
+      if (points.length > 2) path.push(`M${points.map(([x, y]) => at(west + (i + x) * wide, south + (j + y) * high).map((each) => each.toFixed(1)).join(" ")).join("L")}Z`);
+    }
+  }
+  return path.join("");
 }
 
 // Epicentral distance that a front has come to; null before it is at the surface and beyond the last distance.

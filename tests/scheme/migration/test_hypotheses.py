@@ -18,6 +18,7 @@ from fcn.scheme.migration.hypotheses import (
     in_company,
     moved,
     origin_times,
+    origin_uncertainties,
     overtaken,
     places_km,
 )
@@ -182,6 +183,18 @@ def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree():
     travel_s = torch.tensor([[2.0, 4.0, 5.0]]).expand(2, 3)
     origin_s = origin_times(torch.tensor([8.1, 100.0]), travel_s, picks, p_tolerance_s=P_TOLERANCE_S)
     assert origin_s.tolist() == pytest.approx([(0.5 * 8.0 + 1.0 * 8.3) / 1.5, 100.0], abs=1e-5)
+
+
+def test_origin_times_are_unsure_by_the_place_and_by_what_picks_are_off():
+    picks = picks_at((0, 10.0), (1, 12.0), (2, 40.0))
+    p_s = torch.tensor([[10.0, 12.0, 20.0], [10.3, 11.7, 20.0], [30.0, 30.0, 30.0]])
+    moveout_spkm = torch.tensor([[0.2, 0.0, -0.1], [0.0, 0.1, -0.1], [9.0, 9.0, 9.0]]).expand(3, 3, 3)
+    covariance_km2 = torch.diag(torch.tensor([4.0, 1.0, 9.0])).repeat(3, 1, 1)
+    covariance_km2[:, 0, 2] = covariance_km2[:, 2, 0] = 2.0
+    found_s = origin_uncertainties(p_s, picks, moveout_spkm, covariance_km2, p_tolerance_s=P_TOLERANCE_S)
+    # of the mean (0.1, 0.05, -0.1) s/km: 0.01 * 4 + 0.0025 * 1 + 0.01 * 9 - 2 * 0.01 * 2
+    place_s2 = 0.0925
+    assert (found_s**2).tolist() == pytest.approx([place_s2 + 0.01, place_s2 + 0.09, 0.01], abs=1e-5)
 
 
 def standing(

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import Known, WindowEstimate
+from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.hypotheses import Hypotheses
-from fcn.scheme.migration.places import Places, at_edge, merged
+from fcn.scheme.migration.places import Places, at_edge, merged, pdfs_of
 
 START_S = 970.0
+PDF = EpicentrePdf((0.0, 0.0), (1.0, 1.0), np.full((2, 2), 0.25, dtype=np.float32))
 LAST = WindowEstimate(
     now_s=999.0,
     detection_score=0.9,
@@ -22,6 +26,7 @@ LAST = WindowEstimate(
     magnitude=6.0,
     horizontal_uncertainty_km=1.5,
     depth_uncertainty_km=2.5,
+    origin_time_uncertainty_s=0.5,
 )
 
 
@@ -33,8 +38,9 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
     ones = torch.ones(n)
     return Places(
         tuple(row[0] for row in rows),
+        (PDF,) * n,
         place_km,
-        *(20 * ones, 22 * ones, evidence, score, ones, ones),
+        *(20 * ones, 0.3 * ones, 22 * ones, evidence, score, ones, ones),
         ones > 0,
         4.0 * torch.eye(3).repeat(n, 1, 1),
         torch.tensor([[True, False, True]]).repeat(n, 1),
@@ -185,3 +191,22 @@ def test_a_place_of_its_own_has_covariance_and_stations():
     assert said.covariance_km2 == ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 4.0))
     assert said.origin_stations == ("XX.A", "XX.C")
     assert said.magnitude_stations == ()
+    assert said.epicentre_pdf is PDF
+    assert said.origin_time_uncertainty_s == pytest.approx(0.3)
+    assert said.plain.keys() == LAST.plain.keys(), "a pdf is not kept"
+    assert "epicentre_pdf" not in said.plain
+
+
+def test_an_event_that_keeps_its_place_has_no_pdf_and_the_time_it_had():
+    kept = settled(found(("one", 5.0, 0.8, 0.1)), "one")
+    assert kept.pdf == (None,)
+    assert kept.origin_uncertainty_s.tolist() == pytest.approx([0.5])
+
+
+def test_pdfs_are_on_the_map_of_their_volumes():
+    first_km, spacing_km = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), torch.tensor([[0.5, 1.5, 2.5]])
+    lattice = Lattice(first_km, spacing_km.expand(2, 3), (2, 3, 4))
+    one, other = pdfs_of(torch.arange(12.0).view(2, 2, 3) / 66, lattice)
+    assert (one.first_km, one.spacing_km) == ((1.0, 2.0), (0.5, 1.5))
+    assert other.first_km == (4.0, 5.0)
+    np.testing.assert_allclose(other.probability, np.arange(6, 12).reshape(2, 3) / 66, rtol=1e-6)

@@ -345,7 +345,9 @@ def test_a_declared_event_is_looked_for_outward_until_a_volume_is_trusted(
                 evidence += 0.6
             place_km[:, 0] += 0.9 * lattice.spacing_km[0, :, 0] * lattice.shape[0] / 2
             asked.append(float(place_km[0, 0]))
-        found = LocationEstimate(place_km, evidence, evidence, evidence, torch.zeros(n, 3, 3))
+        found = LocationEstimate(
+            place_km, evidence, evidence, evidence, torch.zeros(n, 3, 3), torch.zeros(n, 2, 2)
+        )
         return found, evidence
 
     monkeypatch.setattr(reader, "told", told)
@@ -402,7 +404,7 @@ def test_a_source_at_a_coarse_volumes_edge_is_looked_for_beyond_it(
         place_km = lattice.middle_km()[0].clone()
         place_km[:, 0] += lattice.spacing_km[0, :, 0] * (lattice.shape[0] - 1) / 2 if first else 1.0
         none = torch.zeros(n)
-        found = LocationEstimate(place_km, none, none, none, torch.zeros(n, 3, 3))
+        found = LocationEstimate(place_km, none, none, none, torch.zeros(n, 3, 3), torch.zeros(n, 2, 2))
         return found, torch.full((n,), evidence if first else further)
 
     about = []

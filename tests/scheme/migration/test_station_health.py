@@ -246,8 +246,9 @@ def test_good_solutions_of_followed_events_are_witnesses(law):
     ones = torch.ones(4)
     places = Places(
         ("a", "weak", "blurred", None),
+        (None,) * 4,
         torch.zeros(4, 3),
-        *(ones, ones, poor, good, across_km, ones, ones > 0),
+        *(ones, ones, ones, poor, good, across_km, ones, ones > 0),
         torch.zeros(4, 3, 3),
         torch.ones(4, N, dtype=torch.bool),
     )
