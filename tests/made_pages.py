@@ -58,11 +58,9 @@ def quake(batch, known):
         (0.0, 0.0, 4.0),
     )
     told = {"magnitude": 5.0, "horizontal_uncertainty_km": 2.0, "covariance_km2": covariance_km2}
-    return [
-        estimate(
-            now_s, origin_time_s=ORIGIN_S, east_km=3.0, north_km=-4.0, epicentre_pdf=pdf_of(spread), **told
-        )
-    ]
+    told |= {"origin_time_s": ORIGIN_S, "epicentre_pdf": pdf_of(spread)}
+    follows = known[0].event_id if known else None
+    return [estimate(now_s, east_km=3.0, north_km=-4.0, follows=follows, **told)]
 
 
 class Watch:

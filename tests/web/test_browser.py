@@ -78,7 +78,7 @@ def test_a_browser_shows_what_it_is_told(address, tmp_path):
 
 def corners(shown):
     """Of each region that is drawn, all corners of its polygons on the screen."""
-    paths = re.findall(r'<path class="region"[^>]* d="([^"]*)"', shown)
+    paths = re.findall(r'<path class="region" opacity="1" d="([^"]*)"', shown)
     return [np.array(re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", path), dtype=float) for path in paths]
 
 
