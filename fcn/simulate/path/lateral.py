@@ -46,13 +46,22 @@ class LateralField:
 
         First order in the perturbation (Fermat); the mean of a plane wave along a line is a sinc.
         """
-        own = [self._mean(field, source_km, station_km) for field in (0, 1)]
+        return self._of_both(*(self._mean(field, source_km, station_km) for field in (0, 1)))
+
+    def slowness(self, place_km: Float[np.ndarray, "place 3"]) -> Float[np.ndarray, "place 2"]:
+        """Excess of P and S slowness over the slowness itself, at places."""
+        return self._of_both(*(self._mean(field, place_km, place_km) for field in (0, 1)))
+
+    def _of_both(
+        self, own: Float[np.ndarray, " place"], other: Float[np.ndarray, " place"]
+    ) -> Float[np.ndarray, "place 2"]:
+        """P of its own field, S of both."""
         law = self.law
-        s = law.shared * own[0] + math.sqrt(1.0 - law.shared**2) * own[1]
-        return law.fraction * np.stack([own[0], law.s_over_p * s], 1)
+        s = law.shared * own + math.sqrt(1.0 - law.shared**2) * other
+        return law.fraction * np.stack([own, law.s_over_p * s], 1)
 
     def _mean(
-        self, field: int, source_km: Float[np.ndarray, "3"], station_km: Float[np.ndarray, "station 3"]
+        self, field: int, source_km: Float[np.ndarray, "... 3"], station_km: Float[np.ndarray, "station 3"]
     ) -> Float[np.ndarray, " station"]:
         """Mean of a field of unit variance along each ray."""
         middle = 0.5 * (station_km + source_km) @ self.wavenumber[field].T

@@ -22,6 +22,7 @@ def test_mean_along_a_ray_is_that_of_its_points():
         np.array([field.relative_delay(p, p[None])[0] for p in points]),
     )
     np.testing.assert_allclose(at_points[0], at_points[1].mean(0), atol=3e-4)
+    np.testing.assert_allclose(field.slowness(points), at_points[1], atol=1e-12)
 
 
 def test_variation_has_its_size_and_its_correlation():
