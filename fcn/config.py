@@ -107,17 +107,21 @@ def help_text(name: str, folder: Path = CONF_DIR) -> str:
 
 
 def unknown_choices(given: Sequence[str], folder: Path = CONF_DIR) -> str:
-    """What is wrong with GROUP=[A,B] of a command line, and what there is; none where all is well.
+    """What is wrong with GROUP=[A,B] or GROUP=null of a command line, and what there is; else nothing.
 
-    Hydra says so of GROUP=A, and of a list only that there is no such file.
+    Hydra says so of GROUP=A, of a list only that there is no such file, of null not even which group it is.
     """
     elsewhere = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
     if any(each.lstrip("+").startswith(elsewhere) for each in given):
         return ""  # there may be more
     for each in given:
         group, _, listed = each.partition("=")
-        if re.fullmatch(r"\w+", group) and re.fullmatch(r"\[[\w, ]*\]", listed) and (folder / group).is_dir():
-            known = sorted(path.stem for path in (folder / group).glob("*.yaml"))
+        if not (re.fullmatch(r"\w+", group) and (folder / group).is_dir()):
+            continue
+        known = sorted(path.stem for path in (folder / group).glob("*.yaml"))
+        if listed == "null":
+            return f"{group}={listed} is no choice; known are {', '.join(known)}"
+        if re.fullmatch(r"\[[\w, ]*\]", listed):
             for choice in filter(None, listed[1:-1].replace(" ", "").split(",")):
                 if choice not in known:
                     return f"{group}: there is no {choice}; known are {', '.join(known)}"

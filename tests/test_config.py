@@ -65,6 +65,8 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
     [
         (["sinks=[jsonl,jsnl]"], "sinks: there is no jsnl; known are cap, console, jsonl, mqtt"),
         (["sinks=[jsnl, console]"], "sinks: there is no jsnl; known are"),
+        (["velocity_model=null"], "velocity_model=null is no choice; known are ak135, cus, "),
+        (["site_warnings=null"], ""),
         (["sinks=[]", "sinks=[jsonl,mqtt]", "station_ids=[A.B]", "sinks.mqtt.host=a", "sinks=jsnl"], ""),
         (["hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
         (["+hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
