@@ -22,8 +22,8 @@ from fcn.earth.grid3d import VelocityGrid, grid_of_layers
 from fcn.simulate.kumamoto.twin import KumamotoTwin
 from fcn.simulate.path.lateral import LateralField
 
-# wider and deeper than stations and earthquakes, so that what lies between them is inside
-MINIMUM_KM, SPACING_KM, SHAPE = (-80.0, -80.0, -2.0), (1.0, 1.0, 1.0), (161, 161, 43)
+# as wide as coarse volumes about stations at the edge; nodes a fifth of what the field is correlated over
+MINIMUM_KM, SPACING_KM, SHAPE = (-160.0, -160.0, -2.0), (2.0, 2.0, 1.0), (161, 161, 47)
 
 
 def twin() -> KumamotoTwin:

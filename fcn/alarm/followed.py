@@ -126,7 +126,9 @@ class Followed:
         last = self.estimates[-1]
         since_alarm_s = last.now_s - self.estimates[0].now_s
         if self._is_watched and self.rules.follow is not None:
-            return self.rules.follow.is_over(since_alarm_s, last.falling_s)
+            return self.rules.follow.is_over(since_alarm_s, last.falling_s) and not self._is_doubted(
+                last.now_s
+            )
         settle = self.rules.settle
         return settle.is_stable(self.estimates) or since_alarm_s >= settle.max_s - CLOCK_S
 
@@ -138,12 +140,21 @@ class Followed:
             self._weak_since_s = None
             return False
         self._weak_since_s = estimate.now_s if self._weak_since_s is None else self._weak_since_s
-        sizes = [each.magnitude for each in self.estimates if each.magnitude is not None]
-        return retract.withdraws(
-            estimate.now_s - self._weak_since_s,
-            estimate.now_s - self.estimates[0].now_s,
-            max(sizes, default=None),
+        return retract.withdraws(*self._weakness(estimate.now_s, self._weak_since_s))
+
+    def _is_doubted(self, now_s: float) -> bool:
+        """Whether it is withdrawn unless its evidence grows again: then nothing is final."""
+        retract, since_s = self.rules.retract, self._weak_since_s
+        return (
+            retract is not None
+            and since_s is not None
+            and retract.may_withdraw(*self._weakness(now_s, since_s))
         )
+
+    def _weakness(self, now_s: float, since_s: float) -> tuple[float, float, float | None]:
+        """For how long evidence has been weak, how long ago the alarm was, the largest magnitude given."""
+        sizes = [each.magnitude for each in self.estimates if each.magnitude is not None]
+        return now_s - since_s, now_s - self.estimates[0].now_s, max(sizes, default=None)
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
         read = estimate = dataclasses.replace(estimate, epicentre_pdf=None)

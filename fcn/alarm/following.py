@@ -79,7 +79,8 @@ class Retraction:
     """When a declared event is withdrawn.
 
     Its evidence, read again, has stayed below max_detection_score for for_s, all within within_s after the
-    alarm, and no update gave it a magnitude above max_magnitude. max_detection_score: None, and none is.
+    alarm, and no update gave it a magnitude above max_magnitude. Until that is so, or can be no more, a last
+    word waits. max_detection_score: None, and none is.
     """
 
     max_detection_score: float | None
@@ -98,8 +99,11 @@ class Retraction:
 
     def withdraws(self, weak_s: float, since_alarm_s: float, magnitude: float | None) -> bool:
         """Whether evidence has been weak for long enough; magnitude: the largest given so far."""
-        return (
-            weak_s >= self.for_s - CLOCK_S
-            and since_alarm_s <= self.within_s + CLOCK_S
-            and (magnitude is None or magnitude <= self.max_magnitude)
+        return weak_s >= self.for_s - CLOCK_S and self.may_withdraw(weak_s, since_alarm_s, magnitude)
+
+    def may_withdraw(self, weak_s: float, since_alarm_s: float, magnitude: float | None) -> bool:
+        """Whether it withdraws an event whose evidence is weak now if that stays so for long enough."""
+        missing_s = max(self.for_s - weak_s, 0.0)
+        return since_alarm_s + missing_s <= self.within_s + CLOCK_S and (
+            magnitude is None or magnitude <= self.max_magnitude
         )

@@ -332,6 +332,41 @@ def test_an_event_whose_evidence_goes_is_withdrawn(detection, magnitude, retract
         assert rule.known(START_S + 30.5) == []  # it explains nothing any more
 
 
+@pytest.mark.parametrize(
+    ("detection", "magnitude", "last_s", "status"),
+    [
+        (lambda s: 0.1 if s > 8 else 0.9, 4.0, 12.0, Status.RETRACTED),  # weak from 9 s on, final at 9 s else
+        (lambda s: 0.1 if 8 < s < 11 else 0.9, 4.0, 11.0, Status.FINAL),  # and strong again
+        (lambda s: 0.1 if s > 8 else 0.9, 5.1, 9.0, Status.FINAL),  # too large to be withdrawn
+        (lambda s: 0.4, 4.0, 9.0, Status.FINAL),
+    ],
+)
+def test_nothing_is_final_while_it_may_be_withdrawn(detection, magnitude, last_s, status):
+    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
+    for now_s in (START_S, START_S + STEP_S):
+        rule.process(now_s, [estimate(now_s, magnitude=magnitude)])
+    updates = read_again(
+        rule,
+        rule.events[0].event_id,
+        lambda s: {"detection": detection(s), "falling_s": 10.0 + s, "magnitude": magnitude},
+        until_s=30,
+    )
+    assert (updates[-1].status, updates[-1].now_s) == (status, START_S + last_s)
+
+
+def test_what_can_be_withdrawn_no_more_is_final_however_weak():
+    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
+    for now_s in (START_S, START_S + STEP_S):
+        rule.process(now_s, [estimate(now_s, magnitude=4.0)])
+    updates = read_again(
+        rule,
+        rule.events[0].event_id,
+        lambda s: {"detection": 0.1 if s > 18 else 0.9, "falling_s": s - 9.0, "magnitude": 4.0},
+        until_s=30,
+    )
+    assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 19.0)
+
+
 def test_none_is_withdrawn_where_no_evidence_is_called_weak():
     rule, name = declared(retract=Retraction(None, 3.0, 20.0, 9.0))
     read_again(rule, name, lambda s: {"detection": 0.0, "falling_s": 0.0}, until_s=20)

@@ -10,7 +10,7 @@ import torch
 from fcn.earth.eikonal import GridModel
 
 PATH = Path(__file__).parents[2] / "experiments" / "crust_mismatch" / "twin_earth.py"
-COARSE_KM, SHAPE = (2.0, 2.0, 2.0), (81, 81, 22)
+NARROW = {"MINIMUM_KM": (-80.0, -80.0, -2.0), "SPACING_KM": (2.0, 2.0, 2.0), "SHAPE": (81, 81, 22)}
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def script():
 
 
 def test_the_twins_earth_has_the_twins_travel_times(script, monkeypatch, tmp_path):
-    monkeypatch.setattr(script, "SPACING_KM", COARSE_KM)
-    monkeypatch.setattr(script, "SHAPE", SHAPE)
+    for name, value in NARROW.items():
+        monkeypatch.setattr(script, name, value)
     twin = script.twin()
     script.earth_of(twin).write(tmp_path / "earth.h5")
     ground = twin.ground().only(3)
