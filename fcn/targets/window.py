@@ -1,7 +1,7 @@
 """From the logits of a window to what is said about it: the one reading shared by test and monitor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -64,21 +64,29 @@ class WindowDecoder:
         shortest_s = travel_s.masked_fill(~mask, torch.inf).amin(dim=1)
         now_s = now_s.cpu().double()  # clock times need float64, which some devices lack
         first_p_time_s = now_s + after_start_s.cpu().double() - first_p.shape[-1] / self.sampling_rate_hz
-        columns = (
-            now_s,
-            detection,
-            first_p_time_s,
-            where.score,
-            *where.hypocentre_km.unbind(dim=1),
-            first_p_time_s - shortest_s.cpu().double(),
-            size,
-            where.horizontal_uncertainty_km,
-            where.depth_uncertainty_km,
-            spread,
-        )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
+        east_km, north_km, depth_km = where.hypocentre_km.unbind(dim=1)
+        columns = {
+            "now_s": now_s,
+            "detection_score": detection,
+            "first_p_time_s": first_p_time_s,
+            "location_score": where.score,
+            "east_km": east_km,
+            "north_km": north_km,
+            "depth_km": depth_km,
+            "origin_time_s": first_p_time_s - shortest_s.cpu().double(),
+            "magnitude": size,
+            "horizontal_uncertainty_km": where.horizontal_uncertainty_km,
+            "depth_uncertainty_km": where.depth_uncertainty_km,
+            "magnitude_uncertainty": spread,
+        }
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         covariances = where.covariance_km2.double().tolist()
         return [
-            replace(WindowEstimate(*row), covariance_km2=covariance_of(covariance)) if alive else None
+            WindowEstimate(
+                **dict(zip(columns, row, strict=True)),
+                covariance_km2=covariance_of(covariance),
+            )
+            if alive
+            else None
             for row, covariance, alive in zip(rows, covariances, mask.any(dim=1).tolist(), strict=True)
         ]

@@ -237,7 +237,8 @@ def origin_uncertainties(
 
     Linearised: by how much another place would have P later in the mean of its picks, and the root mean
     square of what picks are off, which is not divided by their number: paths' errors are common to stations.
-    p_s: when P is due, infinite where a station's picks do not count.
+    p_s: when P is due, infinite where a station's picks do not count. Where no pick agrees it may be off by
+    the tolerance, and all stations that count speak of the place.
     """
     off_s = picks.time_s[None] - p_s[:, picks.station]
     near = off_s.abs() <= p_tolerance_s
@@ -245,6 +246,11 @@ def origin_uncertainties(
     share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-6)
     misfit_s2 = (share * off_s.masked_fill(~near, 0.0) ** 2).sum(dim=1).clamp_min(LEAST_PICK_S**2)
     mean_spkm = (share[..., None] * moveout_spkm[:, picks.station]).sum(dim=1)
+    alone, counts = ~near.any(dim=1), p_s.isfinite().float()
+    n = counts.sum(dim=1, keepdim=True).clamp_min(1.0)
+    of_all_spkm = (counts[..., None] * moveout_spkm).sum(dim=1) / n
+    mean_spkm = torch.where(alone[:, None], of_all_spkm, mean_spkm)
+    misfit_s2 = misfit_s2.masked_fill(alone, p_tolerance_s**2)
     place_s2 = (mean_spkm[:, None] @ covariance_km2 @ mean_spkm[..., None])[:, 0, 0].clamp_min(0.0)
     return (place_s2 + misfit_s2).sqrt()
 

@@ -187,14 +187,17 @@ def test_origin_times_are_the_weighted_mean_of_the_picks_that_agree():
 
 def test_origin_times_are_unsure_by_the_place_and_by_what_picks_are_off():
     picks = picks_at((0, 10.0), (1, 12.0), (2, 40.0))
-    p_s = torch.tensor([[10.0, 12.0, 20.0], [10.3, 11.7, 20.0], [30.0, 30.0, 30.0]])
-    moveout_spkm = torch.tensor([[0.2, 0.0, -0.1], [0.0, 0.1, -0.1], [9.0, 9.0, 9.0]]).expand(3, 3, 3)
-    covariance_km2 = torch.diag(torch.tensor([4.0, 1.0, 9.0])).repeat(3, 1, 1)
+    far = torch.inf
+    p_s = torch.tensor([[10.0, 12.0, 20.0], [10.3, 11.7, 20.0], [10.2, far, 20.0], [30.0, 30.0, far]])
+    moveout_spkm = torch.tensor([[0.2, 0.0, -0.1], [0.0, 0.1, -0.1], [9.0, 9.0, 9.0]]).expand(4, 3, 3)
+    covariance_km2 = torch.diag(torch.tensor([4.0, 1.0, 9.0])).repeat(4, 1, 1)
     covariance_km2[:, 0, 2] = covariance_km2[:, 2, 0] = 2.0
     found_s = origin_uncertainties(p_s, picks, moveout_spkm, covariance_km2, p_tolerance_s=P_TOLERANCE_S)
     # of the mean (0.1, 0.05, -0.1) s/km: 0.01 * 4 + 0.0025 * 1 + 0.01 * 9 - 2 * 0.01 * 2
     place_s2 = 0.0925
-    assert (found_s**2).tolist() == pytest.approx([place_s2 + 0.01, place_s2 + 0.09, 0.01], abs=1e-5)
+    one_s2 = 0.04 * 4 + 0.01 * 9 - 2 * 0.02 * 2  # of the first station's pick alone
+    expected = [place_s2 + 0.01, place_s2 + 0.09, one_s2 + 0.04, place_s2 + P_TOLERANCE_S**2]
+    assert (found_s**2).tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def standing(
