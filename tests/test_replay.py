@@ -232,6 +232,11 @@ def test_origin_time_is_the_first_p_less_the_shortest_travel_time():
     assert found.origin_time_s == pytest.approx(990.0 - float(travel_s[:2].min()), abs=0.1)
     assert (found.east_km, found.north_km, found.depth_km) == pytest.approx((4.0, -6.0, 9.0), abs=0.3)
     assert found.magnitude == pytest.approx(4.3, abs=0.01)
+    assert found.magnitude_uncertainty == pytest.approx(0.2, abs=0.02)
+    assert (found.horizontal_uncertainty_km, found.depth_uncertainty_km) == pytest.approx(
+        (3.0 * 2**0.5, 3.0), abs=0.3
+    )
+    assert found.origin_time_uncertainty_s is None  # nobody says
 
 
 class Named:
