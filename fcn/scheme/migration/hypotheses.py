@@ -16,7 +16,7 @@ from fcn.scheme.migration.picks import Picks
 
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
-LEAST_PICK_S = 0.1  # no P of a network is surer
+LEAST_PICK_S = 0.1  # two samples of what networks read: no pick is surer
 MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
 SMALLER = 0.5  # in magnitude: a later event that is not smaller by more hides what goes on in an earlier one
 
