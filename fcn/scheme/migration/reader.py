@@ -252,7 +252,7 @@ class MigrationReader:
         heard_s = travel_s[..., 0].masked_fill(~near[0], torch.inf)
         origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=p_within_s)
         arrival_s = origin_s[:, None, None] + travel_s
-        p_s, moveout_spkm = origin_s[:, None] + heard_s, seen.moveout_spkm(where.hypocentre_km)
+        p_s = origin_s[:, None] + heard_s
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
         if reading.moveout is not None:
             at_once = reading.moveout.at_once(seen.picks, arrival_s[..., 0], near[0], ~explained)
@@ -272,9 +272,7 @@ class MigrationReader:
             pdf=pdfs_of(where.epicentre_pdf, lattice.flat()),
             place_km=where.hypocentre_km,
             origin_s=origin_s,
-            origin_uncertainty_s=hypotheses.origin_uncertainties(
-                p_s, seen.picks, moveout_spkm, where.covariance_km2, p_tolerance_s=p_within_s
-            ),
+            origin_uncertainty_s=seen.origin_uncertainties(where, p_s, p_tolerance_s=p_within_s),
             first_p_s=arrival_s[..., 0].masked_fill(~here.mask[0], torch.inf).amin(dim=1),
             evidence=evidence,
             score=where.score,

@@ -9,10 +9,12 @@ from torch import Tensor
 from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.scheme.migration.hypotheses import origin_uncertainties
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import travel_times_of
+from fcn.targets.location import LocationEstimate
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,12 @@ class Seen:
         places_km = (place_km[:, None] + steps_km).flatten(0, 1)
         moved_s = travel_times_of(self.here, places_km)[..., 0].unflatten(0, (len(place_km), 3))
         return moved_s.transpose(1, 2) - here_s[..., None]
+
+    def origin_uncertainties(
+        self, where: LocationEstimate, p_s: Float[Tensor, "event station"], *, p_tolerance_s: float
+    ) -> Float[Tensor, " event"]:
+        """Of origin times by the picks, s, where hypocentres are as sure as that; p_s as the function has it."""
+        moveout_spkm = self.moveout_spkm(where.hypocentre_km)
+        return origin_uncertainties(
+            p_s, self.picks, moveout_spkm, where.covariance_km2, p_tolerance_s=p_tolerance_s
+        )
