@@ -1,3 +1,4 @@
+import json
 import random
 
 import pytest
@@ -365,6 +366,40 @@ def test_what_can_be_withdrawn_no_more_is_final_however_weak():
         until_s=30,
     )
     assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 19.0)
+
+
+def test_what_is_doubted_and_read_no_more_is_final_once_it_is_forgotten():
+    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
+    for now_s in (START_S, START_S + STEP_S):
+        rule.process(now_s, [estimate(now_s, magnitude=4.0)])
+    updates = read_again(
+        rule,
+        rule.events[0].event_id,
+        lambda s: (
+            {"detection": 0.1 if s > 8 else 0.9, "falling_s": 10.0 + s, "magnitude": 4.0}
+            if s < 10.5
+            else None
+        ),
+        until_s=100,
+    )
+    assert (updates[-1].status, updates[-1].now_s) == (
+        Status.FINAL,
+        START_S + 10.0 + 60.0 + STEP_S,
+    )  # forget_s, and a window
+
+
+def test_a_doubt_is_kept_by_a_restart():
+    def says(s):
+        return {"detection": 0.1 if s > 8 else 0.9, "falling_s": 10.0 + s, "magnitude": 4.0}
+
+    one, other = (declarer(rules={"follow": FOLLOW, "retract": RETRACT}) for _ in range(2))
+    for now_s in (START_S, START_S + STEP_S):
+        one.process(now_s, [estimate(now_s, magnitude=4.0)])
+    name = one.events[0].event_id
+    assert read_again(one, name, says, until_s=10)[-1].status is Status.UPDATE  # it would be final
+    other.restore(json.loads(json.dumps(one.state())))
+    last = read_again(other, name, says, until_s=30, since_s=10)[-1]
+    assert (last.status, last.now_s) == (Status.RETRACTED, START_S + 12.0)
 
 
 def test_none_is_withdrawn_where_no_evidence_is_called_weak():

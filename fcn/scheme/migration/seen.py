@@ -56,7 +56,7 @@ class Seen:
     def origin_uncertainties(
         self, where: LocationEstimate, p_s: Float[Tensor, "event station"], *, p_tolerance_s: float
     ) -> Float[Tensor, " event"]:
-        """Of origin times by the picks, s, where hypocentres are as sure as that; p_s as the function has it."""
+        """Of origin times by the picks, s, of hypocentres as sure as that; p_s as the function has it."""
         moveout_spkm = self.moveout_spkm(where.hypocentre_km)
         return origin_uncertainties(
             p_s, self.picks, moveout_spkm, where.covariance_km2, p_tolerance_s=p_tolerance_s
