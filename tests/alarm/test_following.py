@@ -18,11 +18,11 @@ WEAK = {"detection": 0.05, "location": 0.01}
 START_S = T0 + 5
 
 
-def declared(**rules):
+def declared(magnitude=6.5, **rules):
     """A rule that has declared one event at START_S + STEP_S, and its id."""
     rule = declarer(rules={"follow": FOLLOW, **rules})
     for now_s in (START_S, START_S + STEP_S):
-        rule.process(now_s, [estimate(now_s, magnitude=6.5)])
+        rule.process(now_s, [estimate(now_s, magnitude=magnitude)])
     return rule, rule.events[0].event_id
 
 
@@ -343,12 +343,10 @@ def test_an_event_whose_evidence_goes_is_withdrawn(detection, magnitude, retract
     ],
 )
 def test_nothing_is_final_while_it_may_be_withdrawn(detection, magnitude, last_s, status):
-    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
-    for now_s in (START_S, START_S + STEP_S):
-        rule.process(now_s, [estimate(now_s, magnitude=magnitude)])
+    rule, name = declared(magnitude, retract=RETRACT)
     updates = read_again(
         rule,
-        rule.events[0].event_id,
+        name,
         lambda s: {"detection": detection(s), "falling_s": 10.0 + s, "magnitude": magnitude},
         until_s=30,
     )
@@ -356,12 +354,10 @@ def test_nothing_is_final_while_it_may_be_withdrawn(detection, magnitude, last_s
 
 
 def test_what_can_be_withdrawn_no_more_is_final_however_weak():
-    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
-    for now_s in (START_S, START_S + STEP_S):
-        rule.process(now_s, [estimate(now_s, magnitude=4.0)])
+    rule, name = declared(4.0, retract=RETRACT)
     updates = read_again(
         rule,
-        rule.events[0].event_id,
+        name,
         lambda s: {"detection": 0.1 if s > 18 else 0.9, "falling_s": s - 9.0, "magnitude": 4.0},
         until_s=30,
     )
@@ -369,12 +365,10 @@ def test_what_can_be_withdrawn_no_more_is_final_however_weak():
 
 
 def test_what_is_doubted_and_read_no_more_is_final_once_it_is_forgotten():
-    rule = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
-    for now_s in (START_S, START_S + STEP_S):
-        rule.process(now_s, [estimate(now_s, magnitude=4.0)])
+    rule, name = declared(4.0, retract=RETRACT)
     updates = read_again(
         rule,
-        rule.events[0].event_id,
+        name,
         lambda s: (
             {"detection": 0.1 if s > 8 else 0.9, "falling_s": 10.0 + s, "magnitude": 4.0}
             if s < 10.5
@@ -382,20 +376,16 @@ def test_what_is_doubted_and_read_no_more_is_final_once_it_is_forgotten():
         ),
         until_s=100,
     )
-    assert (updates[-1].status, updates[-1].now_s) == (
-        Status.FINAL,
-        START_S + 10.0 + 60.0 + STEP_S,
-    )  # forget_s, and a window
+    forgotten_s = START_S + 10.0 + 60.0  # forget_s
+    assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, forgotten_s + STEP_S)
 
 
 def test_a_doubt_is_kept_by_a_restart():
     def says(s):
         return {"detection": 0.1 if s > 8 else 0.9, "falling_s": 10.0 + s, "magnitude": 4.0}
 
-    one, other = (declarer(rules={"follow": FOLLOW, "retract": RETRACT}) for _ in range(2))
-    for now_s in (START_S, START_S + STEP_S):
-        one.process(now_s, [estimate(now_s, magnitude=4.0)])
-    name = one.events[0].event_id
+    other = declarer(rules={"follow": FOLLOW, "retract": RETRACT})
+    one, name = declared(4.0, retract=RETRACT)
     assert read_again(one, name, says, until_s=10)[-1].status is Status.UPDATE  # it would be final
     other.restore(json.loads(json.dumps(one.state())))
     last = read_again(other, name, says, until_s=30, since_s=10)[-1]

@@ -172,7 +172,7 @@ def _estimate(
         magnitude=size if is_sized else None,
         horizontal_uncertainty_km=across,
         depth_uncertainty_km=down,
-        origin_time_uncertainty_s=unsure,
+        origin_time_uncertainty_s=unsure or None,  # 0: kept, of what a state from before does not say
         follows=follows,
         is_located=is_located,
         **sized,

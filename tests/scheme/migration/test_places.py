@@ -203,6 +203,25 @@ def test_an_event_that_keeps_its_place_has_no_pdf_and_the_time_it_had():
     assert kept.origin_uncertainty_s.tolist() == pytest.approx([0.5])
 
 
+def test_a_place_that_is_kept_from_before_times_were_unsure_says_nothing_of_it():
+    before = replace(LAST, origin_time_uncertainty_s=None)
+    nothing = torch.zeros(1)
+    host = torch.device("cpu")
+    kept = Places.kept(Known("one", before, True), 0.9, start_s=START_S, n_stations=3, device=host)
+    (said,) = kept.estimates(
+        now_s=1000.0,
+        start_s=START_S,
+        magnitude=nothing,
+        deviation=nothing,
+        growing=nothing > 0,
+        falling_s=nothing,
+        rise=nothing,
+        sized_by=torch.zeros(1, 3, dtype=torch.bool),
+        station_ids=None,
+    )
+    assert said.origin_time_uncertainty_s is None
+
+
 def test_pdfs_are_on_the_map_of_their_volumes():
     first_km, spacing_km = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), torch.tensor([[0.5, 1.5, 2.5]])
     lattice = Lattice(first_km, spacing_km.expand(2, 3), (2, 3, 4))
