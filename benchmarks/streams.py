@@ -160,6 +160,7 @@ def replay_of(
     return Replay(
         name="made",
         begin=begin,
+        observe=lambda: None,
         stream=stream,
         packet_s=PACKET_S,
         latency_s=None,
