@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fcn.arch.summed import Summed
 
@@ -33,8 +34,8 @@ class Features:
 
     station_p: (batch, station, time) logits of a P arrival, per sample.
     table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample of
-               the window, from row `first` on, and the last row of all for what lies after the window. What
-               other rows and stations that do not exist have is nobody's.
+               the window, from row `first` on, and the next one for what lies after the window. What other
+               rows and stations that do not exist have is nobody's.
     """
 
     station_p: Float[Tensor, "batch station time"]
@@ -42,12 +43,11 @@ class Features:
     first: int = 0
 
     def rows(self, sample: Float[Tensor, "*any"]) -> Int[Tensor, "*any"]:
-        """Rows to read at samples after the window's first; those before it read the first."""
-        n_samples, n_rows = self.station_p.shape[-1], self.table.shape[3]
-        row = sample.round().clamp_(0, n_samples).int().add_(self.first)
-        if self.first + n_samples == n_rows - 1:
-            return row
-        return row.masked_fill_(row == self.first + n_samples, n_rows - 1)
+        """Rows to read at samples after the window's first, which are rounded in place.
+
+        Those before the window read its first.
+        """
+        return sample.round_().clamp_(0, self.station_p.shape[-1]).int().add_(self.first)
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,12 @@ def until_the_end(
     What follows them is then nearly as what follows a window, and noise before it is taken for arrivals
     less often (docs/decisions/017-one-engine.md).
     """
-    to_come = known.any(dim=2).flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,)) == 0
+    last = known[..., -MOST_LATE - 1 :].any(dim=2)  # those before are not asked for
+    to_come = last.flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,)) == 0
     is_late = to_come & (to_come.sum(dim=2, keepdim=True) <= MOST_LATE)
-    return background_mps.masked_fill(is_late[:, :, None], 0.0)
+    levels = background_mps.clone()
+    levels[..., -MOST_LATE - 1 :].masked_fill_(is_late[:, :, None], 0.0)
+    return levels
 
 
 def _asinh(x: Tensor) -> Tensor:
@@ -184,9 +187,11 @@ class VolumeNet(nn.Module):
     ) -> tuple[Float[Tensor, "volume x y depth"], Float[Tensor, " volume"]]:
         """Features of all depths of a column, as channels -> logits of its cells; evidence logit."""
         n_x, n_y = migrated.shape[1:3]
+        # as a convolution with kernels of one cell, of which this is three times as fast
+        mixed = functional.linear(migrated, self.mix.weight[:, :, 0, 0])
+        hidden = mixed + self.condition(condition)[:, None, None]
         # a permuted view of channels-last data is a channels-last image
-        hidden = self.mix(migrated.permute(0, 3, 1, 2)) + self.condition(condition)[:, :, None, None]
-        hidden = self.mixed(hidden)
+        hidden = self.mixed(hidden.permute(0, 3, 1, 2))
         for layer in self.layers:
             hidden = hidden + layer(hidden)
         logits = self.out(hidden).float()
@@ -300,23 +305,24 @@ class MigrationNet(nn.Module):
         self,
         features: Features,
         pairs: Int[Tensor, "pair 3"],
-        arrival_sample: Float[Tensor, "pair x y depth 2"],
+        arrival_sample: Float[Tensor, "pair 2 x y depth"],
         condition: Float[Tensor, "batch anchor condition"],
     ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
         """Logits over the cells, and evidence logits, of each anchor's volume.
 
         pairs:          window, anchor and station of every station that judges an anchor's volume, in order.
-        arrival_sample: predicted P and S arrivals from each cell, samples after the window's first.
+        arrival_sample: predicted P and S arrivals from each cell, samples after the window's first; they are
+                        used up.
         condition:      what the sums do not say (`fcn.scheme.migration.migrate`), `N_CONDITIONS` numbers.
         """
         n_batch, n_anchors = condition.shape[:2]
-        n_x, n_y, n_z = arrival_sample.shape[1:4]
+        n_x, n_y, n_z = arrival_sample.shape[2:]
         window, anchor, station = pairs.unbind(dim=1)
         number = window * n_anchors + anchor
         # not bincount, for whose size a device is waited for
         count = number.new_zeros(n_batch * n_anchors).index_add_(0, number, torch.ones_like(number))
         with torch.no_grad():
-            row = features.rows(arrival_sample.flatten(1, 3).transpose(1, 2))
+            row = features.rows(arrival_sample.flatten(2))
         place = window * features.table.shape[1] + station
         migrated: Tensor = Summed.apply(features.table.flatten(0, 1), row, place, count)
         mean = migrated.view(len(count), n_x, n_y, -1) / count.clamp_min(1)[:, None, None, None]

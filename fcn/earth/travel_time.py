@@ -175,9 +175,11 @@ class TravelTimeTable:
             station_depth_km = station_km[..., :, None, 2]
             level = self.levels.serving(level.expand_as(station_depth_km), station_depth_km)
         pairs = (level.expand_as(distance_km), depth_km, distance_km, rise_km)
-        chunks = zip(*(values.flatten().split(LOOKUPS_PER_CHUNK) for values in pairs), strict=True)
-        times_s = [self._times_s(*chunk) for chunk in chunks]
-        return torch.cat(times_s).view(*distance_km.shape, 2)
+        flat = [values.flatten() for values in pairs]
+        if distance_km.numel() <= LOOKUPS_PER_CHUNK:
+            return self._times_s(*flat).view(*distance_km.shape, 2)
+        chunks = zip(*(values.split(LOOKUPS_PER_CHUNK) for values in flat), strict=True)
+        return torch.cat([self._times_s(*chunk) for chunk in chunks]).view(*distance_km.shape, 2)
 
     def from_columns(
         self,
@@ -185,7 +187,7 @@ class TravelTimeTable:
         depth_km: Float[Tensor, "volume depth"],
         volume: Int[Tensor, " pair"],
         station_km: Float[Tensor, "pair 3"],
-    ) -> Float[Tensor, "pair column depth 2"]:
+    ) -> Float[Tensor, "pair 2 column depth"]:
         """As `between`, from all depths of a volume's columns to a station: pairs of a volume and a station.
 
         Each volume reads its model; one model serves all. The table is cut through once at the depths of each
@@ -195,7 +197,7 @@ class TravelTimeTable:
         offset_km = station_km[:, None, :2] - east_north_km[volume]
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
         if len(volume) == 0:
-            return distance_km.new_zeros(*distance_km.shape, depth_km.shape[1], 2)
+            return distance_km.new_zeros(0, 2, distance_km.shape[1], depth_km.shape[1])
         farthest_km = self._check_ranges(depth_km, distance_km)
         n_distances = min(int(farthest_km / self.step_km) + 2, self.values.shape[2])
         level = self.levels.serving(model, station_km[:, 2]) if not self.levels.at_sea_level else model
@@ -205,7 +207,7 @@ class TravelTimeTable:
         level_km = self.levels.depth_km[level.long()]
         pairs = (which, distance_km, depth_km[volume] - level_km[:, None], level_km - station_km[:, 2])
         parts = zip(*(each.split(PAIRS_PER_CHUNK) for each in pairs), strict=True)
-        times_s = distance_km.new_empty(*distance_km.shape, depth_km.shape[1], 2)
+        times_s = distance_km.new_empty(len(volume), 2, distance_km.shape[1], depth_km.shape[1])
         for made, part in zip(times_s.split(PAIRS_PER_CHUNK), parts, strict=True):
             made.copy_(self._column_times_s(slices, *part))
         return times_s
@@ -230,7 +232,7 @@ class TravelTimeTable:
         distance_km: Float[Tensor, "pair column"],
         depth_km: Float[Tensor, "pair depth"],
         rise_km: Float[Tensor, " pair"],
-    ) -> Float[Tensor, "pair column depth 2"]:
+    ) -> Float[Tensor, "pair 2 column depth"]:
         """Depths and rises are against the level of the slice."""
         n_distances = slices.shape[1]
         place = distance_km / self.step_km
@@ -249,7 +251,7 @@ class TravelTimeTable:
         rise_km = rise_km[:, None, None, None, None]
         squared = (slowness * path_km[:, :, None, None]) ** 2 + rise_km * (2 * lift + rise_km * moveout)
         direct, other = squared.unbind(3)
-        return torch.minimum(direct, other).clamp_min_(0).sqrt_().transpose(2, 3)
+        return torch.minimum(direct, other).clamp_min_(0).sqrt_().transpose(1, 2)
 
     def _times_s(
         self,

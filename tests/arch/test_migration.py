@@ -56,7 +56,7 @@ def volume(network, waveforms, background, mask, arrival, condition, near=None):
     pairs = near.nonzero()
     with torch.no_grad():
         features = encode(network, waveforms, background, mask)
-        at = arrival.transpose(1, 2)[near]
+        at = arrival.transpose(1, 2)[near].movedim(-1, 1)
         return network.volume(features, pairs, at, condition)
 
 

@@ -155,12 +155,12 @@ def test_columns_are_read_as_their_cells_are(monkeypatch, chunk):
     tables = TravelTimeTable.stack([TABLES[name] for name in ("cus", "iasp91", "jma2001")])
     alone = tables[volume].between(cells_km[volume], station_km[:, None])[:, 0]
     found = tables.from_columns(columns_km, depth_km, volume, station_km)
-    assert found.shape == (6, 5, 4, 2)
-    torch.testing.assert_close(found.flatten(1, 2), alone, atol=1e-5, rtol=1e-5)
+    assert found.shape == (6, 2, 5, 4)
+    torch.testing.assert_close(found.flatten(2).mT, alone, atol=1e-5, rtol=1e-5)
     one = TABLES["cus"]
     all_by_one = one.between(cells_km[volume], station_km[:, None])[:, 0]
     found = one.from_columns(columns_km, depth_km, volume, station_km)
-    torch.testing.assert_close(found.flatten(1, 2), all_by_one, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.flatten(2).mT, all_by_one, atol=1e-5, rtol=1e-5)
     assert (alone - all_by_one).abs().max() > 0.1
 
 

@@ -32,7 +32,7 @@ MOST_NEW = 80  # samples: a station of which more are new, or others than before
 N_WINDOWS = 3  # of room that a window moves through before what is kept is moved back
 
 
-Rows = slice | Int[Tensor, " row"]
+Rows = slice | Int[Tensor, " some"]
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,17 @@ class _Layer:
         """How many of the last samples of output see the last n_changed of input."""
         return self.n_out(n_in) - max(-(-(n_in - n_changed - self.reach) // self.stride), 0)
 
-    def seen(self, x: Float[Tensor, "row in_time in"], n: int) -> Float[Tensor, "part seen in"]:
-        """What the first n samples of output, and then the last n, see of the input, padded with zeros.
+    def seen(self, x: Float[Tensor, "row padded in"], n: int, rows: Rows) -> Float[Tensor, "part seen in"]:
+        """What the first n samples of output, and then the last n, see of the padded input of some rows.
 
-        Where that is more than all of it: the input, padded.
+        Where that is more than all of it: the padded input.
         """
-        (n_rows, n_in, n_channels), reach = x.shape, self.reach
-        if 2 * n >= self.n_out(n_in):
-            length = self.stride * (self.n_out(n_in) - 1) + 2 * reach + 1
-            seen = x.new_zeros(n_rows, length, n_channels)
-            seen[:, reach : reach + n_in] = x
-            return seen
-        length = self.stride * (n - 1) + 2 * reach + 1
-        seen = x.new_zeros(2 * n_rows, length, n_channels)
-        seen[:n_rows, reach:] = x[:, : length - reach]
-        last = x[:, self.stride * (self.n_out(n_in) - n) - reach :]
-        seen[n_rows:, : last.shape[1]] = last
-        return seen
+        n_out = self.n_out(x.shape[1] - 2 * self.reach)
+        if 2 * n >= n_out:
+            return x[rows]
+        length = self.stride * (n - 1) + 2 * self.reach + 1
+        last = self.stride * (n_out - n)
+        return torch.cat((x[:, :length][rows], x[:, last : last + length][rows]))
 
 
 class _Kept:
@@ -106,67 +100,85 @@ class _Kept:
         n_stations, n_samples = batch.waveforms.shape[1], batch.waveforms.shape[-1]
         self.start, self.n = 0, n_samples // STRIDE
         new, room = batch.waveforms.new_zeros, N_WINDOWS * n_samples
-        after = network.after[:, None].expand(n_stations, 2, 1, -1)
-        self.inputs = new(n_stations, room, N_SERIES_INPUTS)
+        # as much as a layer sees beyond a window, zero on either side of it
+        margin = STRIDE * max(layer.reach for layer in self.layers)
+        self.margin = margin // STRIDE
+        self.inputs = new(n_stations, room + 2 * margin, N_SERIES_INPUTS)
         self.outputs = [
-            new(n_stations, room // STRIDE if number else room, len(layer.bias))
+            new(n_stations, (room + 2 * margin) // (STRIDE if number else 1), len(layer.bias))
             for number, layer in enumerate(self.layers)
         ]
         self.p = new(n_stations, room, 1)
-        self.rows = torch.cat([new(n_stations, 2, room, series.n_features), after], dim=2)
-        self.table = self.rows[:, :, :room]
+        self.after = network.after.detach().clone()
+        self.table = new(n_stations, 2, room + 1, series.n_features)  # one row more than windows have
 
     def serves(self, network: MigrationNet, batch: Batch) -> bool:
         """Whether the network's weights, and the shape of windows, are those that this was made for."""
         if self.like != (batch.waveforms.shape, batch.waveforms.device):
             return False
-        return torch.equal(_weights(network), self.weights)
+        now = _weights(network)
+        return len(now) == len(self.weights) and torch.equal(now, self.weights)
 
     def move(self, n: int) -> None:
         """The window begins so many samples later."""
         self.start += n // STRIDE
+        for each in (self.inputs, *self.outputs):  # what was the window's is padding now
+            self.padded(each, n * self._rate(each) // STRIDE)[:, : n * self._rate(each) // STRIDE] = 0.0
         if self.start <= (N_WINDOWS - 1) * self.n:
             return
-        for each in (self.inputs, self.p, self.table, *self.outputs):
+        for each in (self.p, self.table):
             rest = self.window(each).clone()  # beyond the room: as much as there is
             each[..., : rest.shape[-2], :] = rest
+        for each in (self.inputs, *self.outputs):
+            rest = self.padded(each, self._rate(each) * self.margin).clone()
+            each.zero_()[:, : rest.shape[1]] = rest
         self.start = 0
 
     def window(self, kept: Float[Tensor, "*more room channel"]) -> Float[Tensor, "*more time channel"]:
-        """Of one of the arrays, the part that is the window's."""
-        step = kept.shape[-2] // (N_WINDOWS * self.n)
-        return kept[..., step * self.start : step * (self.start + self.n), :]
+        """Of what is made of the last layer, the part that is the window's."""
+        return kept[..., STRIDE * self.start : STRIDE * (self.start + self.n), :]
+
+    def _rate(self, kept: Float[Tensor, "row room channel"]) -> int:
+        """Samples of a layer's for one of the stem's output."""
+        return kept.shape[1] // (N_WINDOWS * self.n + 2 * self.margin)
+
+    def padded(
+        self, kept: Float[Tensor, "row room channel"], n: int
+    ) -> Float[Tensor, "row padded channel"]:
+        """Of what goes into a layer or comes out of it, the window's part and n samples on either side."""
+        rate = self._rate(kept)
+        first = rate * (self.margin + self.start)
+        return kept[:, first - n : first + rate * self.n + n]
 
     def make(self, batch: Batch, rows: Rows, n_new: int) -> None:
         """Everything of some stations that the last n_new samples, or the padding, change."""
         motion, levels, known = (
             each[0, rows, :, -n_new:] for each in (batch.waveforms, batch.background_mps, batch.known)
         )
-        inputs = series_inputs(motion, levels, known).transpose(1, 2)
-        self.window(self.inputs)[rows, -n_new:] = inputs
-        x, n = self.window(self.inputs)[rows], n_new
+        x, n = self.inputs, n_new
+        self.padded(x, 0)[rows, -n_new:] = series_inputs(motion, levels, known).transpose(1, 2)
         for layer, output in zip(self.layers, self.outputs, strict=True):
-            n = layer.changed(x.shape[1], n)
-            made = layer(layer.seen(x, n))
-            x = self._put(output, made, rows)
+            n = layer.changed(self._rate(x) * self.n, n)
+            made = layer(layer.seen(self.padded(x, layer.reach), n, rows))
+            _put(self.padded(output, 0), made, rows)
+            x = output
         said = functional.linear(made, *self.heads)
         n_parts, n_made = said.shape[:2]
-        self._put(self.p, said[..., :STRIDE].reshape(n_parts, -1, 1), rows)
-        features = said[..., STRIDE:].reshape(n_parts, n_made, STRIDE, 2, -1).permute(0, 3, 1, 2, 4)
-        self._put(self.table, features.flatten(2, 3), rows)
+        _put(self.window(self.p), said[..., :STRIDE].reshape(n_parts, -1, 1), rows)
+        features = said[..., STRIDE:].view(n_parts, n_made, STRIDE, 2, -1).permute(0, 3, 1, 2, 4)
+        _put(self.window(self.table).unflatten(2, (self.n, STRIDE)), features, rows, dim=2)
+        self.table[:, :, STRIDE * (self.start + self.n)] = self.after
 
-    def _put(self, output: Tensor, made: Float[Tensor, "part *more some channel"], rows: Rows) -> Tensor:
-        """What was made of all of some rows, or of both ends, into its place; those rows as they are now."""
-        window = self.window(output)
-        now = window[rows]  # where they are all stations, no copy
-        if len(made) == len(now):
-            now.copy_(made)
-        else:
-            n = made.shape[-2]
-            now[..., :n, :], now[..., -n:, :] = made.chunk(2)
-        if not isinstance(rows, slice):
-            window[rows] = now
-        return now
+
+def _put(window: Tensor, made: Float[Tensor, "part *more"], rows: Rows, dim: int = 1) -> None:
+    """What was made of all of some rows, or of both ends, into its place along dim."""
+    n, n_all = made.shape[dim], window.shape[dim]
+    if n == n_all:
+        window[rows] = made
+        return
+    first, last = made.chunk(2)
+    window.narrow(dim, 0, n)[rows] = first
+    window.narrow(dim, n_all - n, n)[rows] = last
 
 
 def _layers(series: SeriesNet) -> list[_Layer]:
@@ -193,7 +205,7 @@ def _weights(network: MigrationNet) -> Float[Tensor, " weight"]:
     """What features are made of besides the window, 0.3 MB; compared, as a training changes them unseen."""
     held = [each for module in network.series.modules() for each in (module._parameters, module._buffers)]
     weights = [tensor for each in held for tensor in each.values() if tensor is not None]
-    return torch.cat([each.flatten().float() for each in (*weights, network.after)])
+    return torch.cat([each.reshape(-1) for each in (*weights, network.after) if each.is_floating_point()])
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
@@ -234,7 +246,7 @@ class IncrementalEncoder:
                 rows = slice(None) if chosen.all() else chosen.nonzero()[:, 0].to(batch.mask.device)
                 kept.make(batch, rows, int(n_new[chosen].max()))
         p = kept.window(kept.p)[..., 0].masked_fill(~batch.mask[0, :, None], 0.0)
-        return Features(p[None], kept.rows[None], kept.start * STRIDE)
+        return Features(p[None], kept.table[None], kept.start * STRIDE)
 
     def _move_on(self, kept: _Kept, batch: Batch) -> Int[Tensor, " station"]:
         """Of each station, how many of the window's last samples the last window did not have as they are."""
@@ -243,12 +255,16 @@ class IncrementalEncoder:
         if not 0 < n < n_samples or n % STRIDE:
             return torch.full(batch.mask.shape[1:], n_samples)
         kept.move(n)
-        differs = torch.zeros(batch.mask.shape[1], n_samples - n, dtype=torch.bool, device=batch.mask.device)
-        for now, before in (
-            (batch.waveforms, last.waveforms),
-            (batch.background_mps, last.background_mps),
-            (batch.known, last.known),
-        ):
-            differs |= (now[0, ..., :-n] != before[0, ..., n:]).any(dim=1)
-        same = torch.where(differs.any(dim=1), differs.int().argmax(dim=1), n_samples - n)
-        return torch.where(batch.mask[0] & last.mask[0], n_samples - same, n_samples).cpu()
+        pairs = [
+            (now[0, ..., :-n], before[0, ..., n:])
+            for now, before in (
+                (batch.waveforms, last.waveforms),
+                (batch.background_mps, last.background_mps),
+                (batch.known, last.known),
+            )
+        ]
+        new = torch.full(batch.mask.shape[1:], n)
+        if not all(torch.equal(*pair) for pair in pairs):  # something came late
+            differs = torch.stack([(now != before).any(dim=1) for now, before in pairs]).any(dim=0)
+            new += torch.where(differs.any(dim=1), n_samples - n - differs.int().argmax(dim=1), 0).cpu()
+        return new.masked_fill(~(batch.mask[0] & last.mask[0]).cpu(), n_samples)

@@ -71,12 +71,14 @@ class Migration:
         anchors: Anchors,
         lattice: Lattice,
         pairs: Int[Tensor, "pair 3"],
-        travel_s: Float[Tensor, "pair cell 2"],
+        travel_s: Float[Tensor, "pair 2 cell"],
+        delay_s: Float[Tensor, "pair 2"] | None = None,
     ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
         """Logits over the cells of each anchor's volume, and of the evidence for an event in it.
 
         Every arrival is predicted from the anchor's. pairs: window, anchor and station of those that judge a
-        volume, its anchor among them. travel_s: P and S times from the cells of `lattice` to each.
+        volume, its anchor among them. travel_s: P and S times from the cells of `lattice` to each; delay_s:
+        by how much more they are at each station, in all cells.
         """
         n_batch, n_anchors = anchors.station.shape
         number = pairs[:, 0] * n_anchors + pairs[:, 1]  # of the volume
@@ -86,10 +88,16 @@ class Migration:
         nobody = n_batch * n_anchors
         of_anchor = order.new_full((nobody + 1,), -1).scatter_(0, number.where(own, nobody), order)[number]
         count = order.new_zeros(nobody).index_add_(0, number, torch.ones_like(order))
-        at_anchor_s = travel_s[of_anchor.clamp_min(0), :, 0]  # (pair, cell)
-        at_anchor_s = at_anchor_s.masked_fill_((of_anchor < 0)[:, None], 0.0)  # one that does not exist
-        origin_s = anchors.time_s.flatten()[number, None] - at_anchor_s
-        sample = (origin_s[..., None] + travel_s) * self.sampling_rate_hz
+        has_anchor, of_anchor = of_anchor >= 0, of_anchor.clamp_min(0)
+        first_s = anchors.time_s.flatten()[number, None].expand(-1, 2)
+        if delay_s is not None:
+            first_s = first_s + delay_s - torch.where(has_anchor, delay_s[of_anchor, 0], 0.0)[:, None]
+        at_anchor_s = travel_s[of_anchor, :1]
+        at_anchor_s.masked_fill_(~has_anchor[:, None, None], 0.0)  # one that does not exist
+        # few passes: there are many cells
+        later_s = travel_s - at_anchor_s
+        rate_hz = self.sampling_rate_hz
+        sample = torch.add(rate_hz * first_s[..., None], later_s, alpha=rate_hz)
         elapsed_s = self.window_s(batch) - anchors.time_s
         condition = torch.stack(
             [
@@ -101,7 +109,7 @@ class Migration:
             ],
             dim=-1,
         )
-        return network.volume(features, pairs, sample.view(len(pairs), *lattice.shape, 2), condition)
+        return network.volume(features, pairs, sample.view(len(pairs), 2, *lattice.shape), condition)
 
     def decode(self, logits: Float[Tensor, "batch anchor x y depth"], lattice: Lattice) -> LocationEstimate:
         """Hypocentres of volumes; rows: all anchors of the first window, then those of the second."""

@@ -61,10 +61,10 @@ def find_picks(
     return Picks(*moved(HOST, station[order], time_s[order], value[order]))
 
 
-def late_s(known: Bool[Tensor, "station component time"], sampling_rate_hz: float) -> float:
+def late_s(heard: Bool[Tensor, "station time"], sampling_rate_hz: float) -> float:
     """How far behind a window's end its stations' data end, s: the median of those that deliver, else 0."""
     n_late = round(STOPPED_S * sampling_rate_hz)
-    since = known.any(dim=1)[:, -n_late:].flip(dims=(1,))
+    since = heard[:, -n_late:].flip(dims=(1,))
     delivers = since.any(dim=1)
     if not delivers.any():
         return 0.0

@@ -83,7 +83,7 @@ class MigrationReader:
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again], seen.picks)
         # a pick that waits for other stations' data grows no older by that
-        front_s = window_s - late_s(here.known[0], self.core.sampling_rate_hz)
+        front_s = window_s - late_s(here.heard[0], self.core.sampling_rate_hz)
         unexplained = seen.picks.where(~explained)
         fresh = self._new(seen, unexplained, front_s - reading.recent_s)
         places = followed + self._moved(seen, followed)
@@ -92,6 +92,8 @@ class MigrationReader:
         trusted = {"trusted_evidence": reading.trusted_evidence, "trusted_score": reading.trusted_score}
         for _ in range(STEPS_OUTWARD):
             places = at_edge(places, latest, edge_km=EDGE * self._fine_reach_km, **trusted)
+            if len(places) == 0:
+                break
             latest = self._fine_pass(seen, places, explained, known, due_s)
             found += latest
         names = {known[row].event_id for row in again}
@@ -115,7 +117,7 @@ class MigrationReader:
         require_finite(batch, station_p=features.station_p)
         heard = find_picks(
             features.station_p[0],
-            ~batch.known[0].any(dim=1) | ~batch.mask[0, :, None],
+            ~(batch.heard[0] & batch.mask[0, :, None]),
             least_probability=self.reading.least_probability,
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,

@@ -47,11 +47,10 @@ class Seen:
 
     def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 3"]:
         """By how much P comes later for a place a km further east, north or down."""
-        here_s = travel_times_of(self.here, place_km)[..., 0]
-        steps_km = torch.eye(3, device=place_km.device, dtype=place_km.dtype)
+        steps_km = torch.eye(4, 3, device=place_km.device, dtype=place_km.dtype)  # the last one is none
         places_km = (place_km[:, None] + steps_km).flatten(0, 1)
-        moved_s = travel_times_of(self.here, places_km)[..., 0].unflatten(0, (len(place_km), 3))
-        return moved_s.transpose(1, 2) - here_s[..., None]
+        times_s = travel_times_of(self.here, places_km)[..., 0].unflatten(0, (len(place_km), 4))
+        return (times_s[:, :3] - times_s[:, 3:]).transpose(1, 2)
 
     def origin_uncertainties(
         self, where: LocationEstimate, p_s: Float[Tensor, "event station"], *, p_tolerance_s: float

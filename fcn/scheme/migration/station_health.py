@@ -314,7 +314,7 @@ def _vitals(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     It does so where it has sent data through most of a window, none of which move; of a stream that has just
     begun, through most of what has come of any station.
     """
-    known = batch.known[0].any(dim=1)
+    known = batch.heard[0]
     heard = known[:, -(known.shape[1] // 3) :].any(dim=1)  # what is late by less is heard
     share, begun = known.float().mean(dim=-1), known.any(dim=0).float().mean()
     moves = batch.waveforms[0].abs().amax(dim=(1, 2)) >= DEAD_MPS

@@ -20,7 +20,7 @@ def told(
     anchors: Anchors,
     lattice: Lattice,
     near: Bool[Tensor, "1 volume station"],
-    travel_s: Float[Tensor, "pair cell 2"],
+    travel_s: Float[Tensor, "pair 2 cell"],
     kind: str,
 ) -> tuple[LocationEstimate, Float[Tensor, " volume"]]:
     """Where volumes have an event, and the evidence for it (0-1); all is on the host but travel_s.
@@ -36,7 +36,7 @@ def told(
         lattice.first_km,
         lattice.spacing_km,
         pairs,
-        seen.terms.delay_s[pairs[:, 2], None],
+        seen.terms.delay_s[pairs[:, 2]],
     )
     there = Lattice(first_km, spacing_km, lattice.shape)
     logits, evidence = core.volumes(
@@ -46,7 +46,8 @@ def told(
         Anchors(station, time_s),
         there,
         pairs,
-        travel_s + delay_s,
+        travel_s,
+        delay_s,
     )
     require_finite(seen.batch, **{f"{kind}_volume": logits, f"{kind}_evidence": evidence})
     where = core.decode(logits, there)

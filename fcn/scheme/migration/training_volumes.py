@@ -27,12 +27,12 @@ class TimeError:
     delay_s: Float[Tensor, "batch station 2"]
 
     def of(
-        self, travel_s: Float[Tensor, "pair cell 2"], pairs: Int[Tensor, "pair 3"]
-    ) -> Float[Tensor, "pair cell 2"]:
+        self, travel_s: Float[Tensor, "pair 2 cell"], pairs: Int[Tensor, "pair 3"]
+    ) -> Float[Tensor, "pair 2 cell"]:
         """Travel times as a model with these errors has them; pairs: window, anchor and station of each."""
         window, station = pairs[:, 0], pairs[:, 2]
         factor, delay_s = self.factor[window, station], self.delay_s[window, station]
-        return torch.addcmul(delay_s[:, None], travel_s, factor[:, None])  # one pass over many cells
+        return torch.addcmul(delay_s[..., None], travel_s, factor[..., None])  # one pass over many cells
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class VolumeSpec:
 @torch.no_grad()
 def travel_times(
     batch: Batch, lattice: Lattice, pairs: Int[Tensor, "pair 3"]
-) -> Float[Tensor, "pair cell 2"]:
+) -> Float[Tensor, "pair 2 cell"]:
     """P and S times from every cell of windows' volumes to the stations that judge them.
 
     pairs: window, volume and station, as `pairs_of`.
@@ -161,7 +161,7 @@ def travel_times(
                 window * n_volumes + volume,
                 batch.station_km[window, station],
             )
-            .flatten(1, 2)
+            .flatten(2)
         )
     if n_windows != 1:
         raise ValueError(
@@ -174,7 +174,7 @@ def travel_times(
         tables.between(cells_km[:, number], batch.station_km[:, rows])[0]
         for number, rows in enumerate(station.split(count))
     ]
-    return torch.cat(parts)
+    return torch.cat(parts).transpose(1, 2).contiguous()
 
 
 def travel_times_of(batch: Batch, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2"]:
@@ -193,7 +193,7 @@ class Coarse:
 
     lattice: Lattice
     near: Bool[Tensor, " station"]
-    travel_s: Float[Tensor, "near cell 2"]
+    travel_s: Float[Tensor, "near 2 cell"]
 
 
 @dataclass
@@ -226,7 +226,7 @@ class VolumesOfStations:
 
     def travel_times(
         self, batch: Batch, here: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
-    ) -> Float[Tensor, "pair cell 2"]:
+    ) -> Float[Tensor, "pair 2 cell"]:
         """As of `travel_times`, to the stations that judge each volume."""
         self._look(batch, here)
         described = torch.cat([lattice.first_km[0], lattice.spacing_km[0], near[0].float()], dim=1)
@@ -262,7 +262,7 @@ class VolumesOfStations:
 
 def _travel_times(
     batch: Batch, lattice: Lattice, near: Bool[Tensor, "1 volume station"]
-) -> Sequence[Float[Tensor, "near cell 2"]]:
+) -> Sequence[Float[Tensor, "near 2 cell"]]:
     """Of each volume. lattice, near: on the host."""
     pairs, first_km, spacing_km = moved(
         batch.waveforms.device, pairs_of(near), lattice.first_km, lattice.spacing_km

@@ -150,11 +150,11 @@ def test_volumes_are_trained_with_travel_times_that_are_wrong(module, batch):
         *(core.seen[name] for name in ("lattice", "pairs", "travel_s")), strict=True
     ):
         true_s = travel_times(batch, lattice, pairs)
-        from_mean_s, given_from_mean_s = (each - each.mean(dim=1, keepdim=True) for each in (true_s, given_s))
-        factor = (from_mean_s * given_from_mean_s).sum(dim=1) / (from_mean_s**2).sum(dim=1)
-        delay_s = given_s.mean(dim=1) - factor * true_s.mean(dim=1)
+        from_mean_s, given_from_mean_s = (each - each.mean(dim=2, keepdim=True) for each in (true_s, given_s))
+        factor = (from_mean_s * given_from_mean_s).sum(dim=2) / (from_mean_s**2).sum(dim=2)
+        delay_s = given_s.mean(dim=2) - factor * true_s.mean(dim=2)
         torch.testing.assert_close(
-            given_s, factor[:, None] * true_s + delay_s[:, None], rtol=0, atol=2e-3
+            given_s, factor[..., None] * true_s + delay_s[..., None], rtol=0, atol=2e-3
         )  # of every cell of a volume the same two
         for (window, _, station), *each in zip(pairs.tolist(), factor, delay_s, strict=True):
             errors[window, station].append(torch.stack(each))

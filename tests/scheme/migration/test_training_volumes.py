@@ -64,8 +64,8 @@ def test_ground_delays_s_more_than_p_and_each_station_by_its_own():
     torch.testing.assert_close(drawn.delay_s[..., 1], 2 * drawn.delay_s[..., 0])
     assert abs(correlation(drawn.delay_s[:, 0], drawn.delay_s[:, 1])) < 0.15
     pairs = torch.tensor([[7, 0, 2], [9, 1, 0]])
-    cells_s = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]])
-    expected_s = cells_s + torch.stack([drawn.delay_s[7, 2], drawn.delay_s[9, 0]])[:, None]
+    cells_s = torch.tensor([[[1.0], [2.0]], [[3.0], [5.0]]])  # of one cell
+    expected_s = cells_s + torch.stack([drawn.delay_s[7, 2], drawn.delay_s[9, 0]])[..., None]
     torch.testing.assert_close(drawn.of(cells_s, pairs), expected_s)
 
 
