@@ -12,7 +12,7 @@ from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
 from fcn.waveform.gaps import stretches
 from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
-from fcn.waveform.together import Filtering, Work, alone
+from fcn.waveform.together import Filtering, Filters, Work, alone
 
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
 # 40 m/s2 (Iwate-Miyagi 2008, IWTH25); an accelerometer's offset may add 1 g.
@@ -162,11 +162,16 @@ class ToVelocity(Memory):
         motion = to_velocity_sos(spec.highpass_hz, measurement == "acceleration", sampling_rate_hz)
         stop = spec.anti_alias
         low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
-        self._sos = np.concatenate((motion, low))
+        self._filters = Filters.of(np.concatenate((motion, low)))
         self._start_time_s, self._fresh = 0.0, True
         self._resampler: GridResampler | None = None
         self._offset = self._last = np.zeros(n_components)
-        self._memory = np.zeros((len(self._sos), n_components, 2))
+        self._memory = self._rest()
+
+    def _rest(self) -> Float64[np.ndarray, "section component 2"]:
+        """What the filter remembers before there were samples."""
+        (sos,) = self._filters.sos
+        return np.zeros((len(sos), self.n_components, 2))
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Memory`."""
@@ -230,7 +235,8 @@ class ToVelocity(Memory):
             known = np.concatenate((np.zeros(n_late, dtype=bool), known))
         bridged = motion if known.all() else self._bridged(motion, known)
         self._last = motion[:, -1]
-        filtered, self._memory = yield Filtering(self._sos, bridged - self._offset[:, None], self._memory)
+        asked = Filtering(self._filters, bridged - self._offset[:, None], [self._memory])
+        ((filtered, self._memory),) = yield asked
         self._resampler.push(filtered, known)
         return [self._pop(final=False)]
 
@@ -246,7 +252,7 @@ class ToVelocity(Memory):
         """Forget everything; the first sample is taken for the offset, so that velocity starts at zero."""
         self._start_time_s = start_time_s
         self._offset = self._last = first
-        self._memory = np.zeros((len(self._sos), self.n_components, 2))
+        self._memory = self._rest()
         self._fresh = True
         self._resampler = self._new_resampler(start_time_s)
 
@@ -285,8 +291,10 @@ class Bands(Memory):
     def __init__(self, spec: PreprocessSpec, n_components: int) -> None:
         self._rate_hz = spec.sampling_rate_hz
         self._age, self._fastest = 0, np.zeros((n_components, 1))
-        self._sos = [None if each is None else each.sos() for each in spec.filters]
-        self._rest = [np.zeros((0 if sos is None else len(sos), n_components, 2)) for sos in self._sos]
+        # of checkpoints from before there was a long-period band there is no filter for it
+        sos = [each.sos() for each in spec.filters if each is not None]
+        self._filters = Filters.of(*sos)
+        self._rest = [np.zeros((len(each), n_components, 2)) for each in sos]
         self._memory = self._rest
 
     def process(self, chunk: Chunk) -> Banded:
@@ -297,16 +305,14 @@ class Bands(Memory):
         """As `process`, for `together`."""
         if chunk.fresh:
             self._age, self._fastest = 0, np.zeros_like(self._fastest)
-        memory, is_whole = self._rest if chunk.fresh else self._memory, bool(chunk.valid.all())
-        filtered, self._memory = [], []
-        for sos, before in zip(self._sos, memory, strict=True):
-            if sos is None:
-                band, after = np.zeros_like(chunk.velocity_mps), before
-            else:
-                band, after = yield Filtering(sos, chunk.velocity_mps, before)
-            filtered.append(band if is_whole else np.where(chunk.valid, band, 0.0))
-            self._memory.append(after)
-        narrow, broad, displacement, long = filtered
+        memory = self._rest if chunk.fresh else self._memory
+        answer = yield Filtering(self._filters, chunk.velocity_mps, memory)
+        bands, self._memory = (list(each) for each in zip(*answer, strict=True))
+        if not chunk.valid.all():
+            bands = [np.where(chunk.valid, band, 0.0) for band in bands]
+        if len(bands) < len(Banded._fields):
+            bands.append(np.zeros_like(chunk.velocity_mps))
+        narrow, broad, displacement, long = bands
         if self._age >= WITHHELD_S * self._rate_hz:
             self._age += chunk.valid.size
         else:

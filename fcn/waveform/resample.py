@@ -1,9 +1,10 @@
 """Interpolation of a stream of samples onto the global grid t = k / rate, chunk by chunk."""
 
+import functools
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from fcn.waveform.memory import Memory
 
@@ -49,9 +50,10 @@ class GridResampler(Memory):
 
         final: also those up to the last input sample, with its value held beyond it.
         """
-        left, fraction = self._positions()
-        needed = np.where(fraction > 0.0, left + (1 if final else 2), left)
-        n_ready = int(np.argmin(np.append(needed < self._n_received, False)))
+        given = self._next_grid - self._first_grid
+        rates_hz = self.input_rate_hz, self.output_rate_hz
+        left, fraction = _positions(given, self._n_received, self._ahead_s, *rates_hz)
+        n_ready = _ready(given, self._n_received, self._ahead_s, *rates_hz, final=final)
         oldest = self._n_received - self._values.shape[1]
         if not fraction[:n_ready].any():  # every grid value is an input sample
             at = left[:n_ready] - oldest
@@ -71,16 +73,34 @@ class GridResampler(Memory):
         self._values = self._values[:, max(n_samples, 0) :]
         self._valid = self._valid[max(n_samples, 0) :]
 
-    def _positions(self) -> tuple[np.ndarray, np.ndarray]:
-        """From the next grid value to one whose input has not come: the input sample before, the fraction."""
-        reached_s = self._n_received / self.input_rate_hz - self._ahead_s
-        end = self._first_grid + max(math.ceil(reached_s * self.output_rate_hz), 0) + 1
-        grid = np.arange(self._next_grid, max(end, self._next_grid + 1)) - self._first_grid
-        position = (grid / self.output_rate_hz + self._ahead_s) * self.input_rate_hz
-        nearest = np.rint(position)
-        position = np.where(np.abs(position - nearest) < ON_GRID_SAMPLES, nearest, position)
-        left = np.floor(position).astype(np.int64)
-        return left, position - left
+
+# The channels of a network ask for the same ones after another.
+@functools.lru_cache(maxsize=64)
+def _positions(
+    given: int, n_received: int, ahead_s: float, input_rate_hz: float, output_rate_hz: float
+) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    """From the next grid value to one whose input has not come: the input sample before, the fraction.
+
+    given: grid values so far. n_received: input samples so far. ahead_s: from their first to the grid's.
+    """
+    reached_s = n_received / input_rate_hz - ahead_s
+    end = max(math.ceil(reached_s * output_rate_hz), 0) + 1
+    grid = np.arange(given, max(end, given + 1))
+    position = (grid / output_rate_hz + ahead_s) * input_rate_hz
+    nearest = np.rint(position)
+    position = np.where(np.abs(position - nearest) < ON_GRID_SAMPLES, nearest, position)
+    left = np.floor(position).astype(np.int64)
+    return left, position - left
+
+
+@functools.lru_cache(maxsize=64)
+def _ready(
+    given: int, n_received: int, ahead_s: float, input_rate_hz: float, output_rate_hz: float, *, final: bool
+) -> int:
+    """How many of the `_positions` have all their input; final: what comes after it is held."""
+    left, fraction = _positions(given, n_received, ahead_s, input_rate_hz, output_rate_hz)
+    needed = np.where(fraction > 0.0, left + (1 if final else 2), left)
+    return int(np.argmin(np.append(needed < n_received, False)))
 
 
 def lagrange_weights(fraction: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "4 n"]:

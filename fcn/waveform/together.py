@@ -4,6 +4,7 @@ What processes a stream is a generator that asks for what it needs (`Work`), so 
 were alone; `together` goes through the work of many streams side by side.
 """
 
+import itertools
 from collections.abc import Generator, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -14,7 +15,8 @@ from fcn.waveform.filters import sosfilt
 
 T = TypeVar("T")
 
-Carried = Float64[np.ndarray, "section component 2"]
+Sections = Float64[np.ndarray, "_ 6"]  # of filters that may differ in their number
+Carried = Float64[np.ndarray, "_ component 2"]
 Filtered = tuple[Float64[np.ndarray, "component n"], Carried]
 
 
@@ -32,29 +34,45 @@ class Asked(Protocol):
         ...
 
 
-class Filtering(NamedTuple):
-    """Second-order sections, samples, and what the filter remembers of those before; answer: `Filtered`."""
+class Filters(NamedTuple):
+    """Filters, each of second-order sections, and what tells them from others (asked for every packet)."""
 
-    sos: Float64[np.ndarray, "section 6"]
+    sos: tuple[Sections, ...]
+    key: Hashable
+
+    @classmethod
+    def of(cls, *sos: Sections) -> "Filters":
+        """These."""
+        return cls(sos, tuple(each.tobytes() for each in sos))
+
+
+class Filtering(NamedTuple):
+    """Each of some filters of the same samples, and what each remembers of those before.
+
+    Answer: `Filtered` of each filter.
+    """
+
+    filters: Filters
     samples: Float64[np.ndarray, "component n"]
-    memory: Carried
+    memory: Sequence[Carried]
 
     @property
     def like(self) -> Hashable:
         """Equal filters of equally many samples."""
-        return self.sos.tobytes(), self.samples.shape[1]
+        return self.filters.key, self.samples.shape[1]
 
     @staticmethod
-    def answers(asked: "Sequence[Filtering]") -> list[Filtered]:
+    def answers(asked: "Sequence[Filtering]") -> list[list[Filtered]]:
         """Rows are filtered one by one: that changes no digit."""
         samples = np.concatenate([each.samples for each in asked])
-        memory = np.concatenate([each.memory for each in asked], axis=1)
-        filtered, after = sosfilt(asked[0].sos, samples, memory)
-        answers, row = [], 0
-        for each in asked:
-            rows = slice(row, row + len(each.samples))
-            answers.append((filtered[rows], after[:, rows]))
-            row = rows.stop
+        ends = list(itertools.accumulate(len(each.samples) for each in asked))
+        rows = [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
+        answers: list[list[Filtered]] = [[] for _ in asked]
+        for number, sos in enumerate(asked[0].filters.sos):
+            memory = np.concatenate([each.memory[number] for each in asked], axis=1)
+            filtered, after = sosfilt(sos, samples, memory)
+            for answer, place in zip(answers, rows, strict=True):
+                answer.append((filtered[place], after[:, place]))
         return answers
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from fcn.waveform import filters
-from fcn.waveform.together import Filtering, alone, together
+from fcn.waveform.together import Filtering, Filters, alone, together
 
 SLOW, FAST = (signal.butter(2, hz, fs=20.0, output="sos") for hz in (1.0, 4.0))
 
@@ -16,7 +16,7 @@ def work(sos_each, samples):
     out = []
     for chunk in samples:
         for i, sos in enumerate(sos_each):
-            chunk, memory[i] = yield Filtering(sos, chunk, memory[i])
+            ((chunk, memory[i]),) = yield Filtering(Filters.of(sos), chunk, [memory[i]])
         out.append(chunk)
     return np.concatenate(out, axis=1) if out else None
 
@@ -55,7 +55,7 @@ def test_each_has_what_it_has_alone_to_the_last_digit(calls):
 
 def test_what_one_cannot_do_is_said():
     def wrong():
-        yield Filtering(SLOW, np.zeros((1, 5)), np.zeros((1, 1, 2)))
+        yield Filtering(Filters.of(SLOW), np.zeros((1, 5)), [np.zeros((1, 1, 2))])
         raise ValueError("of this one")
 
     with pytest.raises(ValueError, match="of this one"):

@@ -142,9 +142,7 @@ class _Kept:
         """Samples of a layer's for one of the stem's output."""
         return kept.shape[1] // (N_WINDOWS * self.n + 2 * self.margin)
 
-    def padded(
-        self, kept: Float[Tensor, "row room channel"], n: int
-    ) -> Float[Tensor, "row padded channel"]:
+    def padded(self, kept: Float[Tensor, "row room channel"], n: int) -> Float[Tensor, "row padded channel"]:
         """Of what goes into a layer or comes out of it, the window's part and n samples on either side."""
         rate = self._rate(kept)
         first = rate * (self.margin + self.start)
