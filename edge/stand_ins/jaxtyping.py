@@ -8,4 +8,4 @@ class _Shaped:
         return item[0] if isinstance(item, tuple) else item
 
 
-Bool = Float = Float32 = Float64 = Int = Complex128 = _Shaped
+Bool = Float = Float32 = Float64 = Int = Int64 = Complex128 = _Shaped
