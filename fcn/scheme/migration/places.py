@@ -1,5 +1,6 @@
 """Where events of a window are: fine volumes' hypocentres, and the last places of declared events."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -219,6 +220,7 @@ def merged(
 
     A declared event has the place with most evidence among those found for it that are trusted, else its
     last, with the evidence of the best of them: what speaks for it elsewhere speaks against withdrawing it.
+    Once its first P has left the window, a place has to be as sure as its last, too: what placed it is gone.
     due: ids of those that are read in any case; another one only where it moves, as nothing has asked
     for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
@@ -228,7 +230,10 @@ def merged(
     for each in known:
         own = [row for row, name in enumerate(found.follows) if name == each.event_id]
         best = max(own, key=lambda row: float(weight[row]), default=None)
-        good = [row for row in own if bool(trusted[row])]
+        most_km = each.estimate.horizontal_uncertainty_km
+        if each.estimate.first_p_time_s >= start_s or most_km is None:
+            most_km = math.inf
+        good = [row for row in own if bool(trusted[row]) and float(found.across_km[row]) <= most_km]
         if good:
             out = found.rows([max(good, key=lambda row: float(weight[row]))]) + out
             continue

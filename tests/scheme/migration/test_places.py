@@ -110,6 +110,18 @@ def test_a_declared_event_moves_where_a_volume_is_trusted(rows, east_km, is_loca
         assert one.first_p_s.item() == 18.5
 
 
+@pytest.mark.parametrize(
+    ("start_s", "last_km", "moves"),
+    [(988.5, 0.9, True), (988.6, 0.9, False), (988.6, 1.0, True), (988.6, None, True)],
+)
+def test_without_its_first_p_in_the_window_an_event_moves_where_it_is_as_sure_alone(start_s, last_km, moves):
+    """The volume's place is sure to 1 km."""
+    event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
+    trusted = {"trusted_evidence": 0.7, "trusted_score": 0.2}
+    (row,) = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], start_s=start_s, **trusted).place_km.tolist()
+    assert row == ([9.0, 0.0, 8.0] if moves else [1.0, 2.0, 3.0])
+
+
 def test_an_event_that_stays_says_what_was_found_for_it():
     """Evidence that is gone is a reason to retract."""
     assert settled(
