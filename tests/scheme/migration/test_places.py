@@ -112,10 +112,10 @@ def test_a_declared_event_moves_where_a_volume_is_trusted(rows, east_km, is_loca
 
 @pytest.mark.parametrize(
     ("start_s", "last_km", "moves"),
-    [(988.5, 0.9, True), (988.6, 0.9, False), (988.6, 1.0, True), (988.6, None, True)],
+    [(988.5, 0.7, True), (988.6, 0.79, False), (988.6, 0.81, True), (988.6, None, True)],
 )
-def test_without_its_first_p_in_the_window_an_event_moves_where_it_is_as_sure_alone(start_s, last_km, moves):
-    """The volume's place is sure to 1 km."""
+def test_without_its_first_p_in_the_window_an_event_moves_to_no_place_much_less_sure(start_s, last_km, moves):
+    """The volume's place is sure to 1 km, and may be a quarter less sure than the last."""
     event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
     trusted = {"trusted_evidence": 0.7, "trusted_score": 0.2}
     (row,) = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], start_s=start_s, **trusted).place_km.tolist()
