@@ -152,7 +152,7 @@ class Batch:
 
     @functools.cached_property
     def heard(self) -> Bool[Tensor, "batch station time"]:
-        """Where any component is known: said of three at once, a reduction takes ten times as long."""
+        """Where any component is known; a reduction over the three takes ten times as long."""
         up, north, east = self.known.unbind(dim=2)
         return up | north | east
 

@@ -116,14 +116,14 @@ class _Kept:
         """Whether the network's weights, and the shape of windows, are those that this was made for."""
         if self.like != (batch.waveforms.shape, batch.waveforms.device):
             return False
-        now = _weights(network)
-        return len(now) == len(self.weights) and torch.equal(now, self.weights)
+        return torch.equal(_weights(network), self.weights)
 
     def move(self, n: int) -> None:
         """The window begins so many samples later."""
         self.start += n // STRIDE
         for each in (self.inputs, *self.outputs):  # what was the window's is padding now
-            self.padded(each, n * self._rate(each) // STRIDE)[:, : n * self._rate(each) // STRIDE] = 0.0
+            gone = n // STRIDE * self._rate(each)
+            self.padded(each, gone)[:, :gone] = 0.0
         if self.start <= (N_WINDOWS - 1) * self.n:
             return
         for each in (self.p, self.table):
