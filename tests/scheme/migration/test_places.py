@@ -60,6 +60,23 @@ def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> 
     )
 
 
+def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> WindowEstimate:
+    """What is said of the one place, which no station has felt."""
+    nothing = torch.zeros(1)
+    (said,) = places.estimates(
+        now_s=1000.0,
+        start_s=START_S,
+        magnitude=nothing,
+        deviation=nothing,
+        growing=nothing > 0,
+        falling_s=nothing,
+        rise=nothing,
+        sized_by=torch.zeros(1, 3, dtype=torch.bool),
+        station_ids=station_ids,
+    )
+    return said
+
+
 def test_what_a_volume_holds_no_more_is_looked_for_about_its_peak():
     """Two of four declared events: the others are trusted, or near the middle. No new one."""
     rows = [
@@ -170,36 +187,14 @@ def test_estimates_say_what_the_places_are():
 
 
 def test_without_a_station_that_has_felt_it_an_event_has_no_size():
-    nothing = torch.zeros(1)
-    (said,) = settled(found(), "one").estimates(
-        now_s=1000.0,
-        start_s=START_S,
-        magnitude=nothing,
-        deviation=nothing,
-        growing=nothing > 0,
-        falling_s=nothing,
-        rise=nothing,
-        sized_by=torch.zeros(1, 3, dtype=torch.bool),
-        station_ids=None,
-    )
+    said = unsized(settled(found(), "one"))
     assert said.magnitude is None
     assert said.falling_s is None
     assert not said.is_growing
 
 
 def test_a_place_of_its_own_has_covariance_and_stations():
-    nothing = torch.zeros(1)
-    (said,) = settled(found(("one", 5.0, 0.8, 0.5)), "one").estimates(
-        now_s=1000.0,
-        start_s=START_S,
-        magnitude=nothing,
-        deviation=nothing,
-        growing=nothing > 0,
-        falling_s=nothing,
-        rise=nothing,
-        sized_by=torch.zeros(1, 3, dtype=torch.bool),
-        station_ids=("XX.A", "XX.B", "XX.C"),
-    )
+    said = unsized(settled(found(("one", 5.0, 0.8, 0.5)), "one"), ("XX.A", "XX.B", "XX.C"))
     assert said.covariance_km2 == ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 4.0))
     assert said.origin_stations == ("XX.A", "XX.C")
     assert said.magnitude_stations == ()
@@ -217,20 +212,9 @@ def test_an_event_that_keeps_its_place_has_no_pdf_and_the_time_it_had():
 
 def test_a_place_that_is_kept_from_before_times_were_unsure_says_nothing_of_it():
     before = replace(LAST, origin_time_uncertainty_s=None)
-    nothing = torch.zeros(1)
     host = torch.device("cpu")
     kept = Places.kept(Known("one", before, True), 0.9, start_s=START_S, n_stations=3, device=host)
-    (said,) = kept.estimates(
-        now_s=1000.0,
-        start_s=START_S,
-        magnitude=nothing,
-        deviation=nothing,
-        growing=nothing > 0,
-        falling_s=nothing,
-        rise=nothing,
-        sized_by=torch.zeros(1, 3, dtype=torch.bool),
-        station_ids=None,
-    )
+    said = unsized(kept)
     assert said.origin_time_uncertainty_s is None
 
 
