@@ -39,13 +39,17 @@ from fcn.waveform.station import Use
 log = logging.getLogger(__name__)
 
 
+def _all_matching(patterns: str | list[str], key: str) -> list[Path]:
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    return list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern, key)))
+
+
 def read_all(patterns: str | list[str]) -> obspy.Stream:
     """Waveforms of the files that glob patterns match; what cannot be used of them is left out and said.
 
     Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used.
     """
-    listed = [patterns] if isinstance(patterns, str) else patterns
-    matched = list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern)))
+    matched = _all_matching(patterns, "waveforms")
     paths = [path for path in matched if not LEFTOVER.fullmatch(path.name)]
     if len(paths) < len(matched):
         n_leftovers = len(matched) - len(paths)
@@ -91,17 +95,26 @@ def stated_sensitivity(per_mps: float | None, per_mps2: float | None) -> Sensiti
     return None if per_mps2 is None else Sensitivity(float(per_mps2), "acceleration")
 
 
-def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity | None) -> obspy.Inventory:
-    """StationXML, or made from a CSV list; the sensitivity stated is for channels that have none there.
+def describe_stations(
+    patterns: str | list[str], stream: obspy.Stream, sensitivity: Sensitivity | None
+) -> obspy.Inventory:
+    """StationXML, or what else ObsPy reads, of one file or of many; or made from one CSV list.
 
-    Raises ValueError for a sensitivity beside StationXML in which every recorded channel has its own.
+    The sensitivity stated is for channels that have none there. Raises FileNotFoundError where a pattern
+    matches nothing; ValueError for a sensitivity beside StationXML in which every recorded channel has its
+    own, and for several tables.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no station list {path}")
+    paths = _all_matching(patterns, "station_file")
+    tables = [path for path in paths if path.suffix.lower() == ".csv"]
+    if tables and len(paths) > 1:
+        raise ValueError(f"station_file= matches {len(paths)} files, {tables[0]} among them: of tables, one")
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
-    if path.suffix.lower() != ".csv":
-        inventory = read_stations(path)
-        _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, path)
+    asked = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} files of station_file={patterns}"
+    if not tables:
+        inventory = obspy.Inventory()
+        for path in paths:
+            inventory += read_stations(path)
+        _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, asked)
         if sensitivity is not None:
             recorded_ids = {trace.id for trace in stream}
             filled = fill_sensitivities(inventory, recorded_ids, sensitivity)
@@ -109,26 +122,26 @@ def describe_stations(path: Path, stream: obspy.Stream, sensitivity: Sensitivity
             if lacking and not filled:
                 more = " ..." if len(lacking) > 3 else ""
                 raise ValueError(
-                    f"{path} does not describe {', '.join(lacking[:3])}{more}, and states the sensitivity of "
-                    "all others: ask for StationXML with level=response, or give the stations as CSV"
+                    f"{asked} does not describe {', '.join(lacking[:3])}{more}, and states the sensitivity "
+                    "of all others: ask for StationXML with level=response, or give the stations as CSV"
                 )
             if not filled:
                 raise ValueError(
-                    f"{path} is StationXML and states the sensitivity of each channel: leave out "
+                    f"{asked} is StationXML and states the sensitivity of each channel: leave out "
                     "sensitivity_counts_per_mps, or give the stations as CSV"
                 )
-            log.info("%s states no sensitivity of %s: the one given is taken", path, ", ".join(filled))
+            log.info("%s states no sensitivity of %s: the one given is taken", asked, ", ".join(filled))
         return inventory
     stated = {} if sensitivity is None else {trace.id: sensitivity for trace in stream}
-    network = Network.from_csv(path)
-    _check_listed(recorded, {station.id for station in network}, path)
+    network = Network.from_csv(paths[0])
+    _check_listed(recorded, {station.id for station in network}, asked)
     return make_inventory((s for s in network if s.id in recorded), stream, stated)
 
 
-def _check_listed(recorded: set[str], listed: set[str], path: Path) -> None:
+def _check_listed(recorded: set[str], listed: set[str], asked: str) -> None:
     if missing := sorted(recorded - listed):
         raise ValueError(
-            f"no coordinates for {', '.join(missing)}: add them to {path}, or leave their files out of the "
+            f"no coordinates for {', '.join(missing)}: add them to {asked}, or leave their files out of the "
             "waveforms"
         )
 
@@ -151,7 +164,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     sensitivity = stated_sensitivity(
         config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
     )
-    inventory = describe_stations(Path(config["station_file"]).expanduser(), stream, sensitivity)
+    inventory = describe_stations(config["station_file"], stream, sensitivity)
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))

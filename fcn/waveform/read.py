@@ -39,24 +39,24 @@ NIED_HEADER_BYTES = 2000  # seventeen lines, some 600 bytes
 NIED_COMPONENTS = {"UD": "HNZ", "NS": "HNN", "EW": "HNE"}
 
 
-def matching_files(pattern: str) -> list[Path]:
+def matching_files(pattern: str, key: str = "waveforms") -> list[Path]:
     """Files that a glob pattern (`**` any folders) matches, in order; `~` is the home folder.
 
     A file of that very name comes before what the pattern matches, and so does a folder of that very name
     at its beginning: `run[1]/*.mseed` are the files of run[1], where it is. Raises FileNotFoundError where
-    there are none.
+    there are none, which names the key that asked for them.
     """
     path = Path(pattern).expanduser()
     if path.is_file():
         return [path]
     base = next(parent for parent in (path, *path.parents) if parent.is_dir())
     if base == path:
-        raise FileNotFoundError(f"{path} is a folder: say which files in it, as waveforms='{path}/*.mseed'")
+        raise FileNotFoundError(f"{path} is a folder: say which files in it, as {key}='{path}/*'")
     rest = str(path.relative_to(base))
     found = (base / name for name in sorted(glob.glob(rest, root_dir=base, recursive=True)))  # noqa: PTH207 - hidden files stay out
     files = [each for each in found if each.is_file()]
     if not files:
-        raise FileNotFoundError(f"no file matches waveforms={pattern}")
+        raise FileNotFoundError(f"no file matches {key}={pattern}")
     return files
 
 
@@ -175,6 +175,8 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", InternalMSEEDWarning)  # full SEED holds such records, too
+                # of 0.004 s in a SAC header ObsPy says, for every file, that it made 0.004 of it
+                warnings.filterwarnings("ignore", "Sample spacing read from SAC file", UserWarning)
                 # a name with brackets would be a pattern to ObsPy
                 return obspy.read(glob.escape(str(source)) if isinstance(source, Path) else source)
         except Exception as error:

@@ -485,6 +485,23 @@ def test_stationxml_keeps_its_own_sensitivity(raw, spec, parts):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", stations="stations.xml"))
 
 
+def test_a_file_for_each_station_is_a_station_list(raw, parts):
+    whole = parts[2]
+    whole.write(str(raw / "whole.xml"), format="STATIONXML")
+    (raw / "lists").mkdir()
+    for network in whole:
+        for station in network:
+            alone = whole.select(network=network.code, station=station.code)
+            alone.write(str(raw / "lists" / f"{station.code}.xml"), format="STATIONXML")
+    built = build_sequence(raw_config(raw, stations="whole.xml"))
+    apart = build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "apart")})
+    assert [str(use) for use in apart.values()] == [str(use) for use in built.values()]
+    assert list(apart) == list(built)
+    (raw / "lists" / "S02.xml").unlink()
+    with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to the 2 files of station_f"):
+        build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "two")})
+
+
 def test_an_accelerometer_is_stated_as_one(raw):
     used = build_sequence(raw_config(raw, "sensitivity_counts_per_mps2=1e6"))
     found = {channel.sensitivity.measurement for (use,) in used.values() for channel in use.channels}
@@ -496,13 +513,14 @@ def test_refusals_come_before_anything_is_written(raw):
         build_sequence(raw_config(raw))
     with pytest.raises(ValueError, match="not both"):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", "sensitivity_counts_per_mps2=1.0"))
-    with pytest.raises(FileNotFoundError, match="no station list"):
+    with pytest.raises(FileNotFoundError, match=r"no file matches station_file=.*nowhere\.csv"):
         build_sequence(raw_config(raw, stations="nowhere.csv"))
+    (raw / "other.csv").write_text((raw / "stations.csv").read_text())
+    with pytest.raises(ValueError, match=r"matches 2 files, .*other\.csv among them: of tables, one"):
+        build_sequence(raw_config(raw, stations="*.csv"))
     with pytest.raises(FileNotFoundError, match=r"no file matches waveforms=.*\*\.sac"):
         build_sequence({**raw_config(raw), "waveforms": str(raw / "*.sac")})
-    with pytest.raises(
-        FileNotFoundError, match=r"is a folder: say which files in it, as waveforms=.*\*\.mseed"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"is a folder: say which files in it, as waveforms=.*/\*'"):
         build_sequence({**raw_config(raw), "waveforms": str(raw)})
     lines = (raw / "stations.csv").read_text().splitlines()
     (raw / "stations.csv").write_text("\n".join(lines[:-1]) + "\n")
