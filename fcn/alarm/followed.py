@@ -12,6 +12,7 @@ import numpy as np
 from fcn.alarm.following import Following, Retraction
 from fcn.alarm.rules import CLOCK_S, Preference, Sameness, Settlement
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update, WindowEstimate
+from fcn.catalogue.released import may_grow
 
 
 @runtime_checkable
@@ -157,9 +158,11 @@ class Followed:
         return now_s - since_s, now_s - self.estimates[0].now_s, max(sizes, default=None)
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        read = estimate = dataclasses.replace(estimate, epicentre_pdf=None)
+        read = dataclasses.replace(estimate, epicentre_pdf=None)
         if self.estimates:
-            read = _completed(estimate, self.estimates[-1])
+            read = _completed(read, self.estimates[-1])
+        read = estimate = _large_enough(read)
+        if self.estimates:
             estimate = _no_less(read, self.estimates, self.rules.same.epicentre_km)
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
@@ -241,6 +244,14 @@ class Followed:
             origin_time_uncertainty_s=estimate.origin_time_uncertainty_s,
             magnitude_uncertainty=estimate.magnitude_uncertainty,
         )
+
+
+def _large_enough(estimate: WindowEstimate) -> WindowEstimate:
+    """An estimate that grows only if an earthquake of its size may, so long after its first P."""
+    if not estimate.is_growing or estimate.magnitude is None:
+        return estimate
+    since_first_p_s = estimate.now_s - estimate.first_p_time_s
+    return dataclasses.replace(estimate, is_growing=may_grow(estimate.magnitude, since_first_p_s))
 
 
 def _no_less(estimate: WindowEstimate, said: Sequence[WindowEstimate], same_km: float) -> WindowEstimate:

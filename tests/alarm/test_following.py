@@ -14,6 +14,7 @@ from fcn.catalogue.event import Status
 FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
 CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, growing_support=10.0, magnitude_within=0.0)
 RETRACT = Retraction(max_detection_score=0.3, for_s=3.0, within_s=20.0, max_magnitude=5.0)
+LARGE = {"magnitude": 7.5}  # it may rupture for long
 WEAK = {"detection": 0.05, "location": 0.01}
 START_S = T0 + 5
 
@@ -60,7 +61,7 @@ def test_an_event_is_followed_without_evidence_until_motion_has_fallen_for_long_
     assert not rule.known(START_S + 81)[0].is_open
 
 
-@given(st.lists(st.tuples(st.floats(4.0, 8.0), st.booleans(), st.sampled_from([0.0, 30.0])), min_size=3))
+@given(st.lists(st.tuples(st.floats(6.0, 8.0), st.booleans(), st.sampled_from([0.0, 30.0])), min_size=3))
 def test_a_lower_bound_never_falls_while_it_is_one_and_its_place_stays(said):
     """Each second a magnitude, whether it grows, and how far east the event is placed."""
     rule, name = declared()
@@ -112,6 +113,19 @@ def test_a_bound_that_is_held_is_settled_whatever_single_readings_say():
     assert updates[-1].now_s - rule.events[0].alarm.now_s < settle.max_s - 1
 
 
+def test_what_is_too_small_to_last_for_so_long_is_no_lower_bound():
+    """And is not held: its network takes noise for growth."""
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 1.5 - 0.1 * s, "is_growing": True, "falling_s": 0.0},
+        until_s=6,
+    )
+    assert [each.event.magnitude for each in updates] == pytest.approx([1.4, 1.3, 1.2, 1.1, 1.0, 0.9])
+    assert not any(each.is_lower_bound for each in updates)
+
+
 def test_the_last_word_is_what_was_read_last():
     """Though the network still thinks that it grows: motion has fallen for so long."""
     rule, name = declared()
@@ -144,7 +158,7 @@ def test_motion_that_falls_at_once_is_followed_for_the_least_time():
 
 def test_motion_that_never_falls_is_followed_to_the_end():
     rule, name = declared()
-    updates = read_again(rule, name, lambda s: {"falling_s": 0.0, "is_growing": True}, until_s=220)
+    updates = read_again(rule, name, lambda s: {**LARGE, "falling_s": 0.0, "is_growing": True}, until_s=220)
     assert (updates[-1].status, updates[-1].now_s) == (Status.FINAL, START_S + 181.0)
     assert [each.status for each in updates].count(Status.FINAL) == 1
     assert updates[-1].is_lower_bound
@@ -152,7 +166,7 @@ def test_motion_that_never_falls_is_followed_to_the_end():
 
 def test_what_is_final_because_motion_has_fallen_is_no_lower_bound():
     rule, name = declared()
-    updates = read_again(rule, name, lambda s: {"falling_s": s, "is_growing": True}, until_s=20)
+    updates = read_again(rule, name, lambda s: {**LARGE, "falling_s": s, "is_growing": True}, until_s=20)
     assert [each.is_lower_bound for each in updates] == [True] * 9 + [False]
     assert updates[-1].status is Status.FINAL
 

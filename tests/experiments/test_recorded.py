@@ -6,6 +6,7 @@ import importlib
 import math
 import re
 import shlex
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -22,9 +23,10 @@ from toy import resolved
 from fcn import config as configuration
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import iso, read_csv
+from fcn.earth.velocity_table import read_velocity_model
 from fcn.metrics.matching import MatchTolerance
 from fcn.waveform.folder import write_sequence_folder
-from fcn.waveform.inventory import make_inventory
+from fcn.waveform.inventory import described_ids, make_inventory, read_stations
 from fcn.waveform.response import Sensitivity
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "recorded"
@@ -261,7 +263,7 @@ def test_every_set_is_told_how_to_be_had_and_the_commands_ask_what_they_may():
     asked = [resolved("build_sequence", *shlex.split(each.replace("\\\n", " "))) for each in commands]
     assert [Path(each["out"]).name.removesuffix("_fetched") for each in asked] == list(sets)
     centres = [configuration.build(each["source"]).client for each in asked if each["source"]]
-    assert centres == ["SCEDC", "EARTHSCOPE", "ETH"]
+    assert centres == ["SCEDC", "EARTHSCOPE", "ETH", "RESIF", "RESIF"]
     assert set(centres) <= set(URL_MAPPINGS)
 
 
@@ -271,7 +273,30 @@ def test_the_events_that_are_printed_are_a_catalogue(tmp_path):
     for lines in re.findall(r"^    event_id,.*\n(?:    .*\n)+", text, flags=re.M):
         (tmp_path / "catalogue.csv").write_text(textwrap.dedent(lines), encoding="utf-8")
         found += [event.magnitude for event in read_csv(tmp_path / "catalogue.csv")]
-    assert found == [5.8, 6.5, 7.6, 3.45, 2.53]
+    assert found == [5.8, 6.5, 7.6, 3.45, 2.53, None, 2.4]
+
+
+@pytest.mark.realdata
+def test_event_folders_become_sets(shared_dir, tmp_path):
+    folder = shared_dir / "realdata" / "corinth"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    subprocess.run(
+        [sys.executable, FOLDER / "corinth.py", "--folder", folder, "--out", tmp_path],
+        check=True,
+        timeout=240,
+    )
+    sets = yaml.safe_load((FOLDER / "sets.yaml").read_text(encoding="utf-8"))
+    printed = (FOLDER / "get.md").read_text(encoding="utf-8")
+    for name, n_stations in (("corinth_18", 14), ("corinth_20", 15)):
+        made, given = tmp_path / name, sets[name]
+        described = described_ids(read_stations(made / "stations.xml"))
+        delivered = {trace.id for trace in obspy.read(str(made / given["waveforms"]))}
+        assert delivered <= described
+        assert len({each.rsplit(".", 2)[0] for each in delivered}) == n_stations
+        assert textwrap.indent((made / given["catalogue"]).read_text(encoding="utf-8"), "    ") in printed
+        model = read_velocity_model(made / given["velocity_model_file"], None)
+        assert (model.vp_kmps[0], model.vs_kmps[0]) == pytest.approx((4.8, 4.8 / 1.8), abs=1e-3)
 
 
 def test_a_peer_that_cannot_run_has_its_reason_and_leaves_the_table_as_it_is(
