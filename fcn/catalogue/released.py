@@ -14,12 +14,12 @@ RELEASED = "released.csv"  # in a sequence folder
 # A stated magnitude is a lower bound where the final one is more than this above it, or where less than this
 # share of the moment has left the source in time to be heard of at the first station.
 BOUND_MARGIN, BOUND_SHARE = 0.2, 0.8
-# A source lasts 2.1e-8 s times the cube root of its moment in dyne cm, twice the half duration of the Global CMT
+# A source lasts 2.1e-8 s times the cube root of its moment in dyne cm, twice the Global CMT's half duration
 # (Ekstroem, Nettles & Dziewonski 2012). With M = 2/3 log10 M0 - 10.7 (Hanks & Kanamori 1979) one of a second
 # has this magnitude, and one of t seconds 2 log10 t more.
 LASTS_A_SECOND = 4.66
-# Magnitudes by which what still ruptures may be said to be smaller than that: it began slowly, or is undersized,
-# as recorded ones above M 7 were by 2.5 (docs/decisions/015-followed-and-sized.md).
+# Magnitudes by which what still ruptures may be said to be smaller than that: it began slowly, or is
+# undersized, as recorded ones above M 7 were by 2.5 (docs/decisions/015-followed-and-sized.md).
 SMALLER_YET = 2.5
 _COLUMNS = ("event_id", "after_origin_s", "magnitude")
 
