@@ -84,8 +84,7 @@ def changed(cfg: DictConfig, *changes: str) -> dict:
 
 def resolved(entry: str, *overrides: str) -> dict:
     """The plain configuration of an entry point's command line."""
-    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-        return configuration.plain(compose(entry, overrides=list(overrides)))
+    return configuration.plain(composed(entry, *overrides))
 
 
 def small_training(store: Path, *overrides: str) -> dict:
@@ -101,6 +100,7 @@ def small_training(store: Path, *overrides: str) -> dict:
         "data.validation_examples=8",
         "data.velocity.count=2",
         "data.workers=0",
+        "validation.minutes=0.6",  # of its sequence: replaying all of it takes longer than a small training
         "arch.location_channels=[4,4,8,8,8]",
         "arch.detection_channels=[4,4,4,4]",
         "arch.magnitude_channels=[4,4,4,4]",

@@ -1,5 +1,6 @@
 """What pages say can be done: commands compose, files and links are there, Python runs."""
 
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -49,8 +50,14 @@ def composed(words: list[str]) -> dict:
     if name == "monitor":
         overrides += ["source=replay"] if "..." in overrides else []
     overrides = [each for each in overrides if not LEFT_OUT.search(each)]
+    return resolved_once(folder, name, tuple(first_of_each(each) for each in overrides))
+
+
+@functools.cache
+def resolved_once(folder: Path, name: str, overrides: tuple[str, ...]) -> dict:
+    """As `composed` has it; pages repeat commands, and composing takes a while."""
     with initialize_config_dir(str(folder), version_base="1.3"):
-        cfg = compose(name, overrides=[first_of_each(each) for each in overrides])
+        cfg = compose(name, overrides=list(overrides))
     found = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     if not OmegaConf.missing_keys(cfg):
         arguments.check(found)
