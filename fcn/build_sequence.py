@@ -29,7 +29,7 @@ from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
-from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, read_stations
+from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, read_all_stations
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.recording import TooLongError
@@ -40,8 +40,16 @@ log = logging.getLogger(__name__)
 
 
 def _all_matching(patterns: str | list[str], key: str) -> list[Path]:
-    listed = [patterns] if isinstance(patterns, str) else patterns
-    return list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern, key)))
+    listed = [patterns] if isinstance(patterns, str) else list(patterns or ())
+    matched = list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern, key)))
+    paths = [path for path in matched if not LEFTOVER.fullmatch(path.name)]
+    if not paths:
+        why = "what systems and editors leave in folders is passed over" if matched else "it names none"
+        raise ValueError(f"none of the {len(matched)} files of {key}={patterns} can be used: {why}")
+    if len(paths) < len(matched):
+        n_leftovers = len(matched) - len(paths)
+        log.info("%d files that systems and editors leave in folders are passed over", n_leftovers)
+    return paths
 
 
 def read_all(patterns: str | list[str]) -> obspy.Stream:
@@ -49,11 +57,7 @@ def read_all(patterns: str | list[str]) -> obspy.Stream:
 
     Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used.
     """
-    matched = _all_matching(patterns, "waveforms")
-    paths = [path for path in matched if not LEFTOVER.fullmatch(path.name)]
-    if len(paths) < len(matched):
-        n_leftovers = len(matched) - len(paths)
-        log.info("%d files that systems and editors leave in folders are passed over", n_leftovers)
+    paths = _all_matching(patterns, "waveforms")
     stream, refused = obspy.Stream(), []
     for path in track(paths, description="reading", transient=True):
         try:
@@ -62,8 +66,7 @@ def read_all(patterns: str | list[str]) -> obspy.Stream:
             log.warning("left out: %s", error)
             refused.append(str(error))
     if not len(stream):
-        why = refused[0] if refused else "what systems and editors leave in folders is passed over"
-        raise ValueError(f"none of the {len(matched)} files of waveforms={patterns} can be used: {why}")
+        raise ValueError(f"none of the {len(paths)} files of waveforms={patterns} can be used: {refused[0]}")
     if refused:
         log.warning("%d of %d files are left out", len(refused), len(paths))
     return stream
@@ -107,13 +110,13 @@ def describe_stations(
     paths = _all_matching(patterns, "station_file")
     tables = [path for path in paths if path.suffix.lower() == ".csv"]
     if tables and len(paths) > 1:
-        raise ValueError(f"station_file= matches {len(paths)} files, {tables[0]} among them: of tables, one")
+        raise ValueError(
+            f"station_file= matches {len(paths)} files, {tables[0]} among them: a table has to be alone"
+        )
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     asked = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} files of station_file={patterns}"
     if not tables:
-        inventory = obspy.Inventory()
-        for path in paths:
-            inventory += read_stations(path)
+        inventory = read_all_stations(paths)
         _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, asked)
         if sensitivity is not None:
             recorded_ids = {trace.id for trace in stream}

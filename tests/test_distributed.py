@@ -64,6 +64,7 @@ def test_validation_figures_are_those_of_one_process(one, two):
     alone = one["figures"][0]
     names = {name for name in alone if MEASURED not in name}
     assert {"val/loss", "val/location", "val/epicentre_p50_km", "val_smoke_validation/n_catalogued"} <= names
+    assert alone["val_smoke_validation/n_catalogued"] == 1
     for rank in two:
         found = rank["figures"][0]
         assert set(found) == set(alone)

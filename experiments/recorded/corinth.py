@@ -17,21 +17,21 @@ from obspy.core.inventory import Inventory
 from rich.console import Console
 
 from fcn.publish import new_folder
-from fcn.waveform.inventory import read_stations
+from fcn.waveform.inventory import read_all_stations
 from fcn.waveform.read import read_one
 
 # Depth of the top (km), Vp (km/s), and Vp / Vs: of the *.prt of hypo71, beside the locations
 LAYERS = ((0.0, 4.8), (4.0, 5.2), (7.2, 5.8), (8.2, 6.1), (10.4, 6.3), (15.0, 6.5), (30.0, 8.0))
 VP_OVER_VS = 1.8
-# Hypocentres of EVENT.phs.prt (the first has no magnitude, the second one by the length of its coda), and the
-# earliest P of EVENT.phs at a station that is there, of weight 0; its uncertainty is hypo71's residual
+# Hypocentres of EVENT.phs.h (the first has no magnitude, the second one by the length of its coda), and the
+# earliest P of EVENT.phs at a station that is there, of weight 0; its uncertainty is hypo71's residual there
 HEAD = (
     "event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km,magnitude,magnitude_type,"
     "first_p_time_utc,first_p_uncertainty_s"
 )
 EVENTS = {
     "2010.01.18-17.03.51": "2010-01-18T17:04:06.39,38.4135,21.9110,7.63,,,2010-01-18T17:04:08.85,0.07",
-    "2010.01.20-08.10.27": "2010-01-20T08:10:41.27,38.4035,21.9708,7.11,2.40,Md,2010-01-20T08:10:43.04,0.11",
+    "2010.01.20-08.10.27": "2010-01-20T08:10:41.27,38.4035,21.9708,7.11,2.40,Md,2010-01-20T08:10:43.04,0.12",
 }
 # Bands in the names of files: EarthWorm's and this network's own, and the dataless's for the same instruments
 SAME_CHANNELS = {"SH": ("EH",), "EN": ("HN",)}
@@ -43,9 +43,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="with EVENT/ and PZ.crl/")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the sets")
     given = parser.parse_args()
-    inventory = Inventory()
-    for path in sorted((given.folder / "PZ.crl").glob("dataless*")):
-        inventory += read_stations(path)
+    dataless = sorted((given.folder / "PZ.crl").glob("dataless*"))
+    if not dataless:
+        raise SystemExit(f"no station list {given.folder / 'PZ.crl' / 'dataless*'}")
+    inventory = read_all_stations(dataless)
     for name, hypocentre in EVENTS.items():
         if not (given.folder / name).is_dir():
             raise SystemExit(f"no folder {given.folder / name}")
@@ -78,7 +79,10 @@ def write_set(event: Path, hypocentre: str, inventory: Inventory, out: Path) -> 
 
 
 def is_described(trace: obspy.Trace, name: list[str], inventory: Inventory) -> bool:
-    """Whether the dataless has the channel of a file name, whose codes the trace then gets."""
+    """Whether the dataless has the channel of a file name, whose codes the trace then gets.
+
+    The first location that has it: two stations were recorded twice, at 125 and at 250 Hz, with one gain.
+    """
     station, code = name[0], name[-2]
     bands = (code[:2], *SAME_CHANNELS.get(code[:2], ()))
     for network in inventory.select(station=station, time=trace.stats.starttime):

@@ -161,9 +161,11 @@ class Followed:
         read = dataclasses.replace(estimate, epicentre_pdf=None)
         if self.estimates:
             read = _completed(read, self.estimates[-1])
-        read = estimate = _large_enough(read)
+        estimate = read
         if self.estimates:
             estimate = _no_less(read, self.estimates, self.rules.same.epicentre_km)
+        if estimate.is_growing and not _may_grow(estimate.magnitude, estimate.now_s, read.first_p_time_s):
+            estimate = read = dataclasses.replace(read, is_growing=False)
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
         if status is Status.UPDATE and self._is_last():
@@ -190,10 +192,12 @@ class Followed:
         """The last solution once more, with the scores of an estimate where it is given."""
         last = self.declared.final
         scores = scored or last
+        first_p_s = last.event.first_p_time_s
         return self._say(
             dataclasses.replace(
                 last,
                 now_s=now_s,
+                is_lower_bound=last.is_lower_bound and _may_grow(last.event.magnitude, now_s, first_p_s),
                 status=status,
                 detection_score=scores.detection_score,
                 location_score=scores.location_score,
@@ -246,12 +250,9 @@ class Followed:
         )
 
 
-def _large_enough(estimate: WindowEstimate) -> WindowEstimate:
-    """An estimate that grows only if an earthquake of its size may, so long after its first P."""
-    if not estimate.is_growing or estimate.magnitude is None:
-        return estimate
-    since_first_p_s = estimate.now_s - estimate.first_p_time_s
-    return dataclasses.replace(estimate, is_growing=may_grow(estimate.magnitude, since_first_p_s))
+def _may_grow(magnitude: float | None, now_s: float, first_p_time_s: float | None) -> bool:
+    """Whether an earthquake so large so long after its first P may still be rupturing; if unknown, it may."""
+    return magnitude is None or first_p_time_s is None or may_grow(magnitude, now_s - first_p_time_s)
 
 
 def _no_less(estimate: WindowEstimate, said: Sequence[WindowEstimate], same_km: float) -> WindowEstimate:

@@ -19,7 +19,7 @@ BOUND_MARGIN, BOUND_SHARE = 0.2, 0.8
 # has this magnitude, and one of t seconds 2 log10 t more.
 LASTS_A_SECOND = 4.66
 # Magnitudes by which what still ruptures may be said to be smaller than that: it began slowly, or is
-# undersized, as recorded ones above M 7 were by 2.5 (docs/decisions/015-followed-and-sized.md).
+# undersized, as a recorded M 7.6 was by 1.6 (docs/decisions/015-followed-and-sized.md).
 SMALLER_YET = 2.5
 _COLUMNS = ("event_id", "after_origin_s", "magnitude")
 

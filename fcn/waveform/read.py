@@ -156,6 +156,8 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
             without_rate.append(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
             continue
+        if "sac" in trace.stats:
+            _restore_sac_rate(trace)
         if "knet" in trace.stats:
             _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)
@@ -175,7 +177,7 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", InternalMSEEDWarning)  # full SEED holds such records, too
-                # of 0.004 s in a SAC header ObsPy says, for every file, that it made 0.004 of it
+                # that ObsPy rounds what SAC states, which _restore_sac_rate takes back
                 warnings.filterwarnings("ignore", "Sample spacing read from SAC file", UserWarning)
                 # a name with brackets would be a pattern to ObsPy
                 return obspy.read(glob.escape(str(source)) if isinstance(source, Path) else source)
@@ -205,6 +207,23 @@ def _without_temporary_names(message: str, name: str) -> str:
     """ObsPy writes to a file what it cannot read from memory."""
     folder = re.escape(tempfile.gettempdir())
     return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", lambda _: name, message)
+
+
+def _restore_sac_rate(trace: obspy.Trace) -> None:
+    """ObsPy rounds SAC's interval to 1 us: 128 Hz would be 128.008, a quarter of a second in an hour.
+
+    The interval is a single-precision number: where that of microseconds is not the nearest one, that of a
+    whole number of Hz may be, and else it is taken as it stands.
+    """
+    stated_s = np.float32(trace.stats.sac.delta)
+
+    def is_nearest(interval_s: float) -> bool:
+        return bool(abs(np.float32(interval_s) - stated_s) <= np.spacing(stated_s))
+
+    if is_nearest(trace.stats.delta):
+        return
+    whole_hz = max(round(1 / float(stated_s)), 1)
+    trace.stats.sampling_rate = float(whole_hz) if is_nearest(1 / whole_hz) else 1 / float(stated_s)
 
 
 def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:

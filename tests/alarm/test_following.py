@@ -10,6 +10,7 @@ from fcn.alarm.following import Coda, Following, Retraction
 from fcn.alarm.rules import Nearness
 from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Status
+from fcn.catalogue.released import may_grow
 
 FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
 CODA = Coda(CodaReach(5.0, 180.0, 4.0, 50.0), least_support=2.0, growing_support=10.0, magnitude_within=0.0)
@@ -124,6 +125,50 @@ def test_what_is_too_small_to_last_for_so_long_is_no_lower_bound():
     )
     assert [each.event.magnitude for each in updates] == pytest.approx([1.4, 1.3, 1.2, 1.1, 1.0, 0.9])
     assert not any(each.is_lower_bound for each in updates)
+
+
+def test_a_single_low_reading_ends_no_bound():
+    """Nor do readings that are too small and large enough by turns: what is held may grow."""
+    rule, name = declared()
+    low = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 4.3 if s == 12 else 6.5, "is_growing": True, "falling_s": 0.0},
+        until_s=20,
+    )
+    assert [(each.event.magnitude, each.is_lower_bound) for each in low] == [(6.5, True)] * len(low)
+    rule, name = declared()
+    turns = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 6.8 if s % 2 else 6.0, "is_growing": True, "falling_s": 0.0},
+        until_s=120,
+    )
+    assert {(each.event.magnitude, each.is_lower_bound) for each in turns} == {(6.8, True)}
+
+
+def test_an_event_that_is_sized_no_more_is_a_bound_for_as_long_as_its_size_may_grow():
+    rule, name = declared()
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 5.0 if s == 1 else None, "is_growing": s == 1, "falling_s": 0.0},
+        until_s=40,
+    )
+    assert {each.event.magnitude for each in updates} == {5.0}
+    bounds = [each.is_lower_bound for each in updates]
+    assert bounds == sorted(bounds, reverse=True)  # once it is none, it stays none
+    since_s = [each.now_s - each.event.first_p_time_s for each in updates]
+    assert bounds == [may_grow(5.0, each) for each in since_s]
+    assert 0 < sum(bounds) < len(bounds)
+
+
+def test_what_is_closed_for_want_of_readings_is_a_bound_only_if_it_may_still_grow():
+    rule, name = declared()
+    read_again(rule, name, lambda s: {"magnitude": 5.0, "is_growing": True, "falling_s": 0.0}, until_s=2)
+    assert rule.events[0].final.is_lower_bound
+    updates = rule.process(START_S + 400.0, [])
+    assert [(each.status, each.is_lower_bound) for each in updates] == [(Status.FINAL, False)]
 
 
 def test_the_last_word_is_what_was_read_last():

@@ -497,6 +497,18 @@ def test_a_file_for_each_station_is_a_station_list(raw, parts):
     apart = build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "apart")})
     assert [str(use) for use in apart.values()] == [str(use) for use in built.values()]
     assert list(apart) == list(built)
+    (raw / "lists" / "S02.xml~").write_text("what an editor left")
+    assert list(build_sequence({**raw_config(raw, stations="lists/*"), "out": str(raw / "left")})) == list(
+        built
+    )
+    other = obspy.read_inventory(str(raw / "lists" / "S01.xml"))
+    other[0][0][0].response.instrument_sensitivity.value *= 2
+    other.write(str(raw / "lists" / "other.xml"), format="STATIONXML")
+    with pytest.raises(
+        ValueError, match=r"S01\.xml and .*other\.xml describe XX\.S01.* and not alike: leave out"
+    ):
+        build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "twice")})
+    (raw / "lists" / "other.xml").unlink()
     (raw / "lists" / "S02.xml").unlink()
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to the 2 files of station_f"):
         build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "two")})
@@ -516,7 +528,9 @@ def test_refusals_come_before_anything_is_written(raw):
     with pytest.raises(FileNotFoundError, match=r"no file matches station_file=.*nowhere\.csv"):
         build_sequence(raw_config(raw, stations="nowhere.csv"))
     (raw / "other.csv").write_text((raw / "stations.csv").read_text())
-    with pytest.raises(ValueError, match=r"matches 2 files, .*other\.csv among them: of tables, one"):
+    with pytest.raises(
+        ValueError, match=r"matches 2 files, .*other\.csv among them: a table has to be alone"
+    ):
         build_sequence(raw_config(raw, stations="?t*.csv"))
     with pytest.raises(FileNotFoundError, match=r"no file matches waveforms=.*\*\.sac"):
         build_sequence({**raw_config(raw), "waveforms": str(raw / "*.sac")})

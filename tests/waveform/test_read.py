@@ -29,6 +29,17 @@ def test_miniseed_and_sac(tmp_path, suffix):
     np.testing.assert_array_equal(found[0].data, COUNTS)
 
 
+@pytest.mark.parametrize("rate_hz", [0.5, 6.25, 60.0, 75.0, 100.0, 125.0, 128.0, 250.0, 256.0, 300.0, 512.0])
+def test_sac_has_the_rate_it_states(tmp_path, rate_hz):
+    """ObsPy rounds the interval to microseconds, and says so for every file."""
+    trace = obspy.Trace(
+        COUNTS.astype(np.float32), {"sampling_rate": rate_hz, "network": "XX", "station": "A"}
+    )
+    trace.write(str(tmp_path / "a.sac"), format="SAC")
+    (read,) = read_waveforms([tmp_path / "a.sac"])
+    assert read.stats.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
+
+
 def test_kiknet_archive_tells_surface_from_borehole(tmp_path):
     by_direction = {key: COUNTS + i for i, key in enumerate(("NS1", "EW1", "UD1", "NS2", "EW2", "UD2"))}
     found = read_waveforms([write_nied(tmp_path, "FKOH061607011440", by_direction, archive=True)])

@@ -51,15 +51,31 @@ def trade_figure(comparison: Comparison) -> Figure:
     for axes, name, (key, label) in zip(panels, "ab", sides, strict=True):
         across = [each.figures[key].value for each in comparison.settings]
         axes.plot(across, missed, marker="o", color=CYCLE[0])
-        for x, y, each in zip(across, missed, comparison.settings, strict=True):
-            if math.isfinite(x):
-                axes.annotate(each.name.rpartition("=")[2], (x, y), (4, 4), textcoords="offset points")
+        values = [each.name.rpartition("=")[2] for each in comparison.settings]
+        for (x, y), names in _at_one_point(across, missed, values).items():
+            axes.annotate(", ".join(names), (x, y), (4, 4), textcoords="offset points")
+        axes.margins(x=0.12)  # names stand right of their points
         axes.set(xlabel=label)
         axes.grid(visible=True)
         letter(axes, name, "")
     panels[0].set(ylabel="missed (%)")
-    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylim(0, 1.15 * max((each for each in missed if math.isfinite(each)), default=0.0) or 1.0)
     return figure
+
+
+def _at_one_point(
+    across: Sequence[float], up: Sequence[float], names: Sequence[str]
+) -> dict[tuple[float, float], list[str]]:
+    """Names by the point they stand at, those of points nearer than a name is high together."""
+    drawn = [
+        at for at in zip(across, up, names, strict=True) if math.isfinite(at[0]) and math.isfinite(at[1])
+    ]
+    width, height = (0.03 * float(np.ptp([at[side] for at in drawn] or [0.0])) for side in (0, 1))
+    found: dict[tuple[float, float], list[str]] = {}
+    for x, y, name in drawn:
+        near = (at for at in found if abs(at[0] - x) <= width and abs(at[1] - y) <= height)
+        found.setdefault(next(near, (x, y)), []).append(name)
+    return found
 
 
 @styled

@@ -8,7 +8,7 @@ from fcn.metrics.by_event import EventOutcome
 from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
 from fcn.report.sweep.comparison import compare_settings, holm
 from fcn.report.sweep.scored import Scored
-from fcn.report.sweep.trade import magnitude_figure
+from fcn.report.sweep.trade import magnitude_figure, trade_figure
 
 
 def scored(found, *, n_false=0, off_km=1.0, seed=0):
@@ -46,6 +46,20 @@ def test_figures_are_those_counted_and_intervals_those_of_a_binomial():
     (none,) = compare_settings([("a", scored(MOST))]).settings
     assert none.figures["false_alarms_per_hour"].value == 0.0
     assert none.figures["false_alarms_per_hour"].high == pytest.approx(1.26, rel=0.15)  # gamma(0.5)
+
+
+def test_settings_that_come_to_the_same_share_a_name_and_all_are_within_the_axes():
+    jobs = [("t=2", scored(MOST)), ("t=3", scored(MOST)), ("t=9", scored(HALF, n_false=4))]
+    falses, latency = trade_figure(compare_settings(jobs)).axes
+    assert {each.get_text() for each in falses.texts} >= {"2, 3", "9"}
+    assert {each.get_text() for each in latency.texts} >= {"2, 3", "9"}
+    assert falses.get_ylim()[1] > 50.0
+
+
+def test_nothing_found_is_drawn_without_names():
+    falses, latency = trade_figure(compare_settings([("t=2", scored([False] * 10))])).axes
+    assert "2" in {each.get_text() for each in falses.texts}
+    assert "2" not in {each.get_text() for each in latency.texts}  # no alarm, no latency
 
 
 def test_settings_are_compared_on_the_same_earthquakes():
