@@ -105,7 +105,7 @@ def describe_stations(
 
     The sensitivity stated is for channels that have none there. Raises FileNotFoundError where a pattern
     matches nothing; ValueError for a sensitivity beside StationXML in which every recorded channel has its
-    own, and for several tables.
+    own, for several tables, and for files that contradict each other (`read_all_stations`).
     """
     paths = _all_matching(patterns, "station_file")
     tables = [path for path in paths if path.suffix.lower() == ".csv"]
@@ -125,12 +125,12 @@ def describe_stations(
             if lacking and not filled:
                 more = " ..." if len(lacking) > 3 else ""
                 raise ValueError(
-                    f"{asked} does not describe {', '.join(lacking[:3])}{more}, and states the sensitivity "
-                    "of all others: ask for StationXML with level=response, or give the stations as CSV"
+                    f"no description of {', '.join(lacking[:3])}{more} in {asked}, where the sensitivity of "
+                    "all others is stated: ask for StationXML with level=response, or give the stations as CSV"
                 )
             if not filled:
                 raise ValueError(
-                    f"{asked} is StationXML and states the sensitivity of each channel: leave out "
+                    f"the sensitivity of each channel is stated by {asked}: leave out "
                     "sensitivity_counts_per_mps, or give the stations as CSV"
                 )
             log.info("%s states no sensitivity of %s: the one given is taken", asked, ", ".join(filled))

@@ -81,7 +81,7 @@ def write_set(event: Path, hypocentre: str, inventory: Inventory, out: Path) -> 
 def is_described(trace: obspy.Trace, name: list[str], inventory: Inventory) -> bool:
     """Whether the dataless has the channel of a file name, whose codes the trace then gets.
 
-    The first location that has it: two stations were recorded twice, at 125 and at 250 Hz, with one gain.
+    The first location that has it: files of two stations are of 250 Hz, and of the same gain as its 125 Hz.
     """
     station, code = name[0], name[-2]
     bands = (code[:2], *SAME_CHANNELS.get(code[:2], ()))
