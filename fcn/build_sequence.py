@@ -126,7 +126,7 @@ def describe_stations(
                 more = " ..." if len(lacking) > 3 else ""
                 raise ValueError(
                     f"no description of {', '.join(lacking[:3])}{more} in {asked}, where the sensitivity of "
-                    "all others is stated: ask for StationXML with level=response, or give the stations as CSV"
+                    "all others is stated: ask for StationXML with level=response, or give stations as CSV"
                 )
             if not filled:
                 raise ValueError(
