@@ -141,6 +141,10 @@ def _eewnet(**kept: Any) -> dict[str, Any]:
     return {"occupancy": False, **kept}  # before images said which rows are stations'
 
 
+def _migration(**kept: Any) -> dict[str, Any]:
+    return {"separable": False, **kept}  # before there were narrow ones
+
+
 def _matching(**kept: Any) -> dict[str, Any]:
     return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
 
@@ -150,6 +154,7 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.arch.eewnet.EEWNet": _eewnet,
+    "fcn.arch.migration.MigrationNet": _migration,
     "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fcn.arch.blocks import IMAGE, convolution
 from fcn.arch.summed import Summed
 
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
@@ -65,19 +66,23 @@ class Sized:
     by_station: Float[Tensor, "event station"]
 
 
-def _series(n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+def _series(
+    n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Conv2d:
     """Convolution along time, as an image one row high: bfloat16 is fast for channels-last images."""
     padding = (0, dilation * (kernel // 2))
-    return nn.Conv2d(n_in, n_out, (1, kernel), stride=(1, stride), padding=padding, dilation=(1, dilation))
+    along = (1, kernel), (1, stride), padding, (1, dilation)
+    return nn.Conv2d(n_in, n_out, *along, groups=groups)
 
 
 class Block(nn.Module):
-    """Residual block of dilated convolutions."""
+    """Residual block of dilated convolutions; separable: channel by channel, and mixed by what follows."""
 
-    def __init__(self, width: int, dilation: int) -> None:
+    def __init__(self, width: int, dilation: int, *, separable: bool) -> None:
         super().__init__()
+        groups = width if separable else 1
         self.layers = nn.Sequential(
-            _series(width, width, BLOCK_KERNEL, dilation=dilation),
+            _series(width, width, BLOCK_KERNEL, dilation=dilation, groups=groups),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, width, 1),
@@ -94,7 +99,7 @@ class SeriesNet(nn.Module):
     width: channels inside; dilations: one residual block each; n_features: channels of either phase.
     """
 
-    def __init__(self, width: int, dilations: Sequence[int], n_features: int) -> None:
+    def __init__(self, width: int, dilations: Sequence[int], n_features: int, *, separable: bool) -> None:
         super().__init__()
         self.n_features = n_features
         self.stem = nn.Sequential(
@@ -103,7 +108,7 @@ class SeriesNet(nn.Module):
             _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(Block(width, dilation) for dilation in dilations))
+        self.blocks = nn.Sequential(*(Block(width, dilation, separable=separable) for dilation in dilations))
         self.p = nn.Conv2d(width, STRIDE, 1)
         self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
 
@@ -161,23 +166,22 @@ def _asinh(x: Tensor) -> Tensor:
     return torch.sign(x) * torch.log1p(size + size * size / (1 + torch.sqrt(size * size + 1)))
 
 
-def _image(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2), nn.BatchNorm2d(n_out), nn.ReLU()
-    )
+def _image(width: int, *, separable: bool) -> nn.Sequential:
+    layer = convolution(width, width, separable=separable, kernel=IMAGE)
+    return nn.Sequential(layer, nn.BatchNorm2d(width), nn.ReLU())
 
 
 class VolumeNet(nn.Module):
     """Logits over a volume and evidence for it, from the migrated features; depth is the channel axis."""
 
-    def __init__(self, n_features: int, n_depths: int, width: int, n_layers: int) -> None:
+    def __init__(self, n_features: int, n_depths: int, width: int, n_layers: int, *, separable: bool) -> None:
         super().__init__()
         self.n_depths = n_depths
         self.mix = nn.Conv2d(n_features * n_depths, width, 1, bias=False)
         self.condition = nn.Linear(N_CONDITIONS, width)  # the same in every column: added, not copied to each
         self.mixed = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
-        self.layers = nn.ModuleList([_image(width, width, 3) for _ in range(n_layers)])
-        self.out = nn.Conv2d(width, n_depths, 3, padding=1)
+        self.layers = nn.ModuleList([_image(width, separable=separable) for _ in range(n_layers)])
+        self.out = convolution(width, n_depths, separable=separable, kernel=IMAGE)
         self.evidence = nn.Sequential(
             nn.Linear(2 * width + 2 * n_depths + N_CONDITIONS, width), nn.ReLU(), nn.Linear(width, 1)
         )
@@ -256,6 +260,8 @@ class MigrationNet(nn.Module):
     """The three parts, driven by `fcn.scheme.migration`.
 
     n_depths: cells of a volume along depth; its horizontal cells are free.
+    separable: convolutions of blocks and volumes channel by channel, followed by one that mixes channels, as
+        of MobileNets (Howard et al. 2017): a wider network for the same operations.
     """
 
     def __init__(
@@ -268,12 +274,13 @@ class MigrationNet(nn.Module):
         volume_width: int,
         volume_layers: int,
         magnitude_width: int,
+        separable: bool,
     ) -> None:
         super().__init__()
         self.n_depths = n_depths
-        self.series = SeriesNet(series_width, dilations, n_features)
+        self.series = SeriesNet(series_width, dilations, n_features, separable=separable)
         self.after = nn.Parameter(0.1 * torch.randn(2, n_features))
-        self.volumes = VolumeNet(n_features, n_depths, volume_width, volume_layers)
+        self.volumes = VolumeNet(n_features, n_depths, volume_width, volume_layers, separable=separable)
         self.magnitude = MagnitudeNet(magnitude_width)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -21,8 +21,8 @@ from fcn.checkpoint import load
 N_SAMPLES = 200
 
 
-@pytest.fixture
-def network() -> MigrationNet:
+@pytest.fixture(params=[False, True], ids=["full", "separable"])
+def network(request) -> MigrationNet:
     torch.manual_seed(0)
     return MigrationNet(
         series_width=8,
@@ -32,6 +32,7 @@ def network() -> MigrationNet:
         volume_width=8,
         volume_layers=1,
         magnitude_width=8,
+        separable=request.param,
     ).eval()
 
 

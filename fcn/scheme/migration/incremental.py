@@ -53,7 +53,10 @@ class _Layer:
         """Output where all that it sees is there."""
         stride, dilation = (1, self.stride), (1, self.dilation)
         image = x.transpose(1, 2)[:, :, None]
-        made = functional.conv2d(image, self.weight, self.bias, stride=stride, dilation=dilation)
+        groups = x.shape[-1] // self.weight.shape[1]  # of separable blocks: channels one by one
+        made = functional.conv2d(
+            image, self.weight, self.bias, stride=stride, dilation=dilation, groups=groups
+        )
         made = made[:, :, 0].transpose(1, 2).relu_()
         if self.mix is None:
             return made

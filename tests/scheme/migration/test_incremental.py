@@ -12,8 +12,8 @@ from fcn.scheme.migration.incremental import MOST_NEW, N_WINDOWS, IncrementalEnc
 RATE_HZ, N_SAMPLES, N_STATIONS = 20.0, 200, 4
 
 
-@pytest.fixture
-def network() -> MigrationNet:
+@pytest.fixture(params=[False, True], ids=["full", "separable"])
+def network(request) -> MigrationNet:
     torch.manual_seed(0)
     made = MigrationNet(
         series_width=8,
@@ -23,6 +23,7 @@ def network() -> MigrationNet:
         volume_width=8,
         volume_layers=1,
         magnitude_width=8,
+        separable=request.param,
     ).eval()
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
