@@ -6,12 +6,12 @@ the sums along travel times of a migration network, validation nor recombination
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from fcn import checked
 from fcn.assemble import build_datamodule, build_module
@@ -84,6 +84,30 @@ def with_steps(config: Mapping[str, Any], epoch_steps: int, max_steps: int) -> d
     return changed
 
 
+def operations_counted() -> FlopCounterMode:
+    """A counter of floating-point operations, also of convolutions channel by channel.
+
+    Torch 2.13 counts the gradient of a grouped convolution's weights as that of a full one
+    (pytorch/pytorch#183405), by which networks of such convolutions would be trained too little.
+    """
+    return FlopCounterMode(
+        display=False, custom_mapping={torch.ops.aten.convolution_backward: _convolution_backward}
+    )
+
+
+def _convolution_backward(
+    grad_shape: Sequence[int],
+    x_shape: Sequence[int],
+    weight_shape: Sequence[int],
+    *settings: Any,  # bias, stride, padding, dilation, transposed, output padding, groups, output mask
+    out_shape: Any,
+) -> int:
+    """Either gradient, of input and of weights, takes the multiplications of the convolution itself."""
+    transposed, output_mask = settings[4], settings[7]
+    forward = conv_flop_count(list(x_shape), list(weight_shape), list(grad_shape), transposed)
+    return forward * (int(output_mask[0]) + int(output_mask[1]))
+
+
 def count_step_tflop(config: Mapping[str, Any]) -> float:
     """10^12 floating-point operations of one optimiser step on all processes, mean of `N_COUNTED` batches.
 
@@ -99,7 +123,7 @@ def count_step_tflop(config: Mapping[str, Any]) -> float:
     n_operations = 0
     for i in range(N_COUNTED):
         batch = dataset.__getitems__([(0, i * size + k) for k in range(size)])
-        with FlopCounterMode(display=False) as counter:
+        with operations_counted() as counter:
             losses = module.scheme.losses(module.network, batch, require_targets(batch), generator)
             module.loss(losses).backward()
         n_operations += counter.get_total_flops()

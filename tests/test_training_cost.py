@@ -39,6 +39,25 @@ def test_the_count_is_that_of_a_network_known_by_heart(config, monkeypatch):
     assert count_step_tflop(config) == pytest.approx(2 * 2 * 5 * 7 * 3 / 1e12)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("layer", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
+def test_gradients_of_a_convolution_cost_twice_the_convolution(layer, groups):
+    """One for the input, one for the weights, channel by channel as well."""
+    made = layer(8, 16, 3, groups=groups)
+    x = torch.randn(2, 8, 6, 5, requires_grad=True)
+    with training_cost.operations_counted() as counter:
+        y = made(x)
+        forward = counter.get_total_flops()
+        y.sum().backward()
+    places = 6 * 5 if made.transposed else 4 * 3
+    assert forward == 2 * 2 * places * 9 * 8 * 16 / groups  # two of a batch; a product and a sum
+    assert counter.get_total_flops() == 3 * forward
+    made.weight.requires_grad_(False)
+    with training_cost.operations_counted() as counter:
+        made(x).sum().backward()
+    assert counter.get_total_flops() == 2 * forward
+
+
 def test_steps_are_those_that_the_budget_pays_for_in_whole_epochs(config, tmp_path, monkeypatch):
     monkeypatch.setattr(training_cost, "count_step_tflop", lambda _: 0.3)
     made = at_equal_cost(config, tmp_path, resume=False)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+from toy import resolved
 
 from fcn.arch.migration import (
     MOST_LATE,
@@ -16,6 +18,7 @@ from fcn.arch.migration import (
     _asinh as compressed,
 )
 from fcn.arch.summed import Summed, collected_at_once, collected_one_by_one
+from fcn.assemble import build_module
 from fcn.checkpoint import load
 
 N_SAMPLES = 200
@@ -219,3 +222,18 @@ def test_stations_not_used_say_nothing_of_the_magnitude(network):
 
 def test_without_stations_a_magnitude_owns_up_to_it(network):
     assert sized(network, 3, [False, False, False]).deviation.item() > 5
+
+
+def test_compact_takes_a_tenth_of_the_operations():
+    """Of a window of twelve stations, and of a volume; what sizes events is the same, and a trifle."""
+    counts = {}
+    for name in ("generalized", "compact"):
+        net = build_module(resolved("train", f"experiment={name}"), trainable=False).network.eval()
+        waveforms, background = torch.randn(1, 12, 3, 600), torch.rand(1, 12, 2, 600)
+        known, mask = torch.ones(1, 12, 3, 600, dtype=torch.bool), torch.ones(1, 12, dtype=torch.bool)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net.encode(waveforms, background, known, mask)
+            encoded = counter.get_total_flops()
+            net.volumes(torch.randn(1, 20, 20, net.volumes.mix.in_channels), torch.randn(1, N_CONDITIONS))
+        counts[name] = encoded, counter.get_total_flops() - encoded
+    assert all(few <= 0.1 * many for few, many in zip(counts["compact"], counts["generalized"], strict=True))
