@@ -14,6 +14,9 @@ from fcn.alarm.rules import CLOCK_S, Preference, Sameness, Settlement
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update, WindowEstimate
 from fcn.catalogue.released import may_grow
 
+# A bound is held against single readings, not against all of so many seconds.
+ENDED_S = 5.0
+
 
 @runtime_checkable
 class Frame(Protocol):
@@ -46,6 +49,7 @@ class Followed:
     estimates: list[WindowEstimate] = field(default_factory=list)
     _is_watched: bool = False  # the network says how ground motion goes
     _weak_since_s: float | None = None
+    _ended_since_s: float | None = None  # readings have been of what can rupture no more
 
     @classmethod
     def declare(cls, rules: Rules, estimate: WindowEstimate, others: Sequence[DeclaredEvent]) -> "Followed":
@@ -73,7 +77,12 @@ class Followed:
 
     def grows(self, now_s: float) -> bool:
         """Whether its magnitude is a lower bound, as far as it is still followed at now_s."""
-        return self.is_open(now_s) and bool(self.estimates[-1].is_growing)
+        last = self.estimates[-1]
+        return (
+            self.is_open(now_s)
+            and bool(last.is_growing)
+            and _may_grow(last.magnitude, now_s, last.first_p_time_s)
+        )
 
     def takes_any(self, now_s: float) -> bool:
         """Whether what is read again for this event at now_s updates it, however weak its evidence."""
@@ -164,7 +173,7 @@ class Followed:
         estimate = read
         if self.estimates:
             estimate = _no_less(read, self.estimates, self.rules.same.epicentre_km)
-        if estimate.is_growing and not _may_grow(estimate.magnitude, estimate.now_s, read.first_p_time_s):
+        if estimate.is_growing and self._has_ended(read, estimate):
             estimate = read = dataclasses.replace(read, is_growing=False)
         self.estimates.append(estimate)
         self._is_watched |= self.rules.follow is not None and estimate.falling_s is not None
@@ -187,6 +196,15 @@ class Followed:
                 magnitude_stations=estimate.magnitude_stations,
             )
         )
+
+    def _has_ended(self, read: WindowEstimate, held: WindowEstimate) -> bool:
+        """Whether what is held, or what has been read for `ENDED_S`, is too small to rupture still."""
+        if _may_grow(read.magnitude, read.now_s, read.first_p_time_s):
+            self._ended_since_s = None
+        elif self._ended_since_s is None:
+            self._ended_since_s = read.now_s
+        for_s = 0.0 if self._ended_since_s is None else read.now_s - self._ended_since_s
+        return for_s >= ENDED_S - CLOCK_S or not _may_grow(held.magnitude, read.now_s, read.first_p_time_s)
 
     def _repeat(self, now_s: float, status: Status, scored: WindowEstimate | None = None) -> Update:
         """The last solution once more, with the scores of an estimate where it is given."""
@@ -212,6 +230,7 @@ class Followed:
             "estimates": [each.plain for each in self.estimates],
             "is_watched": self._is_watched,
             "weak_since_s": self._weak_since_s,
+            "ended_since_s": self._ended_since_s,
         }
 
     @classmethod
@@ -224,6 +243,7 @@ class Followed:
             [WindowEstimate.of_plain(each) for each in state["estimates"]],
             state["is_watched"],
             state["weak_since_s"],
+            state.get("ended_since_s"),  # states of before had none
         )
 
     def _say(self, update: Update) -> Update:

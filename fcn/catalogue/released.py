@@ -27,7 +27,8 @@ _COLUMNS = ("event_id", "after_origin_s", "magnitude")
 def may_grow(magnitude: float, since_first_p_s: float) -> bool:
     """Whether an earthquake that is so large so long after its first P may still be rupturing.
 
-    What has ruptured for that long has released the moment of those that last as long, or nearly.
+    What has ruptured for that long has released about the moment of those that last as long; it may be said
+    to be `SMALLER_YET` smaller.
     """
     return since_first_p_s <= 0 or magnitude >= LASTS_A_SECOND - SMALLER_YET + 2 * math.log10(since_first_p_s)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_alarms import STEP_S, T0, declarer, estimate
 
+from fcn.alarm.followed import ENDED_S
 from fcn.alarm.following import Coda, Following, Retraction
 from fcn.alarm.rules import Nearness
 from fcn.catalogue.coda import CodaReach
@@ -145,6 +146,57 @@ def test_a_single_low_reading_ends_no_bound():
         until_s=120,
     )
     assert {(each.event.magnitude, each.is_lower_bound) for each in turns} == {(6.8, True)}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_readings_that_stay_low_end_a_bound(restarts):
+    """Two of an M 6.9, and for three minutes ones of an M 5.0 said to grow, which is over after 27 s."""
+    rule, name = declared()
+    updates = []
+    for s in range(1, 176):
+        updates += read_again(
+            rule,
+            name,
+            lambda s: {"magnitude": 6.9 if s < 3 else 5.0, "is_growing": True, "falling_s": 0.0},
+            since_s=s - STEP_S,
+            until_s=s,
+        )
+        if restarts:
+            before, rule = rule, declarer(rules={"follow": FOLLOW})
+            rule.restore(json.loads(json.dumps(before.state())))
+    said = [(each.event.magnitude, each.is_lower_bound) for each in updates]
+    held = said.index((5.0, False))
+    assert said == [(6.9, True)] * held + [(5.0, False)] * (len(said) - held)
+    since_s = [each.now_s - each.event.first_p_time_s for each in updates]
+    over = [may_grow(5.0, each) for each in since_s].index(False)
+    assert since_s[held] - since_s[over] == pytest.approx(ENDED_S)
+
+
+def test_a_bound_that_expires_gives_way_to_what_is_read():
+    """Nothing of what was held stays: 5.6 cannot go on after 52 s, and what was read then is what is said."""
+    rule, name = declared(5.6)
+    updates = read_again(
+        rule,
+        name,
+        lambda s: {"magnitude": 5.6 if int(s) % 4 == 1 else 4.3, "is_growing": True, "falling_s": 0.0},
+        until_s=60,
+    )
+    for each in updates:
+        since_s = each.now_s - each.event.first_p_time_s
+        read = 5.6 if int(each.now_s - START_S) % 4 == 1 else 4.3
+        expected = (5.6, True) if may_grow(5.6, since_s) else (read, False)
+        assert (each.event.magnitude, each.is_lower_bound) == expected
+    assert not all(each.is_lower_bound for each in updates)
+
+
+def test_an_event_that_nobody_reads_grows_no_longer_than_its_size_may():
+    rule, name = declared(5.0)
+    read_again(rule, name, lambda s: {"magnitude": 5.0, "is_growing": True, "falling_s": 0.0}, until_s=2)
+    last = rule._followed[-1]
+    first_p_s = rule.events[0].final.event.first_p_time_s
+    for since_s in (10.0, 26.0, 28.0, 60.0):
+        now_s = first_p_s + since_s
+        assert last.grows(now_s) == may_grow(5.0, since_s)
 
 
 def test_an_event_that_is_sized_no_more_is_a_bound_for_as_long_as_its_size_may_grow():
