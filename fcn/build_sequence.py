@@ -29,12 +29,13 @@ from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
-from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, read_all_stations
+from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.recording import TooLongError
 from fcn.waveform.response import Sensitivity
 from fcn.waveform.station import Use
+from fcn.waveform.station_lists import read_all_stations
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +117,10 @@ def describe_stations(
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
     asked = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} files of station_file={patterns}"
     if not tables:
-        inventory = read_all_stations(paths)
+        recorded_ids = {trace.id for trace in stream}
+        inventory = read_all_stations(paths, recorded_ids)
         _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, asked)
         if sensitivity is not None:
-            recorded_ids = {trace.id for trace in stream}
             filled = fill_sensitivities(inventory, recorded_ids, sensitivity)
             lacking = sorted(recorded_ids - described_ids(inventory))
             if lacking and not filled:

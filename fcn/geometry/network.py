@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -81,18 +81,23 @@ class Network:
 
     @classmethod
     def from_inventory(
-        cls, inventory: obspy.Inventory, during_s: tuple[float, float] = (-math.inf, math.inf)
+        cls,
+        inventory: obspy.Inventory,
+        during_s: tuple[float, float] = (-math.inf, math.inf),
+        only: Collection[str] | None = None,
     ) -> "Network":
         """Stations of an ObsPy inventory, epochs of the same site merged (the coordinates of the latest).
 
         during_s: POSIX times between which epochs count; all of a station that has none then. An epoch that
-        states no begin or end has those of its channels. Raises ValueError for a station without
-        coordinates, or one that moved in that time.
+        states no begin or end has those of its channels. only: ids "NET.STA" of the stations asked for, of
+        which alone ValueError is raised for one without coordinates, or one that moved in that time.
         """
         epochs: dict[str, list[tuple[str, Any]]] = {}
         for network in inventory:
             for site in network:
-                epochs.setdefault(f"{network.code}.{site.code}", []).append((network.code, site))
+                station_id = f"{network.code}.{site.code}"
+                if only is None or station_id in only:
+                    epochs.setdefault(station_id, []).append((network.code, site))
         return cls(tuple(_merged(each, during_s) for each in epochs.values()))
 
     @classmethod

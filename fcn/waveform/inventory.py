@@ -5,7 +5,7 @@ import glob
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -46,27 +46,6 @@ def read_stations(path: str | Path) -> Inventory:
         for _, channel in _channels(inventory):
             if channel.response is not None and channel.response.instrument_sensitivity is not None:
                 channel.response.instrument_sensitivity.output_units = COUNT_UNITS[0]
-    return inventory
-
-
-def read_all_stations(paths: Sequence[Path]) -> Inventory:
-    """One inventory of several files, each as `read_stations` has it.
-
-    Raises ValueError naming two files that describe one channel from one time on, and not alike.
-    """
-    inventory, described = Inventory(), dict[tuple[str, str], tuple[Path, object]]()
-    for path in paths:
-        found = read_stations(path)
-        inventory += found
-        for seed_id, channel in _channels(found):
-            what = (channel.latitude, channel.longitude, channel.elevation, channel.azimuth, channel.dip)
-            says = (*what, getattr(channel.response, "instrument_sensitivity", None))
-            other, before = described.setdefault((seed_id, str(channel.start_date)), (path, says))
-            if other != path and before != says:
-                raise ValueError(
-                    f"{other} and {path} describe {seed_id} from {channel.start_date} on, and not alike: "
-                    "leave out one of them"
-                )
     return inventory
 
 

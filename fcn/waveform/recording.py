@@ -31,16 +31,18 @@ def described_stations(
         min(trace.stats.starttime for trace in stream).timestamp,
         max(trace.stats.endtime for trace in stream).timestamp,
     )
-    described = {station.id: station for station in Network.from_inventory(inventory, during_s)}
+    listed = list(dict.fromkeys(f"{network.code}.{site.code}" for network in inventory for site in network))
     recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
-    if wanted is not None and set(wanted) - set(described):
-        raise ValueError(f"stations {', '.join(sorted(set(wanted) - set(described)))} are not in {STATIONS}")
-    if recorded - set(described):
+    if wanted is not None and set(wanted) - set(listed):
+        raise ValueError(f"stations {', '.join(sorted(set(wanted) - set(listed)))} are not in {STATIONS}")
+    if recorded - set(listed):
         raise ValueError(
-            f"no coordinates for {', '.join(sorted(recorded - set(described)))}: add them to {STATIONS}, "
+            f"no coordinates for {', '.join(sorted(recorded - set(listed)))}: add them to {STATIONS}, "
             "or list the stations to use in sequence.yaml"
         )
-    names = list(described) if wanted is None else wanted
+    names = listed if wanted is None else wanted
+    network = Network.from_inventory(inventory, during_s, recorded & set(names))
+    described = {station.id: station for station in network}
     silent = sorted(set(names) - recorded)
     if silent:
         log.warning("no waveforms of %s: left out", ", ".join(silent))

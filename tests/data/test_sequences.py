@@ -501,17 +501,74 @@ def test_a_file_for_each_station_is_a_station_list(raw, parts):
     assert list(build_sequence({**raw_config(raw, stations="lists/*"), "out": str(raw / "left")})) == list(
         built
     )
-    other = obspy.read_inventory(str(raw / "lists" / "S01.xml"))
-    other[0][0][0].response.instrument_sensitivity.value *= 2
-    other.write(str(raw / "lists" / "other.xml"), format="STATIONXML")
-    with pytest.raises(
-        ValueError, match=r"S01\.xml and .*other\.xml describe XX\.S01.* and not alike: leave out"
-    ):
-        build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "twice")})
-    (raw / "lists" / "other.xml").unlink()
     (raw / "lists" / "S02.xml").unlink()
     with pytest.raises(ValueError, match=r"no coordinates for XX\.S02: add them to the 2 files of station_f"):
         build_sequence({**raw_config(raw, stations="lists/*.xml"), "out": str(raw / "two")})
+
+
+def doubled(station, gain=1.0, **changed):
+    """A change of the first station's first channel, and of the station where named so."""
+    channel = station[0]
+    channel.response.instrument_sensitivity.value *= gain
+    for name, value in changed.items():
+        setattr(station if name.startswith("station_") else channel, name.removeprefix("station_"), value)
+
+
+UNSTATED = {"response": None, "azimuth": None, "dip": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fragments"),
+    [
+        ({"gain": 2.0}, ("XX.S01..", "sensitivity ", " and ")),
+        ({"latitude": 20.0}, ("XX.S01..", "latitude (deg) ", "20")),
+        ({"depth": 200.0}, ("XX.S01..", "depth (m) ", "200", " and ")),
+        ({"azimuth": 100.0}, ("XX.S01..", "azimuth (deg) ", "90", "100", " and ")),
+        ({"station_latitude": 20.0}, ("XX.S01 from", "latitude (deg) ", "20")),
+        ({"station_elevation": 4000.0}, ("XX.S01 from", "elevation (m) ", "4000")),
+        ({"gain": 1.0 + 1e-6}, None),
+        (UNSTATED, None),
+    ],
+)
+@pytest.mark.parametrize("is_first", [False, True])
+def test_lists_that_contradict_each_other_are_refused_and_what_one_leaves_out_the_other_says(
+    raw, parts, changed, fragments, is_first
+):
+    whole = parts[2]
+    whole.write(str(raw / "whole.xml"), format="STATIONXML")
+    other = whole.select(station="S01")
+    doubled(other[0][0], **changed)
+    other.write(str(raw / ("first.xml" if is_first else "z.xml")), format="STATIONXML")
+    names = ("first.xml", "whole.xml") if is_first else ("whole.xml", "z.xml")
+    config = {**raw_config(raw, stations="whole.xml"), "station_file": [str(raw / name) for name in names]}
+    if fragments is not None:
+        with pytest.raises(
+            ValueError, match=r"describe .*, and not alike: .*; leave out one of them"
+        ) as caught:
+            build_sequence(config)
+        assert all(each in str(caught.value) for each in (*names, *fragments))
+        return
+    used = build_sequence(config)
+    built = build_sequence({**raw_config(raw, stations="whole.xml"), "out": str(raw / "once")})
+    ours, whole = ([use for _, uses in sorted(each.items()) for use in uses] for each in (used, built))
+    assert len(ours) == len(whole) == 3
+    for one, other in zip(ours, whole, strict=True):
+        for channel, same in zip(one.channels, other.channels, strict=True):
+            assert channel.seed_id == same.seed_id
+            assert channel.direction == same.direction
+            assert channel.sensitivity.value == pytest.approx(same.sensitivity.value, rel=1e-5)
+
+
+def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
+    whole = parts[2]
+    whole.write(str(raw / "whole.xml"), format="STATIONXML")
+    other = whole.select(station="S01")
+    other[0][0].code = "FAR"
+    other.write(str(raw / "a.xml"), format="STATIONXML")
+    other[0][0].latitude, other[0][0][0].depth = 10.0, 500.0
+    other.write(str(raw / "b.xml"), format="STATIONXML")
+    lists = [str(raw / f"{name}.xml") for name in ("whole", "a", "b")]
+    assert build_sequence({**raw_config(raw, stations="whole.xml"), "station_file": lists})
 
 
 def test_an_accelerometer_is_stated_as_one(raw):
