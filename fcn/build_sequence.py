@@ -41,12 +41,16 @@ log = logging.getLogger(__name__)
 
 
 def _all_matching(patterns: str | list[str], key: str) -> list[Path]:
-    listed = [patterns] if isinstance(patterns, str) else list(patterns or ())
+    if not patterns:
+        raise ValueError(f"{key}={patterns} names no file: give a path, a pattern, or a list of them")
+    listed = [patterns] if isinstance(patterns, str) else list(patterns)
     matched = list(dict.fromkeys(path for pattern in listed for path in matching_files(pattern, key)))
     paths = [path for path in matched if not LEFTOVER.fullmatch(path.name)]
     if not paths:
-        why = "what systems and editors leave in folders is passed over" if matched else "it names none"
-        raise ValueError(f"none of the {len(matched)} files of {key}={patterns} can be used: {why}")
+        raise ValueError(
+            f"none of the {len(matched)} files of {key}={patterns} can be used: what systems and editors "
+            "leave in folders is passed over"
+        )
     if len(paths) < len(matched):
         n_leftovers = len(matched) - len(paths)
         log.info("%d files that systems and editors leave in folders are passed over", n_leftovers)

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise ValueError(f"{path} is not a checkpoint that loads without pickle: {error}") from error
+        raise ValueError(
+            f"{path} is not a checkpoint that loads without pickle: {_why(path, error)}"
+        ) from error
     if not isinstance(content, dict) or "fcn" not in content:
         raise ValueError(f"{path} holds no 'fcn' record: it was not written by fcn.train")
     record, weights = content["fcn"], content.get("state_dict")
@@ -98,6 +101,17 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
     content["fcn"] = {**record, "config": config}
     return content
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Without torch's advice to let the file run code."""
+    if not zipfile.is_zipfile(path):
+        size = path.stat().st_size
+        return (
+            f"its {size} bytes are no archive, as torch writes them; it is another file, or was cut off: "
+            "fetch or train it again"
+        )
+    return str(error).strip().split("\n")[0].split(". ")[0]
 
 
 def _is_weight(value: object) -> bool:

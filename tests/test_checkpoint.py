@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fcn.checkpoint import WEIGHTS_DIR, load
+from fcn.checkpoint import WEIGHTS_DIR, load, read
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,19 @@ def test_an_alarm_rule_that_is_none_is_refused_once_it_is_asked_for(shipped, tmp
     restored = load(written(shipped, tmp_path / "odd.ckpt", in_config("declare", *keys, value=value)))
     with pytest.raises(ValueError, match=rf"(?s)odd\.ckpt: {message}"):
         _ = restored.declare
+
+
+@pytest.mark.parametrize("size", [0, 1000, None])
+def test_what_is_no_checkpoint_is_said_without_torchs_advice(tmp_path, size):
+    """Nor is one that was cut off; a pickle that would run code is refused, and nobody is told to let it."""
+    path = tmp_path / "other.ckpt"
+    if size is None:
+        torch.save({"fcn": Path}, path)
+    else:
+        path.write_bytes((WEIGHTS_DIR / "lite.ckpt").read_bytes()[:size])
+    with pytest.raises(
+        ValueError, match=r"other\.ckpt is not a checkpoint that loads without pickle"
+    ) as caught:
+        read(path)
+    assert "weights_only" not in str(caught.value)
+    assert ("was cut off" in str(caught.value)) == (size is not None)

@@ -21,34 +21,68 @@ NO_EARTHQUAKES = {
 }
 
 
+# What QuakeML 1.2 lets stand of an evaluation, the surest last.
+_SUREST = (None, "preliminary", "confirmed", "reviewed", "final")
+
+
 def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
-    """The earthquakes whose origin nobody has rejected; how many others there are, and why, is logged."""
+    """The earthquakes whose origin nobody has rejected; how many others there are, and why, is logged.
+
+    So is how many state several origins or magnitudes and prefer none.
+    """
     left_out: Counter[str] = Counter()
+    undecided: Counter[str] = Counter()
     for event in catalog:
         if event.event_type in NO_EARTHQUAKES:
             left_out[f"of type {event.event_type}"] += 1
         elif event.origins and origin_of(event) is None:
             left_out["whose origin is rejected"] += 1
         else:
+            undecided["origins"] += event.preferred_origin() is None and len(event.origins) > 1
+            undecided["magnitudes"] += event.preferred_magnitude() is None and len(event.magnitudes) > 1
             yield event
     if left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
         log.warning("%s: %d of %d events left out: %s", path, left_out.total(), len(catalog), reasons)
+    for what, count in undecided.items():
+        if count:
+            order = "moment magnitudes, else " if what == "magnitudes" else ""
+            log.warning(
+                "%s: %d events have several %s and prefer none: %sthose of an analyst count, else the first",
+                *(path, count, what, order),
+            )
 
 
 def origin_of(event: quakeml.Event) -> quakeml.Origin | None:
-    """The preferred origin, else the first that is not rejected; None where that one is, or there is none."""
+    """The preferred origin, else the surest that is not rejected, else the first of them.
+
+    None where the preferred one is rejected, or there is none.
+    """
     preferred = event.preferred_origin()
     candidates = event.origins if preferred is None else [preferred]
-    return next((origin for origin in candidates if stands(origin)), None)
+    return max(filter(stands, candidates), key=_sureness, default=None)
 
 
 def magnitude_of(event: quakeml.Event) -> quakeml.Magnitude | None:
-    """The preferred magnitude, else the first, that is not rejected."""
-    candidates = [event.preferred_magnitude(), *event.magnitudes]
-    return next((each for each in candidates if each is not None and stands(each)), None)
+    """The preferred magnitude, else a moment magnitude, else the surest, of those not rejected."""
+    preferred = event.preferred_magnitude()
+    if preferred is not None and stands(preferred):
+        return preferred
+    return max(
+        filter(stands, event.magnitudes), key=lambda each: (_is_moment(each), *_sureness(each)), default=None
+    )
 
 
 def stands(part: quakeml.Origin | quakeml.Magnitude | quakeml.Pick) -> bool:
     """Whether nobody has rejected it."""
     return part.evaluation_status != "rejected"
+
+
+def _sureness(part: quakeml.Origin | quakeml.Magnitude) -> tuple[bool, int]:
+    """An analyst's before a program's, then by its status; of equals `max` takes the first."""
+    status = None if part.evaluation_status is None else str(part.evaluation_status)
+    return part.evaluation_mode == "manual", _SUREST.index(status) if status in _SUREST else 0
+
+
+def _is_moment(magnitude: quakeml.Magnitude) -> bool:
+    return (magnitude.magnitude_type or "").lower().startswith("mw")

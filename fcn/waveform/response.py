@@ -14,7 +14,7 @@ import numpy as np
 import obspy
 from obspy.core.inventory.response import InstrumentSensitivity
 
-from fcn.geometry.network import can_be_elevation, require_elevation
+from fcn.geometry.network import SAME_SITE_DEG, can_be_elevation, require_elevation
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +195,7 @@ def _others(inventory: obspy.Inventory, seed_id: str) -> str:
 
 def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Described:
     *_, station, channel = epoch
+    _warn_of_place(station, channel, seed_id)
     return Described(
         seed_id,
         start_s,
@@ -205,6 +206,19 @@ def _describe(seed_id: str, epoch: Epoch, start_s: float, end_s: float) -> Descr
         float(channel.longitude),
         _elevation_m(station, channel, seed_id),
     )
+
+
+def _warn_of_place(station: Any, channel: Any, seed_id: str) -> None:
+    """Where a channel is not where its station is, by whose place travel times are computed."""
+    north_deg = float(channel.latitude) - float(station.latitude)
+    east_deg = (float(channel.longitude) - float(station.longitude) + 180.0) % 360.0 - 180.0
+    apart_deg = math.hypot(north_deg, east_deg * math.cos(math.radians(float(station.latitude))))
+    if apart_deg > SAME_SITE_DEG:
+        log.warning(
+            "StationXML has %s %.3f deg from its station: the station's place counts, unless sensors of an "
+            "array are given codes of their own",
+            *(seed_id, apart_deg),
+        )
 
 
 def _elevation_m(station: Any, channel: Any, seed_id: str) -> float:

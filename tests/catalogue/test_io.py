@@ -223,6 +223,43 @@ def test_preferred_origin_and_magnitude_win(tmp_path):
     assert (event.depth_km, event.magnitude, event.magnitude_type) == (8.0, 4.0, "Mw")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        ({"evaluation_mode": "automatic"}, {"evaluation_mode": "manual"}, 1),
+        ({"evaluation_mode": "manual"}, {"evaluation_mode": "automatic", "evaluation_status": "final"}, 0),
+        ({"evaluation_status": "preliminary"}, {"evaluation_status": "final"}, 1),
+        ({"evaluation_status": "reviewed"}, {"evaluation_status": "confirmed"}, 0),
+        ({}, {}, 0),
+        ({"evaluation_mode": "automatic"}, {"evaluation_mode": "manual", "evaluation_status": "rejected"}, 0),
+    ],
+)
+def test_of_several_none_of_which_is_preferred_the_surest_is_taken_and_said(
+    tmp_path, caplog, first, second, taken
+):
+    place = {"time": UTCDateTime(T0), "latitude": 1.0, "longitude": 2.0}
+    origins = [Origin(**place, depth=3000.0, **first), Origin(**place, depth=8000.0, **second)]
+    magnitudes = [Magnitude(mag=3.0, **first), Magnitude(mag=4.0, **second)]
+    (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=origins, magnitudes=magnitudes))
+    assert (event.depth_km, event.magnitude) == [(3.0, 3.0), (8.0, 4.0)][taken]
+    for what in ("origins", "magnitudes"):
+        assert f"c.xml: 1 events have several {what} and prefer none" in caplog.text
+    caplog.clear()
+    path = quakeml(tmp_path / "d.xml", origins=origins[:1], magnitudes=magnitudes[:1])
+    assert len(read_quakeml(path)) == 1
+    assert not caplog.text
+
+
+def test_a_moment_magnitude_goes_before_others(tmp_path):
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    magnitudes = [
+        Magnitude(mag=4.9, magnitude_type="Md", evaluation_mode="manual"),
+        Magnitude(mag=4.2, magnitude_type="Mww"),
+    ]
+    (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=[origin], magnitudes=magnitudes))
+    assert (event.magnitude, event.magnitude_type) == (4.2, "Mww")
+
+
 def test_an_event_without_origin_or_depth_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"'quakeml:net/ev7' has no origin; add it"):
         read_quakeml(quakeml(tmp_path / "a.xml"))

@@ -255,6 +255,26 @@ def test_epochs_that_say_the_same_are_one(inventory):
     assert spans_of(inventory, 0.0, 200.0) == [(-50.0, 300.0, 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("latitude_deg", "longitude_deg", "moved_deg", "apart"),
+    [
+        (32.8, 130.7, (0.05, 0.0), "0.050"),
+        (60.0, 179.999, (0.0, -359.962), "0.019"),  # across the date line, where a degree is half as long
+        (60.0, 130.7, (0.0, 0.019), None),
+        (32.8, 130.7, (0.009, 0.0), None),
+    ],
+)
+def test_a_sensor_far_from_its_station_is_warned_of(
+    inventory, caplog, latitude_deg, longitude_deg, moved_deg, apart
+):
+    site, sensor = inventory[0][0], channel(inventory)
+    site.latitude, site.longitude = latitude_deg, longitude_deg
+    sensor.latitude, sensor.longitude = latitude_deg + moved_deg[0], longitude_deg + moved_deg[1]
+    said(inventory, "XX.S00..HHZ")
+    assert bool(caplog.text) == (apart is not None)
+    assert apart is None or f"XX.S00..HHZ {apart} deg from its station" in caplog.text
+
+
 def test_an_epoch_that_ends_a_second_early_goes_on(inventory, caplog):
     epochs(inventory, (None, 99.0, 1.0), (100.0, None, 2.0))
     assert spans_of(inventory, 0.0, 200.0) == [(-math.inf, 100.0, 1.0), (100.0, math.inf, 2.0)]
