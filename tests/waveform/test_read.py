@@ -40,6 +40,17 @@ def test_sac_has_the_rate_it_states(tmp_path, rate_hz):
     assert read.stats.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
 
 
+@pytest.mark.parametrize("rate_hz", [62.3, 312.7])
+def test_sac_of_an_odd_rate_has_what_single_precision_says(tmp_path, rate_hz):
+    """Neither whole microseconds nor whole Hz: a second in six months, and not in half a day as rounded."""
+    trace = obspy.Trace(
+        COUNTS.astype(np.float32), {"sampling_rate": rate_hz, "network": "XX", "station": "A"}
+    )
+    trace.write(str(tmp_path / "a.sac"), format="SAC")
+    (read,) = read_waveforms([tmp_path / "a.sac"])
+    assert read.stats.sampling_rate == pytest.approx(rate_hz, rel=6e-8)
+
+
 def test_kiknet_archive_tells_surface_from_borehole(tmp_path):
     by_direction = {key: COUNTS + i for i, key in enumerate(("NS1", "EW1", "UD1", "NS2", "EW2", "UD2"))}
     found = read_waveforms([write_nied(tmp_path, "FKOH061607011440", by_direction, archive=True)])
