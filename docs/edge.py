@@ -16,8 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MB = 1e6
-# of the first the series network in int8, too; of the second the graph that reads it
-NETWORKS = {"generalized": ("dataset=smoke_validation",), "lite": ("velocity_model=iasp91",)}
+# of the first two the series network in int8, too; of the last the graph that reads it
+NETWORKS = {
+    "generalized": ("dataset=smoke_validation",),
+    "compact": ("dataset=smoke_validation",),
+    "lite": ("velocity_model=iasp91",),
+}
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def test_a_class_that_the_user_trusts_may_be_built(shipped):
             allowed.check(config, "x.ckpt", trust=vague)
 
 
-@pytest.mark.parametrize("experiment", ["generalized", "eewnet", "lite", "smoke"])
+@pytest.mark.parametrize("experiment", ["generalized", "compact", "eewnet", "lite", "smoke"])
 def test_whatever_an_experiment_trains_can_be_loaded(experiment):
     allowed.check(resolved("train", f"experiment={experiment}"), "a training")
 

@@ -43,9 +43,9 @@ def test_matching_knew_no_magnitudes():
     assert former.current({**old, "magnitude_scale": 1.0})["magnitude_scale"] == 1.0
 
 
-@pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
+@pytest.mark.parametrize("name", ["generalized", "compact", "eewnet", "lite"])
 def test_the_rules_of_shipped_checkpoints_are_those_of_the_configuration(name):
-    rule = "declare=migration" if name == "generalized" else "declare=eewnet_short"
+    rule = "declare=migration" if name in ("generalized", "compact") else "declare=eewnet_short"
     assert dict(load(name).config["declare"]) == resolved("train", rule)["declare"]
 
 
@@ -67,7 +67,7 @@ def test_older_checkpoints_are_given_what_they_were_trained_on(name):
     assert build(resolved("train")["preprocess"]).long is not None
 
 
-@pytest.mark.parametrize(("experiment", "partial"), [("generalized", True), ("lite", False)])
+@pytest.mark.parametrize(("experiment", "partial"), [("generalized", True), ("compact", True), ("lite", False)])
 def test_new_migration_networks_read_a_streams_first_windows(experiment, partial):
     assert build_scheme(resolved("train", f"experiment={experiment}")).partial == partial
 

@@ -109,7 +109,7 @@ def test_shipped_checkpoints_load_and_read_a_window(name, windows):
 
 
 def test_the_experiments_of_the_readme_are_shipped():
-    assert {"generalized", "eewnet", "lite"} <= set(SHIPPED)
+    assert {"generalized", "compact", "eewnet", "lite"} <= set(SHIPPED)
 
 
 def test_it_locates_events_of_records_it_never_saw(generalized, windows):

@@ -65,7 +65,7 @@ def test_a_monitor_reads_with_the_graphs(exported_image, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["generalized", "lite"])
+@pytest.mark.parametrize("name", ["generalized", "compact", "lite"])
 def test_a_sequence_has_the_same_declared_events(tmp_path, name):
     """Four simulated minutes: as many events, declared a window apart at the most, which end alike.
 
