@@ -67,7 +67,9 @@ def test_older_checkpoints_are_given_what_they_were_trained_on(name):
     assert build(resolved("train")["preprocess"]).long is not None
 
 
-@pytest.mark.parametrize(("experiment", "partial"), [("generalized", True), ("compact", True), ("lite", False)])
+@pytest.mark.parametrize(
+    ("experiment", "partial"), [("generalized", True), ("compact", True), ("lite", False)]
+)
 def test_new_migration_networks_read_a_streams_first_windows(experiment, partial):
     assert build_scheme(resolved("train", f"experiment={experiment}")).partial == partial
 
