@@ -567,7 +567,12 @@ def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
     other.write(str(raw / "a.xml"), format="STATIONXML")
     other[0][0].latitude, other[0][0][0].depth = 10.0, 500.0
     other.write(str(raw / "b.xml"), format="STATIONXML")
-    lists = [str(raw / f"{name}.xml") for name in ("whole", "a", "b")]
+    slow = whole.select(station="S01", channel="HHZ")
+    slow[0][0][0].code = "LHZ"  # of a station with data
+    slow.write(str(raw / "c.xml"), format="STATIONXML")
+    slow[0][0][0].response.instrument_sensitivity.value *= 2
+    slow.write(str(raw / "d.xml"), format="STATIONXML")
+    lists = [str(raw / f"{name}.xml") for name in ("whole", "a", "b", "c", "d")]
     assert build_sequence({**raw_config(raw, stations="whole.xml"), "station_file": lists})
 
 
