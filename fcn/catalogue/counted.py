@@ -21,7 +21,7 @@ NO_EARTHQUAKES = {
 }
 
 
-# What QuakeML 1.2 lets stand of an evaluation, the surest last.
+# Evaluation statuses of QuakeML 1.2 that let a part stand, the surest last.
 _SUREST = (None, "preliminary", "confirmed", "reviewed", "final")
 
 
@@ -46,9 +46,9 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
         log.warning("%s: %d of %d events left out: %s", path, left_out.total(), len(catalog), reasons)
     for what, count in undecided.items():
         if count:
-            order = "moment magnitudes, else " if what == "magnitudes" else ""
+            order = "moment magnitudes, then " if what == "magnitudes" else ""
             log.warning(
-                "%s: %d events have several %s and prefer none: %sthose of an analyst count, else the first",
+                "%s: %d events have several %s and prefer none: %san analyst's, then the surest count",
                 *(path, count, what, order),
             )
 

@@ -44,7 +44,8 @@ def read_all_stations(paths: Sequence[Path], recorded_ids: Collection[str]) -> I
                     continue
                 from_on = f"{site_id} from {site.start_date} on"
                 other, listed = sites.setdefault(from_on, (path, site))
-                _check_alike(_place_of(listed), _place_of(site), (other, path), from_on)
+                if other != path:  # of one file's own, `Network.from_inventory` says what is too much
+                    _check_alike(_place_of(listed), _place_of(site), (other, path), from_on)
                 for channel in list(site.channels):
                     seed_id = f"{site_id}.{location_code(channel)}.{channel.code}"
                     from_on = f"{seed_id} from {channel.start_date} on"

@@ -1,5 +1,6 @@
 """A sequence is its folder, preprocessed once; what the folder leaves out comes from network and data."""
 
+import copy
 import logging
 import pickle
 import re
@@ -557,6 +558,16 @@ def test_lists_that_contradict_each_other_are_refused_and_what_one_leaves_out_th
             assert channel.seed_id == same.seed_id
             assert channel.direction == same.direction
             assert channel.sensitivity.value == pytest.approx(same.sensitivity.value, rel=1e-5)
+
+
+def test_a_list_that_has_a_station_twice_is_not_compared_with_itself(raw, parts):
+    """As an epoch of a new survey, half a kilometre off, of which nobody stated the begin."""
+    whole = parts[2]
+    twice = copy.deepcopy(whole[0][1])
+    twice.latitude, twice.channels = twice.latitude + 0.005, []
+    whole[0].stations.append(twice)
+    whole.write(str(raw / "whole.xml"), format="STATIONXML")
+    assert len(build_sequence(raw_config(raw, stations="whole.xml"))) == 3
 
 
 def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
