@@ -15,6 +15,7 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.migration import reader
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.reader import MigrationReader
+from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.waveform.amplitude import AMPLITUDES
 
 N_SAMPLES, PAST = 600, 800
@@ -65,6 +66,7 @@ def reading(n_stations: int, n_anchors: int) -> Callable[[], None]:
     config = resolved("train", "experiment=generalized", "velocity_model=iasp91")
     module = build_module(config, trainable=False).eval()
     scheme, given, known = module.scheme, window(n_stations), [declared()]
+    assert isinstance(scheme, MigrationScheme)
     asked = replace(scheme.reading, least_evidence=0.0, least_picks=0, max_anchors=n_anchors, recent_s=30.0)
     kept = MigrationReader(scheme.core, asked, scheme.visible_snr)
     station = torch.arange(n_anchors) % n_stations

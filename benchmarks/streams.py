@@ -5,6 +5,7 @@ import pstats
 import statistics
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import obspy
@@ -19,6 +20,7 @@ from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.watched import Watched
 from fcn.replay import Replay
 from fcn.scheme.migration.reader import MigrationReader
+from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.stream.engine import Engine, Reader, Timing
 from fcn.stream.network import WatchedNetwork
 from fcn.waveform.inventory import make_inventory
@@ -131,6 +133,7 @@ class Passed:
 def reader_of(restored: Restored, kind: str) -> Reader:
     """A new reader: `as it is`, or `anew`."""
     scheme = restored.module.scheme
+    assert isinstance(scheme, MigrationScheme)
     reader = MigrationReader(scheme.core, scheme.reading, scheme.visible_snr)
     return Anew(reader) if kind == "anew" else reader
 
@@ -188,7 +191,7 @@ def shares(replay: Replay) -> dict[str, float | None]:
     for batch in replay:
         replay.read(batch)
     profile.disable()
-    stats = pstats.Stats(profile)
+    stats: Any = pstats.Stats(profile)
     took = {(file, name): row[3] for (file, _, name), row in stats.stats.items()}
     found: dict[str, float | None] = {}
     for what, wanted in SHARES.items():

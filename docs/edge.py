@@ -34,7 +34,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.torch:
-        sys.stdout.write(json.dumps(in_torch(*given.torch, given.repeats)) + "\n")
+        sys.stdout.write(json.dumps(in_torch(given.torch[0], given.torch[1], given.repeats)) + "\n")
         return
     with tempfile.TemporaryDirectory() as room:
         figures = measured(Path(room), given.repeats)
@@ -72,6 +72,7 @@ def in_torch(name: str, folder: str, repeats: int) -> dict:
     from fcn.exported.graphs import graphs_of
     from fcn.exported.reading import reading_graph
     from fcn.exported.write import site_of
+    from fcn.scheme.image.scheme import ImageScheme
 
     sys.path.insert(0, str(ROOT / "edge"))
     from fcn_edge.timing import made_inputs, memory_mb, timed
@@ -86,7 +87,9 @@ def in_torch(name: str, folder: str, repeats: int) -> dict:
         chosen = exported.settings["velocity_models"]["iasp91"]
         given = {"station_ids": None, "centre": None, "velocity_model": chosen}
         site = site_of(restored, _stations(Path(folder).parent), **given)
-        graphs.append(reading_graph(graphs[0], restored.module.scheme.decoder, site.times))
+        read = restored.module.scheme
+        assert isinstance(read, ImageScheme)
+        graphs.append(reading_graph(graphs[0], read.decoder, site.times))
     times = {}
     with torch.inference_mode():
         for graph in graphs:

@@ -162,7 +162,7 @@ def draw_zoom(axes: Axes, sequence: Sequence) -> None:
     first, last = (round((largest.origin_time_s + edge - start_s) * rate_hz) for edge in ZOOM_S)
     time_s = np.arange(first, last) / rate_hz + start_s - largest.origin_time_s
     for line, station in enumerate(order):
-        trace = sequence.velocity[station, 0, first:last].astype(float)
+        trace = sequence.narrow[station, 0, first:last].astype(float)
         clip = max(np.percentile(np.abs(trace), 98.0), 1e-12)
         trace = np.where(sequence.valid[station, first:last], np.clip(trace / clip, -1, 1), np.nan)
         axes.plot(time_s, line - 0.45 * trace, c=INK, lw=0.35)

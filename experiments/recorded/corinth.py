@@ -17,7 +17,7 @@ from obspy.core.inventory import Inventory
 from rich.console import Console
 
 from fcn.publish import new_folder
-from fcn.waveform.inventory import read_all_stations
+from fcn.waveform.inventory import read_stations
 from fcn.waveform.read import read_one
 
 # Depth of the top (km), Vp (km/s), and Vp / Vs: of the *.prt of hypo71, beside the locations
@@ -46,7 +46,7 @@ def main() -> None:
     dataless = sorted((given.folder / "PZ.crl").glob("dataless*"))
     if not dataless:
         raise SystemExit(f"no station list {given.folder / 'PZ.crl' / 'dataless*'}")
-    inventory = read_all_stations(dataless)
+    inventory = sum(map(read_stations, dataless), Inventory())
     for name, hypocentre in EVENTS.items():
         if not (given.folder / name).is_dir():
             raise SystemExit(f"no folder {given.folder / name}")
