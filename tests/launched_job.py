@@ -1,4 +1,4 @@
-"""A job that says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=1,2,3
+"""A job that has a data worker and says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=1,2,3
 
 Its sweep goes to where those of fcn.train go.
 """
@@ -7,14 +7,17 @@ import json
 
 import hydra
 from omegaconf import DictConfig
+from torch.utils.data import DataLoader
 
 from fcn import config as configuration
+from fcn.data.datamodule import start_method
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name=None)
 def main(cfg: DictConfig) -> float:
     assert configuration.is_of_sweep()
-    said = {"number": cfg.number, "overrides": configuration.overrides()}
+    loader = DataLoader(range(2), batch_size=None, num_workers=1, multiprocessing_context=start_method())
+    said = {"number": cfg.number, "overrides": configuration.overrides(), "loaded": list(loader)}
     folder = configuration.run_dir()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "said.json").write_text(json.dumps(said))

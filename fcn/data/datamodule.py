@@ -1,6 +1,7 @@
 """The LightningDataModule: recombined batches to train and validate on, sequences to validate and test on."""
 
 import itertools
+import multiprocessing
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Items
 from pathlib import Path
@@ -20,6 +21,17 @@ from fcn.seeding import Purpose
 def _as_is(batch: Any) -> Any:
     """Batches come ready-made from `RecombinedDataset.__getitems__`."""
     return batch
+
+
+def start_method() -> str:
+    """How data workers begin: as this process's children do, or as is usual here where torch cannot do that.
+
+    joblib's launcher starts jobs by a method of its own, loky, which then is the default within a job, and which
+    a DataLoader's processes are not made for.
+    """
+    usual = multiprocessing.get_all_start_methods()  # the first is the platform's default
+    current = multiprocessing.get_start_method()
+    return current if current in usual else usual[0]
 
 
 class RankBatches(Sampler[list[Key]]):
@@ -123,6 +135,7 @@ class FcnDataModule(lightning.LightningDataModule):
             batch_sampler=batches,
             num_workers=self.workers,
             collate_fn=_as_is,
+            multiprocessing_context=start_method() if self.workers else None,
             persistent_workers=self.workers > 0,
         )
 

@@ -45,6 +45,7 @@ def test_a_failed_job_stops_no_other(launcher, options, tmp_path):
     said = [json.loads((tmp_path / "sweep" / str(i) / "said.json").read_text()) for i in range(3)]
     assert [each["number"] for each in said] == [1, 2, 3]
     assert said[2]["overrides"] == ["+number=3"]
+    assert said[2]["loaded"] == [0, 1]
 
 
 @installed("hydra_optuna_sweeper")
