@@ -1,6 +1,6 @@
-"""A job that has a data worker and says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=1,2,3
+"""A job that says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=1,2,3
 
-Its sweep goes to where those of fcn.train go.
+It has a data worker, as trainings do. Its sweep goes to where those of fcn.train go.
 """
 
 import json

@@ -26,8 +26,8 @@ def _as_is(batch: Any) -> Any:
 def start_method() -> str:
     """How data workers begin: as this process's children do, or as is usual here where torch cannot do that.
 
-    joblib's launcher starts jobs by a method of its own, loky, which then is the default within a job, and which
-    a DataLoader's processes are not made for.
+    joblib's launcher starts jobs by a method of its own, loky, which then is the default within a job and
+    cannot start a DataLoader's processes.
     """
     usual = multiprocessing.get_all_start_methods()  # the first is the platform's default
     current = multiprocessing.get_start_method()
