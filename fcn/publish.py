@@ -57,7 +57,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     with _alive(partial):  # before there is anything that another process could take for left
         partial.mkdir()
         try:
-            yield partial
+            with _full_disk_named(path):
+                yield partial
             for file in (each for each in partial.rglob("*") if each.is_file()):
                 _flush(file)
             if path.exists():
@@ -69,6 +70,17 @@ def new_folder(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     _flush(path.parent)
+
+
+@contextlib.contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """What has no room for a write knows no path: say for what there was none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -103,7 +115,8 @@ def new_file(path: Path) -> Iterator[Path]:
     partial = _unused_name(path)
     partial.open("xb").close()
     try:
-        yield partial
+        with _full_disk_named(path):
+            yield partial
         _flush(partial)
         partial.replace(path)
     except BaseException:

@@ -74,6 +74,13 @@ def test_an_error_leaves_neither_folder_nor_file(tmp_path):
     assert seen(tmp_path) == ["file"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("new", [new_folder, new_file])
+def test_a_disk_that_is_full_is_said_with_what_was_to_be_written(tmp_path, new):
+    with pytest.raises(OSError, match=r"No space left on device.*wanted"), new(tmp_path / "wanted"):
+        Path("/dev/full").write_bytes(bytes(100_000))
+
+
 def write_second(path: Path) -> None:
     with new_folder(path) as slow:
         (slow / "mark").write_text("second")

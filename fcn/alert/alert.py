@@ -27,7 +27,7 @@ _PSD_TOLERANCE = 1e-9  # of a covariance's largest eigenvalue, for the rounding 
 class Producer:
     """Who says it: a monitor by name, its network and configuration by their digests.
 
-    is_simulated: the motion it listens to is simulated, or a replay: nothing happens now.
+    is_simulated: it is a replay, of motion that was recorded or simulated: nothing happens now.
     Raises ValueError for a name that could not name a topic or a file, or a digest that is none.
     """
 

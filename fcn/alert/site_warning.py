@@ -74,10 +74,10 @@ class ToldWarning:
 
     def words(self) -> str:
         """The same for people."""
-        now, simulated = self.warning, ", simulated" if self.producer.is_simulated else ""
+        now, replayed = self.warning, ", replayed" if self.producer.is_simulated else ""
         s = "" if now.s_in_s is None else f", S in {now.s_in_s:.0f} s"
         bound = ", at least" if now.is_lower_bound else ""
         why = "observed nearby" if now.event_id is None else f"{now.event_id} ({now.basis})"
         sure = "" if now.low is None or now.high is None else f" ({now.low:.1f} to {now.high:.1f})"
         time = utc(self.issued_time_s)[11:19]
-        return f"{time} site {now.site}: intensity {now.intensity:.1f}{sure}{bound}{s}, {why}{simulated}"
+        return f"{time} site {now.site}: intensity {now.intensity:.1f}{sure}{bound}{s}, {why}{replayed}"

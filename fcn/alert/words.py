@@ -6,10 +6,10 @@ from fcn.alert.plain import utc
 
 def line(alert: Alert) -> str:
     """A line: when, status, event, version; magnitude, place, time of origin, probability."""
-    simulated = ", simulated" if alert.producer.is_simulated else ""
+    replayed = ", replayed" if alert.producer.is_simulated else ""
     return (
         f"{utc(alert.issued_time_s)[11:19]} {alert.status} {alert.event_id} {alert.version}: "
-        f"{size(alert.magnitude)}, {place(alert)}, real with {alert.probability:.2f}{simulated}"
+        f"{size(alert.magnitude)}, {place(alert)}, real with {alert.probability:.2f}{replayed}"
     )
 
 

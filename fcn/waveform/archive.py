@@ -4,6 +4,7 @@ ObsPy has a client that reads such archives; it stops at the first file or recor
 none, and has no part for writing.
 """
 
+import io
 import logging
 import math
 import re
@@ -185,7 +186,9 @@ def _write(day: obspy.Stream, path: Path) -> None:
     too_steep = kinds == {np.dtype(np.int32)} and any(
         np.abs(np.diff(trace.data.astype(np.int64))).max(initial=0) >= STEIM2_STEP for trace in day
     )
-    day.write(str(path), format="MSEED", encoding="INT32" if too_steep else None)
+    packed = io.BytesIO()  # ObsPy's writer passes over what a disk that is full says
+    day.write(packed, format="MSEED", encoding="INT32" if too_steep else None)
+    path.write_bytes(packed.getbuffer())
 
 
 def _sds_path(trace: obspy.Trace) -> Path:

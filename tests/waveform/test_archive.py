@@ -1,6 +1,8 @@
 """SDS archives and sequence folders: what goes in comes out, whole or not at all."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import obspy
@@ -280,3 +282,25 @@ def test_masked_samples_are_a_gap(tmp_path):
     trace.data = np.ma.masked_equal(trace.data, 50)
     write_sds(obspy.Stream([trace]), tmp_path)
     assert [found.stats.npts for found in read_sds(tmp_path)] == [50, 99, 99, 49]
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+import obspy
+from fcn.waveform.archive import write_sds
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writes past the limit fail, as on a disk that is full
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+header = {"network": "XX", "station": "AAA", "channel": "HHZ", "sampling_rate": 100.0}
+noise = np.random.default_rng(0).integers(-(2**20), 2**20, 100_000).astype(np.int32)
+write_sds(obspy.Stream([obspy.Trace(noise, header)]), sys.argv[1])
+"""
+
+
+def test_what_finds_no_room_is_told_once(tmp_path):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "OSError: [Errno 27]" in done.stderr
+    assert "ignored" not in done.stderr

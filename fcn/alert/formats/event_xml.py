@@ -90,8 +90,8 @@ class EventXml:
         said = alert.origin
         place = f"{alert.event_id}/origin/{alert.version}"
         stations = alert.origin_stations
-        simulated = ", simulated" if alert.producer.is_simulated else ""
-        remark = f"{alert.status}, real with a probability of {alert.probability:.3g}{simulated}"
+        replayed = ", replayed" if alert.producer.is_simulated else ""
+        remark = f"{alert.status}, real with a probability of {alert.probability:.3g}{replayed}"
         return quakeml.Origin(
             resource_id=_id(place),
             time=UTCDateTime(said.time_s),

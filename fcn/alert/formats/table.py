@@ -29,9 +29,9 @@ class EventTable:
             version = line.split("|")[0].strip()
             if version.isdecimal():
                 rows.setdefault(int(version), line)
-        simulated = " (simulated)" if alert.producer.is_simulated else ""
+        replayed = " (replayed)" if alert.producer.is_simulated else ""
         lines = [f"{rows[version]}\n" for version in sorted(rows)]
-        return f"{title}{simulated}\n{HEADER}{''.join(lines)}".encode()
+        return f"{title}{replayed}\n{HEADER}{''.join(lines)}".encode()
 
 
 def row(alert: Alert) -> str:
