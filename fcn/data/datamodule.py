@@ -30,7 +30,7 @@ def start_method() -> str:
     cannot start a DataLoader's processes.
     """
     usual = multiprocessing.get_all_start_methods()  # the first is the platform's default
-    current = multiprocessing.get_start_method()
+    current = multiprocessing.get_start_method(allow_none=True)  # asking else settles it
     return current if current in usual else usual[0]
 
 
