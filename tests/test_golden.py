@@ -45,7 +45,9 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@pytest.mark.parametrize("name", ["generalized", "eewnet", "lite"])
+@pytest.mark.parametrize(  # lite is read as eewnet is
+    "name", ["generalized", "eewnet", pytest.param("lite", marks=pytest.mark.slow)]
+)
 def test_the_catalogue_is_that_of_before(name, cache, tmp_path):
     config = resolved(
         "test",
