@@ -232,7 +232,7 @@ def check_choices() -> None:
 
 def overrides() -> list[str]:
     """The command line's overrides of the running job."""
-    return _lasting(HydraConfig.get().overrides.task)
+    return lasting(HydraConfig.get().overrides.task)
 
 
 def is_of_sweep() -> bool:
@@ -254,10 +254,10 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
         return f"logs/sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     for path in sorted(Path("logs").glob("sweep-*/multirun.yaml"), reverse=True):
         began = yaml.safe_load(path.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"]
-        if _lasting(began) == _lasting(given):
+        if lasting(began) == lasting(given):
             return str(path.parent)
     raise ValueError(
-        f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(_lasting(given))}; give "
+        f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(lasting(given))}; give "
         "its folder, resume=FOLDER, or leave resume out to begin one"
     )
 
@@ -288,7 +288,7 @@ OmegaConf.register_new_resolver("of_run", of_run, replace=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
 
 
-def _lasting(given: Iterable[str]) -> list[str]:
+def lasting(given: Iterable[str]) -> list[str]:
     """Overrides that say what is run, and not whether it is run again."""
     return [each for each in given if each.lstrip("+").partition("=")[0] != "resume"]
 

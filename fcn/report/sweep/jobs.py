@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fcn.config import lasting
 from fcn.report.sweep.scored import Scored, read_json, read_scored
 
 FINISHED = "done"
@@ -134,7 +135,7 @@ def _hydra_overrides(folder: Path) -> list[str]:
     """Hydra's own record, which a job has that died before its manifest: a YAML list, one item a line."""
     path = folder / ".hydra" / "overrides.yaml"
     lines = path.read_text().splitlines() if path.is_file() else []
-    return [line.removeprefix("- ").strip("'\"") for line in lines if line.startswith("- ")]
+    return lasting(line.removeprefix("- ").strip("'\"") for line in lines if line.startswith("- "))
 
 
 def _split(override: str) -> tuple[str, str]:

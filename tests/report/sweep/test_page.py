@@ -31,6 +31,12 @@ def test_jobs_are_in_order_with_their_overrides(sweep):
     assert what_differs(jobs) == ["stations.count", "seed"]
 
 
+def test_that_a_sweep_was_resumed_is_no_setting(tmp_path):
+    write_job(tmp_path / "0", ["without=path"], [2.0])
+    write_job(tmp_path / "1", ["without=mechanism", "resume=logs/sweep"], [])  # has no manifest yet
+    assert what_differs(read_jobs(tmp_path)) == ["without"]
+
+
 def test_failed_and_stopped_jobs_say_so(sweep):
     states = [job.state for job in read_jobs(sweep)]
     assert states == [
