@@ -55,8 +55,8 @@ class DurableCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint to a local path. Raises ValueError for a URL."""
         if "://" in str(path):
             raise ValueError(f"checkpoints are written to local paths, not to {path}")
-        with new_file(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+        with new_file(Path(path)) as partial, partial.open("wb") as file:
+            torch.save(checkpoint, file)  # given a path, torch says nothing of a disk that is full
 
 
 def precision(wanted: str | int | None, accelerator: str = "auto") -> Any:

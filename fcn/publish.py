@@ -59,8 +59,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         try:
             with _full_disk_named(path):
                 yield partial
-            for file in (each for each in partial.rglob("*") if each.is_file()):
-                _flush(file)
+                for file in (each for each in partial.rglob("*") if each.is_file()):
+                    _flush(file)
             if path.exists():
                 raise FileExistsError(taken)
             try:
@@ -117,7 +117,7 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         with _full_disk_named(path):
             yield partial
-        _flush(partial)
+            _flush(partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

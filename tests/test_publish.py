@@ -143,7 +143,7 @@ def test_a_full_disk_keeps_the_former_checkpoint(tmp_path, monkeypatch):
     DurableCheckpointIO().save_checkpoint({"i": 1}, path)
 
     def full(content, file):
-        Path(file).write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)

@@ -36,7 +36,7 @@ def _lines(status: Status, now_s: float) -> list[str]:
         f"{said.monitor}: {state}, pid {status.pid}, since {_short(status.start_time_s)}, said "
         f"{max(now_s - status.written_time_s, 0.0):.0f} s ago",
         f"fcn {status.version}, checkpoint {said.checkpoint_digest}, configuration {said.config_digest}"
-        + (", simulated" if said.is_simulated else ""),
+        + (", replayed" if said.is_simulated else ""),
     ]
     clock = f"clock {_short(status.clock_time_s)}"
     if status.data_time_s is not None:

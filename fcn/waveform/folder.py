@@ -1,5 +1,6 @@
 """A sequence folder: waveforms/ (SDS miniSEED), stations.xml, catalogue.xml and sequence.yaml."""
 
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -227,7 +228,9 @@ def fill_sequence_folder(
     """
     stated = asdict(Description.from_mapping(description, "the description of a sequence"))
     write_sds(stream, folder / WAVEFORMS)
-    inventory.write(str(folder / STATIONS), format="STATIONXML")
+    written = io.BytesIO()  # given a path, lxml passes over what a disk that is full says
+    inventory.write(written, format="STATIONXML")
+    (folder / STATIONS).write_bytes(written.getbuffer())
     if catalogue is not None:
         write_quakeml(catalogue, folder / CATALOGUE, picks)
         if catalogue.released:

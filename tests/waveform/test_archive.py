@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import obspy
@@ -13,7 +14,7 @@ from made_networks import START_S, make_network, make_trace
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_quakeml
 from fcn.waveform.archive import read_sds, write_sds
-from fcn.waveform.folder import Description, read_description, write_sequence_folder
+from fcn.waveform.folder import Description, fill_sequence_folder, read_description, write_sequence_folder
 
 MIDNIGHT_S = 1_460_678_400.0  # 2016-04-15
 
@@ -304,3 +305,11 @@ def test_what_finds_no_room_is_told_once(tmp_path):
     assert done.returncode == 1
     assert "OSError: [Errno 27]" in done.stderr
     assert "ignored" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_stations_that_find_no_room_are_told(tmp_path):
+    _, stream, inventory = make_network(2)  # so few that ObsPy says nothing
+    (tmp_path / "stations.xml").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        fill_sequence_folder(tmp_path, stream, inventory)

@@ -58,7 +58,7 @@ class Cap:
     """Makes messages.
 
     sender: who is responsible, unique in the world, as an address of mail is; sender_name: for people.
-    status: `Actual`, `Exercise` or `Test`; what is simulated is always a `Test`. restriction: to whom it may
+    status: `Actual`, `Exercise` or `Test`; a replay is always a `Test`. restriction: to whom it may
     be shown; None is everybody. expires_s: after it was issued. severities: by rising magnitude; an event
     below the first, or of unknown size, has its radius, and `Unknown` as severity.
     Raises ValueError naming what CAP does not allow.
