@@ -64,6 +64,15 @@ def test_the_same_examples_for_any_number_of_workers(toy_store, workers):
         assert same(here, there)
 
 
+@pytest.mark.parametrize(("workers", "method"), [(1, "spawn"), (0, None)])
+def test_workers_begin_as_they_can_where_the_training_runs(toy_store, monkeypatch, workers, method):
+    """Within a job of joblib's launcher no worker begins by the default."""
+    monkeypatch.setattr("fcn.data.datamodule.start_method", lambda: "spawn")
+    module = build_datamodule(small_training(toy_store, f"data.workers={workers}"), toy_store)
+    context = module.train_dataloader().multiprocessing_context
+    assert (context and context.get_start_method()) == method
+
+
 def test_every_station_count_layout_and_elapsed_time_is_reached(recombined):
     recipe, scene = recombined.recipe, recombined.draw(rngs(2000))
     counts = np.bincount(scene.mask.sum(dim=1).numpy(), minlength=13)[6:]
