@@ -204,7 +204,7 @@ def test_severity_and_radius_follow_the_magnitude(magnitude, severity, radius_km
     assert text(message, "circle").endswith(f" {radius_km}")
 
 
-def test_what_is_simulated_is_a_test_whatever_is_configured():
+def test_a_replay_is_a_test_whatever_is_configured():
     message = CAP.render(alert("a", producer=dataclasses.replace(PRODUCER, is_simulated=True)), [])
     assert text(message, "status") == "Test"
 
