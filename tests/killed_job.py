@@ -37,7 +37,6 @@ def training(folder: Path, store: Path) -> None:
         store,
         "~validation.sequences.smoke",
         "callbacks=default",
-        "~callbacks.pictures",
         "~callbacks.progress",
         "data.validation_examples=4",
         "data.n_candidates=4",

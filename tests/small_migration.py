@@ -34,6 +34,7 @@ def configured(store: Path, *overrides: str) -> dict:
         "data.histories=null",
         "velocity_model=iasp91",
         "data.table.step_km=2.0",
+        "~callbacks.pictures",
         *SMALL,
         *overrides,
     )

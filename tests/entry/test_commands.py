@@ -34,6 +34,7 @@ def test_a_multirun_puts_its_jobs_into_one_folder(sweep):
     assert [m["overrides"][-1] for m in manifests] == ["seed=1", "seed=2"]
     for job in jobs:
         assert (sweep / job / "checkpoints" / "last.ckpt").is_file()
+        assert list((sweep / job / "pictures").glob("step-*-0.png"))
 
 
 def test_a_sweep_is_compared_on_one_page(sweep, tmp_path, call):
