@@ -104,6 +104,6 @@ def small_training(store: Path, *overrides: str) -> dict:
         "arch.location_channels=[4,4,8,8,8]",
         "arch.detection_channels=[4,4,4,4]",
         "arch.magnitude_channels=[4,4,4,4]",
-        "~callbacks.pictures",  # drawing takes longer than training; tests/callbacks and the commands have them
+        "~callbacks.pictures",  # drawing takes longer than training; tests/entry/test_commands.py has them
         *overrides,
     )
