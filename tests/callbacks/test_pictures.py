@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
-from toy import small_training
+from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.callbacks.pictures import Pictures
@@ -106,8 +106,10 @@ def test_nothing_to_locate_is_nothing_to_draw(parts, tmp_path, monkeypatch):
 def test_a_training_leaves_pictures_and_is_not_disturbed(toy_store, tmp_path):
     common = ("trainer.max_steps=4", "optim.scheduler.total_steps=4", "arch.dropout=0.2")
     quiet = ("trainer.enable_progress_bar=false", "~validation.sequences.smoke", *common)
-    train(small_training(toy_store, *quiet, "callbacks.pictures.n=1"), tmp_path / "with", [])
-    train(small_training(toy_store, *quiet, "~callbacks.pictures"), tmp_path / "without", [])
+    train(small_training(toy_store, *quiet), tmp_path / "without", [])
+    drawn = small_training(toy_store, *quiet)
+    drawn["callbacks"]["pictures"] = resolved("train", "experiment=smoke")["callbacks"]["pictures"] | {"n": 1}
+    train(drawn, tmp_path / "with", [])
     names = {path.name for path in (tmp_path / "with" / "pictures").iterdir()}
     assert names == {"step-2-0.png", "step-4-0.png"}
     assert not (tmp_path / "without" / "pictures").exists()

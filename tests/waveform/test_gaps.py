@@ -61,7 +61,7 @@ def test_a_packet_full_of_gaps_is_what_its_pieces_are(spec, seed, measurement):
     np.testing.assert_allclose(whole.velocity_mps, expected.velocity_mps, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_intensity_of_a_packet_full_of_gaps_is_that_of_its_pieces(seed):
     """At each known sample; the gaps between pieces come as packets of nothing known."""
