@@ -18,6 +18,7 @@ from obspy import UTCDateTime
 from obspy.clients.filesystem.sds import SDS_FMTSTR
 
 from fcn.geometry.codes import check_codes
+from fcn.publish import new_file
 from fcn.waveform.miniseed import decode_miniseed
 from fcn.waveform.stored import StoredStream, StoredTrace, stored
 
@@ -49,7 +50,6 @@ def write_sds(stream: obspy.Stream, root: str | Path) -> list[Path]:
     for path, day in sorted(by_file.items()):
         if path.exists():
             raise FileExistsError(f"{path} exists; write the archive into an empty folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
         _write(day.sort(), path)
     return sorted(by_file)
 
@@ -188,7 +188,8 @@ def _write(day: obspy.Stream, path: Path) -> None:
     )
     packed = io.BytesIO()  # ObsPy's writer passes over what a disk that is full says
     day.write(packed, format="MSEED", encoding="INT32" if too_steep else None)
-    path.write_bytes(packed.getbuffer())
+    with new_file(path) as partial:
+        partial.write_bytes(packed.getbuffer())
 
 
 def _sds_path(trace: obspy.Trace) -> Path:

@@ -299,12 +299,13 @@ write_sds(obspy.Stream([obspy.Trace(noise, header)]), sys.argv[1])
 """
 
 
-def test_what_finds_no_room_is_told_once(tmp_path):
+def test_what_finds_no_room_is_told_once_and_leaves_no_part_of_a_file(tmp_path):
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "OSError: [Errno 27]" in done.stderr
     assert "ignored" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
