@@ -1,4 +1,4 @@
-"""A job that says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=1,2,3
+"""A job that says that it ran: python tests/launched_job.py -m hydra/launcher=NAME number=2,3
 
 It has a data worker, as trainings do. Its sweep goes to where those of fcn.train go.
 """
