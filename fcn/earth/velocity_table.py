@@ -18,6 +18,16 @@ from fcn.earth.velocity import MOST_LAYERS, LayeredModel
 LARGEST_BYTES = 2**20  # a table of MOST_LAYERS rows has a tenth of it
 ROWS = ("layers", "nodes")
 NONLINLOC_COLUMNS = 7
+# first words of the names of columns, in the order of the columns
+COLUMNS = (
+    ("depth", "z", "top", "node"),
+    ("vp", "alpha", "p"),
+    ("vs", "beta", "s"),
+    ("density", "rho", "dens"),
+    ("qp",),
+    ("qs",),
+)
+UNITS = ("km", "kmps", "km/s", "g/cm3", "g/cc", "gpcm3", "kg/m3")
 # How early a ray that turns in a gradient may be in its layers, about twice what is left (tests/earth).
 TURNING_S = 5e-3
 
@@ -30,7 +40,7 @@ def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
     Rows are `depth vp vs [density [qp qs]]` (3, 4 or 6 columns, spaces or commas; km below sea level and
     negative above it, km/s, g/cm3), with or without lines of column names on top, or NonLinLoc's `LAYER
     depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional). What is missing
-    follows `LayeredModel.from_velocities`; the last row is the half-space.
+    follows `LayeredModel.from_velocities`; the last row is the half-space. Names have to be of these columns.
 
     rows: "layers", constant from each depth to the next; "nodes", linear from each depth to the next (one
     given twice is a discontinuity), which become layers thin enough for milliseconds; None, where the file
@@ -46,6 +56,8 @@ def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
             f"{path}: begins at {table[0, 0]:g} km: the first depth must be at or above sea level (0), "
             "depths are positive down from there"
         )
+    if table.shape[1] != NONLINLOC_COLUMNS:
+        _check_names(path, names)
     kind = _kind(path, table, names, rows)
     try:
         if kind == "nonlinloc":
@@ -80,6 +92,23 @@ def _content(path: Path) -> tuple[list[str], Table]:
     if not rows:
         raise ValueError(f"{path}: no layers found; rows are `depth_top vp vs [density [qp qs]]`")
     return names, np.array(rows)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Raises ValueError for names that say that columns are others, or elsewhere, or in metres."""
+    of_columns = [name for name in names if name[0].isalpha() and name.lower() not in UNITS]
+    for name in names:
+        if re.search(r"(^|[\[(_])(m|m/s|mps)([\])]|$)", name.lower()):
+            raise ValueError(f"{path}: {name!r} are metres: depths are in km, velocities in km/s")
+    for position, name in enumerate(of_columns):
+        words = re.findall("[a-z]+", re.sub(r"[\[(].*", "", name.lower()))
+        known = [i for i, begins in enumerate(COLUMNS) if words and words[0] in begins]
+        is_other = {"thickness", "thick", "bottom", "vpvs", "ratio"} & {*words} or words[:2] == ["vp", "vs"]
+        if is_other or (known and known[0] != position):
+            raise ValueError(
+                f"{path}: column {position + 1} is named {name!r}: rows are `depth vp vs [density [qp qs]]`, "
+                "in this order, depths of tops of layers or of nodes"
+            )
 
 
 def _kind(path: Path, table: Table, names: list[str], rows: str | None) -> str:

@@ -88,9 +88,9 @@ class Network:
     ) -> "Network":
         """Stations of an ObsPy inventory, epochs of the same site merged (the coordinates of the latest).
 
-        during_s: POSIX times between which epochs count; all of a station that has none then. An epoch that
-        states no begin or end has those of its channels. only: ids "NET.STA" of the stations asked for, of
-        which alone ValueError is raised for one without coordinates, or one that moved in that time.
+        during_s: POSIX times between which epochs count; the last of a station that has none then. An epoch
+        that states no begin or end has those of its channels. only: ids "NET.STA" of the stations asked for,
+        of which alone ValueError is raised for one without coordinates, or one that moved in that time.
         """
         epochs: dict[str, list[tuple[str, Any]]] = {}
         for network in inventory:
@@ -164,17 +164,26 @@ def _merged(epochs: list[tuple[str, Any]], during_s: tuple[float, float]) -> Sta
     spans_s = [_span_s(site) for _, site in epochs]
     order = sorted(range(len(epochs)), key=lambda i: spans_s[i])
     then = [i for i in order if spans_s[i][0] <= during_s[1] and spans_s[i][1] >= during_s[0]]
-    stations = [_from_obspy(*epochs[i]) for i in then or order]
+    stations = [_from_obspy(*epochs[i]) for i in then or order[-1:]]
     for before, after in pairwise(stations):
-        moved_deg = max(
-            abs(before.latitude_deg - after.latitude_deg), abs(before.longitude_deg - after.longitude_deg)
-        )
+        east_deg = abs((after.longitude_deg - before.longitude_deg + 180) % 360 - 180)  # across 180 deg, too
+        moved_deg = max(abs(before.latitude_deg - after.latitude_deg), east_deg)
         if moved_deg > SAME_SITE_DEG:
             raise ValueError(
                 f"station {after.id} moved by {moved_deg:.3f} deg between epochs: state a span of time in "
                 "which it did not, or select one with Inventory.select(time=...)"
             )
     return stations[-1]
+
+
+def ended_before(inventory: obspy.Inventory, time_s: float) -> set[str]:
+    """Ids "NET.STA" of stations all of whose epochs end before a POSIX time."""
+    ends_s: dict[str, float] = {}
+    for network in inventory:
+        for site in network:
+            station_id = f"{network.code}.{site.code}"
+            ends_s[station_id] = max(_span_s(site)[1], ends_s.get(station_id, -math.inf))
+    return {station_id for station_id, end_s in ends_s.items() if end_s < time_s}
 
 
 def _span_s(site: Any) -> tuple[float, float]:
@@ -202,6 +211,11 @@ def _from_obspy(network_code: str, site: Any) -> Station:
             *(network_code, site.code, elevation_m, channels_m[0]),
         )
         elevation_m = channels_m[0]
+    if latitude_deg == longitude_deg == elevation_m == 0:  # ObsPy's for a RESP file, which has none
+        raise ValueError(
+            f"station {network_code}.{site.code} is at 0 deg, 0 deg, 0 m, which stands for no coordinates: "
+            "give them in the station list (RESP files have none; StationXML, dataless SEED and CSV do)"
+        )
     return Station(network_code, site.code, location, latitude_deg, longitude_deg, elevation_m)
 
 

@@ -58,8 +58,11 @@ class ArchiveSource:
         self.coda_s = coda_s
         self.importer = importer
         self._inventory = read_stations(self.root / STATIONS)
-        self._stations = {station.id: station for station in Network.from_inventory(self._inventory)}
         self._catalogue, self._picks = read_with_picks(self.root / CATALOGUE)
+        origins_s = [event.origin_time_s for event in self._catalogue]
+        during_s = (min(origins_s, default=-math.inf), max(origins_s, default=math.inf))
+        stations = Network.from_inventory(self._inventory, during_s)
+        self._stations = {station.id: station for station in stations}
         stated = [pick for picks in self._picks.values() for pick in picks]
         elsewhere = [
             pick

@@ -10,7 +10,7 @@ import obspy
 
 from fcn import checked
 from fcn.earth.velocity import LayeredModel
-from fcn.geometry.network import Network, require_elevation
+from fcn.geometry.network import Network, ended_before, require_elevation
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
@@ -41,8 +41,9 @@ class WatchedNetwork:
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
         """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
 
-        Those whose elevation none can have are left out. Raises ValueError for wanted ones that are no list,
-        for one that the file does not describe, and where none is left.
+        Those whose elevation none can have are left out, and, where not all are, those that were closed.
+        Raises ValueError for wanted ones that are no list, for one that the file does not describe, and where
+        none is left.
         """
         path = Path(path).expanduser()
         if wanted is not None and not checked.listed("station_ids", wanted):
@@ -50,7 +51,14 @@ class WatchedNetwork:
         inventory = read_stations(path)
         now_s = obspy.UTCDateTime().timestamp
         found = {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}
-        names = list(found) if wanted is None else list(wanted)
+        closed = ended_before(inventory, now_s)
+        if wanted is None and (open_ids := [each for each in found if each not in closed]):
+            names = open_ids
+            if len(names) < len(found):
+                shown = checked.shown(", ".join(each for each in found if each in closed))
+                log.warning("%s: left out, their last epochs have ended: %s (station_ids)", path, shown)
+        else:
+            names = list(found) if wanted is None else list(wanted)
         if missing := sorted(map(str, set(names) - set(found))):
             raise ValueError(
                 f"stations {', '.join(missing)} are not in {path}, or have no epoch that is open: there are "

@@ -150,3 +150,25 @@ def test_read_the_local_model_of_a_real_network(shared_dir):
     model = read_velocity_model(shared_dir / "realdata" / "coseismiq" / "velocity_model" / "local.txt", None)
     assert len(model.top_depth_km) == 10
     assert model.vp_kmps[0] == 3.32
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("depth_top vp rho vs", "column 3 is named 'rho'"),
+        ("depth_top vp vp/vs", "column 3 is named 'vp/vs'"),
+        ("depth_top Vs Vp", "column 2 is named 'Vs'"),
+        ("thickness vp vs", "column 1 is named 'thickness'"),
+        ("depth_bottom vp vs", "column 1 is named 'depth_bottom'"),
+        ("depth_top(m) vp vs", r"'depth_top\(m\)' are metres"),
+        ("depth_top [m] vp [m/s] vs [m/s]", r"'\[m\]' are metres"),
+    ],
+)
+def test_names_of_other_columns_are_refused(tmp_path, header, message):
+    """They were passed over, and a density read as a velocity."""
+    path = tmp_path / "model.txt"
+    rows = [[0, 5.5, 3.2, 2.6], [10, 6.2, 3.6, 2.7]]
+    n_columns = 4 if "rho" in header else 3
+    path.write_text("\n".join([header, *(" ".join(map(str, row[:n_columns])) for row in rows)]) + "\n")
+    with pytest.raises(ValueError, match=message):
+        read_velocity_model(path, "layers")

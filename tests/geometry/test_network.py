@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import obspy
 import pytest
@@ -5,7 +7,7 @@ from obspy.core.inventory import Channel, Inventory, Site
 from obspy.core.inventory import Network as ObspyNetwork
 from obspy.core.inventory import Station as ObspyStation
 
-from fcn.geometry.network import Network, Station
+from fcn.geometry.network import Network, Station, ended_before
 from fcn.geometry.projection import LocalFrame
 
 CSV = "network,station,latitude,longitude,elevation\nXX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n"
@@ -155,3 +157,34 @@ def test_real_station_list(shared_dir):
     local_km = network.local_km(LocalFrame(*network.centre()))
     assert np.abs(local_km[:, :2]).max() < 40
     np.testing.assert_allclose(local_km[:, :2].mean(0), 0, atol=0.05)
+
+
+def test_what_stands_for_no_coordinates_is_refused():
+    """ObsPy reads RESP files, which have none, as that."""
+    inventory = Inventory([ObspyNetwork("XX", stations=[obspy_station("A", 0.0, 0.0, 0.0)])])
+    with pytest.raises(ValueError, match=r"XX\.A is at 0 deg, 0 deg, 0 m, which stands for no coordinates"):
+        Network.from_inventory(inventory)
+    inventory[0][0].elevation = -4940.0
+    assert Network.from_inventory(inventory).stations[0].elevation_m == -4940.0
+
+
+def test_a_place_on_180_degrees_is_one_however_it_is_written():
+    epochs = [ObspyStation("A", -17.0, longitude, 10.0) for longitude in (179.99999, -179.99999)]
+    for i, epoch in enumerate(epochs):
+        epoch.start_date = obspy.UTCDateTime(2010 + i, 1, 1)
+    inventory = Inventory([ObspyNetwork("XX", stations=epochs)])
+    assert Network.from_inventory(inventory).stations[0].longitude_deg == -179.99999
+
+
+def test_of_a_station_that_was_closed_its_last_place_counts():
+    epochs = [ObspyStation("A", latitude, 22.0, 10.0) for latitude in (41.0, 42.0)]
+    for i, epoch in enumerate(epochs):
+        epoch.start_date, epoch.end_date = (
+            obspy.UTCDateTime(2000 + i, 1, 1),
+            obspy.UTCDateTime(2001 + i, 1, 1),
+        )
+    inventory = Inventory([ObspyNetwork("XX", stations=epochs)])
+    now_s = obspy.UTCDateTime(2020, 1, 1).timestamp
+    assert Network.from_inventory(inventory, (now_s, math.inf)).stations[0].latitude_deg == 42.0
+    assert ended_before(inventory, now_s) == {"XX.A"}
+    assert ended_before(inventory, obspy.UTCDateTime(2001, 6, 1).timestamp) == set()

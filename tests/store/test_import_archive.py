@@ -231,3 +231,19 @@ def test_a_station_without_coordinates_is_refused(tmp_path, archive_importer):
     (root / "stations.xml").write_text(text.replace(">32.9</Latitude>", ">NaN</Latitude>"))
     with pytest.raises(ValueError, match=r"station XX\.B has no latitude \('NaN'\); add it"):
         ArchiveSource(root, 2.0, 40.0, 30.0, archive_importer)
+
+
+def test_where_a_station_stood_before_the_events_does_not_matter(tmp_path, archive_importer):
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
+    inventory = obspy.read_inventory(root / "stations.xml")
+    former = obspy.read_inventory(root / "stations.xml")[0][1]
+    former.latitude = float(former.latitude) + 0.02
+    for epoch in (former, *former.channels):
+        epoch.start_date, epoch.end_date = obspy.UTCDateTime(2010, 1, 1), obspy.UTCDateTime(2012, 1, 1)
+    for epoch in (inventory[0][1], *inventory[0][1].channels):
+        epoch.start_date = obspy.UTCDateTime(2012, 1, 1)
+    inventory[0].stations.append(former)
+    inventory.write(str(root / "stations.xml"), format="STATIONXML")
+    records, refused, _ = collect(root, archive_importer)
+    assert not refused
+    assert len(records) == 4

@@ -261,3 +261,17 @@ def test_a_station_whose_elevation_is_not_known_is_left_out(tmp_path, caplog):
     assert "XX.S01 has elevation -12345 m" in caplog.text
     with pytest.raises(ValueError, match=r"no station can be used: station XX\.S01 has elevation"):
         WatchedNetwork.of_file(path, ["XX.S01"])
+
+
+def test_closed_stations_are_left_out_unless_all_are(tmp_path, caplog):
+    """One that was closed 300 km away drew the centre of the frame there."""
+    path, inventory = tmp_path / "stations.xml", make_network(3)[2]
+    inventory[0][1].end_date = obspy.UTCDateTime(2005, 1, 1)
+    inventory.write(str(path), format="STATIONXML")
+    assert [each.id for each in WatchedNetwork.of_file(path).stations] == ["XX.S00", "XX.S02"]
+    assert "left out, their last epochs have ended: 'XX.S01'" in caplog.text
+    assert [each.id for each in WatchedNetwork.of_file(path, ["XX.S01"]).stations] == ["XX.S01"]
+    for site in inventory[0]:
+        site.end_date = obspy.UTCDateTime(2005, 1, 1)
+    inventory.write(str(path), format="STATIONXML")
+    assert len(WatchedNetwork.of_file(path).stations) == 3
