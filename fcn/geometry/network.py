@@ -211,10 +211,12 @@ def _from_obspy(network_code: str, site: Any) -> Station:
             *(network_code, site.code, elevation_m, channels_m[0]),
         )
         elevation_m = channels_m[0]
-    if latitude_deg == longitude_deg == elevation_m == 0:  # ObsPy's for a RESP file, which has none
+    nowhere = latitude_deg == longitude_deg == 0  # with 123456 m ObsPy's for a RESP file, which has none
+    if nowhere and (elevation_m == 0 or not can_be_elevation(elevation_m)):
         raise ValueError(
-            f"station {network_code}.{site.code} is at 0 deg, 0 deg, 0 m, which stands for no coordinates: "
-            "give them in the station list (RESP files have none; StationXML, dataless SEED and CSV do)"
+            f"station {network_code}.{site.code} is at 0 deg, 0 deg, {elevation_m:g} m, which stands for no "
+            "coordinates: give them in the station list (RESP files have none; StationXML, dataless SEED and "
+            "CSV do)"
         )
     return Station(network_code, site.code, location, latitude_deg, longitude_deg, elevation_m)
 

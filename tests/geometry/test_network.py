@@ -159,10 +159,11 @@ def test_real_station_list(shared_dir):
     np.testing.assert_allclose(local_km[:, :2].mean(0), 0, atol=0.05)
 
 
-def test_what_stands_for_no_coordinates_is_refused():
-    """ObsPy reads RESP files, which have none, as that."""
-    inventory = Inventory([ObspyNetwork("XX", stations=[obspy_station("A", 0.0, 0.0, 0.0)])])
-    with pytest.raises(ValueError, match=r"XX\.A is at 0 deg, 0 deg, 0 m, which stands for no coordinates"):
+@pytest.mark.parametrize("elevation_m", [0.0, 123456.0])
+def test_what_stands_for_no_coordinates_is_refused(elevation_m):
+    """ObsPy reads RESP files, which have none, as the second."""
+    inventory = Inventory([ObspyNetwork("XX", stations=[obspy_station("A", 0.0, 0.0, elevation_m)])])
+    with pytest.raises(ValueError, match=r"XX\.A is at 0 deg, 0 deg, .* m, which stands for no coordinates"):
         Network.from_inventory(inventory)
     inventory[0][0].elevation = -4940.0
     assert Network.from_inventory(inventory).stations[0].elevation_m == -4940.0
