@@ -57,7 +57,7 @@ def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
             "depths are positive down from there"
         )
     if table.shape[1] != NONLINLOC_COLUMNS:
-        _check_names(path, names)
+        _check_names(path, names, table.shape[1])
     kind = _kind(path, table, names, rows)
     try:
         if kind == "nonlinloc":
@@ -94,9 +94,12 @@ def _content(path: Path) -> tuple[list[str], Table]:
     return names, np.array(rows)
 
 
-def _check_names(path: Path, names: list[str]) -> None:
-    """Raises ValueError for names that say that columns are others, or elsewhere, or in metres."""
-    of_columns = [name for name in names if name[0].isalpha() and name.lower() not in UNITS]
+def _check_names(path: Path, names: list[str], n_columns: int) -> None:
+    """Raises ValueError for names that say that columns are others, or elsewhere, or in metres.
+
+    What comes before as many names as there are columns is a title.
+    """
+    of_columns = [name for name in names if name[0].isalpha() and name.lower() not in UNITS][-n_columns:]
     for name in names:
         if re.search(r"(^|[\[(_])(m|m/s|mps)([\])]|$)", name.lower()):
             raise ValueError(f"{path}: {name!r} are metres: depths are in km, velocities in km/s")

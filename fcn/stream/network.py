@@ -51,14 +51,12 @@ class WatchedNetwork:
         inventory = read_stations(path)
         now_s = obspy.UTCDateTime().timestamp
         found = {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}
-        closed = ended_before(inventory, now_s)
-        if wanted is None and (open_ids := [each for each in found if each not in closed]):
-            names = open_ids
-            if len(names) < len(found):
-                shown = checked.shown(", ".join(each for each in found if each in closed))
-                log.warning("%s: left out, their last epochs have ended: %s (station_ids)", path, shown)
-        else:
-            names = list(found) if wanted is None else list(wanted)
+        names = list(found) if wanted is None else list(wanted)
+        closed = ended_before(inventory, now_s) if wanted is None else set()
+        if 0 < len(closed) < len(names):
+            shown = checked.shown(", ".join(each for each in names if each in closed))
+            log.warning("%s: left out, their last epochs have ended: %s (station_ids)", path, shown)
+            names = [each for each in names if each not in closed]
         if missing := sorted(map(str, set(names) - set(found))):
             raise ValueError(
                 f"stations {', '.join(missing)} are not in {path}, or have no epoch that is open: there are "

@@ -86,7 +86,14 @@ def test_what_is_no_text_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize(
     "header",
-    ["\ufeffdepth_km vp vs\n", "\ufeff", "Depth,Vp(km/s),Vs(km/s)\n", "depth vp vs\n[km] [km/s] [km/s]\n"],
+    [
+        "\ufeffdepth_km vp vs\n",
+        "\ufeff",
+        "Depth,Vp(km/s),Vs(km/s)\n",
+        "depth vp vs\n[km] [km/s] [km/s]\n",
+        "depth vp vs\nkm km/s km/s\n",
+        "Crust of the north\ndepth vp vs\n",
+    ],
 )
 def test_names_and_byte_order_marks_are_passed_over(tmp_path, header):
     (tmp_path / "crust.txt").write_text(header + "0, 5.0, 2.9\r\n10, 6.0, 3.5\r\n", encoding="utf-8")
