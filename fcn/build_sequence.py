@@ -29,7 +29,7 @@ from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
-from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory
+from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, stated_sensitivities
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.recording import TooLongError
@@ -94,21 +94,12 @@ def _with_codes(found: obspy.Stream, path: Path) -> obspy.Stream:
     return stream
 
 
-def stated_sensitivity(per_mps: float | None, per_mps2: float | None) -> Sensitivity | None:
-    """The sensitivity a user states; ValueError where both are given."""
-    if per_mps is not None and per_mps2 is not None:
-        raise ValueError("give sensitivity_counts_per_mps or sensitivity_counts_per_mps2, not both")
-    if per_mps is not None:
-        return Sensitivity(float(per_mps), "velocity")
-    return None if per_mps2 is None else Sensitivity(float(per_mps2), "acceleration")
-
-
 def describe_stations(
-    patterns: str | list[str], stream: obspy.Stream, sensitivity: Sensitivity | None
+    patterns: str | list[str], stream: obspy.Stream, stated: Mapping[str, Sensitivity]
 ) -> obspy.Inventory:
     """StationXML, or what else ObsPy reads, of one file or of many; or made from one CSV list.
 
-    The sensitivity stated is for channels that have none there. Raises FileNotFoundError where a pattern
+    stated: sensitivities by channel, for those that have none there. Raises FileNotFoundError where a pattern
     matches nothing; ValueError for a sensitivity beside StationXML in which every recorded channel has its
     own, for several tables, and for files that contradict each other (`read_all_stations`).
     """
@@ -124,8 +115,8 @@ def describe_stations(
         recorded_ids = {trace.id for trace in stream}
         inventory = read_all_stations(paths, recorded_ids)
         _check_listed(recorded, {f"{each.code}.{site.code}" for each in inventory for site in each}, asked)
-        if sensitivity is not None:
-            filled = fill_sensitivities(inventory, recorded_ids, sensitivity)
+        if stated:
+            filled = fill_sensitivities(inventory, stated)
             lacking = sorted(recorded_ids - described_ids(inventory))
             if lacking and not filled:
                 more = " ..." if len(lacking) > 3 else ""
@@ -136,11 +127,10 @@ def describe_stations(
             if not filled:
                 raise ValueError(
                     f"the sensitivity of each channel is stated by {asked}: leave out "
-                    "sensitivity_counts_per_mps, or give the stations as CSV"
+                    "sensitivity_counts_per_mps and sensitivity_counts_per_mps2, or give the stations as CSV"
                 )
             log.info("%s states no sensitivity of %s: the one given is taken", asked, ", ".join(filled))
         return inventory
-    stated = {} if sensitivity is None else {trace.id: sensitivity for trace in stream}
     network = Network.from_csv(paths[0])
     _check_listed(recorded, {station.id for station in network}, asked)
     return make_inventory((s for s in network if s.id in recorded), stream, stated)
@@ -169,10 +159,9 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     if config["source"] is not None:
         return fetch_sequence(config)
     stream = read_all(config["waveforms"])
-    sensitivity = stated_sensitivity(
-        config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
-    )
-    inventory = describe_stations(config["station_file"], stream, sensitivity)
+    stated_values = config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
+    sensitivities = stated_sensitivities({trace.id for trace in stream}, *stated_values)
+    inventory = describe_stations(config["station_file"], stream, sensitivities)
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))

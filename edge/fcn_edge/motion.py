@@ -18,12 +18,12 @@ from fcn.waveform.preprocess import (
     PreprocessSpec,
     ToVelocity,
 )
+from fcn.waveform.rates import in_step, same_rate
 from fcn_edge.records import Segment
 
 log = logging.getLogger(__name__)
 
 TINY = 1e-9  # of a direction: rounding
-SAME_RATE = 1e-5  # sampling rates that differ by so little of themselves are one, as in fcn
 
 
 def spec_of(plain: Mapping[str, Any]) -> PreprocessSpec:
@@ -101,10 +101,6 @@ def _turned(along: np.ndarray, valid: np.ndarray, directions: np.ndarray) -> np.
     return turned
 
 
-def _is_nearly_whole(rate_hz: float) -> bool:
-    return rate_hz >= 1.0 and abs(rate_hz / round(rate_hz) - 1.0) < SAME_RATE
-
-
 def _bands(
     channel: Mapping[str, Any], segments: Sequence[Segment], spec: PreprocessSpec
 ) -> Iterable[tuple[Chunk, Any]]:
@@ -113,7 +109,8 @@ def _bands(
     low_s = -math.inf if channel["start_s"] is None else channel["start_s"]
     high_s = math.inf if channel["end_s"] is None else channel["end_s"]
     for each in segments:
-        if each.rate_hz < spec.sampling_rate_hz or each.start_s >= high_s:
+        rate_hz = same_rate(each.rate_hz, [spec.sampling_rate_hz, *kinds, max(round(each.rate_hz), 1.0)])
+        if rate_hz < spec.sampling_rate_hz or each.start_s >= high_s:
             continue
         first = max(math.ceil((low_s - each.start_s) * each.rate_hz - 1e-3), 0) if low_s > each.start_s else 0
         last = each.counts.size
@@ -121,7 +118,6 @@ def _bands(
             last = min(last, math.ceil((high_s - each.start_s) * each.rate_hz - 1e-3))
         if last <= first:
             continue
-        rate_hz = float(round(each.rate_hz)) if _is_nearly_whole(each.rate_hz) else each.rate_hz
         if rate_hz not in kinds:
             sensitivity = channel["sensitivity"]
             try:
@@ -131,6 +127,7 @@ def _bands(
                 return
             kinds[rate_hz] = to_velocity, Bands(spec, 1)
         to_velocity, bands = kinds[rate_hz]
-        start_s = each.start_s + first / each.rate_hz
-        for chunk in to_velocity.process(start_s, each.counts[None, first:last]):
-            yield chunk, bands.process(chunk)
+        start_s, counts = each.start_s + first / each.rate_hz, each.counts[None, first:last]
+        for piece_s, piece in in_step(start_s, last - first, each.rate_hz, rate_hz):
+            for chunk in to_velocity.process(piece_s, counts[:, piece]):
+                yield chunk, bands.process(chunk)

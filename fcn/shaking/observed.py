@@ -15,12 +15,12 @@ from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.clipping import Clipping
 from fcn.waveform.memory import Memory
 from fcn.waveform.preprocess import LARGEST
+from fcn.waveform.rates import SAME_RATE, in_step, same_rate
 from fcn.waveform.response import Described, Sensitivity, describe
 from fcn.waveform.stored import AnyTrace
 
 log = logging.getLogger(__name__)
 
-SAME_RATE = 1e-5  # relative
 N_COMPONENTS = 3
 
 
@@ -102,8 +102,9 @@ def _instrument(
         raise ValueError(
             f"{len(by_channel)} channels at {min(rates):g} to {max(rates):g} Hz, not three at one rate"
         )
-    if min(rates) < LEAST_RATE_HZ * (1 - SAME_RATE):
-        raise ValueError(f"{min(rates):g} Hz, slower than {LEAST_RATE_HZ:g} Hz")
+    rate_hz = same_rate(rates[0], [LEAST_RATE_HZ])
+    if rate_hz < LEAST_RATE_HZ:
+        raise ValueError(f"{rate_hz:g} Hz, slower than {LEAST_RATE_HZ:g} Hz")
     start = min(trace.stats.starttime for trace in traces)
     end = max(trace.stats.endtime for trace in traces)
     described = {
@@ -111,17 +112,19 @@ def _instrument(
     }
     if not spanned(np.array([epochs[0].direction for epochs in described.values()])):
         raise ValueError("its channels do not point in three directions")
-    n_samples = round((end - start) * rates[0]) + 1
+    n_samples = round((end - start) * rate_hz) + 1
     mps2, is_clipped = np.full((N_COMPONENTS, n_samples), np.nan), False
     for row, (channel, own) in enumerate(sorted(by_channel.items())):
         for trace in own:
-            first = round((trace.stats.starttime - start) * rates[0])
             motion, clips = _acceleration(trace, described[channel])
-            mps2[row, first : first + trace.stats.npts] = motion[: n_samples - first]
+            begin_s, stated_hz = trace.stats.starttime - start, float(trace.stats.sampling_rate)
+            for at_s, piece in in_step(begin_s, motion.size, stated_hz, rate_hz):
+                first, part = round(at_s * rate_hz), motion[piece]
+                mps2[row, first : first + part.size] = part[: n_samples - first]
             is_clipped |= clips
     station_id = ".".join(name.split(".")[:2])
     is_accelerometer = described[channel][0].sensitivity.measurement == "acceleration"
-    return is_accelerometer, Acceleration(station_id, name, start.timestamp, rates[0], mps2, is_clipped)
+    return is_accelerometer, Acceleration(station_id, name, start.timestamp, rate_hz, mps2, is_clipped)
 
 
 def _acceleration(trace: AnyTrace, epochs: Sequence[Described]) -> tuple[Float64[np.ndarray, " time"], bool]:

@@ -7,6 +7,7 @@ from typing import Any
 from fcn.stream.packet import Packet
 from fcn.waveform.channel import ChannelMotion
 from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.rates import in_step
 from fcn.waveform.response import Described
 from fcn.waveform.together import Work, alone
 
@@ -106,8 +107,10 @@ class LiveChannel:
     def _use(self, packet: Packet) -> Work[None]:
         if self._gap is not None:
             self._since.append(packet)
-        for motion in self.motions:
-            yield from motion.work(packet.start_time_s, packet.counts)
+        n, stated_hz = packet.counts.size, packet.sampling_rate_hz
+        for start_s, piece in in_step(packet.start_time_s, n, stated_hz, self.rate_hz):
+            for motion in self.motions:
+                yield from motion.work(start_s, packet.counts[piece])
         self._due_s = packet.end_time_s if self._due_s is None else max(self._due_s, packet.end_time_s)
 
     def forget(self, before: int) -> None:
@@ -122,7 +125,7 @@ class LiveChannel:
             "counts": dict(self.counts),
             "motions": [each.state() for each in self.motions],
             "gap": None if self._gap is None else list(self._gap),
-            "since": [[each.start_time_s, each.counts] for each in self._since],
+            "since": [[each.start_time_s, each.sampling_rate_hz, each.counts] for each in self._since],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -132,7 +135,7 @@ class LiveChannel:
             motion.restore(each)
         gap, seed_id = state["gap"], self.motions[0].described.seed_id
         self._gap = None if gap is None else (gap[0], gap[1], gap[2])
-        self._since = [Packet(seed_id, start_s, self.rate_hz, counts) for start_s, counts in state["since"]]
+        self._since = [Packet(seed_id, *each) for each in state["since"]]
 
 
 class _Edge:

@@ -15,11 +15,12 @@ import obspy
 from jaxtyping import Float64
 
 from fcn import checked
-from fcn.shaking.observed import N_COMPONENTS, SAME_RATE, ToAcceleration
+from fcn.shaking.observed import N_COMPONENTS, ToAcceleration
 from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.stream.packet import Packet
 from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.inventory import description_digest
+from fcn.waveform.rates import same_rate
 from fcn.waveform.response import Described, describe
 
 log = logging.getLogger(__name__)
@@ -130,8 +131,7 @@ class ObservedNetwork:
         if seed_id in self._unknown[station_id]:
             return None
         name, instruments = instrument(seed_id), self._stations[station_id]
-        rate_hz = packet.sampling_rate_hz
-        rate_hz = next((hz for _, hz in instruments if abs(rate_hz / hz - 1.0) < SAME_RATE), rate_hz)
+        rate_hz = same_rate(packet.sampling_rate_hz, [LEAST_RATE_HZ, *(hz for _, hz in instruments)])
         if rate_hz < LEAST_RATE_HZ:
             self.counts["too slow"] += 1
             return None

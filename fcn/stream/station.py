@@ -21,8 +21,8 @@ from fcn.waveform.inventory import description_digest
 from fcn.waveform.level import LEVEL_BLOCK_S, TAU_S, RunningLevels
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.rates import same_rate
 from fcn.waveform.response import describe
-from fcn.waveform.station import SAME_RATE
 from fcn.waveform.together import Work
 
 log = logging.getLogger(__name__)
@@ -221,10 +221,8 @@ class LiveStation:
         if found is not None:
             return found
         known = [each for seed_id, each in self._channels if seed_id == packet.seed_id]
-        stated_hz, slowest_hz = packet.sampling_rate_hz, self.spec.sampling_rate_hz
-        rate_hz = next(
-            (hz for hz in [slowest_hz, *known] if abs(stated_hz / hz - 1.0) < SAME_RATE), stated_hz
-        )
+        slowest_hz = self.spec.sampling_rate_hz
+        rate_hz = same_rate(packet.sampling_rate_hz, [slowest_hz, *known])
         if rate_hz < slowest_hz:
             self.refused["too slow"] += 1
             return None

@@ -1,6 +1,5 @@
 """StationXML: read with its coordinates checked, or made for data that come without."""
 
-import copy
 import glob
 import hashlib
 import math
@@ -20,6 +19,8 @@ from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
 from fcn.waveform.response import COUNT_UNITS, Sensitivity, location_code, overall_sensitivity
 
+INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
+CODE_LETTERS = 3  # of a channel
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
 COORDINATES = ("Latitude", "Longitude", "Elevation")  # elements of StationXML
@@ -90,18 +91,49 @@ def _check_place(
             raise ValueError(f"{path}: {name} has no {tag.lower()} ({text.strip()!r}); add it{why}")
 
 
-def fill_sensitivities(
-    inventory: Inventory, seed_ids: Collection[str], sensitivity: Sensitivity
-) -> list[str]:
-    """Give the channels among `seed_ids` that state no sensitivity this one, in place; returns their ids."""
+def stated_sensitivities(
+    seed_ids: Collection[str], per_mps: float | None, per_mps2: float | None
+) -> dict[str, Sensitivity]:
+    """Of each channel the sensitivity that a user states for its kind of instrument, by its id.
+
+    The middle letter of a code says which (SEED 2.4, appendix A): N and G measure acceleration, H and P
+    velocity, and those take nothing that is stated of the other. L is velocity's by the book, but networks
+    call accelerometers so: it and unknown letters take the one that is stated. Raises ValueError, naming the
+    channel, where that could be either, and for a sensitivity that is none's.
+    """
+    values = {"velocity": per_mps, "acceleration": per_mps2}
+    stated = {kind: Sensitivity(float(value), kind) for kind, value in values.items() if value is not None}
+    found: dict[str, Sensitivity] = {}
+    for seed_id in sorted(set(seed_ids)):
+        code = seed_id.rpartition(".")[2]
+        kind = INSTRUMENT_KINDS.get(code[1]) if len(code) == CODE_LETTERS else None
+        if kind is None and len(stated) > 1:
+            raise ValueError(
+                f"whether {seed_id} measures velocity or acceleration its code does not say: state its "
+                "sensitivity in StationXML, or build its waveforms apart, with the one that is its own"
+            )
+        wanted = kind or next(iter(stated), None)
+        if wanted in stated:
+            found[seed_id] = stated[wanted]
+    if useless := set(stated) - {each.measurement for each in found.values()}:
+        option = "sensitivity_counts_per_mps" + ("2" if "acceleration" in useless else "")
+        codes = ", ".join(sorted({seed_id.rpartition(".")[2] for seed_id in seed_ids}))
+        raise ValueError(
+            f"{option} is of {useless.pop()}, which none of the channels measures by its code: {codes}"
+        )
+    return found
+
+
+def fill_sensitivities(inventory: Inventory, stated: Mapping[str, Sensitivity]) -> list[str]:
+    """Give the channels among those stated that have no sensitivity theirs, in place; returns their ids."""
     filled = set()
-    made = _response(sensitivity)
     for seed_id, channel in _channels(inventory):
-        if seed_id not in seed_ids or overall_sensitivity(channel, seed_id) is not None:
+        if seed_id not in stated or overall_sensitivity(channel, seed_id) is not None:
             continue
         filled.add(seed_id)
+        made = _response(stated[seed_id])
         if channel.response is None:
-            channel.response = copy.deepcopy(made)
+            channel.response = made
         else:
             channel.response.instrument_sensitivity = made.instrument_sensitivity
     return sorted(filled)

@@ -254,7 +254,8 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{seed_id} has no instrument sensitivity in StationXML, and counts without one are no ground "
             "motion: add InstrumentSensitivity or the gains of all stages to the channel, or make the "
             "sequence again with python -m fcn.build_sequence ... "
-            "sensitivity_counts_per_mps=<counts per m/s>, which holds for the channels that state none"
+            "sensitivity_counts_per_mps=<counts per m/s>, or of accelerometers (codes HN?) "
+            "sensitivity_counts_per_mps2=<counts per m/s2>, which hold for the channels that state none"
         )
     known = measured(str(stated.input_units))
     if known is None:

@@ -15,13 +15,13 @@ from fcn.waveform.channel import ON_SAMPLE, ChannelMotion
 from fcn.waveform.choice import Stretch, component_order, instrument, joined_stretches, spanned
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
+from fcn.waveform.rates import same_rate, samples_in_step
 from fcn.waveform.response import Described, describe
 from fcn.waveform.stored import AnyTrace
 
 log = logging.getLogger(__name__)
 
 MARGIN = 4  # samples of the grid: the two that interpolation waits for, and edges that are rounded
-SAME_RATE = 1e-5  # relative: an hour of samples goes off by 0.04 s
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +135,21 @@ class _Fed:
 
     @property
     def _next_s(self) -> float:
-        """When the next sample of the trace that is read is."""
-        trace = self._traces[-1]
-        return float(trace.stats.starttime.timestamp + self._at / self.channel.rate_hz)
+        """When the next sample of the trace that is read is: by its own rate where a piece begins."""
+        stats, (piece, since) = self._traces[-1].stats, divmod(self._at, self._in_step)
+        begin_s = piece * self._in_step / stats.sampling_rate
+        return float(stats.starttime.timestamp + begin_s + since / self.channel.rate_hz)
+
+    @property
+    def _in_step(self) -> int:
+        """Samples of a piece of the trace that is read; the same pieces however far it is read at once."""
+        return samples_in_step(float(self._traces[-1].stats.sampling_rate), self.channel.rate_hz)
 
     def feed(self, until_s: float) -> None:
         """Samples before a POSIX time; those of a trace that begins within another follow it."""
         while self._traces and self._next_s < until_s:
             trace, start_s = self._traces[-1], self._next_s
-            n = trace.stats.npts - self._at
+            n = min(trace.stats.npts, (self._at // self._in_step + 1) * self._in_step) - self._at
             if not math.isinf(until_s):
                 n = min(n, math.ceil((until_s - start_s) * self.channel.rate_hz))
             counts = np.ma.asarray(trace.data[self._at : self._at + n], dtype=np.float64)
@@ -207,9 +213,7 @@ def _fast_enough(by_id: Mapping[str, list[AnyTrace]], minimum_rate_hz: float) ->
     for seed_id, traces in by_id.items():
         met = [minimum_rate_hz]
         for trace in traces:
-            stated_hz = float(trace.stats.sampling_rate)
-            # headers that hold an interval, or a ratio, state one rate in many ways
-            rate_hz = next((hz for hz in met if abs(stated_hz / hz - 1.0) < SAME_RATE), stated_hz)
+            rate_hz = same_rate(float(trace.stats.sampling_rate), met)
             met.append(rate_hz)
             if rate_hz >= minimum_rate_hz:
                 usable.setdefault(seed_id, []).append((rate_hz, trace))

@@ -24,6 +24,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.recording import TooLongError
+from fcn.waveform.response import Sensitivity
 
 MODEL = LayeredModel.from_velocities("two", "made", (0.0, 10.0), (5.5, 6.5), (3.2, 3.8))
 GROWS = Released((0.0, 4.0), (2.0, 3.0))
@@ -587,17 +588,23 @@ def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
     assert build_sequence({**raw_config(raw, stations="whole.xml"), "station_file": lists})
 
 
-def test_an_accelerometer_is_stated_as_one(raw):
-    used = build_sequence(raw_config(raw, "sensitivity_counts_per_mps2=1e6"))
-    found = {channel.sensitivity.measurement for (use,) in used.values() for channel in use.channels}
-    assert found == {"acceleration"}
+def test_instruments_are_stated_by_their_kind(raw, caplog):
+    """Counts of a seismometer are none of an accelerometer's, which has no motion then."""
+    for path in raw.glob("*S01*.mseed"):
+        rewrite(path, channel="HN" + obspy.read(str(path))[0].stats.channel[2])
+    without = build_sequence({**raw_config(raw, SENSITIVE), "out": str(raw / "without")})
+    assert "XX.S01" not in without
+    assert "XX.S01 left out: XX.S01..HN" in caplog.text
+    assert "sensitivity_counts_per_mps2=<counts per m/s2>" in caplog.text
+    used = build_sequence(raw_config(raw, SENSITIVE, "sensitivity_counts_per_mps2=1e6"))
+    found = {name: {c.sensitivity for c in use.channels} for name, (use,) in used.items()}
+    assert found["XX.S01"] == {Sensitivity(1e6, "acceleration")}
+    assert found["XX.S00"] == found["XX.S02"] == {Sensitivity(COUNTS_PER_MPS, "velocity")}
 
 
 def test_refusals_come_before_anything_is_written(raw):
     with pytest.raises(ValueError, match=r"no instrument sensitivity.*sensitivity_counts_per_mps="):
         build_sequence(raw_config(raw))
-    with pytest.raises(ValueError, match="not both"):
-        build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", "sensitivity_counts_per_mps2=1.0"))
     with pytest.raises(FileNotFoundError, match=r"no file matches station_file=.*nowhere\.csv"):
         build_sequence(raw_config(raw, stations="nowhere.csv"))
     (raw / "other.csv").write_text((raw / "stations.csv").read_text())

@@ -109,7 +109,9 @@ def test_the_largest_hengill_event_is_seen_everywhere(compare, shared_dir, tmp_p
     real = shared_dir / "realdata" / "coseismiq"
     stream = read_all(str(real / "seismic_data" / "*" / "*.mseed"))
     stations = real / "station_inventory" / "stations.csv"
-    inventory = describe_stations(str(stations), stream, Sensitivity(4e8, "velocity"))
+    inventory = describe_stations(
+        str(stations), stream, dict.fromkeys((trace.id for trace in stream), Sensitivity(4e8, "velocity"))
+    )
     model = read_velocity_model(real / "velocity_model" / "local.txt", None)
     root = tmp_path / "hengill"
     write_sequence_folder(root, stream, inventory, velocity_model=dataclasses.asdict(model))

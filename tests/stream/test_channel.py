@@ -90,3 +90,28 @@ def test_it_goes_on_from_its_state():
     motion, valid, _ = second.motions[0].track.between(FIRST, FIRST + 200)
     np.testing.assert_array_equal(motion, IN_ORDER[0])
     assert valid.all()
+
+
+def test_packets_may_state_what_a_clock_measured():
+    """Of one channel, half of them late; nothing of them is lost to another rate's."""
+    found, rng, n = channel(), np.random.default_rng(3), 100
+    for index in (0, 1, 3, 2, 4, 6, 5, 7, 8, 9):
+        stated_hz = 100.0 * (1.0 + rng.uniform(-1e-3, 1e-3))
+        found.push(
+            Packet(SEED_ID, START_S + index, stated_hz, COUNTS[n * index : n * (index + 1)]), START_S + index
+        )
+    motion, valid, _ = found.motions[0].track.between(FIRST, FIRST + 200)
+    assert valid.all()
+    np.testing.assert_allclose(motion[1], IN_ORDER[0][1], atol=0.1 * IN_ORDER[0][1].std())
+    assert found.counts == {"gaps": 2, "reordered": 2}
+
+
+def test_a_long_packet_keeps_step_with_its_own_rate():
+    """A quarter of an hour at once: of 99.95 Hz, where the channel has been of 100."""
+    n = 90_000
+    counts = np.round(1e4 * np.sin(2 * np.pi * 3.0 * np.arange(n) / 99.95))
+    found = channel(patience_s=1e9)
+    found.push(Packet(SEED_ID, START_S, 100.0, counts[:10]), START_S)
+    found.push(Packet(SEED_ID, START_S + 0.1, 99.95, counts[10:]), START_S)
+    reached_s = found.motions[0].reached / 20.0 - START_S
+    assert reached_s == pytest.approx(n / 99.95, abs=0.2)

@@ -14,6 +14,8 @@ from made_streams import SPEC, Listener, Whole, replay_of
 from fcn.batch import Batch
 from fcn.constants import FIRST_S
 from fcn.data.sequences import Sequence
+from fcn.stream.packet import Packet
+from fcn.stream.station import LiveStation
 from fcn.waveform.amplitude import block_peaks
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.level import RunningLevels
@@ -150,3 +152,12 @@ def test_a_station_takes_part_while_it_has_known_samples(tmp_path, parts):
     assert at(sequence, START_S + 49.75).mask[0].tolist() == [True, True, True]
     assert at(sequence, START_S + 50.25).mask[0].tolist() == [True, False, True]
     assert at(sequence, START_S + 50.25).peaks[0, 1].any()  # of the past
+
+
+def test_rates_that_a_clock_measured_are_of_one_channel(parts):
+    station = LiveStation("XX.S00", parts[2], SPEC, 600, 30.0)
+    rng, counts = np.random.default_rng(1), np.zeros(100)
+    packets = [Packet("XX.S00..HHZ", START_S + i, 100 + rng.uniform(-0.05, 0.05), counts) for i in range(200)]
+    found = {id(station.channel(each)) for each in packets}
+    assert len(found) == 1
+    assert station.counts == {}

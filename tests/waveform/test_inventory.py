@@ -7,7 +7,12 @@ import obspy
 import pytest
 from made_networks import START_S, make_network, make_site
 
-from fcn.waveform.inventory import fill_sensitivities, make_inventory, read_stations
+from fcn.waveform.inventory import (
+    fill_sensitivities,
+    make_inventory,
+    read_stations,
+    stated_sensitivities,
+)
 from fcn.waveform.response import Sensitivity, describe
 
 
@@ -113,10 +118,29 @@ def test_a_stated_sensitivity_is_for_channels_that_have_none():
     absent.response, zero.response.instrument_sensitivity.value = None, 0.0
     ids = [f"XX.S00..{channel.code}" for channel in (absent, zero, known)]
     stated = Sensitivity(5e6, "acceleration")
-    assert fill_sensitivities(inventory, ids[2:], stated) == []
-    assert fill_sensitivities(inventory, ids, stated) == sorted(ids[:2])
+    assert fill_sensitivities(inventory, {ids[2]: stated}) == []
+    assert fill_sensitivities(inventory, dict.fromkeys(ids, stated)) == sorted(ids[:2])
     found = [describe(inventory, seed_id, START_S, START_S)[0].sensitivity for seed_id in ids]
     assert found == [stated, stated, Sensitivity(4e8, "velocity")]
+
+
+def test_a_stated_sensitivity_is_of_its_kind_of_instrument():
+    seismometers = ["XX.A..HHZ", "XX.A..EHZ", "XX.B..GPZ"]
+    accelerometers = ["XX.A..HNZ", "XX.B..BNE", "XX.B..HGZ"]
+    velocity, acceleration = Sensitivity(4e8, "velocity"), Sensitivity(4e6, "acceleration")
+    both = stated_sensitivities(seismometers + accelerometers, 4e8, 4e6)
+    assert both == {**dict.fromkeys(seismometers, velocity), **dict.fromkeys(accelerometers, acceleration)}
+    assert stated_sensitivities(seismometers + accelerometers, None, 4e6) == dict.fromkeys(
+        accelerometers, acceleration
+    )
+    assert stated_sensitivities(["XX.A..HLZ", "XX.A..Z"], None, 4e6) == dict.fromkeys(
+        ["XX.A..HLZ", "XX.A..Z"], acceleration
+    )
+    assert stated_sensitivities(["XX.A..HHZ"], None, None) == {}
+    with pytest.raises(ValueError, match=r"per_mps2 is of acceleration, which none .* by its code: HHZ"):
+        stated_sensitivities(["XX.A..HHZ"], None, 4e6)
+    with pytest.raises(ValueError, match=r"whether XX\.A\.\.HLZ measures velocity or acceleration"):
+        stated_sensitivities(["XX.A..HLZ"], 4e8, 4e6)
 
 
 def test_dashes_for_no_location_code_are_no_other_channel():
@@ -124,7 +148,7 @@ def test_dashes_for_no_location_code_are_no_other_channel():
     channel = inventory[0][0][0]
     channel.response, channel.location_code = None, "--"
     stated = Sensitivity(5e6, "velocity")
-    (seed_id,) = fill_sensitivities(inventory, [f"XX.S00..{channel.code}"], stated)
+    (seed_id,) = fill_sensitivities(inventory, {f"XX.S00..{channel.code}": stated})
     assert describe(inventory, seed_id, START_S, START_S)[0].sensitivity == stated
 
 

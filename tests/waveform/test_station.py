@@ -409,3 +409,56 @@ def test_parts_are_the_whole_about_a_short_gap_at_20_hz(spec, off_s):
     for length_s in (0.1, 2.0):
         parts = list(StationInParts(stream, described(stream), spec).parts(length_s))
         np.testing.assert_array_equal(np.concatenate([part.valid for part in parts], axis=1), whole.valid)
+
+
+def of_measured_rates(motion, off_hz, n=128, seed=1):
+    """Each record's header states what a clock measured: 100 Hz give or take some."""
+    rng, stream = np.random.default_rng(seed), obspy.Stream()
+    for component, row in zip("ZNE", motion, strict=True):
+        for first in range(0, row.size, n):
+            stated_hz = 100.0 + rng.uniform(-off_hz, off_hz)
+            stream.append(
+                make_trace(f"XX.A..HH{component}", row[first : first + n], stated_hz, START_S + first / 100.0)
+            )
+    return stream, described(obspy.Stream(tr for tr in stream if tr.stats.starttime.timestamp == START_S))
+
+
+@pytest.mark.parametrize("off_hz", [0.01, 0.05])
+def test_rates_that_a_clock_measured_are_one(spec, off_hz):
+    motion = np.cumsum(np.random.default_rng(2).integers(-100, 101, (3, 30_000)), axis=1)
+    expected = station_motion(*of_measured_rates(motion, 0.0), spec)
+    found = station_motion(*of_measured_rates(motion, off_hz), spec)
+    assert len(found.uses) == 1
+    n = min(expected.valid.shape[1], found.valid.shape[1])
+    both = found.valid[:, :n] & expected.valid[:, :n]
+    assert both[:, :-2].mean() > 0.99
+    off = np.where(both, found.narrow_mps[:, :n] - expected.narrow_mps[:, :n], 0.0)
+    assert off.std() < 0.15 * expected.narrow_mps.std()  # half a sample at 5 Hz
+
+
+def test_a_long_record_keeps_step_with_its_own_rate(spec):
+    """Of 100 Hz by the first record's clock, 99.95 by the second's: a second apart after half an hour."""
+    time_s = np.arange(180_000) / 99.95
+    counts = np.round(1e5 * np.sin(2 * np.pi * 3.0 * time_s)).astype(np.int32)
+    first = make_trace("XX.A..HHZ", counts[:1000], 100.0, START_S)
+    second = make_trace("XX.A..HHZ", counts[1000:], 99.95, START_S + 10.0)
+    found = station_motion([first, second], described(obspy.Stream([first])), spec)
+    (own,) = ToVelocity(spec, 99.95, "velocity", COUNTS_PER_MPS).process(START_S + 10.0, counts[None, 1000:])
+    late = slice(own.start_sample - found.start_sample + 30_000, found.velocity_mps.shape[1] - 20)
+    expected = own.velocity_mps[0, 30_000:][: late.stop - late.start]
+    known = found.valid[0, late]
+    assert known.mean() > 0.95
+    off = (found.velocity_mps[0, late] - expected)[known]
+    assert off.std() < 0.1 * expected.std()
+
+
+@pytest.mark.parametrize("length_s", [0.7, 10.0])
+def test_parts_are_the_whole_at_measured_rates(spec, length_s):
+    motion = np.cumsum(np.random.default_rng(2).integers(-100, 101, (3, 12_000)), axis=1)
+    stream, inventory = of_measured_rates(motion, 0.05, n=4000)
+    (whole,) = StationInParts(stream, inventory, spec).parts()
+    parts = list(StationInParts(stream, inventory, spec).parts(length_s))
+    assert len(parts) > 10
+    np.testing.assert_array_equal(np.concatenate([each.valid for each in parts], axis=1), whole.valid)
+    motion = np.concatenate([each.motion for each in parts], axis=2)
+    np.testing.assert_allclose(motion, whole.motion, atol=1e-15)
