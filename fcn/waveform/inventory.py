@@ -17,7 +17,9 @@ from obspy.io.stationtxt.core import is_fdsn_station_text_file
 
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
-from fcn.waveform.response import COUNT_UNITS, Sensitivity, location_code, overall_sensitivity
+from fcn.waveform.response import Sensitivity, location_code
+from fcn.waveform.stages import overall_sensitivity
+from fcn.waveform.units import COUNT_UNITS
 
 INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
 CODE_LETTERS = 3  # of a channel

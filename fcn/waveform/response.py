@@ -1,35 +1,23 @@
 """What a channel measures and in which direction, from StationXML."""
 
-import functools
 import itertools
 import logging
 import math
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import obspy
-from obspy.core.inventory.response import InstrumentSensitivity
 
 from fcn.geometry.network import SAME_SITE_DEG, can_be_elevation, require_elevation
+from fcn.waveform.stages import overall_sensitivity, warn_once
+from fcn.waveform.units import COUNT_UNITS, GAL, LENGTHS_M, measured
 
 log = logging.getLogger(__name__)
 
-# As StationXML and SEED (blockette 34) write units, capitals and blanks aside: M/S, NM/S, cm/s**2, M/(S^2),
-# and as people do: m s-2.
-LENGTHS_M = {"NM": 1e-9, "UM": 1e-6, "MM": 1e-3, "CM": 1e-2, "M": 1.0}
-SQUARE = r"(\*\*|\^)?2"
-INPUT_UNIT = re.compile(
-    rf"(?P<length>[NUMC]?M)/(?P<per>SEC|S)(?P<again>{SQUARE}|/(?P=per))?"
-    rf"|(?P<inner>[NUMC]?M)/\((SEC|S){SQUARE}\)"
-    r"|(?P<times>[NUMC]?M)[*.]?(SEC|S)(\*\*|\^)?-(?P<power>[12])"
-)
-GAL = ("GAL", 1e-2)  # cm/s2
-COUNT_UNITS = ("COUNTS", "COUNT")
 EPOCH_PAUSE_S = 1.0
+VERTICAL = math.sin(math.pi / 4)  # of a unit vector: a larger part is upright rather than level
 SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
 # Unit vectors (up, north, east) of channels that carry their direction in the last letter.
 NAMED_DIRECTIONS = {"Z": (1.0, 0.0, 0.0), "N": (0.0, 1.0, 0.0), "E": (0.0, 0.0, 1.0)}
@@ -275,58 +263,23 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
         raise ValueError(f"{seed_id} in StationXML: {error}") from error
 
 
-def measured(unit: str) -> tuple[str, float] | None:
-    """What a unit is of, "velocity" or "acceleration", and how many m/s or m/s2 it is; None for any other."""
-    plain = unicodedata.normalize("NFKC", unit)  # a superscript 2 is a 2, and the micro sign a mu
-    plain = "".join(plain.replace("\N{GREEK SMALL LETTER MU}", "u").split()).upper()
-    if plain == GAL[0]:
-        return "acceleration", GAL[1]
-    found = INPUT_UNIT.fullmatch(plain)
-    if found is None:
-        return None
-    is_velocity = found["power"] == "1" or (found["length"] and not found["again"])
-    length = found["length"] or found["inner"] or found["times"]
-    return "velocity" if is_velocity else "acceleration", LENGTHS_M[length]
-
-
-def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | None:
-    """What a channel of StationXML states, else the product of the gains of its stages; None without either.
-
-    The product is what SEED 2.4 (blockette 58, stage 0) calls the channel's sensitivity; it holds at the
-    frequency at which the first stage, the sensor, states its gain. Zero, which some programs write for a
-    sensitivity that is missing, states none.
-    """
-    response = channel.response
-    stated = response.instrument_sensitivity if response is not None else None
-    if stated is not None and stated.value:
-        return stated
-    stages = response.response_stages if response is not None else []
-    if not stages or not all(stage.stage_gain for stage in stages):
-        return None
-    first, last = stages[0], stages[-1]
-    value, at_hz = math.prod(float(stage.stage_gain) for stage in stages), first.stage_gain_frequency
-    _say(
-        f"{seed_id}: sensitivity {value:g}, the product of its {len(stages)} stages' gains, "
-        f"holds at {at_hz} Hz"
-    )
-    return InstrumentSensitivity(value, at_hz, first.input_units, last.output_units)
-
-
-@functools.cache
-def _say(message: str) -> None:
-    """Once: a channel is asked for its sensitivity many times."""
-    log.info(message)
-
-
 def channel_direction(channel: Any, seed_id: str) -> tuple[float, float, float]:
     """Unit vector (up, north, east), from azimuth and dip, else from Z, N, E in the code.
 
+    A dip that makes a vertical of N or E, or of Z none, is no measured one and warned of: the code tells.
     Raises ValueError where neither tells.
     """
+    named = NAMED_DIRECTIONS.get(seed_id[-1])
     if channel.azimuth is not None and channel.dip is not None:
-        return direction(float(channel.azimuth), float(channel.dip))
-    if seed_id[-1] in NAMED_DIRECTIONS:
-        return NAMED_DIRECTIONS[seed_id[-1]]
+        found = direction(float(channel.azimuth), float(channel.dip))
+        if named is None or (abs(named[0]) > VERTICAL) == (abs(found[0]) > VERTICAL):
+            return found
+        warn_once(
+            f"{seed_id} has a dip of {float(channel.dip):g} deg in StationXML, which its code contradicts: "
+            f"it is taken to be {'vertical' if named[0] else 'horizontal'}; mend the dip"
+        )
+    if named is not None:
+        return named
     raise ValueError(
         f"{seed_id} points nobody knows where: its code does not end in Z, N or E and StationXML gives no "
         "azimuth and dip; add them to the channel"

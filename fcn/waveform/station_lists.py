@@ -8,7 +8,9 @@ from typing import Any
 from obspy.core.inventory import Channel, Inventory, Station
 
 from fcn.waveform.inventory import read_stations
-from fcn.waveform.response import location_code, measured, overall_sensitivity
+from fcn.waveform.response import location_code
+from fcn.waveform.stages import overall_sensitivity
+from fcn.waveform.units import measured
 
 # What may differ between two lists of one channel, as by rounding: degrees of place and of direction, metres,
 # and the share of a sensitivity.

@@ -9,8 +9,12 @@ import numpy as np
 import obspy
 import pytest
 from made_networks import START_S, make_network, make_site, make_trace
-from obspy.core.inventory import Response
-from obspy.core.inventory.response import ResponseStage
+from obspy.core.inventory.response import (
+    InstrumentSensitivity,
+    PolesZerosResponseStage,
+    Response,
+    ResponseStage,
+)
 
 from fcn.waveform.inventory import make_inventory, read_stations
 from fcn.waveform.response import Sensitivity, describe, direction, sensor_elevation_m
@@ -171,6 +175,64 @@ def test_stages_make_up_for_a_sensitivity_that_is_missing(inventory, caplog):
         said(inventory, "XX.S00..HHZ")
 
 
+def geophone(corner_hz, gain, damping=0.7):
+    """A stage of a seismometer that is flat above its corner, its gain stated at 10 Hz."""
+    corner = 2 * np.pi * corner_hz
+    pole = corner * complex(-damping, np.sqrt(1 - damping**2))
+    s = 2j * np.pi * 10.0
+    normal = 1.0 / abs(s**2 / ((s - pole) * (s - pole.conjugate())))
+    return PolesZerosResponseStage(
+        1, gain, 10.0, "M/S", "V", "LAPLACE (RADIANS/SECOND)", 10.0, [0, 0], [pole, pole.conjugate()],
+        normalization_factor=normal,
+    )  # fmt: skip
+
+
+def with_stages(inventory, corner_hz, stated, at_hz):
+    """A channel of 4e8 counts per m/s by its stages."""
+    channel(inventory).response = Response(
+        response_stages=[geophone(corner_hz, 400.0), stage(2, 1e6, ("V", "COUNTS"))],
+        instrument_sensitivity=InstrumentSensitivity(stated, at_hz, "M/S", "COUNTS"),
+    )
+
+
+def amplitude(corner_hz, at_hz, damping=0.7):
+    """Of a damped pendulum over its flat part (Havskov & Alguacil 2016, eq. 2.28)."""
+    ratio = at_hz / corner_hz
+    return ratio**2 / np.hypot(1.0 - ratio**2, 2.0 * damping * ratio)
+
+
+@pytest.mark.parametrize(("stated", "corner_hz"), [(1e6, 0.01), (4e5, 0.01), (6e11, 1.0)])
+def test_stages_count_where_they_contradict_what_is_stated(inventory, caplog, stated, corner_hz):
+    """Of the digitiser alone, as it is often written."""
+    with_stages(inventory, corner_hz, stated, 10.0)
+    found = [said(inventory, "XX.S00..HHZ").sensitivity.value for _ in range(2)]
+    np.testing.assert_allclose(found, 4e8)
+    told = f"states a sensitivity of {stated:g} counts per M/S, and the gains of its 2 stages make 4e+08"
+    assert caplog.text.count(told) == 1
+
+
+@pytest.mark.parametrize("stated", [-4e8, 3.5e8, 4.5e8])
+def test_a_sensitivity_that_stages_bear_out_is_kept(inventory, caplog, stated):
+    with_stages(inventory, 0.01, stated, 1.0)
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == stated
+    assert not caplog.text
+
+
+def test_a_sensitivity_below_a_geophones_corner_is_taken_to_the_flat_part(inventory, caplog):
+    with_stages(inventory, 4.5, 4e8 * amplitude(4.5, 1.0), 1.0)
+    found = said(inventory, "XX.S00..HHZ").sensitivity.value
+    assert found == pytest.approx(4e8, rel=0.06)  # it is not quite flat at 8 Hz
+    assert "holds at 1 Hz, where its sensor responds with 0.051 of" in caplog.text
+    with_stages(inventory, 4.5, 4e8, 10.0)
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
+
+
+def test_stages_of_displacement_say_nothing_of_velocity(inventory):
+    with_stages(inventory, 0.01, 1e6, 1.0)
+    channel(inventory).response.response_stages[0].input_units = "M"
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == 1e6
+
+
 @pytest.mark.parametrize("value", [1e-300, float("nan"), float("inf"), -1e30])
 def test_a_sensitivity_no_instrument_has_is_refused(inventory, value):
     channel(inventory).response.instrument_sensitivity.value = value
@@ -208,6 +270,32 @@ def test_direction_follows_seed():
     np.testing.assert_allclose(direction(0.0, 0.0), (0.0, 1.0, 0.0), atol=1e-12)
     np.testing.assert_allclose(direction(90.0, 0.0), (0.0, 0.0, 1.0), atol=1e-12)
     np.testing.assert_allclose(direction(30.0, 0.0), (0.0, np.cos(np.pi / 6), 0.5), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("code", "azimuth_deg", "dip_deg", "found"),
+    [
+        ("HHZ", 0.0, 0.0, (1, 0, 0)),  # filled in, not known
+        ("HHZ", 90.0, 30.0, (1, 0, 0)),
+        ("HHN", 0.0, -90.0, (0, 1, 0)),
+        ("HHE", 0.0, 90.0, (0, 0, 1)),
+    ],
+)
+def test_a_direction_that_the_code_contradicts_does_not_count(
+    inventory, caplog, code, azimuth_deg, dip_deg, found
+):
+    channel(inventory, code).azimuth, channel(inventory, code).dip = azimuth_deg, dip_deg
+    for _ in range(2):
+        np.testing.assert_allclose(said(inventory, f"XX.S00..{code}").direction, found, atol=1e-12)
+    assert caplog.text.count(f"XX.S00..{code} has a dip of {dip_deg:g} deg") == 1
+
+
+@pytest.mark.parametrize(("code", "dip_deg"), [("HHZ", 90.0), ("HHZ", -60.0), ("HHN", 20.0)])
+def test_a_direction_near_the_codes_counts(inventory, caplog, code, dip_deg):
+    channel(inventory, code).azimuth, channel(inventory, code).dip = 10.0, dip_deg
+    vector = direction(10.0, dip_deg)
+    np.testing.assert_allclose(said(inventory, f"XX.S00..{code}").direction, vector)
+    assert not caplog.text
 
 
 def test_a_channel_named_1_needs_an_azimuth():

@@ -1,0 +1,111 @@
+"""Sensitivity of a channel as a whole, from what StationXML states and from the stages of its response."""
+
+import functools
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from obspy.core.inventory.response import InstrumentSensitivity, PolesZerosResponseStage
+
+from fcn.waveform.units import COUNT_UNITS, measured
+
+log = logging.getLogger(__name__)
+
+MAY_DIFFER = 0.2  # relative, 0.08 of a magnitude; response files of good networks differ by 0.13
+READ_HZ = np.linspace(2.0, 8.0, 13)  # local earthquakes are read here: sensitivities are to hold
+HZ_TO_S = {"LAPLACE (RADIANS/SECOND)": 2j * math.pi, "LAPLACE (HERTZ)": 1j}  # of poles and zeros
+
+
+def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | None:
+    """That of a channel of StationXML in the flat part of its response; None where nothing says.
+
+    It is what the channel states, unless all stages are there and contradict it: then, with a warning, the
+    product of their gains, which SEED 2.4 (blockette 58, stage 0) calls the channel's sensitivity, and by
+    which evalresp (IRIS) goes as well. The product also stands in for one that is not stated; zero, which
+    some programs write for a missing one, states none.
+
+    Either may hold at a frequency at which the first stage, the sensor, responds less than it does to local
+    earthquakes, as a 4.5 Hz geophone at 1 Hz: it is taken to where it does not, with a warning.
+    """
+    response = channel.response
+    stated = response.instrument_sensitivity if response is not None else None
+    stages = response.response_stages if response is not None else []
+    product = _product(stages)
+    if stated is None or not stated.value:
+        if product is None:
+            return None
+        told = f"{seed_id}: sensitivity {product.value:g}, the product of its {len(stages)} stages' gains, "
+        _say(f"{told}holds at {product.frequency} Hz")
+        return _in_flat_part(product, stages[0], seed_id)
+    if product is not None and _differ(stated, product, stages[0]):
+        warn_once(
+            f"{seed_id}: StationXML states a sensitivity of {float(stated.value):g} counts per "
+            f"{stated.input_units}, and the gains of its {len(stages)} stages make {product.value:g} per "
+            f"{product.input_units}: the stages count; mend what is wrong",
+        )
+        return _in_flat_part(product, stages[0], seed_id)
+    return _in_flat_part(stated, stages[0], seed_id) if stages else stated
+
+
+def _product(stages: Sequence[Any]) -> InstrumentSensitivity | None:
+    """Of the gains of all stages; None where one is missing."""
+    if not stages or not all(stage.stage_gain for stage in stages):
+        return None
+    first, last = stages[0], stages[-1]
+    value = math.prod(float(stage.stage_gain) for stage in stages)
+    return InstrumentSensitivity(value, first.stage_gain_frequency, first.input_units, last.output_units)
+
+
+def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, sensor: Any) -> bool:
+    """Whether two sensitivities are of one kind of motion, both in counts, and not the same."""
+    if any(str(each.output_units).strip().upper() not in COUNT_UNITS for each in (stated, product)):
+        return False
+    a, b = measured(str(stated.input_units)), measured(str(product.input_units))
+    if a is None or b is None or a[0] != b[0]:
+        return False
+    said = abs(float(stated.value)) / a[1] / _share(stated, sensor)
+    made = abs(float(product.value)) / b[1] / _share(product, sensor)
+    return math.isfinite(said) and abs(made / said - 1.0) > MAY_DIFFER
+
+
+def _in_flat_part(found: InstrumentSensitivity, sensor: Any, seed_id: str) -> InstrumentSensitivity:
+    """A sensitivity that holds where earthquakes are read, from one that holds at its frequency."""
+    share = _share(found, sensor)
+    if share > 1.0 - MAY_DIFFER:
+        return found
+    value = float(found.value) / share
+    warn_once(
+        f"{seed_id}: its sensitivity of {float(found.value):g} holds at {float(found.frequency):g} Hz, where "
+        f"its sensor responds with {share:.2g} of what it does at {READ_HZ[0]:g} to {READ_HZ[-1]:g} Hz: "
+        f"{value:g} is taken",
+    )
+    return InstrumentSensitivity(value, READ_HZ[-1], found.input_units, found.output_units)
+
+
+def _share(found: InstrumentSensitivity, sensor: Any) -> float:
+    """Response at a sensitivity's frequency over the largest where earthquakes are read; 1 if not known."""
+    if not isinstance(sensor, PolesZerosResponseStage) or not found.frequency:
+        return 1.0
+    a, b = measured(str(found.input_units)), measured(str(sensor.input_units))
+    to_s = HZ_TO_S.get(sensor.pz_transfer_function_type)
+    if to_s is None or a is None or b is None or a[0] != b[0]:
+        return 1.0
+    zeros, poles = (np.array(each, dtype=complex) for each in (sensor.zeros, sensor.poles))
+    s = to_s * np.append(READ_HZ, float(found.frequency))[:, None]
+    *read, here = np.abs(np.prod(s - zeros, axis=1) / np.prod(s - poles, axis=1))
+    share = here / max(read)
+    return float(share) if math.isfinite(share) and share > 0.0 else 1.0
+
+
+@functools.cache
+def _say(message: str) -> None:
+    """Once: a channel is asked for its sensitivity many times."""
+    log.info(message)
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+    """The same."""
+    log.warning(message)
