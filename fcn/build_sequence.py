@@ -28,6 +28,7 @@ from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
+from fcn.waveform.copies import check_copies
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, stated_sensitivities
 from fcn.waveform.preprocess import PreprocessSpec
@@ -60,21 +61,23 @@ def _all_matching(patterns: str | list[str], key: str) -> list[Path]:
 def read_all(patterns: str | list[str]) -> obspy.Stream:
     """Waveforms of the files that glob patterns match; what cannot be used of them is left out and said.
 
-    Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used.
+    Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used, and where
+    two contradict each other (`check_copies`).
     """
     paths = _all_matching(patterns, "waveforms")
-    stream, refused = obspy.Stream(), []
+    read, refused = list[tuple[Path, obspy.Trace]](), list[str]()
     for path in track(paths, description="reading", transient=True):
         try:
-            stream += _with_codes(read_waveforms([path]), path)
+            read += [(path, trace) for trace in _with_codes(read_waveforms([path]), path)]
         except ValueError as error:
             log.warning("left out: %s", error)
             refused.append(str(error))
-    if not len(stream):
+    if not read:
         raise ValueError(f"none of the {len(paths)} files of waveforms={patterns} can be used: {refused[0]}")
     if refused:
         log.warning("%d of %d files are left out", len(refused), len(paths))
-    return stream
+    check_copies(read)
+    return obspy.Stream(trace for _, trace in read)
 
 
 def _with_codes(found: obspy.Stream, path: Path) -> obspy.Stream:

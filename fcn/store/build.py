@@ -1,6 +1,5 @@
 """Records from any sources into one store, with progress and an account of what went in."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fcn.store.schema import StoreRecord
-from fcn.store.writer import StoreWriter
+from fcn.store.writer import StoreWriter, kinds_of_refusals
 from fcn.terminal import say, show
 
 Report = Callable[[str, str, str], None]
@@ -86,16 +85,5 @@ def print_summary(writer: StoreWriter) -> None:
     if writer.refused:
         header = ("source", "how many", "reason, of the first", "its record and station")
         title = "refused (each of them in refused.csv)"
-        show(title, header, _refusals(writer.refused), left=(0, 2, 3), prose=(2, 3))
-
-
-def _refusals(refused: list[tuple[str, str, str, str]]) -> list[tuple[str, ...]]:
-    """Refusals of one kind, that is with the same reason but for its figures, in one row."""
-    kinds: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
-    for row in refused:
-        kinds.setdefault((row[0], re.sub(r"[\d.]+", "#", row[3])), []).append(row)
-    rows: list[tuple[str, ...]] = []
-    for alike in sorted(kinds.values(), key=len, reverse=True):
-        origin, source_id, station_code, reason = alike[0]
-        rows.append((origin, str(len(alike)), reason, f"{source_id} {station_code}".strip()))
-    return rows
+        rows = [(origin, str(n), why, record) for origin, n, why, record in kinds_of_refusals(writer.refused)]
+        show(title, header, rows, left=(0, 2, 3), prose=(2, 3))

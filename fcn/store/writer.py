@@ -2,8 +2,9 @@
 
 import contextlib
 import csv
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -136,8 +137,8 @@ class StoreWriter:
 
     def _finish(self) -> None:
         if not self._rows:
-            reasons = Counter(reason for *_, reason in self.refused)
-            why = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+            kinds = kinds_of_refusals(self.refused)[:3]
+            why = "; ".join(f"{count} x {reason} ({record})" for _, count, reason, record in kinds)
             raise ValueError(f"no record was accepted for {self.path}: {why or 'the sources were empty'}")
         self._flush()
         self._write_format()  # after the arrays: small ones would follow its texts at odd addresses
@@ -154,6 +155,21 @@ class StoreWriter:
             table = csv.writer(stream)
             table.writerow(("origin", "source_id", "station_code", "reason"))
             table.writerows(self.refused)
+
+
+def kinds_of_refusals(refused: Iterable[tuple[str, str, str, str]]) -> list[tuple[str, int, str, str]]:
+    """Refusals with the same reason but for its figures in one row, the most first.
+
+    Of (origin, source, station, reason): (origin, how many, reason of the first, its source and station).
+    """
+    kinds: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
+    for row in refused:
+        kinds.setdefault((row[0], re.sub(r"[\d.]+", "#", row[3])), []).append(row)
+    rows: list[tuple[str, int, str, str]] = []
+    for alike in sorted(kinds.values(), key=len, reverse=True):
+        origin, source_id, station_code, reason = alike[0]
+        rows.append((origin, len(alike), reason, f"{source_id} {station_code}".strip()))
+    return rows
 
 
 def snr_db(record: StoreRecord, sampling_rate_hz: float) -> float:
