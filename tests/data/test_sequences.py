@@ -588,6 +588,17 @@ def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
     assert build_sequence({**raw_config(raw, stations="whole.xml"), "station_file": lists})
 
 
+def test_files_that_contradict_each_other_are_refused(raw):
+    """Whatever their names: raw counts, and what somebody made of them."""
+    for name in ("0.mseed", "z.mseed"):
+        (trace,) = obspy.read(str(next(raw.glob("*S01..HHZ.mseed"))))
+        trace.data = 10 * trace.data
+        trace.write(str(raw / name), format="MSEED")
+        with pytest.raises(ValueError, match=r"have other samples of XX\.S01\.\.HHZ at the same times"):
+            build_sequence(raw_config(raw, SENSITIVE))
+        (raw / name).unlink()
+
+
 def test_instruments_are_stated_by_their_kind(raw, caplog):
     """Counts of a seismometer are none of an accelerometer's, which has no motion then."""
     for path in raw.glob("*S01*.mseed"):

@@ -208,12 +208,13 @@ def test_an_existing_store_is_not_overwritten(store_path):
 
 def _refuse_everything(path):
     with StoreWriter(path, 20.0, FRACTIONS, 0) as writer:
-        writer.refuse("e1", "A", "no P found")
+        for number in range(5):
+            writer.refuse(f"e{number}", "A", f"P begins {number}.5 s after the record's end")
         writer.refuse("e2", "A", "no P found")
 
 
 def test_nothing_accepted_is_an_error_that_says_why(tmp_path):
-    with pytest.raises(ValueError, match=r"no record was accepted .* 2 x no P found"):
+    with pytest.raises(ValueError, match=r"5 x P begins 0\.5 s after .* \(e0 A\); 1 x no P found \(e2 A\)"):
         _refuse_everything(tmp_path / "s")
     assert list(tmp_path.iterdir()) == []
 
