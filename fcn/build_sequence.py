@@ -87,7 +87,8 @@ def _with_codes(found: obspy.Stream, path: Path) -> obspy.Stream:
         try:
             check_codes(trace.stats, f"{path}: {trace.id}")
         except ValueError as error:
-            refused.append(str(error))
+            of_nied = "knet" in trace.stats  # ObsPy's name for K-NET and KiK-net
+            refused.append(f"{error}{'; python -m fcn.build_store source=knet reads them' * of_nied}")
         else:
             stream.append(trace)
     if not len(stream):

@@ -11,6 +11,7 @@ import obspy
 import pytest
 from hydra import compose, initialize_config_dir
 from made_networks import COUNTS_PER_MPS, START_S, make_network, make_trace
+from nied_files import write_nied
 
 from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
@@ -586,6 +587,14 @@ def test_what_lists_say_of_channels_without_data_does_not_matter(raw, parts):
     slow.write(str(raw / "d.xml"), format="STATIONXML")
     lists = [str(raw / f"{name}.xml") for name in ("whole", "a", "b", "c", "d")]
     assert build_sequence({**raw_config(raw, stations="whole.xml"), "station_file": lists})
+
+
+def test_records_of_nied_are_sent_to_what_reads_them(raw):
+    """Their station codes have six characters, which miniSEED does not hold."""
+    counts = np.arange(1000)
+    folder = write_nied(raw, "GIF004", {"NS": counts, "EW": counts, "UD": counts}, station="GIF004")
+    with pytest.raises(ValueError, match=r"'GIF004' is no station code .*build_store source=knet reads them"):
+        build_sequence({**raw_config(raw, SENSITIVE), "waveforms": str(folder / "GIF004.*")})
 
 
 def test_files_that_contradict_each_other_are_refused(raw):
