@@ -6,7 +6,6 @@ QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time
 import csv
 import datetime
 import glob
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -17,15 +16,16 @@ from obspy.core import event as quakeml
 
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.event import Catalogue, Event
-from fcn.catalogue.phase import PhasePick, p_or_s
-from fcn.tables import Row, number, read_table, time_s
+from fcn.catalogue.first_p import without_impossible_first_p
+from fcn.catalogue.ids import of_uri, to_uri
+from fcn.catalogue.phase import PhasePick
+from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
+from fcn.catalogue.times import utc_s
+from fcn.tables import Row, number, read_table
 
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
-_OWN_ID = "smi:local/"  # QuakeML ids are URIs; ours are bare names within this authority
-_QUAKEML_ID = re.compile(  # QuakeML 1.2 basic event description, section 3.1
-    r"(smi|quakeml):[\w\d][\w\d\-\.\*\(\)_~']{2,}/[\w\d\-\.\*\(\)_~'][\w\d\-\.\*\(\)\+\?_~'=,;#/&]*"
-)
 _METRES_PER_KM = 1000.0
+_BEGINNING_BYTES = 4096  # of a file, by which what is no QuakeML is told
 EARLIEST_S = -2_208_988_800.0  # 1900, before any catalogue of use here
 DAY_S = 86_400.0  # of grace for clocks and zones: nobody lists events of the future
 # What earthquakes have; more is a slip of the unit or of a digit. The deepest known lie at 750 km.
@@ -56,7 +56,7 @@ def write_quakeml(
     for made, event in zip(events, catalogue, strict=True):
         for part in (*made.origins, *made.magnitudes):
             part.evaluation_status = (evaluation or {}).get(event.event_id)
-    whole = quakeml.Catalog(events, description=catalogue.name, resource_id=_to_resource_id("catalogue"))
+    whole = quakeml.Catalog(events, description=catalogue.name, resource_id=to_uri("catalogue"))
     whole.creation_info = None
     whole.write(str(path), format="QUAKEML")
 
@@ -64,7 +64,8 @@ def write_quakeml(
 def read_quakeml(path: Path) -> Catalogue:
     """Read QuakeML: the preferred origin and magnitude of each event that is `counted`, else the first.
 
-    first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks.
+    first_p_time_s is the earliest P among the arrivals of that origin, else among the event's picks; P and S
+    that cannot be the event's are left out, and how many is logged.
     An event may lack a magnitude. Raises FileNotFoundError, and ValueError naming the file, the event and
     what it lacks or cannot have.
     """
@@ -86,12 +87,12 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
             _check_ranges(event)
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
-    return made
+    return without_impossible_first_p(made, path)
 
 
 def _check_ranges(event: Event) -> None:
     past = (EARLIEST_S, time.time() + DAY_S)
-    for field, (least, most) in {**RANGES, "origin_time_s": past, "first_p_time_s": past}.items():
+    for field, (least, most) in {**RANGES, "origin_time_s": past}.items():
         value = getattr(event, field)
         if value is not None and not least <= value <= most:
             raise ValueError(
@@ -103,14 +104,21 @@ def _read(path: Path) -> quakeml.Catalog:
     """ObsPy's catalogue of a file; FileNotFoundError, and ValueError naming one that it cannot read."""
     if not path.is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING_BYTES).strip()
+    if not beginning:
+        raise ValueError(f"{path} is empty: not even QuakeML without events")
     try:
-        return read_events(glob.escape(str(path)))
+        catalog = read_events(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
-        raise ValueError(f"{path} cannot be read as QuakeML: {error}") from error
+        is_xml = beginning.startswith(b"<")
+        remedy = "" if is_xml else f"; if it is a table, save it as CSV and name it {path.stem}.csv"
+        raise ValueError(f"{path} cannot be read as QuakeML: {error}{remedy}") from error
+    return without_impossible(catalog, path)
 
 
 def read_picks(path: Path) -> dict[str, list[PhasePick]]:
-    """The picks that QuakeML has of each event, by event_id; but those that somebody has rejected.
+    """The picks that QuakeML has of each event, by event_id; but those rejected, and those that cannot be.
 
     The phase is that of the origin's arrival, else the pick's hint. A pick without a station or a phase is
     passed over. Raises FileNotFoundError.
@@ -122,8 +130,8 @@ def _picks(catalog: quakeml.Catalog) -> dict[str, list[PhasePick]]:
     found = {}
     for event in catalog:
         origin = origin_of(event)
-        phases = {str(arrival.pick_id): arrival.phase for arrival in (origin.arrivals if origin else ())}
-        found[_event_id(event)] = [
+        phases = arrived_phases(origin)
+        found[of_uri(str(event.resource_id.id))] = [
             PhasePick(
                 pick.waveform_id.network_code or "",
                 pick.waveform_id.station_code,
@@ -152,6 +160,7 @@ def write_csv(catalogue: Catalogue, path: Path) -> None:
 def read_csv(path: Path) -> Catalogue:
     """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional.
 
+    A first P that cannot be its event's is left out, and how many is logged.
     Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.
     """
     if not Path(path).is_file():
@@ -166,7 +175,7 @@ def read_csv(path: Path) -> Catalogue:
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
     if not picks and event.first_p_time_s is not None and not event.first_p_is_computed:
         picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s),)
-    identity = _to_resource_id(event.event_id)
+    identity = quakeml.ResourceIdentifier(to_uri(event.event_id))
 
     def part(name: str) -> quakeml.ResourceIdentifier:
         """Ids of an event's parts follow from its own, so that the same catalogue is the same file."""
@@ -222,26 +231,12 @@ def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
     return made
 
 
-def _to_resource_id(event_id: str) -> quakeml.ResourceIdentifier:
-    is_uri = event_id.startswith(("smi:", "quakeml:"))
-    identifier = quakeml.ResourceIdentifier(event_id if is_uri else _OWN_ID + event_id)
-    if not _QUAKEML_ID.fullmatch(identifier.id):
-        raise ValueError(
-            f"event_id {event_id!r} cannot be written to QuakeML: use letters, digits and -.*()+?_~'=,;#/&"
-        )
-    return identifier
-
-
 def _error(uncertainty: float | None, factor: float = 1.0) -> quakeml.QuantityError | None:
     return None if uncertainty is None else quakeml.QuantityError(uncertainty=uncertainty * factor)
 
 
-def _event_id(event: quakeml.Event) -> str:
-    return str(event.resource_id.id).removeprefix(_OWN_ID)
-
-
 def _from_quakeml(event: quakeml.Event) -> Event:
-    event_id = _event_id(event)
+    event_id = of_uri(str(event.resource_id.id))
     origin = origin_of(event)
     lacking = [
         name for name in ("time", "latitude", "longitude", "depth") if getattr(origin, name, None) is None
@@ -252,7 +247,7 @@ def _from_quakeml(event: quakeml.Event) -> Event:
             "add it to the QuakeML, or remove the event"
         )
     magnitude = magnitude_of(event)
-    first_p = _first_p(event, origin)
+    first = first_p(event, origin)
     horizontal = origin.origin_uncertainty.horizontal_uncertainty if origin.origin_uncertainty else None
     return Event(
         event_id=event_id,
@@ -262,8 +257,8 @@ def _from_quakeml(event: quakeml.Event) -> Event:
         depth_km=origin.depth / _METRES_PER_KM,
         magnitude=magnitude.mag if magnitude else None,
         magnitude_type=magnitude.magnitude_type if magnitude else None,
-        first_p_time_s=None if first_p is None else _posix_s(first_p.time),
-        first_p_uncertainty_s=None if first_p is None else _uncertainty(first_p.time_errors),
+        first_p_time_s=None if first is None else _posix_s(first.time),
+        first_p_uncertainty_s=None if first is None else _uncertainty(first.time_errors),
         horizontal_uncertainty_km=None if horizontal is None else horizontal / _METRES_PER_KM,
         depth_uncertainty_km=_uncertainty(origin.depth_errors, _METRES_PER_KM),
         origin_time_uncertainty_s=_uncertainty(origin.time_errors),
@@ -274,17 +269,6 @@ def _from_quakeml(event: quakeml.Event) -> Event:
 
 def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> float | None:
     return None if error is None or error.uncertainty is None else error.uncertainty / factor
-
-
-def _first_p(event: quakeml.Event, origin: quakeml.Origin) -> quakeml.Pick | None:
-    picks = {str(pick.resource_id): pick for pick in event.picks if stands(pick) and pick.time is not None}
-    arrived = [
-        picks[str(arrival.pick_id)]
-        for arrival in origin.arrivals
-        if p_or_s(arrival.phase) == "P" and str(arrival.pick_id) in picks
-    ]
-    candidates = arrived or [pick for pick in picks.values() if p_or_s(pick.phase_hint) == "P"]
-    return min(candidates, key=lambda pick: pick.time, default=None)
 
 
 def _posix_s(time: UTCDateTime) -> float:
@@ -347,4 +331,4 @@ def _number(text: str, name: str, place: str) -> float | None:
         if csv_column(name) in _REQUIRED_COLUMNS:
             raise ValueError(f"{place}: {csv_column(name)} is empty")
         return None
-    return (time_s if name.endswith("_time_s") else number)(text, f"{place}: {csv_column(name)}")
+    return (utc_s if name.endswith("_time_s") else number)(text, f"{place}: {csv_column(name)}")

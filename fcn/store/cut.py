@@ -64,7 +64,7 @@ class Path:
 class Arrivals:
     """What is known of P and S before looking, in seconds of the chunk's clock; None where it is not.
 
-    p_range_s: where P may be, None for anywhere.
+    p_range_s: where P may be, None for anywhere. A P far outside is of another event, or of another clock.
     """
 
     p_s: float | None = None
@@ -157,10 +157,11 @@ class Importer:
         ]
 
     def _arrivals(self, chunk: Chunk, path: Path, known: Arrivals) -> tuple[float, float]:
-        """P and S in samples of the chunk: as known, else picked and checked."""
+        """P and S in samples of the chunk: as known, else picked; either way checked."""
         rate_hz = self.preprocess.sampling_rate_hz
         start_s = chunk.start_sample / rate_hz
         s_minus_p_s = path.s_s - path.p_s
+        self._check_p(path, known)
         if known.p_s is not None and known.s_s is not None:
             off_s = known.s_s - known.p_s - s_minus_p_s
             if abs(off_s) > self.picker.tolerance_s(s_minus_p_s):
@@ -175,6 +176,18 @@ class Importer:
         p_range = ((p_range_s[0] - start_s) * rate_hz, (p_range_s[1] - start_s) * rate_hz)
         p_sample, s_sample = self._pick(chunk, s_minus_p_s, p_range)
         return (p_sample if known.p_s is None else (known.p_s - start_s) * rate_hz), s_sample
+
+    def _check_p(self, path: Path, known: Arrivals) -> None:
+        """ValueError for a P farther from where it may be than S minus P may be from its prediction."""
+        if known.p_s is None or known.p_range_s is None:
+            return
+        first_s, last_s = known.p_range_s
+        off_s, most_s = known.p_s - (first_s + last_s) / 2, self.picker.tolerance_s(path.p_s)
+        if not first_s - most_s <= known.p_s <= last_s + most_s:
+            raise ValueError(
+                f"P given is {abs(off_s):.1f} s {'before' if off_s < 0 else 'after'} the predicted one, and "
+                f"{(last_s - first_s) / 2 + most_s:.1f} s at most are believed: times must be UTC"
+            )
 
     def _pick(self, chunk: Chunk, s_minus_p_s: float, p_range: tuple[float, float]) -> tuple[float, float]:
         """Picks in the stretch without a gap that covers most of where P may be."""

@@ -16,7 +16,7 @@ def test_a_table_of_several_sets_gives_each_catalogue_its_own(tmp_path):
     path.write_text(
         HEADER
         + "one,2022-09-17T13:41:19,2022-09-17T13:41:20.86,0.06,clear\n"
-        + "two,2021-04-18T14:11:39Z,2021-04-18T14:11:42.66Z,0.05,\n"
+        + "two,2021/04/18 14:11:39Z,2021-04-18T14:11:42.66Z,0.05,\n"
     )
     picked = read_first_p(path)
     assert picked[0] == FirstP(T0, T0 + 1.86, 0.06)
@@ -30,8 +30,12 @@ def test_a_table_of_several_sets_gives_each_catalogue_its_own(tmp_path):
     ("row", "message"),
     [
         ("x,soon,2022-09-17T13:41:20,0.1,", r"line 2: origin_time_utc cannot be read: 'soon'"),
-        ("x,2022-09-17T13:41:19,2022-09-17T13:40:20,0.1,", "line 2: P before its origin"),
-        ("x,2022-09-17T13:41:19,2022-09-17T13:41:20,-1,", "line 2: .* uncertainty below zero"),
+        (
+            "x,2022-09-17T13:41:19,2022-09-17T13:40:20,0.1,",
+            "line 2: P 59.0 s before its origin, .* must be UTC",
+        ),
+        ("x,2022-09-17T13:41:19,2022-09-17T22:41:20,0.1,", "line 2: P 32401.0 s after its origin, .* UTC"),
+        ("x,2022-09-17T13:41:19,2022-09-17T13:41:20,-1,", "line 2: an uncertainty below zero: -1"),
         ("x,2022-09-17T13:41:19,2022-09-17T13:41:20,?,", "line 2: uncertainty_s is '\\?', not a number"),
     ],
 )

@@ -52,6 +52,12 @@ def test_known_arrivals_are_kept(made):
     assert noise.source_id == quake.source_id
 
 
+@pytest.mark.parametrize("p_range_s", [(35.2, 39.2), (40.8, 44.8)])
+def test_a_known_p_may_be_as_far_from_its_prediction_as_models_err(made, p_range_s):
+    quake, _ = made.records("test", QUAKE, STATION, PATH, chunk(), Arrivals(40.0, 42.0, p_range_s))
+    assert quake.p_arrival_sample == made.cut.before_p_s * 20
+
+
 @pytest.mark.parametrize(
     ("gap", "p_sample", "n_samples"),
     [((25.0, 30.0), 200, 1400), ((60.0, 61.0), 400, 800), ((0.0, 1.0), 400, 1600)],
@@ -73,6 +79,16 @@ GAP = "a gap between the noise before P and the coda of S"
         ((45.0, 45.1), Arrivals(p_s=40.0, s_s=42.0), GAP),
         (None, Arrivals(p_s=40.0, s_s=49.0), r"S minus P given is 9.0 s, 2.0 predicted"),
         ((0.0, 100.0), Arrivals(), "no valid samples"),
+        (
+            None,
+            Arrivals(25.0, 27.0, (38.0, 42.0)),
+            r"P given is 15.0 s before the predicted one, and 3.0 s at",
+        ),
+        (
+            None,
+            Arrivals(43.1, None, (38.0, 42.0)),
+            r"P given is 3.1 s after the predicted one, .* must be UTC",
+        ),
     ],
 )
 def test_what_cannot_be_cut_is_refused(made, gap, known, message):

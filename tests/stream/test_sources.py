@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_files_that_are_gone_for_long_are_forgotten(tmp_path, stream):
         (tmp_path / f"{hour}.mseed").write_bytes(records(stream[0]))
         source.poll(3600.0 * hour)
         (tmp_path / f"{hour - 1}.mseed").unlink(missing_ok=True)
-    assert set(source.state()["read"]) <= {"3.mseed", "4.mseed", "5.mseed"}
+    assert set(json.loads(source.state()["files"])) <= {"3.mseed", "4.mseed", "5.mseed"}
     (tmp_path / "5.mseed").rename(tmp_path / "aside")  # the folder is away, and comes back
     assert source.poll(3600.0 * 9) == source.poll(3600.0 * 20) == []
     (tmp_path / "aside").rename(tmp_path / "5.mseed")

@@ -1,15 +1,25 @@
-"""A folder that fills with miniSEED: files that appear, and grow."""
+"""A folder that fills with miniSEED: files that appear, grow, and are replaced."""
 
+import json
 import logging
+import re
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
+from zlib import crc32
 
 from fcn.stream.clock import WallClock
 from fcn.stream.packet import Packet, packets_of
-from fcn.waveform.miniseed import LONGEST_BYTES, decode_miniseed, whole_records
+from fcn.waveform.miniseed import (
+    HEADER,
+    HEADER_BYTES,
+    LONGEST_BYTES,
+    SPACING_BYTES,
+    decode_miniseed,
+    whole_records,
+)
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +27,62 @@ MOST_BYTES = 16 * 2**20  # of all files at one poll: after an outage the rest co
 FILES_A_POLL = 1_000  # a folder of n times as many is looked through at every nth poll, which takes a while
 GROWING_S = 3_600.0  # a file that has grown since is looked at in between, too
 GONE_S = 3_600.0  # a file that was in no look for so long is forgotten
+MARK_BYTES = 4096  # of what was read last of a file it is known again: a record, as the longest usual ones
 NO_RECORD = "not miniSEED"
+# How files begin that no record can be got from, what they are, and the remedy.
+FOREIGN = (
+    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|PK\x03\x04"), "compressed", "decompress it"),
+    (re.compile(rb"MS\x03"), "miniSEED 3", "convert it to miniSEED 2"),
+)
+HEADLESS = "not miniSEED at its beginning"
+HEADLESS_REMEDY = "take away what comes before its records, or leave it out by source.pattern"
+
+
+class Look(NamedTuple):
+    """What a folder says of a file; where that is as it was, so is the file."""
+
+    size: int  # bytes
+    inode: int
+    changed_ns: int
+
+
+class Heard(NamedTuple):
+    """How far a file was read, by what it is known again, and the look at which that was all.
+
+    marks: CRC-32 of the last `MARK_BYTES` that were read, after that of as many before; None of a file that
+    was passed over and not looked into. look: None while there is more.
+    """
+
+    n_bytes: int
+    marks: tuple[int, int] | None
+    look: Look | None
+
+    def reached(self, look: Look, before: bytes) -> int:
+        """Up to which byte a file is what was read of it; 0 of another one.
+
+        before: what is `_before` n_bytes in it. A last record that was written again with more in it is read
+        again, with what else is of its `MARK_BYTES`.
+        """
+        if look.size < self.n_bytes:
+            return 0
+        if self.marks is None:
+            return self.n_bytes if self.look is None or look.inode == self.look.inode else 0
+        earlier, last = _marks(before)
+        if last == self.marks[1]:
+            return self.n_bytes
+        return max(self.n_bytes - MARK_BYTES, 0) if earlier == self.marks[0] else 0
+
+
+NOTHING = Heard(0, (crc32(b""), crc32(b"")), None)
 
 
 class DirectorySource:
     """Whole records of the files that match a pattern in a folder, as they are written.
 
     What is in the folder at the first look is passed over where `from_now`. A record that is written in part
-    is waited for. counts: records left out, by reason. Raises FileNotFoundError without the folder, and
-    ValueError for a pattern that leads out of it.
+    is waited for. A file is read from its beginning again where it does not go on from what was read of it:
+    another was put in its place, or it was written anew. counts: records, and files, left out, by reason.
+    Raises FileNotFoundError without the folder, and ValueError for a pattern that leads out of it.
     """
 
     def __init__(self, root: str | Path, pattern: str, *, from_now: bool) -> None:
@@ -35,14 +92,15 @@ class DirectorySource:
         if not Path(pattern).parts or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise ValueError(f"source.pattern must name files below source.root, as **/*.mseed: {pattern!r}")
         self.counts: Counter[str] = Counter()
-        self._read: dict[str, int] = {}  # bytes of each file
-        self._futile: dict[str, int] = {}  # size at which a file held no more whole records
+        self._read: dict[str, Heard] = {}
+        self._told: set[str] = set()  # files that were warned of
         self._grew_s: dict[str, float] = {}  # when it did last, of those that did within GROWING_S
         self._missed_s: dict[str, float] = {}  # when a file that is known was first in no look
         self._n_resting = 0  # polls until the folder is looked through again
         self._clock = WallClock()
         if from_now:
-            self._read = {name: size for name, size in self._sizes().items() if size}
+            now_s = self._clock.now_s()
+            self._read = {name: self._passed_over(name, look, now_s) for name, look in self._looks().items()}
 
     @property
     def clock(self) -> WallClock:
@@ -53,17 +111,16 @@ class DirectorySource:
         """See `Source`."""
         packets: list[Packet] = []
         room = MOST_BYTES
-        for name, size in self._looked_at(clock_s).items():
-            begin = self._read.get(name, 0)
-            if size < begin:  # written anew
-                begin = 0
-                self._futile.pop(name, None)  # it was of what is gone
-            if size > begin and size != self._futile.get(name):
-                self._grew_s[name] = clock_s
-                if room > 0:
-                    found, n_bytes = self._new(name, begin, size, room)
-                    packets += found
-                    room -= n_bytes
+        for name, look in self._looked_at(clock_s).items():
+            if self._is_all_read(name, look):
+                continue
+            if room > 0:
+                found, n_bytes = self._new(name, look, room)
+                packets += found
+                room -= n_bytes
+                if not n_bytes:
+                    continue
+            self._grew_s[name] = clock_s
         return sorted(packets, key=lambda packet: packet.start_time_s)
 
     def is_over(self, clock_s: float) -> bool:
@@ -72,72 +129,134 @@ class DirectorySource:
 
     def state(self) -> dict[str, Any]:
         """See `Source`."""
-        return {"read": dict(self._read)}
+        # one text: the files may be very many, and the monitor waits while it is written
+        return {"files": json.dumps(self._read)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Source`."""
-        self._read = dict(state["read"])
+        if "files" not in state:  # of before files were known again, with their bytes alone
+            self._read = {name: Heard(n_bytes, None, None) for name, n_bytes in state["read"].items()}
+            return
+        self._read = {
+            name: Heard(n_bytes, marks and (marks[0], marks[1]), look and Look(*look))
+            for name, (n_bytes, marks, look) in json.loads(state["files"]).items()
+        }
 
     def close(self) -> None:
         """See `Source`."""
 
-    def _looked_at(self, clock_s: float) -> dict[str, int]:
-        """Sizes of all files, or between two such looks of those that grow."""
+    def _passed_over(self, name: str, look: Look, now_s: float) -> Heard:
+        """Of what was there before. Looked into is what changed lately: others may be very many."""
+        n_bytes = look.size - look.size % SPACING_BYTES  # what is part of a record may go on
+        if now_s - look.changed_ns / 1e9 >= GROWING_S:
+            return Heard(n_bytes, None, look)
+        try:
+            with (self._root / name).open("rb") as file:
+                return Heard(n_bytes, _marks(_before(file, n_bytes)), look)
+        except OSError:
+            return Heard(n_bytes, None, look)
+
+    def _is_all_read(self, name: str, look: Look) -> bool:
+        heard = self._read.get(name, NOTHING)
+        if heard == (look.size, None, None):  # of an older state, which has no looks
+            self._read[name] = heard = Heard(look.size, None, look)
+        return heard.look == look
+
+    def _looked_at(self, clock_s: float) -> dict[str, Look]:
+        """Looks at all files, or between two such polls at those that grow."""
         if self._n_resting > 0:
             self._n_resting -= 1
-            return _known({name: _size(self._root / name) for name in self._grew_s})
-        sizes = self._sizes()
-        self._n_resting = len(sizes) // FILES_A_POLL
+            return _files(self._root, (self._root / name for name in self._grew_s))
+        looks = self._looks()
+        self._n_resting = len(looks) // FILES_A_POLL
         self._grew_s = {name: at_s for name, at_s in self._grew_s.items() if clock_s - at_s < GROWING_S}
-        self._futile = {name: size for name, size in self._futile.items() if name in sizes}
-        if sizes:  # an empty folder is rather one that is away
+        if looks:  # an empty folder is rather one that is away
+            self._told.intersection_update(looks)
             self._missed_s = {
-                name: self._missed_s.get(name, clock_s) for name in self._read if name not in sizes
+                name: self._missed_s.get(name, clock_s) for name in self._read if name not in looks
             }
             for name in [name for name, at_s in self._missed_s.items() if clock_s - at_s >= GONE_S]:
                 del self._read[name]
-        return sizes
+        return looks
 
-    def _sizes(self) -> dict[str, int]:
+    def _looks(self) -> dict[str, Look]:
         try:
             paths = sorted(self._root.glob(self._pattern))
         except OSError as error:  # of a disk in the network that is away
             self.counts[f"looks in vain: {error.strerror}"] += 1
             return {}
-        return _known({str(path.relative_to(self._root)): _size(path) for path in paths})
+        return _files(self._root, paths)
 
-    def _new(self, name: str, begin: int, size: int, room: int) -> tuple[list[Packet], int]:
-        """What a file of that size holds from `begin` on, and how many bytes of it were read."""
+    def _new(self, name: str, look: Look, room: int) -> tuple[list[Packet], int]:
+        """What a file holds that was not read, and how many bytes of it were."""
+        heard = self._read.get(name, NOTHING)
         try:
             with (self._root / name).open("rb") as file:
-                file.seek(begin)
+                begin = heard.reached(look, _before(file, heard.n_bytes))
+                before = _before(file, begin)
                 content = file.read(room)
         except OSError as error:
             self.counts[f"files not read: {error.strerror}"] += 1
             return [], 0
-        end = whole_records(content)
-        if not end and len(content) >= LONGEST_BYTES:
-            self.counts[NO_RECORD] += 1
-            end = len(content)
-            content = b""
-        self._read[name] = begin + end
-        if not end and begin + len(content) >= size:
-            self._futile[name] = size
-        stream, refused = decode_miniseed(content[:end])
+        n_whole = whole_records(content)
+        n_done = n_whole or self._left_out(name, begin, content)
+        marks = _marks((before + content[:n_done])[-2 * MARK_BYTES :])
+        is_all = begin + len(content) >= look.size and len(content) - n_done < LONGEST_BYTES
+        self._read[name] = Heard(begin + n_done, marks, look if is_all else None)
+        stream, refused = decode_miniseed(content[:n_whole])
         self.counts.update(refused)
         if refused:
             log.warning("%s: %d record(s) left out: %s", name, refused.total(), ", ".join(refused))
-        return [packet for trace in stream for packet in packets_of(trace)], max(end, len(content))
+        return [packet for trace in stream for packet in packets_of(trace)], len(content)
+
+    def _left_out(self, name: str, begin: int, content: bytes) -> int:
+        """Bytes that are passed over where no record is whole; none where it may be on its way."""
+        if begin == 0 and name not in self._told and (foreign := _foreign(content)):
+            kind, remedy = foreign
+            self._told.add(name)
+            self.counts[f"files not read: {kind}"] += 1
+            log.warning("%s is %s: a folder source takes plain miniSEED 2; %s", name, kind, remedy)
+        if len(content) < LONGEST_BYTES:
+            return 0
+        self.counts[NO_RECORD] += 1
+        if name not in self._told:
+            self._told.add(name)
+            log.warning("%s: no record in %d bytes, which are passed over", name, len(content))
+        return len(content) - len(content) % SPACING_BYTES
 
 
-def _known(sizes: Mapping[str, int | None]) -> dict[str, int]:
-    return {name: size for name, size in sizes.items() if size is not None}
+def _foreign(content: bytes) -> tuple[str, str] | None:
+    """What a file is that begins so and holds no record, and the remedy; None of one that may hold some."""
+    for beginning, kind, remedy in FOREIGN:
+        if beginning.match(content):
+            return kind, remedy
+    # room that is made for a file, or whose content is not there yet, is zeros
+    is_begun = len(content) >= HEADER_BYTES and any(content[:HEADER_BYTES])
+    return (HEADLESS, HEADLESS_REMEDY) if is_begun and not HEADER.match(content) else None
 
 
-def _size(path: Path) -> int | None:
-    """Bytes of a file; None of what is none, or gone in between."""
+def _before(file: BinaryIO, place: int) -> bytes:
+    """Twice the `MARK_BYTES` before a place of a file, which is then at it."""
+    first = file.seek(max(place - 2 * MARK_BYTES, 0))
+    return file.read(place - first)
+
+
+def _marks(before: bytes) -> tuple[int, int]:
+    """CRC-32 of what is `_before` a place but for the last `MARK_BYTES`, and of those."""
+    middle = max(len(before) - MARK_BYTES, 0)
+    return crc32(before[:middle]), crc32(before[middle:])
+
+
+def _files(root: Path, paths: Iterable[Path]) -> dict[str, Look]:
+    """Looks at those that are files, by their names in the folder."""
+    looks = {str(path.relative_to(root)): _look(path) for path in paths}
+    return {name: look for name, look in looks.items() if look is not None}
+
+
+def _look(path: Path) -> Look | None:
+    """None at what is no file, or gone in between."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return Look(found.st_size, found.st_ino, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None

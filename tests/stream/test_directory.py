@@ -1,0 +1,280 @@
+"""Files of a folder that are replaced or written anew, and files that no record can be got from."""
+
+import bz2
+import gzip
+import io
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+from made_networks import START_S, make_network, make_trace
+
+from fcn.stream.keeping import read_stream, write_stream
+from fcn.stream.sources import directory
+from fcn.stream.sources.directory import DirectorySource
+
+LONG_AGO_NS = 10**18
+A_RECORD = 114  # samples of 4 bytes in a record of 512 bytes
+
+
+@pytest.fixture(scope="module")
+def trace():
+    return make_network(1, seconds=60.0)[1][0]
+
+
+def records(trace, begin_s=0.0, end_s=60.0) -> bytes:
+    """Of samples from one second up to another, of the same size for as many."""
+    file, rate_hz = io.BytesIO(), trace.stats.sampling_rate
+    part = make_trace(trace.id, expected(trace, begin_s, end_s), rate_hz, START_S + begin_s)
+    part.write(file, format="MSEED", reclen=512, encoding="INT32")
+    return file.getvalue()
+
+
+def replace(path, content: bytes) -> None:
+    """As many writers do: whole, and under its name at once."""
+    beside = path.parent.parent / "beside"
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def write(path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def samples(packets) -> np.ndarray:
+    return np.concatenate([np.empty(0), *(each.counts for each in packets)])
+
+
+def expected(trace, begin_s=0.0, end_s=60.0) -> np.ndarray:
+    rate_hz = trace.stats.sampling_rate
+    return trace.data[round(begin_s * rate_hz) : round(end_s * rate_hz)].astype(np.int32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "live"
+    made.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("put", [replace, write])
+@pytest.mark.parametrize("more_s", [0.0, 0.6])
+def test_every_content_of_a_file_is_heard_once(folder, trace, put, more_s):
+    """Of one size, where it is replaced of one time, too; or larger each time."""
+    source, path = DirectorySource(folder, "*", from_now=True), folder / "a.mseed"
+    for k in range(6):
+        begin_s, end_s = 5.0 * k, 5.0 * k + 2.0 + more_s * k
+        put(path, records(trace, begin_s, end_s))
+        os.utime(path, ns=(0, LONG_AGO_NS + (10**7 * k if put is write else 0)))
+        found = source.poll(0.0)
+        assert [each.start_time_s for each in found] == [START_S + begin_s]
+        np.testing.assert_array_equal(samples(found), expected(trace, begin_s, end_s))
+        assert source.poll(0.0) == []
+    assert source.counts == {}
+
+
+@pytest.mark.parametrize("put", [replace, write])
+@pytest.mark.parametrize(("from_now", "n_passed"), [(True, 8 * A_RECORD), (False, 0)])
+def test_a_file_that_is_written_whole_with_more_each_time_repeats_nothing(
+    folder, trace, put, from_now, n_passed
+):
+    path, content = folder / "a.mseed", records(trace)
+    put(path, content[:4096])
+    source = DirectorySource(folder, "*", from_now=from_now)
+    found = source.poll(0.0)
+    assert bool(found) is not from_now
+    for n_bytes in (4096 + 512, 8192 + 100, 8192 + 512, len(content)):
+        put(path, content[:n_bytes])
+        found += source.poll(0.0)
+        assert source.poll(0.0) == []
+    np.testing.assert_array_equal(samples(found), expected(trace)[n_passed:])
+
+
+@pytest.mark.parametrize("put", [replace, write])
+@pytest.mark.parametrize("from_now", [True, False])
+def test_of_a_file_whose_last_record_is_written_again_with_more_little_is_repeated(
+    folder, trace, put, from_now
+):
+    path = folder / "a.mseed"
+    put(path, records(trace, 0.0, 40.0))
+    source = DirectorySource(folder, "*", from_now=from_now)
+    source.poll(0.0)
+    former = 4000
+    for end_s in (40.5, 42.0, 42.3, 50.0, 60.0):  # a record is of 1.14 s
+        put(path, records(trace, 0.0, end_s))
+        counts, whole = samples(source.poll(0.0)), expected(trace, 0.0, end_s)
+        assert whole.size - former <= counts.size <= whole.size - former + 8 * A_RECORD
+        np.testing.assert_array_equal(counts, whole[-counts.size :])
+        former = whole.size
+
+
+def test_a_file_that_was_cut_and_written_on_is_read_from_its_beginning(folder, trace):
+    path = folder / "a.mseed"
+    source = DirectorySource(folder, "*", from_now=True)
+    path.write_bytes(records(trace, 0.0, 20.0))
+    assert samples(source.poll(0.0)).size == 2000
+    content = records(trace, 20.0, 60.0)
+    found = []
+    for n_bytes in (0, 300, 1024, len(content)):
+        path.write_bytes(content[:n_bytes])
+        found += source.poll(0.0)
+    np.testing.assert_array_equal(samples(found), expected(trace, 20.0, 60.0))
+
+
+def test_of_a_file_that_is_replaced_while_it_is_read_in_parts_the_new_one_is_read(folder, trace, monkeypatch):
+    monkeypatch.setattr(directory, "MOST_BYTES", 1536)
+    path = folder / "a.mseed"
+    source = DirectorySource(folder, "*", from_now=True)
+    replace(path, records(trace, 0.0, 30.0))
+    assert source.poll(0.0) != [] != source.poll(0.0)
+    replace(path, records(trace, 30.0, 60.0))
+    found = [packet for _ in range(20) for packet in source.poll(0.0)]
+    np.testing.assert_array_equal(samples(found), expected(trace, 30.0, 60.0))
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_what_was_there_before_is_passed_over_and_what_takes_its_place_is_not(
+    folder, trace, monkeypatch, is_old
+):
+    paths = grown, replaced, shorter = [folder / f"{name}.mseed" for name in ("grown", "replaced", "shorter")]
+    at_ns = LONG_AGO_NS if is_old else time.time_ns() - 10**10
+    for path in paths:
+        path.write_bytes(records(trace, 0.0, 20.0))
+        os.utime(path, ns=(at_ns, at_ns))
+    with monkeypatch.context() as patched:
+        if is_old:  # archives may be large: nothing of them is opened
+            patched.setattr(type(folder), "open", None)
+        source = DirectorySource(folder, "*", from_now=True)
+        assert source.poll(0.0) == source.poll(0.25) == []
+    with grown.open("ab") as file:
+        file.write(records(trace, 20.0, 30.0))
+    replace(replaced, records(trace, 30.0, 50.0))
+    shorter.write_bytes(records(trace, 50.0, 60.0))
+    np.testing.assert_array_equal(samples(source.poll(0.5)), expected(trace, 20.0, 60.0))
+
+
+def test_after_a_record_that_was_there_in_part_the_next_ones_are_heard(folder, trace):
+    path, content = folder / "a.mseed", records(trace)
+    path.write_bytes(content[:1300])
+    source = DirectorySource(folder, "*", from_now=True)
+    path.write_bytes(content)
+    counts, whole = samples(source.poll(0.0)), expected(trace)
+    assert counts.size == whole.size - 3 * A_RECORD
+    np.testing.assert_array_equal(counts, whole[3 * A_RECORD :])
+
+
+def kept(source, folder):
+    """Its state as it comes from the disk."""
+    write_stream(folder, {"source": source.state()})
+    return read_stream(folder)["source"]
+
+
+@pytest.mark.parametrize("from_now", [True, False])
+def test_after_a_restart_a_copied_folder_goes_on_and_a_replaced_file_begins(
+    tmp_path, folder, trace, from_now
+):
+    content = records(trace)
+    (folder / "copied.mseed").write_bytes(content[:2048])
+    (folder / "replaced.mseed").write_bytes(records(trace, 0.0, 10.0))
+    source = DirectorySource(folder, "*", from_now=from_now)
+    assert bool(source.poll(0.0)) is not from_now
+    state = kept(source, tmp_path)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    replace(other / "replaced.mseed", records(trace, 50.0, 60.0))
+    again = DirectorySource(other, "*", from_now=from_now)
+    again.restore(state)
+    np.testing.assert_array_equal(samples(again.poll(0.0)), expected(trace, 50.0, 60.0))
+    (other / "copied.mseed").write_bytes(content)
+    np.testing.assert_array_equal(samples(again.poll(0.0)), expected(trace)[4 * A_RECORD :])
+
+
+def test_a_state_of_before_goes_on_and_knows_a_file_that_is_replaced_afterwards(folder, trace, monkeypatch):
+    content = records(trace, 0.0, 30.0)
+    for name in ("grown.mseed", "replaced.mseed"):
+        (folder / name).write_bytes(content[:1024])
+    source = DirectorySource(folder, "*", from_now=False)
+    source.restore({"read": {"grown.mseed": 1024, "replaced.mseed": 1024}})
+    with monkeypatch.context() as patched:  # nothing is opened for it
+        patched.setattr(type(folder), "open", None)
+        assert source.poll(0.0) == []
+    (folder / "grown.mseed").write_bytes(content)
+    replace(folder / "replaced.mseed", records(trace, 30.0, 60.0))
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace, 0.0, 60.0)[2 * A_RECORD :])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "remedy"),
+    [
+        (gzip.compress, "compressed", "decompress it"),
+        (bz2.compress, "compressed", "decompress it"),
+        (b"MS\x03".__add__, "miniSEED 3", "convert it to miniSEED 2"),
+        (
+            b"# a line of text\n".__add__,
+            "not miniSEED at its beginning",
+            "take away what comes before its records, or leave it out by source.pattern",
+        ),
+    ],
+    ids=["gzip", "bzip2", "miniSEED 3", "text"],
+)
+def test_a_file_that_no_record_can_be_got_from_is_warned_of_once(
+    folder, trace, caplog, monkeypatch, spoil, kind, remedy
+):
+    monkeypatch.setattr(directory, "LONGEST_BYTES", 4096)
+    content = spoil(records(trace))
+    source = DirectorySource(folder, "*", from_now=True)
+    assert len(content) > 4096
+    for n_bytes in (600, 2000, len(content)):  # it grows
+        (folder / "a").write_bytes(content[:n_bytes])
+        assert source.poll(0.0) == source.poll(0.0) == []
+    replace(folder / "a", content)
+    (folder / "b").write_bytes(records(trace))
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+    assert source.counts[f"files not read: {kind}"] == 1
+    assert caplog.messages == [f"a is {kind}: a folder source takes plain miniSEED 2; {remedy}"]
+    replace(folder / "a", records(trace))  # the remedy
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+
+
+def test_a_record_that_is_on_its_way_is_not_warned_of(folder, trace, caplog):
+    path, content = folder / "a.mseed", records(trace)
+    source = DirectorySource(folder, "*", from_now=True)
+    for part in (b"", content[:3], content[:40], bytes(4096), content[:48], content[:511]):
+        path.write_bytes(part)
+        assert source.poll(0.0) == []
+    path.write_bytes(content)
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+    assert not caplog.messages
+    assert source.counts == {}
+
+
+def test_a_long_stretch_without_a_record_is_warned_of_once(folder, trace, caplog, monkeypatch):
+    monkeypatch.setattr(directory, "LONGEST_BYTES", 2048)
+    path, content = folder / "a.mseed", records(trace, 0.0, 30.0)
+    source = DirectorySource(folder, "*", from_now=True)
+    path.write_bytes(content)
+    found = source.poll(0.0)
+    for _ in range(3):
+        with path.open("ab") as file:
+            file.write(b"\x07" * 2085)
+        assert source.poll(0.0) == []
+    assert source.counts == {directory.NO_RECORD: 3}
+    assert caplog.messages == ["a.mseed: no record in 2085 bytes, which are passed over"]
+    with path.open("ab") as file:
+        file.write(b"\x07" * (-path.stat().st_size % 64) + records(trace, 30.0, 60.0))
+    found += source.poll(0.0)
+    np.testing.assert_array_equal(samples(found), expected(trace))
+
+
+def test_a_look_at_many_files_that_are_as_they_were_opens_none(folder, trace, monkeypatch):
+    for i in range(3):
+        (folder / f"{i}.mseed").write_bytes(records(trace))
+    source = DirectorySource(folder, "*", from_now=False)
+    assert len(source.poll(0.0)) == 3
+    monkeypatch.setattr(type(folder), "open", None)
+    assert source.poll(0.25) == []
+    again = DirectorySource(folder, "*", from_now=False)
+    again.restore(source.state())
+    assert again.poll(0.5) == []
