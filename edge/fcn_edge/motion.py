@@ -109,7 +109,7 @@ def _bands(
     low_s = -math.inf if channel["start_s"] is None else channel["start_s"]
     high_s = math.inf if channel["end_s"] is None else channel["end_s"]
     for each in segments:
-        rate_hz = same_rate(each.rate_hz, [spec.sampling_rate_hz, *kinds, max(round(each.rate_hz), 1.0)])
+        rate_hz = same_rate(each.rate_hz, [*kinds, max(round(each.rate_hz), 1.0)], spec.sampling_rate_hz)
         if rate_hz < spec.sampling_rate_hz or each.start_s >= high_s:
             continue
         first = max(math.ceil((low_s - each.start_s) * each.rate_hz - 1e-3), 0) if low_s > each.start_s else 0

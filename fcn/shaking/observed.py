@@ -102,7 +102,7 @@ def _instrument(
         raise ValueError(
             f"{len(by_channel)} channels at {min(rates):g} to {max(rates):g} Hz, not three at one rate"
         )
-    rate_hz = same_rate(rates[0], [LEAST_RATE_HZ])
+    rate_hz = same_rate(rates[0], [], LEAST_RATE_HZ)
     if rate_hz < LEAST_RATE_HZ:
         raise ValueError(f"{rate_hz:g} Hz, slower than {LEAST_RATE_HZ:g} Hz")
     start = min(trace.stats.starttime for trace in traces)

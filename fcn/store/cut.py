@@ -186,7 +186,8 @@ class Importer:
         if not first_s - most_s <= known.p_s <= last_s + most_s:
             raise ValueError(
                 f"P given is {abs(off_s):.1f} s {'before' if off_s < 0 else 'after'} the predicted one, and "
-                f"{(last_s - first_s) / 2 + most_s:.1f} s at most are believed: times must be UTC"
+                f"{(last_s - first_s) / 2 + most_s:.1f} s at most are believed: correct pick or origin, "
+                "both in UTC"
             )
 
     def _pick(self, chunk: Chunk, s_minus_p_s: float, p_range: tuple[float, float]) -> tuple[float, float]:

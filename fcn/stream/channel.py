@@ -135,7 +135,9 @@ class LiveChannel:
             motion.restore(each)
         gap, seed_id = state["gap"], self.motions[0].described.seed_id
         self._gap = None if gap is None else (gap[0], gap[1], gap[2])
-        self._since = [Packet(seed_id, *each) for each in state["since"]]
+        self._since = []
+        for start_s, *rate_hz, counts in state["since"]:  # older states have no rate
+            self._since.append(Packet(seed_id, start_s, rate_hz[0] if rate_hz else self.rate_hz, counts))
 
 
 class _Edge:

@@ -131,7 +131,7 @@ class ObservedNetwork:
         if seed_id in self._unknown[station_id]:
             return None
         name, instruments = instrument(seed_id), self._stations[station_id]
-        rate_hz = same_rate(packet.sampling_rate_hz, [LEAST_RATE_HZ, *(hz for _, hz in instruments)])
+        rate_hz = same_rate(packet.sampling_rate_hz, [hz for _, hz in instruments], LEAST_RATE_HZ)
         if rate_hz < LEAST_RATE_HZ:
             self.counts["too slow"] += 1
             return None

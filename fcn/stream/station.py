@@ -222,7 +222,7 @@ class LiveStation:
             return found
         known = [each for seed_id, each in self._channels if seed_id == packet.seed_id]
         slowest_hz = self.spec.sampling_rate_hz
-        rate_hz = same_rate(packet.sampling_rate_hz, [slowest_hz, *known])
+        rate_hz = same_rate(packet.sampling_rate_hz, known, slowest_hz)
         if rate_hz < slowest_hz:
             self.refused["too slow"] += 1
             return None

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import obspy
 
-from fcn.waveform.rates import EQUAL
+from fcn.waveform.rates import SAME_RATE, samples_in_step
 
 LEAST_S = 10.0  # a shorter overlap is rather one of clocks that were set
-ON_SAMPLE = 0.1  # of a sample: of copies, samples are at the same times
+ON_SAMPLE = 0.25  # of a sample: of copies, samples are at the same times
 MOST_DIFFERENT = 0.5  # of the samples of an overlap; of damaged records a few are
 
 
@@ -37,15 +37,20 @@ def check_copies(read: Iterable[tuple[Path, obspy.Trace]]) -> None:
 
 def _different(first: obspy.Trace, second: obspy.Trace) -> str:
     """In what; empty where most samples are the same, or none are to be compared."""
-    rate_hz = float(first.stats.sampling_rate)
-    if abs(rate_hz / second.stats.sampling_rate - 1.0) > EQUAL:
+    rate_hz, other_hz = float(first.stats.sampling_rate), float(second.stats.sampling_rate)
+    if abs(rate_hz / other_hz - 1.0) > SAME_RATE:
         return ""
     after = (second.stats.starttime - first.stats.starttime) * rate_hz
     begin = round(after)
     n = min(first.stats.npts - begin, second.stats.npts)
     if abs(after - begin) > ON_SAMPLE or n < LEAST_S * rate_hz:
         return ""
-    a, b = (np.ma.asarray(data) for data in (first.data[begin : begin + n], second.data[:n]))
-    if np.ma.filled(a != b, False).mean() <= MOST_DIFFERENT:
+    n = min(n, samples_in_step(other_hz, rate_hz))
+    a, b = (
+        np.ma.filled(np.ma.asarray(data, dtype=np.float64), np.nan)
+        for data in (first.data[begin : begin + n], second.data[:n])
+    )
+    told = np.isfinite(a) & np.isfinite(b) & (a != 0.0) & (b != 0.0)  # gaps are filled with zeros, too
+    if not told.any() or (a != b)[told].mean() <= MOST_DIFFERENT:
         return ""
-    return f"up to {float(np.abs(a).max()):g} in one and {float(np.abs(b).max()):g} in the other"
+    return f"up to {np.abs(a[told]).max():g} in one and {np.abs(b[told]).max():g} in the other"

@@ -22,6 +22,7 @@ from fcn.waveform.stages import overall_sensitivity
 from fcn.waveform.units import COUNT_UNITS
 
 INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
+EITHER_KIND = "L"
 CODE_LETTERS = 3  # of a channel
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
@@ -100,28 +101,26 @@ def stated_sensitivities(
 
     The middle letter of a code says which (SEED 2.4, appendix A): N and G measure acceleration, H and P
     velocity, and those take nothing that is stated of the other. L is velocity's by the book, but networks
-    call accelerometers so: it and unknown letters take the one that is stated. Raises ValueError, naming the
-    channel, where that could be either, and for a sensitivity that is none's.
+    call accelerometers so: it, and a code of another length, takes the one that is stated, of two none.
+    Raises ValueError for a sensitivity that is none's.
     """
     values = {"velocity": per_mps, "acceleration": per_mps2}
     stated = {kind: Sensitivity(float(value), kind) for kind, value in values.items() if value is not None}
     found: dict[str, Sensitivity] = {}
     for seed_id in sorted(set(seed_ids)):
         code = seed_id.rpartition(".")[2]
-        kind = INSTRUMENT_KINDS.get(code[1]) if len(code) == CODE_LETTERS else None
-        if kind is None and len(stated) > 1:
-            raise ValueError(
-                f"whether {seed_id} measures velocity or acceleration its code does not say: state its "
-                "sensitivity in StationXML, or build its waveforms apart, with the one that is its own"
-            )
-        wanted = kind or next(iter(stated), None)
-        if wanted in stated:
-            found[seed_id] = stated[wanted]
+        if len(code) == CODE_LETTERS and code[1] != EITHER_KIND:
+            kind = INSTRUMENT_KINDS.get(code[1])
+        else:
+            kind = next(iter(stated)) if len(stated) == 1 else None
+        if kind in stated:
+            found[seed_id] = stated[kind]
     if useless := set(stated) - {each.measurement for each in found.values()}:
         option = "sensitivity_counts_per_mps" + ("2" if "acceleration" in useless else "")
         codes = ", ".join(sorted({seed_id.rpartition(".")[2] for seed_id in seed_ids}))
         raise ValueError(
-            f"{option} is of {useless.pop()}, which none of the channels measures by its code: {codes}"
+            f"{option} is of {useless.pop()}, which by its code (HH? velocity, HN? acceleration, HL? the one "
+            f"that is given alone) none of the channels measures: {codes}"
         )
     return found
 

@@ -1,20 +1,25 @@
 """Sensitivity of a channel as a whole, from what StationXML states and from the stages of its response."""
 
 import functools
+import itertools
 import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from obspy.core.inventory.response import InstrumentSensitivity, PolesZerosResponseStage
+from obspy.core.inventory.response import (
+    InstrumentSensitivity,
+    PolesZerosResponseStage,
+    PolynomialResponseStage,
+)
 
 from fcn.waveform.units import COUNT_UNITS, measured
 
 log = logging.getLogger(__name__)
 
 MAY_DIFFER = 0.2  # relative, 0.08 of a magnitude; response files of good networks differ by 0.13
-READ_HZ = np.linspace(2.0, 8.0, 13)  # local earthquakes are read here: sensitivities are to hold
+LOW_HZ, HIGH_HZ = 2.0, 8.0  # local earthquakes are read between them
 HZ_TO_S = {"LAPLACE (RADIANS/SECOND)": 2j * math.pi, "LAPLACE (HERTZ)": 1j}  # of poles and zeros
 
 
@@ -50,12 +55,26 @@ def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | N
 
 
 def _product(stages: Sequence[Any]) -> InstrumentSensitivity | None:
-    """Of the gains of all stages; None where one is missing."""
-    if not stages or not all(stage.stage_gain for stage in stages):
+    """Of the gains of all stages; None where one is missing, or is no factor."""
+    if not stages or not all(stage.stage_gain and math.isfinite(stage.stage_gain) for stage in stages):
+        return None
+    if any(isinstance(stage, PolynomialResponseStage) for stage in stages) or not _is_chain(stages):
         return None
     first, last = stages[0], stages[-1]
     value = math.prod(float(stage.stage_gain) for stage in stages)
     return InstrumentSensitivity(value, first.stage_gain_frequency, first.input_units, last.output_units)
+
+
+def _is_chain(stages: Sequence[Any]) -> bool:
+    """Whether the stages are numbered through, and each begins with what the one before gives."""
+    numbers = [stage.stage_sequence_number for stage in stages]
+    joints = [(_unit(a.output_units), _unit(b.input_units)) for a, b in itertools.pairwise(stages)]
+    return numbers == list(range(1, len(stages) + 1)) and all(a == b for a, b in joints if a and b)
+
+
+def _unit(text: str | None) -> str:
+    """In one spelling; empty where it is not stated, as of stages that are a gain alone."""
+    return (text or "").strip().upper().removesuffix("S")
 
 
 def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, sensor: Any) -> bool:
@@ -65,9 +84,9 @@ def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, senso
     a, b = measured(str(stated.input_units)), measured(str(product.input_units))
     if a is None or b is None or a[0] != b[0]:
         return False
-    said = abs(float(stated.value)) / a[1] / _share(stated, sensor)
-    made = abs(float(product.value)) / b[1] / _share(product, sensor)
-    return math.isfinite(said) and abs(made / said - 1.0) > MAY_DIFFER
+    said, made = abs(float(stated.value)) / a[1], abs(float(product.value)) / b[1]
+    there, here = _amplitudes(stated, sensor, stated.frequency, product.frequency)
+    return math.isfinite(said) and abs(made / said * there / here - 1.0) > MAY_DIFFER
 
 
 def _in_flat_part(found: InstrumentSensitivity, sensor: Any, seed_id: str) -> InstrumentSensitivity:
@@ -78,25 +97,35 @@ def _in_flat_part(found: InstrumentSensitivity, sensor: Any, seed_id: str) -> In
     value = float(found.value) / share
     warn_once(
         f"{seed_id}: its sensitivity of {float(found.value):g} holds at {float(found.frequency):g} Hz, where "
-        f"its sensor responds with {share:.2g} of what it does at {READ_HZ[0]:g} to {READ_HZ[-1]:g} Hz: "
+        f"its sensor responds with {share:.2g} of what it does at {HIGH_HZ:g} Hz: "
         f"{value:g} is taken",
     )
-    return InstrumentSensitivity(value, READ_HZ[-1], found.input_units, found.output_units)
+    return InstrumentSensitivity(value, HIGH_HZ, found.input_units, found.output_units)
 
 
 def _share(found: InstrumentSensitivity, sensor: Any) -> float:
-    """Response at a sensitivity's frequency over the largest where earthquakes are read; 1 if not known."""
-    if not isinstance(sensor, PolesZerosResponseStage) or not found.frequency:
-        return 1.0
+    """Response at a sensitivity's frequency over that where earthquakes are read; 1 if not known.
+
+    Only of frequencies below, and of a response that is flat where it is to hold.
+    """
+    here, high, higher = _amplitudes(found, sensor, found.frequency, HIGH_HZ, 2.0 * HIGH_HZ)
+    is_below = found.frequency is not None and found.frequency < LOW_HZ
+    return here / high if is_below and abs(higher / high - 1.0) < MAY_DIFFER else 1.0
+
+
+def _amplitudes(found: InstrumentSensitivity, sensor: Any, *at_hz: float | None) -> list[float]:
+    """Response of the sensor to a kind of motion, all to one factor; 1 where it is not known."""
+    unknown = [1.0] * len(at_hz)
+    if not isinstance(sensor, PolesZerosResponseStage) or not all(at_hz):
+        return unknown
     a, b = measured(str(found.input_units)), measured(str(sensor.input_units))
     to_s = HZ_TO_S.get(sensor.pz_transfer_function_type)
     if to_s is None or a is None or b is None or a[0] != b[0]:
-        return 1.0
+        return unknown
     zeros, poles = (np.array(each, dtype=complex) for each in (sensor.zeros, sensor.poles))
-    s = to_s * np.append(READ_HZ, float(found.frequency))[:, None]
-    *read, here = np.abs(np.prod(s - zeros, axis=1) / np.prod(s - poles, axis=1))
-    share = here / max(read)
-    return float(share) if math.isfinite(share) and share > 0.0 else 1.0
+    s = to_s * np.array(at_hz, dtype=float)[:, None]
+    response = np.abs(np.prod(s - zeros, axis=1) / np.prod(s - poles, axis=1))
+    return response.tolist() if np.isfinite(response).all() and (response > 0.0).all() else unknown
 
 
 @functools.cache

@@ -211,9 +211,9 @@ def _fast_enough(by_id: Mapping[str, list[AnyTrace]], minimum_rate_hz: float) ->
     usable: dict[str, Rated] = {}
     slow: dict[str, float] = {}
     for seed_id, traces in by_id.items():
-        met = [minimum_rate_hz]
+        met: list[float] = []
         for trace in traces:
-            rate_hz = same_rate(float(trace.stats.sampling_rate), met)
+            rate_hz = same_rate(float(trace.stats.sampling_rate), met, minimum_rate_hz)
             met.append(rate_hz)
             if rate_hz >= minimum_rate_hz:
                 usable.setdefault(seed_id, []).append((rate_hz, trace))

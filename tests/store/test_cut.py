@@ -87,7 +87,7 @@ GAP = "a gap between the noise before P and the coda of S"
         (
             None,
             Arrivals(43.1, None, (38.0, 42.0)),
-            r"P given is 3.1 s after the predicted one, .* must be UTC",
+            r"P given is 3.1 s after the predicted one, .* both in UTC",
         ),
     ],
 )

@@ -106,6 +106,17 @@ def test_packets_may_state_what_a_clock_measured():
     assert found.counts == {"gaps": 2, "reordered": 2}
 
 
+def test_it_goes_on_from_a_state_without_rates():
+    first, second = channel(), channel()
+    for index in (0, 1, 3):
+        first.push(packet(index), START_S)
+    state = first.state()
+    state["since"] = [[start_s, counts] for start_s, _, counts in state["since"]]
+    second.restore(state)
+    second.push(packet(2), START_S)
+    np.testing.assert_array_equal(second.motions[0].track.between(FIRST, FIRST + 79)[0], IN_ORDER[0][:, :79])
+
+
 def test_a_long_packet_keeps_step_with_its_own_rate():
     """A quarter of an hour at once: of 99.95 Hz, where the channel has been of 100."""
     n = 90_000

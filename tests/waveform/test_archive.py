@@ -164,8 +164,8 @@ def test_a_sequence_folder_holds_all_parts(tmp_path):
 
 def test_a_failure_leaves_nothing(tmp_path):
     _, stream, inventory = make_network(1)
-    event = Event("no good id", START_S, 32.7, 130.8, 10.0, 3.0, "Mw")
-    with pytest.raises(ValueError, match="cannot be written to QuakeML"):
+    event = Event("", START_S, 32.7, 130.8, 10.0, 3.0, "Mw")
+    with pytest.raises(ValueError, match="no event_id"):
         write_sequence_folder(tmp_path / "s", stream, inventory, Catalogue("c", (event,)))
     assert list(tmp_path.iterdir()) == []
     (tmp_path / ".s.0123abcd.partial").mkdir()  # of a killed run

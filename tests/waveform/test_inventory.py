@@ -137,10 +137,13 @@ def test_a_stated_sensitivity_is_of_its_kind_of_instrument():
         ["XX.A..HLZ", "XX.A..Z"], acceleration
     )
     assert stated_sensitivities(["XX.A..HHZ"], None, None) == {}
-    with pytest.raises(ValueError, match=r"per_mps2 is of acceleration, which none .* by its code: HHZ"):
+    with pytest.raises(ValueError, match=r"per_mps2 is of acceleration, which by its code .* measures: HHZ"):
         stated_sensitivities(["XX.A..HHZ"], None, 4e6)
-    with pytest.raises(ValueError, match=r"whether XX\.A\.\.HLZ measures velocity or acceleration"):
-        stated_sensitivities(["XX.A..HLZ"], 4e8, 4e6)
+    others = ["XX.A..HLZ", "XX.A..LCQ", "XX.A..HDH", "XX.A..VMZ"]
+    assert stated_sensitivities([*others, "XX.A..HHZ", "XX.A..HNZ"], 4e8, 4e6).keys() == {
+        "XX.A..HHZ", "XX.A..HNZ"
+    }  # fmt: skip
+    assert stated_sensitivities(others, 4e8, None).keys() == {"XX.A..HLZ"}
 
 
 def test_dashes_for_no_location_code_are_no_other_channel():

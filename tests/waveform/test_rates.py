@@ -9,10 +9,21 @@ from fcn.waveform.rates import OUT_OF_STEP, in_step, same_rate
 
 @pytest.mark.parametrize(
     ("stated_hz", "met_hz", "found_hz"),
-    [(100.05, [20.0, 100.0], 100.0), (99.95, [20.0], 99.95), (19.995, [20.0], 20.0), (62.5, [62.4], 62.5)],
+    [
+        (100.05, [20.0, 100.0], 100.0),
+        (100.0, [100.09, 99.98], 99.98),  # the nearest
+        (99.93, [100.07], 100.07),
+        (99.95, [], 99.95),
+        (99.95, [99.95, 100.0], 99.95),
+        (62.5, [62.3], 62.5),
+        (19.985, [], 20.0),
+        (20.01, [], 20.01),  # resampled as it is
+        (20.0000002, [], 20.0),
+        (19.9, [], 19.9),
+    ],
 )
 def test_a_rate_is_one_that_was_met_or_its_own(stated_hz, met_hz, found_hz):
-    assert same_rate(stated_hz, met_hz) == found_hz
+    assert same_rate(stated_hz, met_hz, 20.0) == found_hz
 
 
 @given(

@@ -12,6 +12,7 @@ from made_networks import START_S, make_network, make_site, make_trace
 from obspy.core.inventory.response import (
     InstrumentSensitivity,
     PolesZerosResponseStage,
+    PolynomialResponseStage,
     Response,
     ResponseStage,
 )
@@ -224,6 +225,35 @@ def test_a_sensitivity_below_a_geophones_corner_is_taken_to_the_flat_part(invent
     assert found == pytest.approx(4e8, rel=0.06)  # it is not quite flat at 8 Hz
     assert "holds at 1 Hz, where its sensor responds with 0.051 of" in caplog.text
     with_stages(inventory, 4.5, 4e8, 10.0)
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
+
+
+@pytest.mark.parametrize("damping", [0.28, 0.7])
+@pytest.mark.parametrize(("corner_hz", "at_hz"), [(4.5, 30.0), (10.0, 5.0), (10.0, 1.0)])
+def test_a_sensitivity_in_the_flat_part_or_without_one_is_kept(inventory, caplog, corner_hz, at_hz, damping):
+    stated = 4e8 * amplitude(corner_hz, at_hz, damping) / amplitude(corner_hz, 10.0, damping)
+    with_stages(inventory, corner_hz, stated, at_hz)
+    response = channel(inventory).response
+    response.response_stages[0] = geophone(corner_hz, 400.0, damping)
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == stated
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("lacking", ["a number", "a unit between", "a polynomial", "an infinite gain"])
+def test_stages_that_are_no_chain_contradict_nothing(inventory, lacking):
+    """One is missing, as the digitiser of a file that was put together by hand."""
+    with_stages(inventory, 0.01, 4e8, 1.0)
+    _, digitiser = channel(inventory).response.response_stages
+    digitiser.stage_gain = 1.0
+    if lacking == "a number":
+        digitiser.stage_sequence_number = 3
+    elif lacking == "a unit between":
+        digitiser.input_units = "COUNTS"
+    elif lacking == "an infinite gain":
+        digitiser.stage_gain = math.inf
+    else:
+        made = PolynomialResponseStage(1, 1.0, 1.0, "M/S", "V", 0.0, 1.0, 0.0, 1.0, 0.1, [0.0, 1.0])
+        channel(inventory).response.response_stages[0] = made
     assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
 
 
