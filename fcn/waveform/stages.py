@@ -32,7 +32,8 @@ def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | N
     some programs write for a missing one, states none.
 
     Either may hold at a frequency at which the first stage, the sensor, responds less than it does to local
-    earthquakes, as a 4.5 Hz geophone at 1 Hz: it is taken to where it does not, with a warning.
+    earthquakes, as a 4.5 Hz geophone at 1 Hz: where the stages bear that out it is taken to where it does
+    not, with a warning.
     """
     response = channel.response
     stated = response.instrument_sensitivity if response is not None else None
@@ -51,7 +52,8 @@ def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | N
             f"{product.input_units}: the stages count; mend what is wrong",
         )
         return _in_flat_part(product, stages[0], seed_id)
-    return _in_flat_part(stated, stages[0], seed_id) if stages else stated
+    # a frequency that no stages bear out may be the one of another instrument
+    return stated if product is None else _in_flat_part(stated, stages[0], seed_id)
 
 
 def _product(stages: Sequence[Any]) -> InstrumentSensitivity | None:

@@ -228,6 +228,14 @@ def test_a_sensitivity_below_a_geophones_corner_is_taken_to_the_flat_part(invent
     assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
 
 
+@pytest.mark.parametrize("gain", [1e6, None])
+def test_a_false_frequency_is_not_believed(inventory, gain):
+    """A short-period seismometer's sensitivity, at the frequency that the network states for all others."""
+    with_stages(inventory, 1.0, 4e8, 0.05)
+    channel(inventory).response.response_stages[1].stage_gain = gain
+    assert said(inventory, "XX.S00..HHZ").sensitivity.value == pytest.approx(4e8)
+
+
 @pytest.mark.parametrize("damping", [0.28, 0.7])
 @pytest.mark.parametrize(("corner_hz", "at_hz"), [(4.5, 30.0), (10.0, 5.0), (10.0, 1.0)])
 def test_a_sensitivity_in_the_flat_part_or_without_one_is_kept(inventory, caplog, corner_hz, at_hz, damping):
