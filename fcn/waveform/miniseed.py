@@ -59,12 +59,15 @@ def decode_miniseed(
     records, refused, gaps = _records(content)
     if not records:
         return obspy.Stream(), refused + Counter({NOT_A_RECORD: len(gaps)})
-    if not refused and not gaps:
+    # libmseed would name them in messages that ObsPy cannot read
+    nameless = {record for record in records if not content[record.start + 8 : record.start + 20].isascii()}
+    if not refused and not gaps and not nameless:
         try:
             return _decode(content, records, start_time_s, end_time_s), Counter()
         except Exception:  # ObsPy's reader has exceptions of its own
             pass  # _damaged says which record raised it
-    damaged = _damaged(content, records)
+    named = [record for record in records if record not in nameless]
+    damaged = dict.fromkeys(nameless, UNREADABLE) | (_damaged(content, named) if named else {})
     refused.update(damaged.values())
     # what follows a record that states a wrong length is of that record
     ends = {record.end for record in damaged}

@@ -138,6 +138,21 @@ def test_nothing_is_found_where_nothing_is(tmp_path, nothing):
     assert bool(refused) == (len(nothing) > 48)
 
 
+@pytest.mark.parametrize("place", range(8, 20))
+@pytest.mark.parametrize("n_struck", [1, 2])
+def test_codes_that_are_no_letters_cost_their_record(tmp_path, place, n_struck):
+    """Of the station, location, channel and network (SEED 2.4, fixed header); and its data as well."""
+    _, good = written()
+    bad = bytearray(good)
+    bad[1024 + place] ^= 0x80
+    if n_struck == 2:
+        bad[1024 + 200] ^= 0x40  # libmseed has something to say of it
+    stream, refused = read(tmp_path, bytes(bad))
+    assert refused == {"whose header or data cannot be read": 1}
+    assert {trace.id for trace in stream} == {"XX.A..HHZ"}
+    assert N - 600 <= sum(trace.stats.npts for trace in stream) < N
+
+
 @settings(max_examples=60, deadline=None)
 @given(flips=st.lists(st.tuples(st.integers(0, 6655), st.integers(0, 7)), min_size=1, max_size=8))
 def test_any_flipped_bits_leave_the_other_records_alone(tmp_path_factory, flips):
