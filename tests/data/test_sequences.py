@@ -484,7 +484,7 @@ def test_stationxml_keeps_its_own_sensitivity(raw, spec, parts):
     assert {channel.sensitivity.value for (use,) in used.values() for channel in use.channels} == {
         COUNTS_PER_MPS
     }
-    with pytest.raises(ValueError, match=r"each channel is stated by .*stations\.xml: leave out"):
+    with pytest.raises(ValueError, match=r"that takes the one given is stated by .*stations\.xml: leave out"):
         build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0", stations="stations.xml"))
 
 
