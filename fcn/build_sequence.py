@@ -131,7 +131,7 @@ def describe_stations(
             if not filled:
                 raise ValueError(
                     f"the sensitivity of each channel that takes the one given is stated by {asked}: leave "
-                    "sensitivity_counts_per_mps and sensitivity_counts_per_mps2 out, or give stations as CSV"
+                    "out sensitivity_counts_per_mps and sensitivity_counts_per_mps2, or give stations as CSV"
                 )
             log.info("%s states no sensitivity of %s: the one given is taken", asked, ", ".join(filled))
         return inventory
