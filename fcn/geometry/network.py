@@ -22,6 +22,9 @@ SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by 
 # Sensors lie from 9 km below the sea, in trenches and boreholes, up to the highest summits. More is a slip of
 # the unit, or stands for an elevation that is not known: -9999, 99999, SAC's -12345.
 ELEVATIONS_M = (-9500.0, 9000.0)
+SEABED_AT_0_0_M = -4000.0  # it is 4.9 km deep there
+ONE_PLACE_KM = 0.1  # sensors of one site
+FAR_KM = 1000.0  # no earthquake is warned of by stations so far apart
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Network:
             codes = (row["network"], row["station"], row.get("location", ""))
             coordinates = [_number(row, name, place) for name in ("latitude", "longitude", elevation)]
             try:
-                stations.append(Station(*codes, *coordinates))
+                stations.append(_somewhere(Station(*codes, *coordinates)))
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from error
         try:
@@ -142,6 +145,31 @@ class Network:
         )
         depth_km = -np.array([station.elevation_m for station in self]) / METRES_PER_KM
         return np.stack([east_km, north_km, depth_km], axis=-1)
+
+
+def warn_of_places(network: Network, where: str) -> None:
+    """Log what is no fault of a list by itself, and most often one: all stations at one place, or one of them
+    far from all others, which are near each other."""
+    frame = LocalFrame(*network.centre())
+    east_north_km = network.local_km(frame)[:, :2]
+    apart_km = np.linalg.norm(east_north_km[:, None] - east_north_km, axis=-1)
+    if len(network) > 1 and apart_km.max() < ONE_PLACE_KM:
+        log.warning(
+            "%s: all %d stations are at %g, %g deg: from one place no earthquake can be located; are these "
+            "the coordinates of each of them?",
+            *(where, len(network), *network.centre()),
+        )
+    np.fill_diagonal(apart_km, np.inf)
+    nearest_km = apart_km.min(1)
+    alone = np.flatnonzero(nearest_km > FAR_KM)
+    if 0 < len(alone) < len(network) / 2:
+        for i in alone:
+            station = network.stations[i]
+            log.warning(
+                "%s: %s at %g, %g deg is %.0f km from the station next to it: are latitude and longitude in "
+                "their columns, with their signs?",
+                *(where, station.id, station.latitude_deg, station.longitude_deg, nearest_km[i]),
+            )
 
 
 def can_be_elevation(elevation_m: float) -> bool:
@@ -211,14 +239,20 @@ def _from_obspy(network_code: str, site: Any) -> Station:
             *(network_code, site.code, elevation_m, channels_m[0]),
         )
         elevation_m = channels_m[0]
-    nowhere = latitude_deg == longitude_deg == 0  # with 123456 m ObsPy's for a RESP file, which has none
-    if nowhere and (elevation_m == 0 or not can_be_elevation(elevation_m)):
+    return _somewhere(Station(network_code, site.code, location, latitude_deg, longitude_deg, elevation_m))
+
+
+def _somewhere(station: Station) -> Station:
+    """The station. Raises ValueError for one that is where lists put those of which they know no place."""
+    nowhere = station.latitude_deg == station.longitude_deg == 0
+    # no land is there; with 123456 m it is ObsPy's place of a RESP file, which has none
+    if nowhere and (station.elevation_m > SEABED_AT_0_0_M or not can_be_elevation(station.elevation_m)):
         raise ValueError(
-            f"station {network_code}.{site.code} is at 0 deg, 0 deg, {elevation_m:g} m, which stands for no "
+            f"station {station.id} is at 0 deg, 0 deg, {station.elevation_m:g} m, which stands for no "
             "coordinates: give them in the station list (RESP files have none; StationXML, dataless SEED and "
             "CSV do)"
         )
-    return Station(network_code, site.code, location, latitude_deg, longitude_deg, elevation_m)
+    return station
 
 
 def _number(row: Row, name: str, place: str) -> float:

@@ -10,7 +10,7 @@ import obspy
 
 from fcn import checked
 from fcn.earth.velocity import LayeredModel
-from fcn.geometry.network import Network, ended_before, require_elevation
+from fcn.geometry.network import Network, ended_before, require_elevation, warn_of_places
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
@@ -74,6 +74,7 @@ class WatchedNetwork:
         if not usable:
             raise ValueError(f"{path}: no station can be used: {'; '.join(unusable.values())}")
         stations = Network(tuple(usable))
+        warn_of_places(stations, str(path))
         frame = LocalFrame(*stations.centre())
         return cls(path.stem, stations, inventory, frame, unusable=unusable)
 

@@ -5,7 +5,7 @@ import logging
 import obspy
 
 from fcn.constants import ENOUGH_STATIONS
-from fcn.geometry.network import Network, Station
+from fcn.geometry.network import Network, Station, warn_of_places
 from fcn.waveform.folder import STATIONS
 from fcn.waveform.stored import StoredStream, StoredTrace
 
@@ -42,6 +42,7 @@ def described_stations(
         )
     names = listed if wanted is None else wanted
     network = Network.from_inventory(inventory, during_s, recorded & set(names))
+    warn_of_places(network, STATIONS)
     described = {station.id: station for station in network}
     silent = sorted(set(names) - recorded)
     if silent:

@@ -7,7 +7,7 @@ from obspy.core.inventory import Channel, Inventory, Site
 from obspy.core.inventory import Network as ObspyNetwork
 from obspy.core.inventory import Station as ObspyStation
 
-from fcn.geometry.network import Network, Station, ended_before
+from fcn.geometry.network import Network, Station, ended_before, warn_of_places
 from fcn.geometry.projection import LocalFrame
 
 CSV = "network,station,latitude,longitude,elevation\nXX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n"
@@ -159,7 +159,7 @@ def test_real_station_list(shared_dir):
     np.testing.assert_allclose(local_km[:, :2].mean(0), 0, atol=0.05)
 
 
-@pytest.mark.parametrize("elevation_m", [0.0, 123456.0])
+@pytest.mark.parametrize("elevation_m", [0.0, 12.0, 123456.0])
 def test_what_stands_for_no_coordinates_is_refused(elevation_m):
     """ObsPy reads RESP files, which have none, as the second."""
     inventory = Inventory([ObspyNetwork("XX", stations=[obspy_station("A", 0.0, 0.0, elevation_m)])])
@@ -189,3 +189,42 @@ def test_of_a_station_that_was_closed_its_last_place_counts():
     assert Network.from_inventory(inventory, (now_s, math.inf)).stations[0].latitude_deg == 42.0
     assert ended_before(inventory, now_s) == {"XX.A"}
     assert ended_before(inventory, obspy.UTCDateTime(2001, 6, 1).timestamp) == set()
+
+
+def said_of_places(caplog, *places):
+    caplog.clear()
+    stations = tuple(
+        Station("XX", f"S{i}", "", latitude_deg, longitude_deg, 0.0)
+        for i, (latitude_deg, longitude_deg) in enumerate(places)
+    )
+    warn_of_places(Network(stations), "stations.xml")
+    return caplog.messages
+
+
+JAPAN = ((37.1, 140.2), (37.2, 140.4), (37.4, 140.1), (37.3, 140.6))
+
+
+def test_stations_that_are_all_at_one_place_are_warned_of(caplog):
+    (said,) = said_of_places(caplog, *[(37.1, 140.2)] * 3)
+    assert "stations.xml: all 3 stations are at 37.1, 140.2 deg" in said
+    assert said_of_places(caplog, (37.1, 140.2)) == []
+    assert said_of_places(caplog, (37.1, 140.2), (37.1, 140.2), (37.3, 140.2)) == []
+
+
+@pytest.mark.parametrize("false", [(-37.3, 140.6), (37.3, -140.6), (37.3, 14.06)])
+def test_a_station_far_from_all_others_is_warned_of(caplog, false):
+    (said,) = said_of_places(caplog, *JAPAN[:3], false)
+    assert f"XX.S3 at {false[0]:g}, {false[1]:g} deg is " in said
+    assert said_of_places(caplog, *JAPAN) == []
+    assert said_of_places(caplog, *JAPAN[:3], (33.6, 135.8)) == []
+    around_the_globe = ((0.0, 10.0), (60.0, 90.0), (-50.0, 170.0), (10.0, -100.0))
+    assert said_of_places(caplog, *around_the_globe) == []
+
+
+def test_across_the_date_line_nobody_is_far(caplog):
+    assert said_of_places(caplog, (-17.0, 179.9), (-17.2, -179.8), (-17.3, 179.7)) == []
+
+
+def test_csv_without_a_place_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"stations\.csv, line 2: station XX\.AAA is at 0 deg, 0 deg, 100 m"):
+        Network.from_csv(write(tmp_path, CSV.replace("32.5,130.5", "0,0")))
