@@ -1,6 +1,8 @@
 """Reading waveform files through ObsPy, also from inside the archives NIED delivers."""
 
+import bz2
 import glob
+import gzip
 import io
 import logging
 import re
@@ -25,6 +27,11 @@ log = logging.getLogger(__name__)
 ENTRY_POINTS["waveform"].pop("PICKLE", None)
 PICKLES = (".pkl", ".pickle")
 
+# By the first two bytes.
+COMPRESSED: dict[bytes, type[gzip.GzipFile] | type[bz2.BZ2File]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZ": bz2.BZ2File,
+}
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 DEEPEST_ARCHIVE = 3  # NIED packs event archives into one more; an archive may hold itself
 # Members are read whole, and gzip shrinks zeros a thousandfold. A day of a channel at 1000 Hz is 346 MB of
@@ -64,8 +71,8 @@ def read_waveforms(paths: Iterable[str | Path]) -> obspy.Stream:
     """Traces of miniSEED, SAC, K-NET/KiK-net ASCII or whatever else ObsPy knows, also in a (gzipped) tar.
 
     K-NET and KiK-net channels come as HNZ, HNN, HNE in counts, location "" (K-NET), "1" (borehole) or
-    "2" (surface), with `stats.calib` in m/s2 per count. Damaged records of miniSEED, and members of an
-    archive that cannot be read, are left out, and a warning names them.
+    "2" (surface), with `stats.calib` in m/s2 per count. Damaged records of miniSEED, also of a compressed
+    file, and members of an archive that cannot be read, are left out, and a warning names them.
     Raises FileNotFoundError for a missing file, ValueError naming one that cannot be read or holds no data.
     """
     stream = obspy.Stream()
@@ -173,6 +180,7 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
 def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     """As ObsPy reads them, but for miniSEED: of damaged records it warns, and takes them as they are."""
     cause: Exception | None = None
+    source = _unpacked(source, name)
     if not HEADER.match(_content(source)):
         try:
             with warnings.catch_warnings():
@@ -197,6 +205,30 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     if refused:
         log.warning("%s: %d record(s) left out: %s", name, refused.total(), left_out)
     return stream
+
+
+def _unpacked(source: Path | io.BytesIO, name: str) -> Path | io.BytesIO:
+    """The content of a compressed file of miniSEED, up to damage: ObsPy takes all of it or nothing."""
+    if not isinstance(source, Path):
+        return source
+    with source.open("rb") as file:
+        unpack = COMPRESSED.get(file.read(2))
+    if unpack is None:
+        return source
+    content = io.BytesIO()
+    with unpack(source) as file:
+        try:
+            while piece := file.read1():
+                if not content.tell() and not HEADER.match(piece):
+                    return source
+                content.write(piece)
+        except (EOFError, OSError, zlib.error) as error:
+            if not content.tell():
+                return source
+            log.warning(
+                "%s ends early or is damaged, and is read up to there (%s); fetch it again", name, error
+            )
+    return content
 
 
 def _content(source: Path | io.BytesIO) -> bytes:

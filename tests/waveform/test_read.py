@@ -1,5 +1,6 @@
 """Files are read as what they are, or refused by name."""
 
+import bz2
 import gzip
 import io
 import pickle
@@ -130,6 +131,32 @@ def test_damaged_records_are_left_out_and_said(tmp_path, caplog, in_archive, bef
     stream = read_all(str(path))
     assert 4300 < sum(trace.stats.npts for trace in stream) < 5000
     assert re.search(rf"a\.mseed: \d record\(s\) left out: .*{reason.split('; ')[-1]}", caplog.text)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress)])
+def test_a_damaged_record_of_a_compressed_file_costs_itself(tmp_path, caplog, suffix, compress):
+    path = tmp_path / f"a.mseed.{suffix}"
+    path.write_bytes(compress(miniseed()))
+    whole = read_waveforms([path])[0].stats.npts
+    assert not caplog.messages
+    path.write_bytes(compress(flipped(miniseed(), 700)))
+    assert whole - 500 < sum(trace.stats.npts for trace in read_waveforms([path])) < whole
+    assert any(f"a.mseed.{suffix}: 1 record(s) left out" in said for said in caplog.messages)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress)])
+def test_of_a_compressed_file_that_ends_early_is_read_what_is_there(tmp_path, caplog, suffix, compress):
+    rng = np.random.default_rng(1)
+    counts = (1e5 * rng.normal(size=400_000)).astype(np.int32)  # more than one block of bzip2
+    content = io.BytesIO()
+    obspy.Stream([obspy.Trace(counts)]).write(content, format="MSEED", encoding="INT32", reclen=512)
+    packed = compress(content.getvalue())
+    path = tmp_path / f"a.mseed.{suffix}"
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    (trace,) = read_waveforms([path])
+    assert 0.3 * len(counts) < trace.stats.npts < 0.8 * len(counts)
+    np.testing.assert_array_equal(trace.data, counts[: trace.stats.npts])
+    assert any(f"a.mseed.{suffix} ends early or is damaged" in said for said in caplog.messages)
 
 
 def test_what_has_a_header_of_miniseed_alone_is_refused(tmp_path):
