@@ -1,6 +1,7 @@
 """Plain values from outside, checked: each is returned as what it should be, or an error names it."""
 
 import math
+import re
 from collections.abc import Sequence
 from numbers import Integral, Real
 
@@ -78,3 +79,15 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integer of more than 4300 digits
         return f"a {type(value).__name__} too long to write"
     return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+
+
+def false_encoding(content: bytes) -> str:
+    """What to do about XML whose letters are not what its first line says, or nothing where they are."""
+    stated = re.search(rb"""encoding=["']([^"']+)""", content[:200])
+    encoding = stated[1].decode("ascii", "replace") if stated else "utf-8"
+    try:
+        content.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        said = f"states encoding={encoding!r}" if stated else "states none, which is UTF-8"
+        return f"; its first line {said}, and that is not what it is in ({error}): state what it is"
+    return ""

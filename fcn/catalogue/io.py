@@ -14,6 +14,7 @@ from pathlib import Path
 from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
+from fcn import checked
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
@@ -112,7 +113,8 @@ def _read(path: Path) -> quakeml.Catalog:
         catalog = read_events(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         is_xml = beginning.startswith(b"<")
-        remedy = "" if is_xml else f"; if it is a table, save it as CSV and name it {path.stem}.csv"
+        table = f"; if it is a table, save it as CSV and name it {path.stem}.csv"
+        remedy = checked.false_encoding(path.read_bytes()) if is_xml else table
         raise ValueError(f"{path} cannot be read as QuakeML: {error}{remedy}") from error
     return without_impossible(catalog, path)
 

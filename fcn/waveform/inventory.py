@@ -15,6 +15,7 @@ from obspy.core.inventory import Channel, Inventory, Network, Response, Station
 from obspy.core.inventory.response import InstrumentSensitivity
 from obspy.io.stationtxt.core import is_fdsn_station_text_file
 
+from fcn import checked
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
 from fcn.waveform.response import Sensitivity, location_code
@@ -54,8 +55,9 @@ def read_stations(path: str | Path) -> Inventory:
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
-    remedy = ""
-    if b"<!ENTITY" in path.read_bytes():
+    content = path.read_bytes()
+    remedy = checked.false_encoding(content)
+    if b"<!ENTITY" in content:
         remedy = "; it declares entities: write in their place what they stand for"
     return ValueError(f"{path} cannot be read as StationXML: {error}{remedy}")
 

@@ -341,6 +341,7 @@ def test_what_no_earthquake_has_names_file_event_and_value(kind, tmp_path, field
         (b"", r"c\.txt is empty: "),
         (b"\n  \n", r"c\.txt is empty: "),
         (b"no XML", r"c\.txt cannot be read as QuakeML"),
+        (b"<q:quakeml>Vatnaj\xf6kull</q:quakeml>", r"c\.txt cannot .*first line states none, which is UTF-8"),
         (b"<q:quakeml/>", r"c\.txt cannot be read as QuakeML: [^;]*$"),
         (b"\xff\xfe\x00", r"c\.txt cannot be read as QuakeML"),
         (HEADER.encode(), r"c\.txt cannot be read as QuakeML.*; if it is a table, .* name it c\.csv"),

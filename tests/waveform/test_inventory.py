@@ -77,6 +77,17 @@ def test_entities_that_stand_for_text_are_read(path):
     assert read_stations(path)[0][0].site.name == "Aso"
 
 
+@pytest.mark.parametrize("first", ['<?xml version="1.0"?>', '<?xml version="1.0" encoding="UTF-8"?>'])
+def test_letters_of_another_encoding_are_told_of(path, first):
+    text = path.read_text().partition("?>")[2].replace("<Name></Name>", "<Name>Vatnaj\xf6kull</Name>")
+    path.write_bytes((first + text).encode("latin-1"))
+    said = "states encoding='UTF-8'" if "UTF-8" in first else "states none, which is UTF-8"
+    with pytest.raises(ValueError, match=rf"its first line {said}, and that is not what it is in"):
+        read_stations(path)
+    path.write_bytes(b'<?xml version="1.0" encoding="ISO-8859-1"?>' + text.encode("latin-1"))
+    assert read_stations(path)[0][0].site.name == "Vatnaj\xf6kull"
+
+
 def test_an_encoding_of_several_bytes_is_left_to_obspy(path):
     text = path.read_text().replace("UTF-8", "Shift_JIS").replace("<Name></Name>", "<Name>熊本</Name>")
     path.write_bytes(text.encode("shift_jis"))
