@@ -168,7 +168,8 @@ def _usable(
     """
     traces: dict[str, list[StoredTrace]] = {name: [] for name in described}
     for trace in stream:
-        traces[f"{trace.stats.network}.{trace.stats.station}"].append(trace)
+        if (name := f"{trace.stats.network}.{trace.stats.station}") in traces:
+            traces[name].append(trace)
     stations, unusable = [], []
     for name, found in traces.items():
         try:

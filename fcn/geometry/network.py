@@ -27,6 +27,10 @@ ONE_PLACE_KM = 0.1  # sensors of one site
 FAR_KM = 1000.0  # no earthquake is warned of by stations so far apart
 
 
+class MovedError(ValueError):
+    """A station was at two places in the time asked for."""
+
+
 @dataclass(frozen=True)
 class Station:
     """One site; raises ValueError where a coordinate is missing or off the globe, or a code is none.
@@ -93,7 +97,7 @@ class Network:
 
         during_s: POSIX times between which epochs count; the last of a station that has none then. An epoch
         that states no begin or end has those of its channels. only: ids "NET.STA" of the stations asked for,
-        of which alone ValueError is raised for one without coordinates, or one that moved in that time.
+        of which alone ValueError is raised for one without coordinates, MovedError for one that moved then.
         """
         epochs: dict[str, list[tuple[str, Any]]] = {}
         for network in inventory:
@@ -197,7 +201,7 @@ def _merged(epochs: list[tuple[str, Any]], during_s: tuple[float, float]) -> Sta
         east_deg = abs((after.longitude_deg - before.longitude_deg + 180) % 360 - 180)  # across 180 deg, too
         moved_deg = max(abs(before.latitude_deg - after.latitude_deg), east_deg)
         if moved_deg > SAME_SITE_DEG:
-            raise ValueError(
+            raise MovedError(
                 f"station {after.id} moved by {moved_deg:.3f} deg between epochs: state a span of time in "
                 "which it did not, or select one with Inventory.select(time=...)"
             )

@@ -5,7 +5,7 @@ import logging
 import obspy
 
 from fcn.constants import ENOUGH_STATIONS
-from fcn.geometry.network import Network, Station, warn_of_places
+from fcn.geometry.network import MovedError, Network, Station, warn_of_places
 from fcn.waveform.folder import STATIONS
 from fcn.waveform.stored import StoredStream, StoredTrace
 
@@ -25,29 +25,50 @@ def described_stations(
 ) -> dict[str, Station]:
     """The stations to use, by id, in order: those wanted that have data, else all that have.
 
-    Raises ValueError for data or wishes that stations.xml does not describe.
+    One that moved in the time of its data is left out with a warning. Raises ValueError for data or wishes
+    that stations.xml does not describe, and where none can be used.
     """
-    during_s = (
-        min(trace.stats.starttime for trace in stream).timestamp,
-        max(trace.stats.endtime for trace in stream).timestamp,
-    )
     listed = list(dict.fromkeys(f"{network.code}.{site.code}" for network in inventory for site in network))
-    recorded = {f"{trace.stats.network}.{trace.stats.station}" for trace in stream}
+    recorded = _spans_s(stream)
     if wanted is not None and set(wanted) - set(listed):
         raise ValueError(f"stations {', '.join(sorted(set(wanted) - set(listed)))} are not in {STATIONS}")
-    if recorded - set(listed):
+    if recorded.keys() - set(listed):
         raise ValueError(
-            f"no coordinates for {', '.join(sorted(recorded - set(listed)))}: add them to {STATIONS}, "
+            f"no coordinates for {', '.join(sorted(recorded.keys() - set(listed)))}: add them to {STATIONS}, "
             "or list the stations to use in sequence.yaml"
         )
     names = listed if wanted is None else wanted
-    network = Network.from_inventory(inventory, during_s, recorded & set(names))
-    warn_of_places(network, STATIONS)
-    described = {station.id: station for station in network}
-    silent = sorted(set(names) - recorded)
+    described, moved = dict[str, Station](), list[str]()
+    for name in names:
+        if name in recorded:
+            try:
+                (described[name],) = Network.from_inventory(inventory, recorded[name], {name})
+            except MovedError as error:
+                moved.append(str(error))
+    if not described:
+        raise ValueError(f"no station can be used: {moved[0] if moved else 'none has waveforms'}")
+    for why in moved:
+        log.warning("left out: %s", why)
+    warn_of_places(Network(tuple(described.values())), STATIONS)
+    silent = sorted(set(names) - recorded.keys())
     if silent:
         log.warning("no waveforms of %s: left out", ", ".join(silent))
-    return {name: described[name] for name in names if name in recorded}
+    return described
+
+
+def _spans_s(stream: StoredStream) -> dict[str, tuple[float, float]]:
+    """Of each recorded station, "NET.STA", POSIX times of its first and last sample."""
+    spans_s: dict[str, tuple[float, float]] = {}
+    for trace in stream:
+        stats = trace.stats
+        name, begin_s, end_s = (
+            f"{stats.network}.{stats.station}",
+            stats.starttime.timestamp,
+            stats.endtime.timestamp,
+        )
+        before_s = spans_s.get(name, (begin_s, end_s))
+        spans_s[name] = min(begin_s, before_s[0]), max(end_s, before_s[1])
+    return spans_s
 
 
 def shared_time(stream: StoredStream, where: str) -> StoredStream:

@@ -12,6 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from made_networks import COUNTS_PER_MPS, START_S, make_network, make_trace
 from nied_files import write_nied
+from obspy import UTCDateTime
 
 from fcn import config as configuration
 from fcn.build_sequence import build_sequence, main
@@ -22,6 +23,7 @@ from fcn.data.sequences import BOX_MARGIN_KM, Sequence
 from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
+from fcn.stream.network import WatchedNetwork
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.preprocess import Bands, PreprocessSpec, ToVelocity
 from fcn.waveform.recording import TooLongError
@@ -220,6 +222,49 @@ def test_one_station_that_cannot_be_used_leaves_the_others(tmp_path, spec, parts
     assert [station.code for station in sequence.network] == ["S00", "S02"]
     assert sequence.valid.all()
     assert "XX.S01 left out: " in caplog.text
+
+
+def two_epochs(site, at_s, north_deg):
+    """The station's two epochs, before and after a time, the second further north."""
+    before, after = copy.copy(site), copy.copy(site)
+    before.end_date = after.start_date = UTCDateTime(at_s)
+    before.start_date = UTCDateTime(at_s - 1e6)
+    after.latitude = float(site.latitude) + north_deg
+    return [before, after]
+
+
+@pytest.mark.parametrize("n_stations", [1, 3])
+def test_a_station_that_moved_while_it_recorded_leaves_the_others(tmp_path, spec, caplog, n_stations):
+    _, stream, inventory = make_network(n_stations)
+    sites = inventory[0].stations
+    sites[-1:] = two_epochs(sites[-1], START_S + 30.0, 0.2)
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    if n_stations == 1:
+        with pytest.raises(ValueError, match=r"no station can be used: station XX\.S00 moved by 0\.200 deg"):
+            Sequence.load(tmp_path / "made", spec)
+        return
+    loaded = Sequence.load(tmp_path / "made", spec)
+    watched, _ = WatchedNetwork.of_folder(tmp_path / "made", spec)
+    assert (
+        [each.code for each in loaded.network] == [each.code for each in watched.stations] == ["S00", "S01"]
+    )
+    assert "left out: station XX.S02 moved by 0.200 deg" in caplog.text
+
+
+@pytest.mark.parametrize(("first_s", "north_deg"), [(1.0, 0.2), (-1.0, 0.0)])
+def test_a_station_is_where_it_stood_while_it_recorded(tmp_path, spec, first_s, north_deg):
+    """Moved just before its first sample, or just after its last, others recording on."""
+    _, stream, inventory = make_network(3)
+    sites = inventory[0].stations
+    latitude_deg, mine = float(sites[2].latitude), stream.select(station="S02")
+    for trace in mine:
+        trace.trim(
+            *((UTCDateTime(START_S + 20.0), None) if first_s > 0 else (None, UTCDateTime(START_S + 20)))
+        )
+    sites[2:] = two_epochs(sites[2], START_S + 20.0 - first_s, 0.2)
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    loaded = Sequence.load(tmp_path / "made", spec)
+    assert loaded.network.stations[2].latitude_deg == pytest.approx(latitude_deg + north_deg)
 
 
 @pytest.mark.parametrize(("sensor_m", "depth_m"), [(-1000.0, 1500.0), (500.0, 1500.0)])
