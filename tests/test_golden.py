@@ -45,8 +45,8 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@pytest.mark.parametrize(  # lite is read as eewnet is
-    "name", ["generalized", "eewnet", pytest.param("lite", marks=pytest.mark.slow)]
+@pytest.mark.parametrize(  # lite is read as eewnet is; each takes half a minute
+    "name", ["generalized", *(pytest.param(name, marks=pytest.mark.slow) for name in ("eewnet", "lite"))]
 )
 def test_the_catalogue_is_that_of_before(name, cache, tmp_path):
     config = resolved(
