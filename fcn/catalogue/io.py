@@ -24,6 +24,10 @@ from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.times import utc_s
 from fcn.tables import Row, number, read_table
 
+_ALIASES = {  # of columns that may be missing, as other catalogues name them
+    **dict.fromkeys(("mag", "ml", "mw", "magnitude"), "magnitude"),
+    **dict.fromkeys(("mag_type", "magtype", "magnitudetype"), "magnitude_type"),
+}
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
 _METRES_PER_KM = 1000.0
 _BEGINNING_BYTES = 4096  # of a file, by which what is no QuakeML is told
@@ -167,7 +171,10 @@ def read_csv(path: Path) -> Catalogue:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    rows = read_table(Path(path), _REQUIRED_COLUMNS)
+    rows = list(read_table(Path(path), _REQUIRED_COLUMNS))
+    for name, meant in _ALIASES.items() if rows else ():
+        if name in (row := {each.lower(): each for each in rows[0][1]}) and meant not in rows[0][1]:
+            raise ValueError(f"{path}: no column {meant}, and one {row[name]!r}: rename it, or remove it")
     return _catalogue(Path(path).stem, (event_of_row(row, place) for place, row in rows), Path(path))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import obspy
 from jaxtyping import Bool, Float32, Float64
+from obspy import UTCDateTime
 from rich.progress import track
 
 from fcn.catalogue.event import Catalogue
@@ -32,6 +33,7 @@ from fcn.waveform.stored import StoredStream, StoredTrace
 log = logging.getLogger(__name__)
 
 # Where sequence.yaml names no box: this far beyond the outermost stations.
+STRANGERS_KM = 1000.0  # beyond the outermost station; no earthquake is warned of so far away
 BOX_MARGIN_KM = 10.0
 PART_S = 600.0  # of a sequence that is preprocessed at once
 LONG = 2**15  # samples of it that are looked at, at once, of all stations
@@ -96,6 +98,11 @@ class Sequence:
         stated.check_against(network, str(root))
         centre = stated.centre or dict(zip(("latitude_deg", "longitude_deg"), network.centre(), strict=True))
         frame = LocalFrame(**centre)
+        catalogue = _catalogue(root)
+        first_s = first / spec.sampling_rate_hz
+        if catalogue is not None:
+            n_samples = arrays["known"].shape[-1]
+            _warn_of_strangers(catalogue, network, (first_s, first_s + n_samples / spec.sampling_rate_hz))
         return cls(
             name=stated.name or root.name,
             root=root,
@@ -103,9 +110,9 @@ class Sequence:
             network=network,
             frame=frame,
             box=_box(stated, network, frame),
-            catalogue=_catalogue(root),
+            catalogue=catalogue,
             velocity_model=LayeredModel(**stated.velocity_model) if stated.velocity_model else None,
-            start_time_s=first / spec.sampling_rate_hz,
+            start_time_s=first_s,
             sampling_rate_hz=spec.sampling_rate_hz,
             uses=tuple(each.uses for each in stations),
             stream=stream.of_stations(each.id for each in network),
@@ -147,6 +154,32 @@ def _catalogue(root: Path) -> Catalogue | None:
     catalogue = read_quakeml(root / CATALOGUE)
     has_released = (root / RELEASED).is_file()
     return replace(catalogue, released=read_released(root / RELEASED)) if has_released else catalogue
+
+
+def _warn_of_strangers(catalogue: Catalogue, network: Network, span_s: tuple[float, float]) -> None:
+    """Where no event of a catalogue can be in the recording: then all that is declared counts as false."""
+    events = tuple(catalogue)
+    if not events:
+        return
+    late_s = [each.origin_time_s - min(max(each.origin_time_s, span_s[0]), span_s[1]) for each in events]
+    nearest_s = min(late_s, key=abs)
+    if nearest_s != 0.0:
+        log.warning(
+            "%s: none of the %d catalogued events is in the recorded time, %s to %s; the nearest is %.0f s "
+            "(%.1f h) %s it: are times UTC, in the catalogue and in the waveforms?",
+            *(catalogue.name, len(events), UTCDateTime(span_s[0]), UTCDateTime(span_s[1]), abs(nearest_s)),
+            *(abs(nearest_s) / 3600.0, "after" if nearest_s > 0 else "before"),
+        )
+    frame = LocalFrame(*network.centre())
+    place = np.array([(each.latitude_deg, each.longitude_deg) for each in events])
+    away_km = np.hypot(*frame.to_local_km(place[:, 0], place[:, 1]))
+    reach_km = np.hypot(*network.local_km(frame)[:, :2].T).max() + STRANGERS_KM
+    if away_km.min() > reach_km:
+        log.warning(
+            "%s: all %d catalogued events are more than %.0f km from the middle of the network at %.2f, %.2f "
+            "deg: are latitude and longitude in their columns, with their signs, in the catalogue and in %s?",
+            *(catalogue.name, len(events), away_km.min(), *network.centre(), STATIONS),
+        )
 
 
 def _box(stated: Description, network: Network, frame: LocalFrame) -> tuple[float, float]:

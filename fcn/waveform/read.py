@@ -163,6 +163,7 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
             without_rate.append(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
             continue
+        trace.stats.location = trace.stats.location.strip(" -")  # "--" stands for none, as of StationXML
         if "sac" in trace.stats:
             _restore_sac_rate(trace)
         if "knet" in trace.stats:

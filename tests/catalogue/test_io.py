@@ -366,3 +366,15 @@ def test_a_computed_first_p_is_kept_in_csv_and_no_pick(tmp_path):
     assert read_csv(tmp_path / "c.csv")[0].first_p_is_computed
     write_quakeml(Catalogue("c", (computed,)), tmp_path / "c.xml")
     assert read_quakeml(tmp_path / "c.xml")[0].first_p_time_s is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("magnitude", "mag"), ("magnitude", "Magnitude"), ("magnitude_type", "magType")]
+)
+def test_a_column_of_another_name_is_not_passed_over(tmp_path, old, new):
+    path = tmp_path / "c.csv"
+    write_csv(CATALOGUE, path)
+    first, _, rest = path.read_text().partition("\n")
+    path.write_text(",".join(new if each == old else each for each in first.split(",")) + "\n" + rest)
+    with pytest.raises(ValueError, match=rf"c\.csv: no column {old}, and one '{new}': rename it"):
+        read_csv(path)

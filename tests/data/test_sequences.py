@@ -4,7 +4,7 @@ import copy
 import logging
 import pickle
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import obspy
@@ -277,6 +277,47 @@ def test_a_station_is_where_its_sensor_is(tmp_path, spec, parts, sensor_m, depth
     write_sequence_folder(tmp_path / "made", parts[1], parts[2])
     sequence = Sequence.load(tmp_path / "made", spec)
     np.testing.assert_allclose(sequence.station_km[:, 2], [0.0, 1.0, -0.1])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"origin_time_s": START_S + 9 * 3600.0},
+            r"recorded time, .*; the nearest is 32340 s \(9\.0 h\) after it",
+        ),
+        (
+            {"origin_time_s": START_S - 9 * 3600.0},
+            r"recorded time, .*; the nearest is 32400 s \(9\.0 h\) before it",
+        ),
+        (
+            {"latitude_deg": -32.8},
+            r"all 1 catalogued events are more than 7\d\d\d km from the middle of the network",
+        ),
+        ({}, None),
+    ],
+)
+def test_a_catalogue_of_another_time_or_place_is_warned_of(tmp_path, spec, parts, caplog, change, said):
+    event = replace(EVENT, origin_time_s=START_S + 20.0, first_p_time_s=None)
+    catalogue = Catalogue("c", (replace(event, **change),))
+    write_sequence_folder(tmp_path / "made", parts[1], parts[2], catalogue)
+    Sequence.load(tmp_path / "made", spec)
+    warned = [each for each in caplog.messages if "catalogued events" in each]
+    assert len(warned) == (said is not None)
+    assert said is None or re.search(said, warned[0])
+
+
+@pytest.mark.parametrize("in_si", [True, False])
+def test_samples_that_cannot_be_counts_are_refused(raw, parts, in_si):
+    for trace in parts[1]:
+        trace.data = trace.data / (COUNTS_PER_MPS if in_si else 1.0)
+        trace.write(str(raw / f"{trace.id}.mseed"), format="MSEED", encoding="FLOAT64")
+    if not in_si:
+        assert build_sequence(raw_config(raw, SENSITIVE))
+        return
+    with pytest.raises(ValueError, match=r"samples cannot be counts: .* sensitivity_counts_per_mps=1 or"):
+        build_sequence(raw_config(raw, SENSITIVE))
+    assert build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0"))
 
 
 def test_a_wanted_station_without_data_is_left_out_and_said(tmp_path, spec, parts, caplog):

@@ -159,6 +159,12 @@ def test_of_a_compressed_file_that_ends_early_is_read_what_is_there(tmp_path, ca
     assert any(f"a.mseed.{suffix} ends early or is damaged" in said for said in caplog.messages)
 
 
+def test_a_location_of_dashes_is_none(tmp_path):
+    trace = obspy.Trace(COUNTS.astype(np.float32), {"station": "ABC", "channel": "HHZ", "location": "--"})
+    trace.write(str(tmp_path / "a.sac"), format="SAC")
+    assert read_waveforms([tmp_path / "a.sac"])[0].stats.location == ""
+
+
 def test_what_has_a_header_of_miniseed_alone_is_refused(tmp_path):
     (tmp_path / "a.mseed").write_bytes(b"000001D " + b"words " * 100)
     with pytest.raises(
