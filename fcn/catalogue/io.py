@@ -22,6 +22,7 @@ from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.times import utc_s
+from fcn.catalogue.twins import warn_of_twins
 from fcn.tables import Row, number, read_table
 
 _ALIASES = {  # of columns that may be missing, as other catalogues name them
@@ -92,6 +93,7 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
             _check_ranges(event)
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
+    warn_of_twins(made, path)
     return without_impossible_first_p(made, path)
 
 

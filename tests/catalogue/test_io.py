@@ -378,3 +378,29 @@ def test_a_column_of_another_name_is_not_passed_over(tmp_path, old, new):
     path.write_text(",".join(new if each == old else each for each in first.split(",")) + "\n" + rest)
     with pytest.raises(ValueError, match=rf"c\.csv: no column {old}, and one '{new}': rename it"):
         read_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("later_s", "east_deg", "warns"), [(0.7, 0.02, True), (20.0, 0.02, False), (0.7, 2.0, False)]
+)
+def test_a_catalogue_of_two_agencies_is_warned_of(tmp_path, caplog, later_s, east_deg, warns):
+    one = [
+        dataclasses.replace(
+            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, first_p_time_s=None
+        )
+        for i in range(4)
+    ]
+    other = [
+        dataclasses.replace(
+            each,
+            event_id=f"b{i}",
+            origin_time_s=each.origin_time_s + later_s,
+            longitude_deg=each.longitude_deg + east_deg,
+        )
+        for i, each in enumerate(one)
+    ]
+    write_csv(Catalogue("c", (*one, *other)), tmp_path / "c.csv")
+    assert len(read_csv(tmp_path / "c.csv")) == 8
+    said = [each for each in caplog.messages if "two agencies'" in each]
+    assert len(said) == warns
+    assert all("4 of 8 events are within" in each and "'a0' and 'b0'" in each for each in said)

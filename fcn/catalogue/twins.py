@@ -1,0 +1,33 @@
+"""Earthquakes that a catalogue holds twice."""
+
+import logging
+from itertools import pairwise
+from pathlib import Path
+
+from fcn.catalogue.event import Catalogue, Event
+
+log = logging.getLogger(__name__)
+
+TWIN_S, TWIN_DEG = 2.0, 0.3  # two agencies' solutions of one earthquake differ by less
+MOST_TWINS = 1 / 3  # of a catalogue's events: in the densest swarms fewer follow each other so closely
+
+
+def warn_of_twins(catalogue: Catalogue, path: Path) -> None:
+    """Log that much of a catalogue seems to be there twice, as of two agencies: half would be missed."""
+    in_order = sorted(catalogue, key=lambda event: event.origin_time_s)
+    twins = [(one, other) for one, other in pairwise(in_order) if _are_twins(one, other)]
+    if len(twins) > MOST_TWINS * len(in_order):
+        names = " and ".join(repr(each.event_id) for each in twins[0])
+        log.warning(
+            "%s: %d of %d events are within %g s and %g deg of the one before, as %s: are these two "
+            "agencies' of one earthquake? Each counts",
+            *(path, len(twins), len(in_order), TWIN_S, TWIN_DEG, names),
+        )
+
+
+def _are_twins(one: Event, other: Event) -> bool:
+    return (
+        other.origin_time_s - one.origin_time_s <= TWIN_S
+        and abs(other.latitude_deg - one.latitude_deg) <= TWIN_DEG
+        and abs((other.longitude_deg - one.longitude_deg + 180.0) % 360.0 - 180.0) <= TWIN_DEG
+    )
