@@ -40,6 +40,7 @@ LARGEST_MEMBER_BYTES = 512 * 2**20
 LARGEST_ARCHIVE_BYTES = 2 * 2**30
 # What Finder, Explorer, editors and browsers leave in folders.
 LEFTOVER = re.compile(r"\..*|Thumbs\.db|desktop\.ini|.*~|.*\.(bak|tmp|part|crdownload)", re.IGNORECASE)
+SAC_DISPLACEMENT = 6  # IDISP of the header's IDEP (SAC manual, "SAC data file format")
 # NIED's ASCII names directions, not SEED channels: N is an accelerometer, H samples at 80 Hz or more. The
 # digit tells the two sensors of a KiK-net site apart, 1 in the borehole and 2 at the surface.
 NIED_HEADER_BYTES = 2000  # seventeen lines, some 600 bytes
@@ -166,6 +167,12 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         trace.stats.location = trace.stats.location.strip(" -")  # "--" stands for none, as of StationXML
         if "sac" in trace.stats:
             _restore_sac_rate(trace)
+            if trace.stats.sac.get("idep") == SAC_DISPLACEMENT:
+                log.warning(
+                    "%s: the header of %s says displacement (IDEP), and sensitivities are of velocity or "
+                    "acceleration: differentiate it, where it is right",
+                    *(name, trace.id),
+                )
         if "knet" in trace.stats:
             _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)

@@ -165,6 +165,18 @@ def test_a_location_of_dashes_is_none(tmp_path):
     assert read_waveforms([tmp_path / "a.sac"])[0].stats.location == ""
 
 
+@pytest.mark.parametrize(("idep", "warns"), [(6, True), (7, False), (5, False), (None, False)])
+def test_sac_of_displacement_is_warned_of(tmp_path, caplog, idep, warns):
+    trace = obspy.Trace(COUNTS.astype(np.float32), {"station": "ABC", "channel": "HHZ"})
+    if idep is not None:
+        trace.stats.sac = {"idep": idep}
+    trace.write(str(tmp_path / "a.sac"), format="SAC")
+    assert len(read_waveforms([tmp_path / "a.sac"])) == 1
+    assert (
+        any("a.sac: the header of .ABC..HHZ says displacement" in said for said in caplog.messages) == warns
+    )
+
+
 def test_what_has_a_header_of_miniseed_alone_is_refused(tmp_path):
     (tmp_path / "a.mseed").write_bytes(b"000001D " + b"words " * 100)
     with pytest.raises(
