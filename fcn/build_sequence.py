@@ -41,9 +41,7 @@ from fcn.waveform.station_lists import read_all_stations
 
 log = logging.getLogger(__name__)
 
-LEAST_COUNTS = (
-    1.0  # digitisers' own noise is about as much, and recordings are made for what stands out of it
-)
+LEAST_COUNTS = 1.0  # a digitiser's own noise; recordings are made for what stands out of it
 LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instruments
 
 
