@@ -29,7 +29,8 @@ from fcn.geometry.codes import check_codes
 from fcn.geometry.network import Network
 from fcn.publish import new_folder, only_one
 from fcn.terminal import show
-from fcn.waveform.copies import check_copies
+from fcn.waveform import sac
+from fcn.waveform.copies import reconcile_copies
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, stated_sensitivities
 from fcn.waveform.preprocess import PreprocessSpec
@@ -66,7 +67,7 @@ def read_all(patterns: str | list[str]) -> obspy.Stream:
     """Waveforms of the files that glob patterns match; what cannot be used of them is left out and said.
 
     Raises FileNotFoundError where a pattern matches nothing, ValueError where no file can be used, and where
-    two contradict each other (`check_copies`).
+    two contradict each other (`reconcile_copies`).
     """
     paths = _all_matching(patterns, "waveforms")
     read, refused = list[tuple[Path, obspy.Trace]](), list[str]()
@@ -80,7 +81,7 @@ def read_all(patterns: str | list[str]) -> obspy.Stream:
         raise ValueError(f"none of the {len(paths)} files of waveforms={patterns} can be used: {refused[0]}")
     if refused:
         log.warning("%d of %d files are left out", len(refused), len(paths))
-    check_copies(read)
+    reconcile_copies(read)
     return obspy.Stream(trace for _, trace in read)
 
 
@@ -168,7 +169,8 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
         return fetch_sequence(config)
     stream = read_all(config["waveforms"])
     stated_values = config["sensitivity_counts_per_mps"], config["sensitivity_counts_per_mps2"]
-    sensitivities = stated_sensitivities({trace.id for trace in stream}, *stated_values)
+    measured = {trace.id: kind for trace in stream if (kind := sac.measurement(trace))}
+    sensitivities = stated_sensitivities({trace.id for trace in stream}, *stated_values, measured)
     inventory = describe_stations(config["station_file"], stream, sensitivities)
     given: Counter[str] = Counter()
     for trace in stream:

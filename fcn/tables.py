@@ -2,7 +2,7 @@
 
 import csv
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 Row = Mapping[str, str]
@@ -81,8 +81,15 @@ def _check_header(columns: list[str], required: Iterable[str], place: str) -> No
         raise ValueError(f"{place}: several columns are named {', '.join(twice)}")
     missing = [name for name in required if name not in named]
     if missing:
-        semicolons = ": separate columns by commas, not by semicolons" if ";" in columns[0] else ""
-        raise ValueError(f"{place}: no column {', '.join(missing)}; found {', '.join(named)}{semicolons}")
+        remedy = separator_hint(named)
+        raise ValueError(f"{place}: no column {', '.join(missing)}; found {', '.join(named)}{remedy}")
+
+
+def separator_hint(columns: Sequence[str]) -> str:
+    """What to say more of columns that are missing, where others seem to be one name."""
+    names = {";": "semicolons", "\t": "tabs", "|": "bars"}
+    met = [name for sign, name in names.items() if any(sign in column for column in columns)]
+    return f": separate columns by commas, not by {met[0]}" if met else ""
 
 
 def _check_width(cells: list[str], columns: list[str], place: str) -> None:

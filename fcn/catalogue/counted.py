@@ -31,12 +31,17 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
     So is how many state several origins or magnitudes and prefer none.
     """
     left_out: Counter[str] = Counter()
+    # where none has, the catalogue is refused
+    some_have = any((origin := origin_of(event)) and origin.depth is not None for event in catalog)
     undecided: Counter[str] = Counter()
     for event in catalog:
         if event.event_type in NO_EARTHQUAKES:
             left_out[f"of type {event.event_type}"] += 1
-        elif event.origins and origin_of(event) is None:
+        elif (origin := origin_of(event)) is None and event.origins:
             left_out["whose origin is rejected"] += 1
+        elif some_have and (origin is None or origin.depth is None):
+            lacking = "an origin" if origin is None else "a depth"
+            left_out[f"without {lacking} (found, they count as false)"] += 1
         else:
             undecided["origins"] += event.preferred_origin() is None and len(event.origins) > 1
             undecided["magnitudes"] += event.preferred_magnitude() is None and len(event.magnitudes) > 1

@@ -16,13 +16,13 @@ from obspy.core import event as quakeml
 
 from fcn import checked
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
+from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.times import utc_s
-from fcn.catalogue.twins import warn_of_twins
 from fcn.tables import Row, number, read_table
 
 _ALIASES = {  # of columns that may be missing, as other catalogues name them
@@ -82,7 +82,9 @@ def read_with_picks(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
     """`read_quakeml` and `read_picks` at once: each reading makes new ids where a file has none."""
     catalog = _read(path := Path(path))
     found = (_from_quakeml(each) for each in counted(catalog, path))
-    return _catalogue(catalog.description or path.stem, found, path), _picks(catalog)
+    made = _catalogue(catalog.description or path.stem, found, path)
+    warn_of_kilometres(made, path)
+    return made, _picks(catalog)
 
 
 def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:

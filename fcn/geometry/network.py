@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from jaxtyping import Float
 
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.projection import METRES_PER_KM, LocalFrame
-from fcn.tables import Row, number, read_table
+from fcn.tables import Row, number, read_table, separator_hint
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by 
 ELEVATIONS_M = (-9500.0, 9000.0)
 SEABED_AT_0_0_M = -4000.0  # it is 4.9 km deep there
 ONE_PLACE_KM = 0.1  # sensors of one site
+UNREAD = re.compile("depth|burial|sensitivity|gain|azimuth|dip")  # columns of a list as CSV
 FAR_KM = 1000.0  # no earthquake is warned of by stations so far apart
 
 
@@ -110,15 +112,18 @@ class Network:
     @classmethod
     def from_csv(cls, path: str | Path) -> "Network":
         """Stations of a CSV file: columns network, station, latitude, longitude (deg), elevation or
-        elevation_m, optionally location. Raises ValueError naming the file, and the missing column or the
-        line and what is wrong in it."""
-        stations = []
+        elevation_m, optionally location. One of depths or of instruments is warned of, for it is not read.
+        Raises ValueError naming the file, and the missing column or the line and what is wrong in it."""
+        stations = list[Station]()
         for place, cells in read_table(Path(path)):
             row = {name.lower(): cell for name, cell in cells.items()}
             elevation = "elevation_m" if "elevation_m" in row else "elevation"
             missing = {"network", "station", "latitude", "longitude", elevation} - row.keys()
             if missing:
-                raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; found {', '.join(row)}")
+                found = f"{', '.join(row)}{separator_hint([*row])}"
+                raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; found {found}")
+            if not stations:
+                _warn_of_unread(row, path)
             codes = (row["network"], row["station"], row.get("location", ""))
             coordinates = [_number(row, name, place) for name in ("latitude", "longitude", elevation)]
             try:
@@ -149,6 +154,17 @@ class Network:
         )
         depth_km = -np.array([station.elevation_m for station in self]) / METRES_PER_KM
         return np.stack([east_km, north_km, depth_km], axis=-1)
+
+
+def _warn_of_unread(columns: Iterable[str], path: str | Path) -> None:
+    """Log the columns of a station list that say what only StationXML is read for."""
+    unread = [name for name in columns if UNREAD.search(name)]
+    if unread:
+        log.warning(
+            "%s: column %s is not read: instruments and depths of sensors are StationXML's; elevations are "
+            "those of the sensors",
+            *(path, ", ".join(unread)),
+        )
 
 
 def warn_of_places(network: Network, where: str) -> None:

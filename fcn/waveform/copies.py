@@ -1,56 +1,103 @@
-"""Files that hold one channel at one time, and do not agree on it."""
+"""Files that hold one channel at one time: they agree, or one has a hole filled and the other counts."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import obspy
+from jaxtyping import Bool, Float64
 
 from fcn.waveform.rates import SAME_RATE, samples_in_step
+
+log = logging.getLogger(__name__)
 
 LEAST_S = 10.0  # a shorter overlap is rather one of clocks that were set
 ON_SAMPLE = 0.25  # of a sample: of copies, samples are at the same times
 MOST_DIFFERENT = 0.5  # of the samples of an overlap; of damaged records a few are
+FILLED_S = 0.5  # of one value where a copy's samples vary: nobody recorded that
+
+_Held = tuple[Path, obspy.Trace]
 
 
-def check_copies(read: Iterable[tuple[Path, obspy.Trace]]) -> None:
-    """Raise ValueError, naming both, for two files with other samples of one channel at the same times.
+def reconcile_copies(read: Iterable[_Held]) -> None:
+    """Of two files that hold a channel at the same times, mask what one has filled and the other recorded.
 
-    As of raw counts and what was made of them: which of the two is meant their names cannot say.
+    Else those of the file would count whose name comes first; how much is masked is logged. Raises
+    ValueError, naming both, for two files with other samples of one channel at the same times, as of raw
+    counts and what was made of them: which of the two is meant their names cannot say.
     """
-    by_id: dict[str, list[tuple[Path, obspy.Trace]]] = defaultdict(list)
+    by_id: dict[str, list[_Held]] = defaultdict(list)
     for path, trace in read:
         by_id[trace.id].append((path, trace))
-    for seed_id, held in by_id.items():
+    for held in by_id.values():
         held.sort(key=lambda each: each[1].stats.starttime)
-        for i, (path, trace) in enumerate(held):
-            for other_path, other in held[i + 1 :]:
-                if other.stats.starttime >= trace.stats.endtime:
+        for i, one in enumerate(held):
+            for other in held[i + 1 :]:
+                if other[1].stats.starttime >= one[1].stats.endtime:
                     break
-                if path != other_path and (differ := _different(trace, other)):
-                    raise ValueError(
-                        f"{path} and {other_path} have other samples of {seed_id} at the same times "
-                        f"({differ}): leave the files out that are not its instrument's counts"
-                    )
+                if one[0] != other[0]:
+                    _reconcile(one, other)
 
 
-def _different(first: obspy.Trace, second: obspy.Trace) -> str:
-    """In what; empty where most samples are the same, or none are to be compared."""
+def _reconcile(one: _Held, other: _Held) -> None:
+    """`one` begins first, or at the same time."""
+    overlap = _overlap(one[1], other[1])
+    if overlap is None:
+        return
+    begin, n = overlap
+    a, b = _values(one[1], begin, n), _values(other[1], 0, n)
+    n_least = FILLED_S * float(one[1].stats.sampling_rate)
+    filled_a, filled_b = _of_one_value(a, n_least), _of_one_value(b, n_least)
+    known_a, known_b = np.isfinite(a), np.isfinite(b)
+    told = known_a & known_b & (a != 0.0) & (b != 0.0) & ~filled_a & ~filled_b
+    if told.any() and (a != b)[told].mean() > MOST_DIFFERENT:
+        raise ValueError(
+            f"{one[0]} and {other[0]} have other samples of {one[1].id} at the same times (up to "
+            f"{np.abs(a[told]).max():g} in one and {np.abs(b[told]).max():g} in the other): leave the files "
+            "out that are not its instrument's counts"
+        )
+    _mask(one, begin, filled_a & ~filled_b & known_b, other[0])
+    _mask(other, 0, filled_b & ~filled_a & known_a, one[0])
+
+
+def _mask(held: _Held, begin: int, filled: Bool[np.ndarray, " n"], beside: Path) -> None:
+    """Mask these samples of a trace, from its sample `begin` on."""
+    if not filled.any():
+        return
+    path, trace = held
+    mask = np.ma.getmaskarray(trace.data).copy()
+    mask[begin : begin + filled.size] |= filled
+    trace.data = np.ma.masked_array(np.ma.getdata(trace.data), mask)
+    log.warning(
+        "%s: %.1f s of %s are of one value, where %s has samples that vary: those count",
+        *(path, filled.sum() / trace.stats.sampling_rate, trace.id, beside),
+    )
+
+
+def _overlap(first: obspy.Trace, second: obspy.Trace) -> tuple[int, int] | None:
+    """Where in the first the second begins, and how many samples both have; None where they are no copies."""
     rate_hz, other_hz = float(first.stats.sampling_rate), float(second.stats.sampling_rate)
     if abs(rate_hz / other_hz - 1.0) > SAME_RATE:
-        return ""
+        return None
     after = (second.stats.starttime - first.stats.starttime) * rate_hz
     begin = round(after)
     n = min(first.stats.npts - begin, second.stats.npts)
     if abs(after - begin) > ON_SAMPLE or n < LEAST_S * rate_hz:
-        return ""
-    n = min(n, samples_in_step(other_hz, rate_hz))
-    a, b = (
-        np.ma.filled(np.ma.asarray(data, dtype=np.float64), np.nan)
-        for data in (first.data[begin : begin + n], second.data[:n])
-    )
-    told = np.isfinite(a) & np.isfinite(b) & (a != 0.0) & (b != 0.0)  # gaps are filled with zeros, too
-    if not told.any() or (a != b)[told].mean() <= MOST_DIFFERENT:
-        return ""
-    return f"up to {np.abs(a[told]).max():g} in one and {np.abs(b[told]).max():g} in the other"
+        return None
+    return begin, min(n, samples_in_step(other_hz, rate_hz))
+
+
+def _values(trace: obspy.Trace, begin: int, n: int) -> Float64[np.ndarray, " n"]:
+    """NaN where it is masked."""
+    part = np.ma.asarray(trace.data[begin : begin + n], dtype=np.float64)
+    return np.asarray(np.ma.filled(part, np.nan))
+
+
+def _of_one_value(values: Float64[np.ndarray, " n"], n_least: float) -> Bool[np.ndarray, " n"]:
+    """Which samples lie in a run of at least so many equal ones."""
+    edges = np.flatnonzero(np.diff(values) != 0.0) + 1  # NaN equals nothing
+    bounds = np.concatenate(([0], edges, [values.size]))
+    lengths = np.diff(bounds)
+    return np.repeat(lengths >= n_least, lengths)

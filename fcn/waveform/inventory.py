@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from xml.etree import ElementTree
 
 import obspy
@@ -18,6 +19,7 @@ from obspy.io.stationtxt.core import is_fdsn_station_text_file
 from fcn import checked
 from fcn.geometry.codes import FDSN_LENGTHS, check_codes
 from fcn.geometry.network import Station as Site
+from fcn.waveform import sac
 from fcn.waveform.response import Sensitivity, location_code
 from fcn.waveform.stages import overall_sensitivity
 from fcn.waveform.units import COUNT_UNITS
@@ -97,13 +99,17 @@ def _check_place(
 
 
 def stated_sensitivities(
-    seed_ids: Collection[str], per_mps: float | None, per_mps2: float | None
+    seed_ids: Collection[str],
+    per_mps: float | None,
+    per_mps2: float | None,
+    measured: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Sensitivity]:
     """Of each channel the sensitivity that a user states for its kind of instrument, by its id.
 
-    The middle letter of a code says which (SEED 2.4, appendix A): N and G measure acceleration, H and P
-    velocity, and those take nothing that is stated of the other. L is velocity's by the book, but networks
-    call accelerometers so: it, and a code of another length, takes the one that is stated, of two none.
+    measured: by id what its files say that a channel measures, which goes before its code. Else its middle
+    letter says which (SEED 2.4, appendix A): N and G measure acceleration, H and P velocity, and those take
+    nothing that is stated of the other. L is velocity's by the book, but networks call accelerometers so: it,
+    and a code of another length, takes the one that is stated, of two none.
     Raises ValueError for a sensitivity that is none's.
     """
     values = {"velocity": per_mps, "acceleration": per_mps2}
@@ -111,7 +117,10 @@ def stated_sensitivities(
     found: dict[str, Sensitivity] = {}
     for seed_id in sorted(set(seed_ids)):
         code = seed_id.rpartition(".")[2]
-        if len(code) == CODE_LETTERS and code[1] != EITHER_KIND:
+        kind: str | None
+        if seed_id in measured:
+            kind = measured[seed_id]
+        elif len(code) == CODE_LETTERS and code[1] != EITHER_KIND:
             kind = INSTRUMENT_KINDS.get(code[1])
         else:
             kind = next(iter(stated)) if len(stated) == 1 else None
@@ -161,8 +170,9 @@ def make_inventory(
 ) -> Inventory:
     """Sites with a channel for every id in the stream; one not among `sensitivities` gets no response.
 
-    Directions are stated for channels whose code ends in Z, N or E. All begin with the second of their first
-    sample and have no end: data may come to be added.
+    Directions are stated for channels whose code ends in Z, N or E, and for others that come as SAC with
+    directions in its header. All begin with the second of their first sample and have no end: data may come
+    to be added.
     """
     recorded: dict[str, dict[str, obspy.Stream]] = defaultdict(lambda: defaultdict(obspy.Stream))
     for trace in stream:
@@ -187,7 +197,8 @@ def _within_180(longitude_deg: float) -> float:
 
 def _channel(site: Site, seed_id: str, traces: obspy.Stream, stated: Sensitivity | None) -> Channel:
     *_, location, code = seed_id.split(".")
-    azimuth_deg, dip_deg = ORIENTATIONS.get(code[-1], (None, None))
+    stated_deg = (deg for trace in traces if (deg := sac.orientation_deg(trace)))
+    azimuth_deg, dip_deg = ORIENTATIONS.get(code[-1]) or next(stated_deg, (None, None))
     return Channel(
         code,
         location,

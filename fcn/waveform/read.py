@@ -19,6 +19,7 @@ import obspy
 from obspy.core.util.base import ENTRY_POINTS
 from obspy.io.mseed import InternalMSEEDWarning
 
+from fcn.waveform import sac
 from fcn.waveform.miniseed import HEADER, decode_miniseed
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,6 @@ LARGEST_MEMBER_BYTES = 512 * 2**20
 LARGEST_ARCHIVE_BYTES = 2 * 2**30
 # What Finder, Explorer, editors and browsers leave in folders.
 LEFTOVER = re.compile(r"\..*|Thumbs\.db|desktop\.ini|.*~|.*\.(bak|tmp|part|crdownload)", re.IGNORECASE)
-SAC_DISPLACEMENT = 6  # IDISP of the header's IDEP (SAC manual, "SAC data file format")
 # NIED's ASCII names directions, not SEED channels: N is an accelerometer, H samples at 80 Hz or more. The
 # digit tells the two sensors of a KiK-net site apart, 1 in the borehole and 2 at the surface.
 NIED_HEADER_BYTES = 2000  # seventeen lines, some 600 bytes
@@ -166,13 +166,8 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
             continue
         trace.stats.location = trace.stats.location.strip(" -")  # "--" stands for none, as of StationXML
         if "sac" in trace.stats:
-            _restore_sac_rate(trace)
-            if trace.stats.sac.get("idep") == SAC_DISPLACEMENT:
-                log.warning(
-                    "%s: the header of %s says displacement (IDEP), and sensitivities are of velocity or "
-                    "acceleration: differentiate it, where it is right",
-                    *(name, trace.id),
-                )
+            sac.restore_rate(trace)
+            sac.check_motion(trace, name)
         if "knet" in trace.stats:
             _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)
@@ -193,7 +188,7 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", InternalMSEEDWarning)  # full SEED holds such records, too
-                # that ObsPy rounds what SAC states, which _restore_sac_rate takes back
+                # that ObsPy rounds what SAC states, which sac.restore_rate takes back
                 warnings.filterwarnings("ignore", "Sample spacing read from SAC file", UserWarning)
                 # a name with brackets would be a pattern to ObsPy
                 return obspy.read(glob.escape(str(source)) if isinstance(source, Path) else source)
@@ -247,23 +242,6 @@ def _without_temporary_names(message: str, name: str) -> str:
     """ObsPy writes to a file what it cannot read from memory."""
     folder = re.escape(tempfile.gettempdir())
     return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", lambda _: name, message)
-
-
-def _restore_sac_rate(trace: obspy.Trace) -> None:
-    """ObsPy rounds SAC's interval to 1 us: 128 Hz would be 128.008, a quarter of a second in an hour.
-
-    The interval is a single-precision number: where that of microseconds is not the nearest one, that of a
-    whole number of Hz may be, and else it is taken as it stands.
-    """
-    stated_s = np.float32(trace.stats.sac.delta)
-
-    def is_nearest(interval_s: float) -> bool:
-        return bool(abs(np.float32(interval_s) - stated_s) <= np.spacing(stated_s))
-
-    if is_nearest(trace.stats.delta):
-        return
-    whole_hz = max(round(1 / float(stated_s)), 1)
-    trace.stats.sampling_rate = float(whole_hz) if is_nearest(1 / whole_hz) else 1 / float(stated_s)
 
 
 def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:

@@ -273,7 +273,7 @@ def _warn_of_absurd(channel: ChannelMotion) -> None:
     if channel.n_absurd:
         described, sensitivity = channel.described, channel.described.sensitivity
         log.warning(
-            "%s: %d samples left out, beyond what the ground can do (sensitivity %g counts per %s)",
+            "%s: %d samples left out, beyond what the ground can do (sensitivity %g counts per %s) or fill",
             described.seed_id,
             channel.n_absurd,
             sensitivity.value,

@@ -268,6 +268,32 @@ def test_an_event_without_origin_or_depth_is_named(tmp_path):
         read_quakeml(quakeml(tmp_path / "b.xml", origins=[origin]))
 
 
+@pytest.mark.parametrize("lacking", ["an origin", "a depth"])
+def test_an_event_without_origin_or_depth_among_others_costs_only_itself(tmp_path, caplog, lacking):
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    shallow = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0)
+    events = [
+        QuakeMLEvent(resource_id="smi:net/a", origins=[origin]),
+        QuakeMLEvent(resource_id="smi:net/b", origins=[] if lacking == "an origin" else [shallow]),
+    ]
+    Catalog(events).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    assert [event.event_id for event in read_quakeml(tmp_path / "c.xml")] == ["smi:net/a"]
+    assert f"1 of 2 events left out: 1 without {lacking} (found, they count as false)" in caplog.text
+
+
+@pytest.mark.parametrize(("factor", "warned"), [(1.0, True), (1000.0, False)])
+def test_depths_in_kilometres_are_warned_of(tmp_path, caplog, factor, warned):
+    events = [
+        QuakeMLEvent(
+            origins=[Origin(time=UTCDateTime(T0 + 60.0 * i), latitude=1.0, longitude=2.0, depth=factor * km)]
+        )
+        for i, km in enumerate((0.0, 3.2, 11.7))
+    ]
+    Catalog(events).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    read_quakeml(tmp_path / "c.xml")
+    assert ("the deepest of 3 events is 11.7 m deep: QuakeML states metres" in caplog.text) == warned
+
+
 @pytest.mark.parametrize("read", [read_quakeml, read_csv])
 def test_a_missing_file_is_named(read, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no catalogue at .*nowhere"):

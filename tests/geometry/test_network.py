@@ -31,6 +31,15 @@ def test_from_csv(tmp_path, column):
     assert [station.elevation_m for station in network] == [100, -20]
 
 
+@pytest.mark.parametrize(("column", "warned"), [("Depth_m", True), ("gain", True), ("name", False)])
+def test_columns_of_instruments_are_not_read_and_it_says_so(tmp_path, caplog, column, warned):
+    lines = CSV.splitlines()
+    text = "\n".join([f"{lines[0]},{column}", *(f"{line},200" for line in lines[1:])])
+    assert [station.elevation_m for station in Network.from_csv(write(tmp_path, text))] == [100, -20]
+    assert (f"stations.csv: column {column.lower()} is not read" in caplog.text) == warned
+    assert len(caplog.messages) == warned
+
+
 def test_from_the_csv_of_a_spreadsheet(tmp_path):
     path = write(tmp_path, CSV + ",,,,\n")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -53,6 +62,8 @@ def test_bad_inventories_say_what_is_wrong(latitudes, message):
     ("old", "new", "message"),
     [
         ("latitude", "lat", "no column latitude"),
+        (",", ";", "no column .*: separate columns by commas, not by semicolons"),
+        (",", "\t", "no column .*: separate columns by commas, not by tabs"),
         ("32.5", "", "XX.AAA has no latitude_deg"),
         ("100", "", "XX.AAA has no elevation_m"),
         ("131.0", "nan", "XX.BBB has no longitude_deg"),

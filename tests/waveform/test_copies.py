@@ -1,4 +1,4 @@
-"""Two files of one channel at one time have to agree."""
+"""Two files of one channel at one time have to agree, and what one has filled the other may have."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_networks import START_S, make_trace
 
-from fcn.waveform.copies import check_copies
+from fcn.waveform.copies import reconcile_copies
 
 COUNTS = np.random.default_rng(1).integers(-1000, 1001, 6000)
 A, B = Path("a.mseed"), Path("b.mseed")
@@ -27,7 +27,7 @@ def of(counts, after_s=0.0, seed_id="XX.A..HHZ", rate_hz=100.0):
 def test_files_that_contradict_each_other_are_named(first, second):
     for held in ([(A, first), (B, second)], [(B, second), (A, first)]):
         with pytest.raises(ValueError, match=r"[ab]\.mseed and [ab]\.mseed have other samples of XX\.A"):
-            check_copies(held)
+            reconcile_copies(held)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,30 @@ def test_files_that_contradict_each_other_are_named(first, second):
     ],
 )
 def test_files_that_do_not_are_not(other, path):
-    check_copies([(A, of(COUNTS)), (path, other)])
+    reconcile_copies([(A, of(COUNTS)), (path, other)])
+
+
+@pytest.mark.parametrize("fill", [0, -2_147_483_648, -7])
+@pytest.mark.parametrize("first_is_filled", [True, False])
+def test_what_is_filled_gives_way_to_what_was_recorded(fill, first_is_filled, caplog):
+    """A copy of which 20 s are of one value, and one that ends 10 s earlier and has them."""
+    filled, whole = of(COUNTS), of(COUNTS[1000:5000], 10.0)
+    filled.data = np.where((np.arange(6000) >= 2000) & (np.arange(6000) < 4000), fill, COUNTS)
+    held = [(A, filled), (B, whole)]
+    reconcile_copies(held if first_is_filled else held[::-1])
+    assert np.ma.getmaskarray(filled.data).nonzero()[0].tolist() == list(range(2000, 4000))
+    assert not np.ma.is_masked(whole.data)
+    assert "a.mseed: 20.0 s of XX.A..HHZ are of one value, where b.mseed has samples" in caplog.text
+
+
+@pytest.mark.parametrize("fill", [0, -7])
+def test_what_is_filled_in_both_stays(fill, caplog):
+    """As of a component that is dead, or clipped; and a gap in the other has nothing to give."""
+    flat = np.where(np.arange(6000) < 2000, fill, COUNTS)
+    lacking = of(COUNTS)
+    lacking.data = np.ma.masked_array(COUNTS, np.arange(6000) < 2000)
+    for other in (of(flat), lacking):
+        first = of(flat.copy())
+        reconcile_copies([(A, first), (B, other)])
+        assert not np.ma.is_masked(first.data)
+    assert not caplog.text

@@ -157,6 +157,31 @@ def test_a_stated_sensitivity_is_of_its_kind_of_instrument():
     assert stated_sensitivities(others, 4e8, None).keys() == {"XX.A..HLZ"}
 
 
+def test_what_a_file_says_that_a_channel_measures_goes_before_its_code():
+    measured = {"XX.A..HHZ": "acceleration", "XX.A..HLZ": "velocity"}
+    found = stated_sensitivities(["XX.A..HHZ", "XX.A..HHN", "XX.A..HLZ"], 4e8, 4e6, measured)
+    assert {seed_id: each.measurement for seed_id, each in found.items()} == {
+        **measured,
+        "XX.A..HHN": "velocity",
+    }
+
+
+def test_directions_of_sac_are_those_of_channels_whose_codes_have_none():
+    """CMPINC counts from the vertical, dips of SEED from the horizontal, down."""
+    _, stream, _ = make_network(1, seconds=1.0)
+    for trace, code, azimuth_deg, from_up_deg in zip(
+        stream, ("HHZ", "HH1", "HH2"), (77.0, 341.5, 71.5), (0.0, 90.0, 90.0), strict=True
+    ):
+        trace.stats.channel = code
+        trace.stats.sac = {"cmpaz": azimuth_deg, "cmpinc": from_up_deg}
+    channels = {each.code: each for each in make_inventory([make_site("S00")], stream, {})[0][0]}
+    directions = {code: (float(each.azimuth), float(each.dip)) for code, each in channels.items()}
+    assert directions == {"HHZ": (0.0, -90.0), "HH1": (341.5, 0.0), "HH2": (71.5, 0.0)}
+    stream[1].stats.sac["cmpaz"] = -12345.0
+    (first,) = (each for each in make_inventory([make_site("S00")], stream, {})[0][0] if each.code == "HH1")
+    assert (first.azimuth, first.dip) == (None, None)
+
+
 def test_dashes_for_no_location_code_are_no_other_channel():
     _, _, inventory = make_network(1)
     channel = inventory[0][0][0]

@@ -310,6 +310,16 @@ def test_what_the_ground_cannot_do_is_missing(spec, measurement, largest, absurd
     assert converter.n_absurd == 5
 
 
+@pytest.mark.parametrize(("value", "missing"), [(-(2**31), 5), (2**31 - 1, 5), (2**31 - 2, 0)])
+def test_an_end_of_32_bits_is_missing(spec, value, missing):
+    """Of a digitizer so sensitive that it stands for a metre a second."""
+    samples = sweep(2000, 100.0)
+    samples[0, 700:705] = value
+    converter = ToVelocity(spec, 100.0, "velocity", 2e9, 3)
+    converter.whole(START_S, samples)
+    assert converter.n_absurd == missing
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,4 +1,4 @@
-"""Earthquakes that a catalogue holds twice."""
+"""What may be as a catalogue has it, and most often is a slip: a warning says so."""
 
 import logging
 from itertools import pairwise
@@ -10,6 +10,8 @@ log = logging.getLogger(__name__)
 
 TWIN_S, TWIN_DEG = 2.0, 0.3  # two agencies' solutions of one earthquake differ by less
 MOST_TWINS = 1 / 3  # of a catalogue's events: in the densest swarms fewer follow each other so closely
+SHALLOWEST_KM = 0.1  # where a deepest event lies above that, depths in km were taken for metres
+FEWEST = 3  # events of which that can be said
 
 
 def warn_of_twins(catalogue: Catalogue, path: Path) -> None:
@@ -22,6 +24,16 @@ def warn_of_twins(catalogue: Catalogue, path: Path) -> None:
             "%s: %d of %d events are within %g s and %g deg of the one before, as %s: are these two "
             "agencies' of one earthquake? Each counts",
             *(path, len(twins), len(in_order), TWIN_S, TWIN_DEG, names),
+        )
+
+
+def warn_of_kilometres(catalogue: Catalogue, path: Path) -> None:
+    """Log that depths of QuakeML, in metres, seem to be stated in km: no earthquakes are all so shallow."""
+    depths_km = [event.depth_km for event in catalogue]
+    if len(depths_km) >= FEWEST and min(depths_km) >= 0.0 and 0.0 < max(depths_km) < SHALLOWEST_KM:
+        log.warning(
+            "%s: the deepest of %d events is %.3g m deep: QuakeML states metres; are these km?",
+            *(path, len(depths_km), 1000.0 * max(depths_km)),
         )
 
 
