@@ -1,4 +1,4 @@
-"""Velocity models from text tables, as users and NonLinLoc write them.
+"""Velocity models from text tables, as users, NonLinLoc and TauP write them.
 
 Depths are km below sea level, positive down: what lies above it is negative, up to the highest station.
 """
@@ -18,6 +18,10 @@ from fcn.earth.velocity import MOST_LAYERS, LayeredModel
 LARGEST_BYTES = 2**20  # a table of MOST_LAYERS rows has a tenth of it
 ROWS = ("layers", "nodes")
 NONLINLOC_COLUMNS = 7
+# TauP's, of the whole Earth; nodes by their format (Crotwell et al. 1999; documentation of obspy.taup)
+NAMED_DISCONTINUITIES, TVEL = ".nd", ".tvel"
+TVEL_COMMENTS = 2  # lines before the rows
+DEEPEST_KM = 800.0  # no earthquake lies deeper, and no wave of a nearby one turns there
 # first words of the names of columns, in the order of the columns
 COLUMNS = (
     ("depth", "z", "top", "node"),
@@ -39,13 +43,14 @@ def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
 
     Rows are `depth vp vs [density [qp qs]]` (3, 4 or 6 columns, spaces or commas; km below sea level and
     negative above it, km/s, g/cm3), with or without lines of column names on top, or NonLinLoc's `LAYER
-    depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional). What is missing
-    follows `LayeredModel.from_velocities`; the last row is the half-space. Names have to be of these columns.
+    depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional). Files of TauP, .nd
+    and .tvel, hold nodes, and are read down to 800 km. What is missing follows
+    `LayeredModel.from_velocities`; the last row is the half-space. Names have to be of these columns.
 
     rows: "layers", constant from each depth to the next; "nodes", linear from each depth to the next (one
     given twice is a discontinuity), which become layers thin enough for milliseconds; None, where the file
-    itself says, by a column named depth_top or depth_node, or by being NonLinLoc's. Raises FileNotFoundError,
-    or ValueError naming file and, where one is to blame, line.
+    itself says, by a column named depth_top or depth_node, or by being NonLinLoc's or TauP's. Raises
+    FileNotFoundError, or ValueError naming file and, where one is to blame, line.
     """
     if rows not in (*ROWS, None):
         raise ValueError(f"rows of a velocity model are {' or '.join(ROWS)}, got {rows!r}")
@@ -73,7 +78,10 @@ def _content(path: Path) -> tuple[list[str], Table]:
     """Names of the columns, as far as there are any, and the rows."""
     names: list[str] = []
     rows: list[list[float]] = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    lines = _text(path).splitlines()
+    if path.suffix.lower() in (NAMED_DISCONTINUITIES, TVEL):
+        names, lines = ["depth_node"], _of_taup(lines, path.suffix.lower())
+    for number, line in enumerate(lines, start=1):
         where = f"{path}, line {number}"
         words = _words(line, where)
         if not words:
@@ -92,6 +100,21 @@ def _content(path: Path) -> tuple[list[str], Table]:
     if not rows:
         raise ValueError(f"{path}: no layers found; rows are `depth_top vp vs [density [qp qs]]`")
     return names, np.array(rows)
+
+
+def _of_taup(lines: list[str], suffix: str) -> list[str]:
+    """The rows down to `DEEPEST_KM`, each in its line; those of names and comments are empty."""
+    rows = [""] * len(lines)
+    for i in range(TVEL_COMMENTS if suffix == TVEL else 0, len(lines)):
+        first, *others = [*lines[i].split("#")[0].split(), ""]
+        if suffix == NAMED_DISCONTINUITIES and first[:1].isalpha() and not any(others):
+            continue
+        try:
+            is_deep = float(first) > DEEPEST_KM
+        except ValueError:
+            is_deep = False  # whoever reads the line says what is wrong in it
+        rows[i] = "" if is_deep else lines[i]
+    return rows
 
 
 def _check_names(path: Path, names: list[str], n_columns: int) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from obspy import taup
 from obspy.taup import TauPyModel
 from shipped_models import load
 
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.earth.velocity_table import read_velocity_model
 
 pytestmark = pytest.mark.reference
 
@@ -57,21 +59,32 @@ def test_whole_jma2001_table_of_the_crust(shared_dir: Path):
     assert error_s.max() < 0.05
 
 
-@pytest.mark.parametrize("name", ["iasp91", "ak135"])
-def test_taup(name: str):
-    """ObsPy TauP (Crotwell et al. 1999), spherical Earth; depths off the interfaces, where it loses rays."""
-    taup = TauPyModel(name)
+@pytest.mark.parametrize(
+    ("name", "file"), [("iasp91", None), ("ak135", None), ("ak135", "ak135.tvel"), ("prem", "prem.nd")]
+)
+def test_taup(name: str, file: str | None):
+    """ObsPy TauP (Crotwell et al. 1999), spherical Earth; depths off the interfaces, where it loses rays.
+
+    The models shipped, and TauP's own files as a user may bring them.
+    """
+    model = (
+        load(name) if file is None else read_velocity_model(Path(taup.__file__).parent / "data" / file, None)
+    )
+    reference = TauPyModel(name)
     depth_km, distance_km = np.meshgrid([3.0, 11.0, 24.0, 38.0], [2.0, 15.0, 40.0, 70.0, 100.0])
     depth_km, distance_km = depth_km.ravel(), distance_km.ravel()
     expected_s = [
         [
-            min(arrival.time for arrival in taup.get_travel_times(depth, distance / 111.194927, list(phases)))
+            min(
+                arrival.time
+                for arrival in reference.get_travel_times(depth, distance / 111.194927, list(phases))
+            )
             for phases in (("p", "P", "Pn", "Pg"), ("s", "S", "Sn", "Sg"))
         ]
         for depth, distance in zip(depth_km, distance_km, strict=True)
     ]
     table = TravelTimeTable.build(
-        load(name), max_depth_km=40, max_distance_km=150, step_km=0.5, earth_flattening=True
+        model, max_depth_km=40, max_distance_km=150, step_km=0.5, earth_flattening=True
     )
     difference_s = np.abs(times_s(table, depth_km, distance_km) - expected_s)
     print(f"{name} against TauP to 100 km: max {1e3 * difference_s.max():.1f} ms")  # noqa: T201

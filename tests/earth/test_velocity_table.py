@@ -39,6 +39,23 @@ def test_tables_are_read(tmp_path, text, expected):
         assert getattr(model, name) == pytest.approx(values), name
 
 
+def test_files_of_taup_are_nodes_down_to_the_deepest_earthquakes(tmp_path):
+    """Discontinuities have names in one, two lines of comments are above the other; the core has no S."""
+    nd = "0 5.8 3.4 2.7\n20 5.8 3.4 2.7\nmantle\n20 8.0 4.5 3.3\n700 8.0 4.5 3.3\n2891 13 7.2 5.5\n"
+    tvel = nd.replace("mantle\n", "")
+    (tmp_path / "a.nd").write_text(nd + "outer-core\n2891 8.0 0.0 9.9\n6371 11.2 3.6 13.0\n")
+    (tmp_path / "a.tvel").write_text("a model - P\na model - S\n" + tvel)
+    for name in ("a.nd", "a.tvel"):
+        model = read_velocity_model(tmp_path / name, None)
+        assert model.top_depth_km == (0.0, 20.0, 700.0)
+        assert model.vp_kmps == (5.8, 8.0, 8.0)
+    (tmp_path / "b.nd").write_text(nd + "3000 x 7.2\n2900 words 7.2 5.5\n20 5.8 words 2.7\n")
+    with pytest.raises(ValueError, match=r"b\.nd, line 9: not numbers: '20 5\.8 words 2\.7'"):
+        read_velocity_model(tmp_path / "b.nd", None)
+    with pytest.raises(ValueError, match=r"a\.nd has rows of nodes by its columns, and rows=layers"):
+        read_velocity_model(tmp_path / "a.nd", "layers")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
