@@ -19,16 +19,13 @@ from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
+from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.times import utc_s
-from fcn.tables import Row, number, read_table
+from fcn.tables import Row, number
 
-_ALIASES = {  # of columns that may be missing, as other catalogues name them
-    **dict.fromkeys(("mag", "ml", "mw", "magnitude"), "magnitude"),
-    **dict.fromkeys(("mag_type", "magtype", "magnitudetype"), "magnitude_type"),
-}
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
 _METRES_PER_KM = 1000.0
 _BEGINNING_BYTES = 4096  # of a file, by which what is no QuakeML is told
@@ -44,7 +41,6 @@ RANGES = {
     "magnitude_uncertainty": (0.0, 15.0),
     "first_p_uncertainty_s": (0.0, 86_400.0),
 }
-_REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
 
 
 def write_quakeml(
@@ -168,18 +164,16 @@ def write_csv(catalogue: Catalogue, path: Path) -> None:
 
 
 def read_csv(path: Path) -> Catalogue:
-    """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional.
+    """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional,
+    or those of ComCat (`fcn.catalogue.foreign`).
 
     A first P that cannot be its event's is left out, and how many is logged.
     Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    rows = list(read_table(Path(path), _REQUIRED_COLUMNS))
-    for name, meant in _ALIASES.items() if rows else ():
-        if name in (row := {each.lower(): each for each in rows[0][1]}) and meant not in rows[0][1]:
-            raise ValueError(f"{path}: no column {meant}, and one {row[name]!r}: rename it, or remove it")
-    return _catalogue(Path(path).stem, (event_of_row(row, place) for place, row in rows), Path(path))
+    events = (event_of_row(row, place) for place, row in read_rows(Path(path)))
+    return _catalogue(Path(path).stem, events, Path(path))
 
 
 # ------------------------------------------------------------------ QuakeML
@@ -341,7 +335,7 @@ def event_of_row(row: Row, place: str) -> Event:
 
 def _number(text: str, name: str, place: str) -> float | None:
     if not text:
-        if csv_column(name) in _REQUIRED_COLUMNS:
+        if csv_column(name) in REQUIRED_COLUMNS:
             raise ValueError(f"{place}: {csv_column(name)} is empty")
         return None
     return (utc_s if name.endswith("_time_s") else number)(text, f"{place}: {csv_column(name)}")

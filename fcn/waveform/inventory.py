@@ -58,7 +58,9 @@ def read_stations(path: str | Path) -> Inventory:
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
     content = path.read_bytes()
-    remedy = checked.false_encoding(content)
+    remedy = "; station lists are StationXML, dataless SEED, text of FDSN services (level=channel) or CSV"
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        remedy = checked.false_encoding(content)
     if b"<!ENTITY" in content:
         remedy = "; it declares entities: write in their place what they stand for"
     return ValueError(f"{path} cannot be read as StationXML: {error}{remedy}")

@@ -268,6 +268,26 @@ def test_an_event_without_origin_or_depth_is_named(tmp_path):
         read_quakeml(quakeml(tmp_path / "b.xml", origins=[origin]))
 
 
+def test_csv_of_comcat_is_read_as_it_comes(tmp_path, caplog):
+    """As in QuakeML a blast counts, for it radiates P and S from one place, and ice does not."""
+    (tmp_path / "query.csv").write_text(
+        "time,latitude,longitude,depth,mag,magType,nst,horizontalError,depthError,magError,id,place,type\n"
+        '2016-04-14T12:26:34.250Z,32.74,130.81,11.4,6.5,mww,,1.5,2.25,0.05,us1,"Uto, Japan",earthquake\n'
+        "2016-04-14T12:27:34.250Z,32.7,130.8,,,,,,,,us2,,earthquake\n"
+        "2016-04-14T12:28:34.250Z,32.7,130.8,0,1.2,ml,,,,,us3,,quarry blast\n"
+        "2016-04-14T12:29:34.250Z,32.7,130.8,0,1.2,ml,,,,,us4,,ice quake\n"
+    )
+    first, second = read_csv(tmp_path / "query.csv")
+    uncertain = {
+        "horizontal_uncertainty_km": 1.5,
+        "depth_uncertainty_km": 2.25,
+        "magnitude_uncertainty": 0.05,
+    }
+    same([first], [Event("us1", T0, 32.74, 130.81, 11.4, 6.5, "mww", note="Uto, Japan", **uncertain)])
+    assert (second.event_id, second.magnitude_uncertainty) == ("us3", None)
+    assert "query.csv: 2 of 4 events left out" in caplog.text
+
+
 @pytest.mark.parametrize("lacking", ["an origin", "a depth"])
 def test_an_event_without_origin_or_depth_among_others_costs_only_itself(tmp_path, caplog, lacking):
     origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)

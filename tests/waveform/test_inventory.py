@@ -104,9 +104,10 @@ def test_a_code_that_is_none_is_named(path, kind, old):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no station list"):
         read_stations(tmp_path / "stations.xml")
-    (tmp_path / "stations.xml").write_text("words")
-    with pytest.raises(ValueError, match=r"stations\.xml cannot be read as StationXML"):
-        read_stations(tmp_path / "stations.xml")
+    for content in (b"words", b"\x00\xd7\x9e\x3f"):  # the other a waveform's
+        (tmp_path / "stations.xml").write_bytes(content)
+        with pytest.raises(ValueError, match=r"xml cannot be read as StationXML: .*; station lists are"):
+            read_stations(tmp_path / "stations.xml")
 
 
 def test_what_is_made_is_dated(tmp_path):

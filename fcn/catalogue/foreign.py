@@ -1,0 +1,58 @@
+"""CSV catalogues whose columns are named as others name them."""
+
+import logging
+from pathlib import Path
+
+from fcn.catalogue.counted import NO_EARTHQUAKES
+from fcn.tables import Row, read_table
+
+log = logging.getLogger(__name__)
+
+REQUIRED_COLUMNS = ("event_id", "origin_time_utc", "latitude_deg", "longitude_deg", "depth_km")
+# Of the USGS's catalogue as CSV, and of services that follow it: km, UTC
+# (https://earthquake.usgs.gov/earthquakes/feed/v1.0/csv.php, with errors of one standard deviation).
+COMCAT = {
+    "id": "event_id",
+    "time": "origin_time_utc",
+    "latitude": "latitude_deg",
+    "longitude": "longitude_deg",
+    "depth": "depth_km",
+    "mag": "magnitude",
+    "magType": "magnitude_type",
+    "horizontalError": "horizontal_uncertainty_km",
+    "depthError": "depth_uncertainty_km",
+    "magError": "magnitude_uncertainty",
+    "place": "note",
+}
+_TELLING = ("id", "time", "latitude", "longitude", "depth", "mag")  # every file of it has these
+_ALIASES = {  # of columns that may be missing
+    **dict.fromkeys(("mag", "ml", "mw", "magnitude"), "magnitude"),
+    **dict.fromkeys(("mag_type", "magtype", "magnitudetype"), "magnitude_type"),
+}
+
+
+def read_rows(path: Path) -> list[tuple[str, Row]]:
+    """Rows of a catalogue, each with its place in the file, under this package's names of columns.
+
+    Of ComCat's (`COMCAT`), what is no earthquake, or has no depth, is left out, and how many is logged.
+    Raises ValueError naming the file and columns that are missing, or that seem to be meant by other names.
+    """
+    rows = list(read_table(path))
+    if rows and rows[0][1].keys() >= {*_TELLING}:
+        return _of_comcat(rows, path)
+    rows = list(read_table(path, REQUIRED_COLUMNS))
+    for name, meant in _ALIASES.items() if rows else ():
+        if name in (row := {each.lower(): each for each in rows[0][1]}) and meant not in rows[0][1]:
+            raise ValueError(f"{path}: no column {meant}, and one {row[name]!r}: rename it, or remove it")
+    return rows
+
+
+def _of_comcat(rows: list[tuple[str, Row]], path: Path) -> list[tuple[str, Row]]:
+    kept = [(place, row) for place, row in rows if row.get("type") not in NO_EARTHQUAKES and row["depth"]]
+    if len(kept) < len(rows):
+        log.warning(
+            "%s: %d of %d events left out, which are no earthquakes or have no depth (found, they count as "
+            "false)",
+            *(path, len(rows) - len(kept), len(rows)),
+        )
+    return [(place, {ours: row.get(theirs, "") for theirs, ours in COMCAT.items()}) for place, row in kept]
