@@ -16,9 +16,7 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from fcn import config as configuration
-from fcn.catalogue.event import Catalogue
-from fcn.catalogue.io import read_csv, read_with_picks
-from fcn.catalogue.phase import PhasePick
+from fcn.catalogue.io import read_catalogue
 from fcn.config import build
 from fcn.data.sequences import Sequence
 from fcn.earth.velocity_table import read_velocity_model
@@ -151,13 +149,6 @@ def _check_listed(recorded: set[str], listed: set[str], asked: str) -> None:
             f"no coordinates for {', '.join(missing)}: add them to {asked}, or leave their files out of the "
             "waveforms"
         )
-
-
-def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
-    """Events, and their picks where the file has some: CSV by its suffix, else whatever ObsPy reads."""
-    if path.suffix.lower() == ".csv":
-        return read_csv(path), {}
-    return read_with_picks(path)
 
 
 def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:

@@ -11,6 +11,7 @@ from obspy.core.event import Event as QuakeMLEvent
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import (
     PhasePick,
+    read_catalogue,
     read_csv,
     read_picks,
     read_quakeml,
@@ -286,6 +287,26 @@ def test_csv_of_comcat_is_read_as_it_comes(tmp_path, caplog):
     same([first], [Event("us1", T0, 32.74, 130.81, 11.4, 6.5, "mww", note="Uto, Japan", **uncertain)])
     assert (second.event_id, second.magnitude_uncertainty) == ("us3", None)
     assert "query.csv: 2 of 4 events left out" in caplog.text
+
+
+def test_the_text_of_fdsn_services_is_read_as_it_comes(tmp_path):
+    header = (
+        "#EventID | Time | Latitude | Longitude | Depth/km | Author | Catalog | Contributor | "
+        "ContributorID | MagType | Magnitude | MagAuthor | EventLocationName | EventType\n"
+    )
+    path = tmp_path / "events.txt"
+    path.write_text(
+        header
+        + "smi:net/1|2016-04-14T12:26:34.250|32.74|130.81|11.4|AU||||mww|6.5|AU|Uto, Japan|earthquake\n"
+        + "smi:net/2|2016-04-14T12:27:34.250|32.74|130.81||AU|||||||no depth|earthquake\n"
+        + "smi:net/3|2016-04-14T12:28:34.250|32.74|130.81|-0.5|AU|||||||no magnitude|\n"
+    )
+    first, second = read_catalogue(path)[0]
+    same([first], [Event("smi:net/1", T0, 32.74, 130.81, 11.4, 6.5, "mww", note="Uto, Japan")])
+    assert (second.event_id, second.depth_km, second.magnitude) == ("smi:net/3", -0.5, None)
+    path.write_text(header.replace("Depth/km", "Depth"))
+    with pytest.raises(ValueError, match=r"events\.txt, line 1: no column Depth/km"):
+        read_catalogue(path)
 
 
 @pytest.mark.parametrize("lacking", ["an origin", "a depth"])
