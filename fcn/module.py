@@ -104,7 +104,8 @@ class FcnModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Recombined windows are scored at once; windows of sequences are collected."""
         if dataloader_idx > 0:
-            self.validation_replays[dataloader_idx - 1].read(batch)
+            with torch.autocast(self.device.type, enabled=False):  # as tests and monitors read them
+                self.validation_replays[dataloader_idx - 1].read(batch)
             return
         targets = require_targets(batch)
         terms, located = self.scheme.validate(self.network, batch, targets)

@@ -186,6 +186,19 @@ def test_each_window_is_read_knowing_what_earlier_ones_declared(sequence, stage)
     assert list(dict.fromkeys(states)) == ["1", "0"]
 
 
+def test_sequences_are_validated_in_the_precision_in_which_they_are_tested(sequence, monkeypatch):
+    """Training may run under autocast to bfloat16 (trainer.precision=auto); reading does not."""
+    scheme, was = Saying(), []
+    monkeypatch.setattr(scheme, "estimates", lambda *_: was.append(torch.is_autocast_enabled("cpu")) or [[]])
+    module = FcnModule(torch.nn.Identity(), MultitaskLoss(weights={"said": 1.0}, learned=False), scheme)
+    module.validation_replays = [made(sequence, scheme)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for index, batch in zip(range(3), module.validation_replays[0], strict=False):
+            module.validation_step(batch, index, dataloader_idx=1)
+        assert torch.is_autocast_enabled("cpu")
+    assert was == [False] * 3
+
+
 class Broken(Saying):
     """A scheme whose network answers with no number."""
 

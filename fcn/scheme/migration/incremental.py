@@ -173,7 +173,7 @@ class _Kept:
 
 def _put(window: Tensor, made: Float[Tensor, "part *more"], rows: Rows, dim: int = 1) -> None:
     """What was made of all of some rows, or of both ends, into its place along dim."""
-    n, n_all = made.shape[dim], window.shape[dim]
+    n, n_all, made = made.shape[dim], window.shape[dim], made.to(window.dtype)  # bfloat16 under autocast
     if n == n_all:
         window[rows] = made
         return

@@ -116,6 +116,20 @@ def test_samples_that_come_late(network):
     assert kept[1:5] == [N_STATIONS, N_STATIONS - 1, N_STATIONS - 1, N_STATIONS]
 
 
+def test_under_autocast_it_keeps_the_same_features(network):
+    """Of all stations and of some of them; to the two digits that bfloat16 has."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    for end in range(N_SAMPLES, 300, 10):
+        window = stream.window(end)
+        window.mask[0, 3] = not 220 <= end < 240
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = encoder.encode(network, window)
+        with torch.no_grad():
+            whole = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
+        torch.testing.assert_close(found.station_p, whole.station_p, atol=0.1, rtol=0.0)
+    assert encoder.n_kept
+
+
 def test_stations_that_leave_and_return(network):
     stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
     kept = []
