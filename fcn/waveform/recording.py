@@ -1,6 +1,7 @@
 """Which stations and spans of a network's recording can be used together."""
 
 import logging
+from collections.abc import Iterable
 
 import obspy
 
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_PER_DAY = 86_400
 PAUSE_S = 3_600.0  # a longer silence of all stations ends a span
+BRIDGED_S = 60.0  # gaps of a station's that are none, of whether it delivers when others do
 MOST_STATION_DAYS = 128  # 6 GB of motion in a temporary file
 
 
@@ -74,8 +76,9 @@ def _spans_s(stream: StoredStream) -> dict[str, tuple[float, float]]:
 def shared_time(stream: StoredStream, where: str) -> StoredStream:
     """The traces of spans in which `ENOUGH_STATIONS` (or all, of fewer) deliver: a false clock is alone.
 
-    Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel. Raises TooLongError
-    where what is left is more than `MOST_STATION_DAYS`.
+    Spans are apart by more than `PAUSE_S`. What is left out is warned of, by channel, and so are stations
+    that never deliver while the others do, as of another time zone. Raises TooLongError where what is left is
+    more than `MOST_STATION_DAYS`.
     """
     by_start = sorted(stream, key=lambda trace: trace.stats.starttime)
     spans: list[list[StoredTrace]] = []
@@ -105,4 +108,31 @@ def shared_time(stream: StoredStream, where: str) -> StoredStream:
             f"{where} reaches from {first} to {last}, with stretches from {starts}, more than one replay "
             f"holds: state a span of at most {days:.1f} days (span in sequence.yaml), or mend the clocks"
         )
+    _warn_of_clocks((trace for span in kept for trace in span), where)
     return StoredStream(trace for span in kept for trace in span)
+
+
+def _warn_of_clocks(traces: Iterable[StoredTrace], where: str) -> None:
+    """Log stations that share no time with the most of them, directly or through others; traces by start."""
+    spans_s: dict[str, list[tuple[float, float]]] = {}
+    for trace in traces:
+        begin_s, end_s = trace.stats.starttime.timestamp, trace.stats.endtime.timestamp
+        own = spans_s.setdefault(f"{trace.stats.network}.{trace.stats.station}", [])
+        if own and begin_s - own[-1][1] <= BRIDGED_S:
+            begin_s, end_s = own[-1][0], max(end_s, own.pop()[1])
+        own.append((begin_s, end_s))
+    groups: list[dict[str, float]] = []  # stations that share time, each with the end of what has come of it
+    for begin_s, end_s, name in sorted((*span, name) for name, own in spans_s.items() for span in own):
+        sharing = [group for group in groups if name in group or max(group.values()) > begin_s]
+        groups = [group for group in groups if group not in sharing]
+        joined = {other: other_s for group in sharing for other, other_s in group.items()}
+        groups.append({**joined, name: max(end_s, joined.get(name, end_s))})
+    *apart, _ = sorted(groups, key=len)
+    for group in apart:
+        names = sorted(group)
+        log.warning(
+            "%s: %s%s deliver from %s on, and never while most others do: a false clock, or times that are not "
+            "UTC?",
+            *(where, ", ".join(names[:5]), " ..." if len(names) > 5 else ""),
+            obspy.UTCDateTime(min(begin_s for name in names for begin_s, _ in spans_s[name])),
+        )

@@ -197,7 +197,7 @@ def usable_channels(
 ) -> tuple[dict[str, Rated], dict[str, list[Described]]]:
     """Traces of a station's channels in order of time, and what StationXML says of each channel.
 
-    Raises ValueError where no channel is fast enough or described, or directions contradict each other.
+    Raises ValueError where no channel is fast enough or described.
     """
     by_id: dict[str, list[AnyTrace]] = defaultdict(list)
     for trace in sorted(traces, key=lambda trace: trace.stats.starttime):
@@ -235,7 +235,7 @@ def _by_rate(traces: Rated) -> dict[float, list[AnyTrace]]:
 def _describe(usable: Mapping[str, Rated], inventory: obspy.Inventory) -> dict[str, list[Described]]:
     """What StationXML says of each channel; one of which it says nothing of use is left out with a warning.
 
-    Raises ValueError where that is all, or for channels that cannot be told apart by their directions.
+    Raises ValueError where that is all.
     """
     described: dict[str, list[Described]] = {}
     wrong: dict[str, ValueError] = {}
@@ -249,14 +249,35 @@ def _describe(usable: Mapping[str, Rated], inventory: obspy.Inventory) -> dict[s
         raise next(iter(wrong.values()))
     for seed_id, what in wrong.items():
         log.warning("%s left out: %s", seed_id, what)
+    _warn_of_parallel(described)
+    return described
+
+
+def _warn_of_parallel(described: Mapping[str, Sequence[Described]]) -> None:
+    """Log an instrument of whose channels some point where others do, as of a borehole's that nobody knows.
+
+    Of those `Chooser` takes the first for what it is said to be, and leaves the others.
+    """
     members: dict[str, list[str]] = defaultdict(list)
     for seed_id in described:
         members[instrument(seed_id)].append(seed_id)
     for seed_ids in members.values():
-        vectors = np.array([described[name][0].direction for name in seed_ids])
-        if 1 < len(vectors) <= 3 and not spanned(vectors):
-            raise ValueError(f"{', '.join(seed_ids)} do not point in different directions: check StationXML")
-    return described
+        epochs = [epoch for seed_id in seed_ids for epoch in described[seed_id]]
+        for begin_s in sorted({epoch.start_s for epoch in epochs}):
+            then = [epoch for epoch in epochs if epoch.start_s <= begin_s < epoch.end_s]
+            if 1 < len(then) <= 3 and not spanned(np.array([epoch.direction for epoch in then])):
+                log.warning(
+                    "%s do not point in different directions: of those that are alike the first is used; "
+                    "state their azimuths and dips in StationXML",
+                    ", ".join(f"{epoch.seed_id} ({_pointing(epoch.direction)})" for epoch in then),
+                )
+                break
+
+
+def _pointing(direction: tuple[float, float, float]) -> str:
+    up, north, east = direction
+    azimuth_deg, dip_deg = math.degrees(math.atan2(east, north)) % 360.0, -math.degrees(math.asin(up))
+    return f"azimuth {azimuth_deg:.0f}, dip {dip_deg:.0f} deg"
 
 
 def _axis(traces: Sequence[AnyTrace], rate_hz: float) -> tuple[int, int]:

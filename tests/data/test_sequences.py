@@ -182,6 +182,26 @@ def test_a_station_with_a_false_clock_is_left_out_and_said(tmp_path, spec, parts
     assert "fewer than 3 stations deliver in that time: a false clock?" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("late", "later_s", "named"),
+    [
+        (["S02"], 3600.0, "XX.S02"),
+        (["S02", "S04"], 3600.0, "XX.S02, XX.S04"),
+        (["S00", "S02", "S04"], -3600.0, "XX.S0"),  # of halves either may be meant
+        (["S00", "S02", "S04"], 30.0, None),
+    ],
+)
+def test_stations_an_hour_off_are_said(tmp_path, spec, caplog, late, later_s, named):
+    _, stream, inventory = make_network(6)
+    for trace in stream:
+        trace.stats.starttime += later_s * (trace.stats.station in late)
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+    Sequence.load(tmp_path / "made", spec)
+    said = [each for each in caplog.messages if "never while most others do" in each]
+    assert len(said) == (named is not None)
+    assert named is None or f"made: {named}" in said[0]
+
+
 def test_clocks_that_agree_on_nothing_are_refused(tmp_path, spec):
     _, stream, inventory = make_network(6)
     for index, trace in enumerate(stream):

@@ -57,10 +57,33 @@ def test_any_orientation_gives_the_same_motion(spec, azimuths_deg):
         np.testing.assert_allclose(band[:, : expected.shape[1]], expected, atol=1e-12)
 
 
-def test_parallel_channels_are_refused(spec):
-    _, stream, inventory = oriented((0.0, 10.0, 12.0))
-    with pytest.raises(ValueError, match=r"HHZ, .*HH1, .*HH2 do not point in different directions"):
-        station_motion(stream, inventory, spec)
+def test_of_parallel_channels_one_is_used_and_it_says_so(spec, caplog):
+    """As of a borehole whose azimuths nobody has found out, and StationXML states as 0."""
+    motion, stream, inventory = oriented((0.0, 0.0, 0.0))
+    found = station_motion(stream, inventory, spec)
+    assert found.valid.all(axis=1).tolist() == [True, True, False]
+    whole = ToVelocity(spec, 100.0, "velocity", 1.0, 3).whole(START_S, motion)
+    np.testing.assert_allclose(found.velocity_mps[:2], whole.velocity_mps[:2], atol=1e-12)
+    for channel in (
+        "HHZ (azimuth 0, dip -90 deg)",
+        "HH1 (azimuth 0, dip 0 deg)",
+        "HH2 (azimuth 0, dip 0 deg)",
+    ):
+        assert f"XX.A..{channel}" in caplog.text
+
+
+@pytest.mark.parametrize("later_deg", [127.0, 37.0])
+def test_directions_of_each_epoch_are_compared(spec, caplog, later_deg):
+    _, stream, inventory = oriented((0.0, 37.0, 127.0))
+    (east,) = (channel for channel in inventory[0][0] if channel.code == "HH2")
+    east.end_date = obspy.UTCDateTime(START_S + 15.0)
+    again = copy.deepcopy(east)
+    again.start_date, again.end_date, again.azimuth = east.end_date, None, later_deg
+    inventory[0][0].channels.append(again)
+    station_motion(stream, inventory, spec)
+    assert ("XX.A..HH2 (azimuth 37, dip 0 deg) do not point in different directions" in caplog.text) == (
+        later_deg == 37
+    )
 
 
 def test_missing_components_are_zero_and_said(spec, caplog):
