@@ -131,8 +131,8 @@ def _warn_of_clocks(traces: Iterable[StoredTrace], where: str) -> None:
     for group in apart:
         names = sorted(group)
         log.warning(
-            "%s: %s%s deliver from %s on, and never while most others do: a false clock, or times that are not "
-            "UTC?",
+            "%s: %s%s deliver from %s on, and never while most others do: a false clock, or times that are "
+            "not UTC?",
             *(where, ", ".join(names[:5]), " ..." if len(names) > 5 else ""),
             obspy.UTCDateTime(min(begin_s for name in names for begin_s, _ in spans_s[name])),
         )
