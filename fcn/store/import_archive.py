@@ -14,11 +14,11 @@ from fcn.catalogue.event import Event
 from fcn.catalogue.io import FIRST, read_with_picks
 from fcn.catalogue.phase import PhasePick, p_or_s
 from fcn.constants import EARTH_RADIUS_KM
-from fcn.geometry.network import Network, Station
+from fcn.geometry.network import MovedError, Network, Station
 from fcn.store.build import Report
 from fcn.store.cut import Arrivals, BeyondTable, Importer, Path, Quake
 from fcn.store.schema import StoreRecord
-from fcn.waveform.archive import read_sds
+from fcn.waveform.archive import read_sds, sds_stations
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
@@ -61,13 +61,13 @@ class ArchiveSource:
         self._catalogue, self._picks = read_with_picks(self.root / CATALOGUE)
         origins_s = [event.origin_time_s for event in self._catalogue]
         during_s = (min(origins_s, default=-math.inf), max(origins_s, default=math.inf))
-        stations = Network.from_inventory(self._inventory, during_s)
-        self._stations = {station.id: station for station in stations}
+        self._stations, self._moved = _placed(self._inventory, during_s)
         stated = [pick for picks in self._picks.values() for pick in picks]
         elsewhere = [
             pick
             for pick in stated
-            if (pick.network, pick.station) != FIRST and not stations_of(pick, self._stations.values())
+            if (pick.network, pick.station) != FIRST
+            and not stations_of(pick, (*self._stations.values(), *self._moved.values()))
         ]
         if elsewhere:
             log.warning(
@@ -78,31 +78,46 @@ class ArchiveSource:
     @property
     def n_expected(self) -> int:
         """An earthquake and a noise record of each event at each station."""
-        return 2 * len(self._catalogue) * len(self._stations)
+        return 2 * len(self._catalogue) * (len(self._stations) + len(self._moved))
 
     def records(self, report: Report) -> Iterator[StoreRecord]:
         """All records that can be trusted; the others are reported."""
+        for station_id in sorted(sds_stations(self.root / WAVEFORMS) - {*self._stations, *self._moved}):
+            report("", station_id, f"{STATIONS} does not describe it: no coordinates")
         for event in self._catalogue:
             if event.magnitude is None:
                 report(event.event_id, "", "the catalogue event has no magnitude")
                 continue
             start_s = event.origin_time_s - self.importer.cut.before_p_s - self.settle_s
             end_s = event.origin_time_s + LONGEST_TRAVEL_S + self.importer.cut.after_p_s
+            stations = self._stations_at(event, report)
             try:
-                stream = read_sds(self.root / WAVEFORMS, self._stations.keys(), start_s, end_s)
+                stream = read_sds(self.root / WAVEFORMS, stations.keys(), start_s, end_s)
             except FileNotFoundError as error:
                 report(event.event_id, "", str(error))
                 continue
-            picked, unclear = picks_at(self._stations.values(), self._picks[event.event_id])
+            picked, unclear = picks_at(stations.values(), self._picks[event.event_id])
             for code, reason in unclear:
                 report(event.event_id, code, reason)
             for station_id, traces in _by_station(stream).items():
                 try:
                     yield from self._station_records(
-                        event, self._stations[station_id], traces, picked.get(station_id, {})
+                        event, stations[station_id], traces, picked.get(station_id, {})
                     )
                 except ValueError as error:
                     report(event.event_id, station_id, str(error))
+
+    def _stations_at(self, event: Event, report: Report) -> dict[str, Station]:
+        """All stations where they stood then; those of which nobody can say are reported."""
+        stations = dict(self._stations)
+        for station_id in self._moved:
+            try:
+                (stations[station_id],) = Network.from_inventory(
+                    self._inventory, (event.origin_time_s, event.origin_time_s), {station_id}
+                )
+            except MovedError as error:
+                report(event.event_id, station_id, str(error))
+        return stations
 
     def _station_records(
         self, event: Event, station: Station, traces: obspy.Stream, picked: Mapping[str, float]
@@ -191,6 +206,22 @@ def stations_of(pick: PhasePick, stations: Collection[Station]) -> list[str]:
         for station in stations
         if station.code == pick.station and pick.network in ("", station.network)
     ]
+
+
+def _placed(
+    inventory: obspy.Inventory, during_s: tuple[float, float]
+) -> tuple[dict[str, Station], dict[str, Station]]:
+    """Stations that stood still during the events, by id, and those that moved, at one of their places."""
+    still, moved = dict[str, Station](), dict[str, Station]()
+    listed = dict.fromkeys(f"{network.code}.{site.code}" for network in inventory for site in network)
+    for station_id in listed:
+        try:
+            (still[station_id],) = Network.from_inventory(inventory, during_s, {station_id})
+        except MovedError:
+            (moved[station_id],) = Network.from_inventory(inventory, (math.inf, math.inf), {station_id})
+    if not listed:
+        raise ValueError(f"{STATIONS} describes no station")
+    return still, moved
 
 
 def _by_station(stream: obspy.Stream) -> dict[str, obspy.Stream]:

@@ -73,6 +73,12 @@ def read_sds(
     return stream.sort()
 
 
+def sds_stations(root: str | Path) -> set[str]:
+    """Stations "NET.STA" of an SDS archive, by the names of its files."""
+    named = (SDS_NAME.fullmatch(path.name) for path in Path(root).glob("[0-9]*/*/*/*.D/*.D.????.???"))
+    return {f"{each['network']}.{each['station']}" for each in named if each is not None}
+
+
 def open_sds(
     root: str | Path,
     station_ids: Collection[str] | None = None,

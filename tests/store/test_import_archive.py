@@ -233,6 +233,37 @@ def test_a_station_without_coordinates_is_refused(tmp_path, archive_importer):
         ArchiveSource(root, 2.0, 40.0, 30.0, archive_importer)
 
 
+def test_a_station_that_moved_between_events_was_where_it_was(tmp_path, archive_importer):
+    """Its first event is at the place that is written, the other further north."""
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 120.0), make_event("e2", 280.0)])
+    inventory = obspy.read_inventory(root / "stations.xml")
+    later, moved = obspy.read_inventory(root / "stations.xml")[0][1], obspy.UTCDateTime(START_S + 210.0)
+    for epoch in (later, *later.channels):
+        epoch.start_date, epoch.latitude = moved, float(epoch.latitude) + 0.05
+    for epoch in (inventory[0][1], *inventory[0][1].channels):
+        epoch.end_date = moved
+    inventory[0].stations.append(later)
+    inventory.write(str(root / "stations.xml"), format="STATIONXML")
+    records, _, _ = collect(root, archive_importer)
+    away_km = {
+        (record.source_id, record.station_code): record.path_ep_distance_km
+        for record in records
+        if record.category == "earthquake"
+    }
+    assert away_km["e1", "XX.A"] == away_km["e2", "XX.A"]
+    assert away_km["e2", "XX.B"] - away_km["e1", "XX.B"] == pytest.approx(3.8, abs=0.2)  # of 5.5 km
+
+
+def test_a_recorded_station_that_is_not_described_is_refused(tmp_path, archive_importer):
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
+    inventory = obspy.read_inventory(root / "stations.xml")
+    inventory[0].stations = inventory[0].stations[:1]
+    inventory.write(str(root / "stations.xml"), format="STATIONXML")
+    records, refused, _ = collect(root, archive_importer)
+    assert {record.station_code for record in records} == {"XX.A"}
+    assert refused == [("", "XX.B", "stations.xml does not describe it: no coordinates")]
+
+
 def test_where_a_station_stood_before_the_events_does_not_matter(tmp_path, archive_importer):
     root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
     inventory = obspy.read_inventory(root / "stations.xml")
