@@ -247,7 +247,12 @@ def listen(config: Mapping[str, Any], preprocess: PreprocessSpec) -> tuple[Watch
         raise ValueError(f"source= of a monitor is one of {', '.join(KINDS)}, got {checked.shown(stated)}")
     if kind == "replay":
         _check_arguments(ReplaySource, {"pace": stated["pace"]}, "source")
-        watched, stream = WatchedNetwork.of_folder(stated["root"], preprocess)
+        if config["station_file"] is not None:
+            raise ValueError(
+                f"station_file={config['station_file']} is for live sources: a replay has its own list, "
+                f"stations.xml in {stated['root']}; leave it out"
+            )
+        watched, stream = WatchedNetwork.of_folder(stated["root"], preprocess, config["station_ids"])
         return watched, ReplaySource(stream, build(stated["link"]), stated["pace"])
     if config["station_file"] is None:
         raise ValueError(f"source={kind} needs a station list: station_file=<StationXML>")

@@ -79,20 +79,26 @@ class WatchedNetwork:
         return cls(path.stem, stations, inventory, frame, unusable=unusable)
 
     @classmethod
-    def of_folder(cls, root: str | Path, spec: PreprocessSpec) -> tuple["WatchedNetwork", StoredStream]:
-        """The network of a sequence folder as `Sequence` has it, and its waveforms.
+    def of_folder(
+        cls, root: str | Path, spec: PreprocessSpec, wanted: Collection[str] | None = None
+    ) -> tuple["WatchedNetwork", StoredStream]:
+        """The network of a sequence folder as `Sequence` has it, or of those wanted, and its waveforms.
 
-        Raises FileNotFoundError where a part is missing, ValueError as `Sequence.load` does.
+        Raises FileNotFoundError where a part is missing, ValueError as `Sequence.load` does, and for wanted
+        ones that are no list or none.
         """
         root = Path(root).expanduser()
         for part in (WAVEFORMS, STATIONS):
             if not (root / part).exists():
                 raise FileNotFoundError(f"{root} is no sequence folder: {part} is missing (source.root)")
+        if wanted is not None and not checked.listed("station_ids", wanted):
+            raise ValueError(f"station_ids=[] leaves no station: name some, or null for all of {root}")
         stated: Description = read_description(root)
+        names = stated.stations if wanted is None else list(wanted)
         inventory = read_stations(root / STATIONS)
-        stream = open_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
+        stream = open_sds(root / WAVEFORMS, names, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))
-        described = described_stations(inventory, stream, stated.stations)
+        described = described_stations(inventory, stream, names)
         usable, unusable = [], {}
         for name, station in described.items():
             traces = stream.of_stations([name])

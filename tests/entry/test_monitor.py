@@ -11,6 +11,7 @@ import pytest
 import torch
 from command_lines import SHORT_SEQUENCE, run
 from made_alerts import alert
+from made_networks import make_network
 from made_sites import HalfSpace, said
 from made_streams import SPEC, in_records
 from toy import resolved
@@ -34,7 +35,7 @@ from fcn.saying import make_folder
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import ReplaySource
 from fcn.waveform.archive import read_sds
-from fcn.waveform.folder import STATIONS, WAVEFORMS
+from fcn.waveform.folder import STATIONS, WAVEFORMS, write_sequence_folder
 from fcn.waveform.inventory import read_stations
 
 WATCHED = ("source=directory", "source.root=x", "station_file=x.xml")
@@ -126,12 +127,33 @@ def monitor_records(root, overrides, folder):
         ((*WATCHED, "source.from_now=5"), r"source\.from_now must be true or false, got 5"),
         ((*WATCHED, "station_ids=SY.S01"), r"station_ids must be a list of values: 'SY\.S01'"),
         ((*WATCHED, "station_ids=[]"), r"station_ids=\[\] leaves no station: name some"),
+        (
+            ("source=replay", "source.root=none", "station_file=s.xml"),
+            r"station_file=s\.xml is for live sources: a replay has its own list, stations\.xml in none",
+        ),
     ],
 )
 def test_what_it_cannot_listen_to_is_said(overrides, told):
     config = resolved("monitor", "ckpt=x", *overrides)
     with pytest.raises((ValueError, FileNotFoundError), match=told):
         listen(config, SPEC)
+
+
+def test_a_replay_is_of_the_stations_asked_for(tmp_path):
+    _, stream, inventory = make_network(4)
+    write_sequence_folder(tmp_path / "made", stream, inventory)
+
+    def listening(*overrides):
+        replay = ("source=replay", f"source.root={tmp_path / 'made'}")
+        return listen(resolved("monitor", "ckpt=x", *replay, *overrides), SPEC)
+
+    assert len(listening()[0].stations) == 4
+    watched, source = listening("station_ids=[XX.S03,XX.S01,XX.S02]")
+    assert {each.id for each in watched.stations} == {"XX.S01", "XX.S02", "XX.S03"}
+    assert {packet.station_id for packet in source.poll(1e12)} == {each.id for each in watched.stations}
+    for named, told in (("[]", "leaves no station"), ("[XX.S01,XX.NONE]", r"stations XX\.NONE are not in")):
+        with pytest.raises(ValueError, match=told):
+            listening(f"station_ids={named}")
 
 
 @pytest.mark.parametrize(
