@@ -1,5 +1,6 @@
 """From a resolved plain configuration to the objects it describes; train, test and checkpoints share it."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from jaxtyping import Float
 
 from fcn.batch import Batch
 from fcn.config import MisfitError, build, factory
+from fcn.constants import STOPPED_S
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.sequences import Sequence
 from fcn.earth.eikonal import GridModel
@@ -29,6 +31,8 @@ from fcn.stream.network import WatchedNetwork
 from fcn.stream.observing import ObservedNetwork, Observing
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
+
+log = logging.getLogger(__name__)
 
 LAYERS_TARGET = f"{LayeredModel.__module__}.{LayeredModel.__name__}"
 TABLE_TARGET = f"{read_velocity_model.__module__}.{read_velocity_model.__name__}"
@@ -299,6 +303,13 @@ def build_replay(
         raise ValueError(
             f"latency_s={latency_s:g} after packets of packet_s={packet_s} s: what is later than "
             f"{patience_s:g} s is in no window; take less of either"
+        )
+    if latency_s is not None and latency_s + (packet_s or 0.0) > STOPPED_S:
+        log.warning(
+            "latency_s=%g after packets of packet_s=%s s: a station of which nothing has come for %g s is "
+            "taken for stopped, and a migration network finds nothing; a monitor can wait for such data "
+            "(habits.wait_s), and its alarms come so much later",
+            *(latency_s, packet_s, STOPPED_S),
         )
     timing = Timing(window_s=window_s, step_s=step_s, partial=partial, patience_s=patience_s)
 

@@ -18,6 +18,7 @@ from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
 from fcn.catalogue.event import DeclaredEvent
+from fcn.constants import STOPPED_S
 from fcn.geometry.network import Network
 from fcn.stream.attendants import Attendant, Told
 from fcn.stream.engine import Engine, Step
@@ -80,6 +81,7 @@ class Monitor:
     _told_left_out: str = field(default="", init=False)
     _is_full: bool = field(default=False, init=False)
     _is_blind: bool = field(default=False, init=False)
+    _is_late: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,6 +170,7 @@ class Monitor:
             self._beat_s = now_s
             self.sinks.beat(self._heartbeat(is_alive=True))
             log.info(self.alive(now_s))
+            self._warn_of_late()
             self._name_left_out()
         if now_s - self._tidied_s >= EACH_S:
             self._tidied_s = now_s
@@ -227,6 +230,17 @@ class Monitor:
         """How long before the end of a window, so old, the data of the station in the middle ended."""
         late = sorted(late_s for late_s in self.engine.delivering.values() if late_s is not None)
         return max(late[len(late) // 2] - waited_s, 0.0) if late else None
+
+    def _warn_of_late(self) -> None:
+        """Once for as long as it is so: data that come on and on, and too late to be read."""
+        late_s = self._transport_s(self.habits.wait_s)
+        was_late, self._is_late = self._is_late, late_s is not None and late_s > STOPPED_S
+        if self._is_late and not was_late:
+            log.warning(
+                "data of most stations are %.0f s later than windows wait for, and a station of which "
+                "nothing has come for %g s is taken for stopped: nothing may be found; set habits.wait_s=%d, or more",
+                *(late_s, STOPPED_S, math.ceil(self.habits.wait_s + (late_s or 0.0))),
+            )
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:
         declarer, delivering = self.engine.declarer, self.engine.delivering

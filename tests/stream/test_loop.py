@@ -87,20 +87,34 @@ class Doctor(Listener):
 
 @pytest.fixture
 def monitor(tmp_path):
+    return listening(tmp_path)
+
+
+def listening(tmp_path, latency_s=0.4, wait_s=0.0):
     _, stream, inventory = make_network(3, seconds=14.0)
     write_sequence_folder(tmp_path / "made", stream, inventory)
     watched, stream = WatchedNetwork.of_folder(tmp_path / "made", SPEC)
     return Monitor(
         engine_of(watched, watched.inventory, Doctor(), declarer()),
-        ReplaySource(stream, Link(1, 1.0, 0.4, [0.0, 0.0], 0.0, 0.0, 0.0, 0.0, 0.0), pace=None),
+        ReplaySource(stream, Link(1, 1.0, latency_s, [0.0, 0.0], 0.0, 0.0, 0.0, 0.0, 0.0), pace=None),
         tmp_path / "said",
-        Habits(wait_s=0.0, heartbeat_s=1.0, state_s=1e-6),
+        Habits(wait_s=wait_s, heartbeat_s=1.0, state_s=1e-6),
         {"of": "a test"},
         Sinks(
             {"jsonl": JsonLines(str(tmp_path / "said" / "alerts.jsonl"), 1.0, 1, None, False)}, PATIENCE, None
         ),
         Producer("full", "0123456789ab", "ba9876543210", is_simulated=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "wait_s", "told"), [(12.0, 0.0, "habits.wait_s=12"), (12.0, 13.0, None), (8.0, 0.0, None)]
+)
+def test_data_too_late_to_be_read_are_said_once(tmp_path, caplog, latency_s, wait_s, told):
+    listening(tmp_path, latency_s, wait_s).run()
+    said_so = [each for each in caplog.messages if "taken for stopped" in each]
+    assert len(said_so) == (told is not None)
+    assert told is None or f"set {told}, or more" in said_so[0]
 
 
 def test_a_full_disk_keeps_nobody_from_being_told(monitor, monkeypatch, caplog):

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from fcn.constants import STOPPED_S
 from fcn.scheme.migration.transfer import HOST, moved
 
 BLIND_S = 1.0  # after data return: what begins then looks like an arrival
-STOPPED_S = 10.0  # a station of which nothing has come for so long is not late
 
 
 @dataclass(frozen=True)
