@@ -275,6 +275,22 @@ def build_observing(observe: Mapping[str, Any]) -> Observing:
     return Observing(**{key: value for key, value in observe.items() if key != "ground"})
 
 
+def _check_latency(latency_s: float | None, packet_s: float | None, patience_s: float) -> None:
+    """Raises ValueError for data that come too late for any window, and warns of those that none can use."""
+    if latency_s is not None and latency_s + (packet_s or 0.0) > patience_s:
+        raise ValueError(
+            f"latency_s={latency_s:g} after packets of packet_s={packet_s} s: what is later than "
+            f"{patience_s:g} s is in no window; take less of either"
+        )
+    if latency_s is not None and latency_s + (packet_s or 0.0) > STOPPED_S:
+        log.warning(
+            "latency_s=%g after packets of packet_s=%s s: a station of which nothing has come for %g s is "
+            "taken for stopped, and a migration network finds nothing; a monitor can wait for such data "
+            "(habits.wait_s), and its alarms come so much later",
+            *(latency_s, packet_s, STOPPED_S),
+        )
+
+
 def build_replay(
     sequence: Sequence,
     network: torch.nn.Module,
@@ -299,18 +315,7 @@ def build_replay(
     to be in any window.
     """
     patience_s = min(Timing.patience_s, window_s)
-    if latency_s is not None and latency_s + (packet_s or 0.0) > patience_s:
-        raise ValueError(
-            f"latency_s={latency_s:g} after packets of packet_s={packet_s} s: what is later than "
-            f"{patience_s:g} s is in no window; take less of either"
-        )
-    if latency_s is not None and latency_s + (packet_s or 0.0) > STOPPED_S:
-        log.warning(
-            "latency_s=%g after packets of packet_s=%s s: a station of which nothing has come for %g s is "
-            "taken for stopped, and a migration network finds nothing; a monitor can wait for such data "
-            "(habits.wait_s), and its alarms come so much later",
-            *(latency_s, packet_s, STOPPED_S),
-        )
+    _check_latency(latency_s, packet_s, patience_s)
     timing = Timing(window_s=window_s, step_s=step_s, partial=partial, patience_s=patience_s)
 
     watched = WatchedNetwork(sequence.name, sequence.network, sequence.inventory, sequence.frame)

@@ -238,7 +238,8 @@ class Monitor:
         if self._is_late and not was_late:
             log.warning(
                 "data of most stations are %.0f s later than windows wait for, and a station of which "
-                "nothing has come for %g s is taken for stopped: nothing may be found; set habits.wait_s=%d, or more",
+                "nothing has come for %g s is taken for stopped: nothing may be found; set habits.wait_s=%d, "
+                "or more",
                 *(late_s, STOPPED_S, math.ceil(self.habits.wait_s + (late_s or 0.0))),
             )
 
