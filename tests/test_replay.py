@@ -14,7 +14,14 @@ from torch.nn import functional
 from toy import resolved
 
 from fcn import engine
-from fcn.assemble import TimesTo, build_replay, build_scheme, choose_velocity_model, velocity_models
+from fcn.assemble import (
+    TimesTo,
+    _check_latency,
+    build_replay,
+    build_scheme,
+    choose_velocity_model,
+    velocity_models,
+)
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event, Known, WindowEstimate
 from fcn.config import build
 from fcn.data import sequences
@@ -408,6 +415,13 @@ def test_intensity_is_observed_as_far_as_data_have_come(growing, packet_s, laten
         assert (observed <= np.maximum(oldest, newest) + 1e-6).all()
         if latency_s is None:
             np.testing.assert_allclose(observed, whole.intensity[at[within]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("latency_s", "told"), [(9.0, False), (9.5, True), (12.0, True)])
+def test_data_that_a_station_is_not_waited_for_are_warned_of(caplog, latency_s, told):
+    """With packets of a second."""
+    _check_latency(latency_s, 1.0, 30.0)
+    assert ("is taken for stopped" in caplog.text) == told
 
 
 def test_data_that_would_be_in_no_window_are_refused(sequence):

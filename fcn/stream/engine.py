@@ -22,7 +22,7 @@ from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.channel import LiveChannel
 from fcn.stream.left_out import Strangers
-from fcn.stream.packet import Packet
+from fcn.stream.packet import Packet, note_clock
 from fcn.stream.station import LiveStation
 from fcn.types import TravelTimes
 from fcn.waveform.amplitude import BLOCK_S, samples_in
@@ -195,9 +195,9 @@ class Engine:
                 self.counts["of stations that are not watched"] += 1
                 self.strangers.note(packet.station_id, self.clock_s)
             elif is_told and packet.start_time_s > self.clock_s + AHEAD_S:
-                self.counts["from the future"] += 1
+                note_clock(self.counts, "from the future", packet)
             elif is_told and packet.end_time_s < self.clock_s - BEHIND_S:
-                self.counts["from long ago"] += 1
+                note_clock(self.counts, "from long ago", packet)
             elif (channel := station.channel(packet)) is not None:
                 come.setdefault(channel, []).append(packet)
         together(channel.work(each, self.clock_s) for channel, each in come.items())

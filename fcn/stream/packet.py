@@ -1,12 +1,16 @@
 """What a data link delivers."""
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import obspy
 from jaxtyping import Float64
+
+log = logging.getLogger(__name__)
 
 FASTEST_HZ = 10_000.0
 
@@ -53,3 +57,14 @@ def packets_of(trace: obspy.Trace, length_s: float = math.inf) -> Iterator[Packe
     for first in range(0, trace.stats.npts, max(n, 1)):
         part = np.ma.asarray(trace.data[first : first + n], dtype=np.float64)
         yield Packet(trace.id, start_s + first / rate_hz, rate_hz, np.ma.filled(part, np.nan))
+
+
+def note_clock(counts: Counter[str], when: str, packet: Packet) -> None:
+    """Count a packet of another time, "from the future" or "from long ago"; the first of them is logged."""
+    if not counts[when]:
+        log.warning(
+            "packets %s are left out, the first is of %s and from %s: is the clock right, there and here? "
+            "(source=replay is for recordings)",
+            *(when, packet.seed_id, obspy.UTCDateTime(packet.start_time_s)),
+        )
+    counts[when] += 1

@@ -59,6 +59,8 @@ def read_stations(path: str | Path) -> Inventory:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     content = path.read_bytes()
     remedy = "; station lists are StationXML, dataless SEED, text of FDSN services (level=channel) or CSV"
+    if path.suffix.lower() == ".csv":
+        remedy = ", and tables say nothing of instruments: python -m fcn.build_sequence makes stations.xml"
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         remedy = checked.false_encoding(content)
     if b"<!ENTITY" in content:

@@ -169,7 +169,7 @@ def test_spoilt_packets_stop_nothing_and_leave_no_trace_elsewhere(count, least, 
     assert sent["heard"] > 0.5 * sent["all"] or count < 100  # the others are no packets
 
 
-def test_sound_packets_among_spoilt_ones_are_read(tmp_path):
+def test_sound_packets_among_spoilt_ones_are_read(tmp_path, caplog):
     zeros = np.zeros(100)
     spoilt = [
         Spoilt(10, "XX.S00..HHZ", 1e9, 100.0, zeros),
@@ -184,6 +184,8 @@ def test_sound_packets_among_spoilt_ones_are_read(tmp_path):
         np.testing.assert_array_equal(states[0][name], value)
     assert found.source.n_refused == 2  # the time that is no number, and the id that is none
     assert found.engine.counts["from the future"] == found.engine.counts["from long ago"] == 1
+    for when in ("the future", "long ago"):
+        assert f"packets from {when} are left out, the first is of XX.S00..HHZ" in caplog.text
 
 
 RECORD = st.tuples(

@@ -110,6 +110,12 @@ def test_files_that_are_none(tmp_path):
             read_stations(tmp_path / "stations.xml")
 
 
+def test_a_table_is_no_list_of_instruments(tmp_path):
+    (tmp_path / "stations.csv").write_text("network,station,latitude,longitude,elevation\nXX,A,1,2,3\n")
+    with pytest.raises(ValueError, match=r"stations\.csv cannot be .*: python -m fcn\.build_sequence makes"):
+        read_stations(tmp_path / "stations.csv")
+
+
 def test_what_is_made_is_dated(tmp_path):
     """ObsPy 1.5 cannot print a station whose channels have no start."""
     _, stream, inventory = make_network(2, seconds=1.0)
