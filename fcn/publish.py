@@ -57,7 +57,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     with _alive(partial):  # before there is anything that another process could take for left
         partial.mkdir()
         try:
-            with _full_disk_named(path):
+            with _full_disk_named(path), _logged_as(path, partial):
                 yield partial
                 for file in (each for each in partial.rglob("*") if each.is_file()):
                     _flush(file)
@@ -70,6 +70,26 @@ def new_folder(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     _flush(path.parent)
+
+
+@contextlib.contextmanager
+def _logged_as(path: Path, partial: Path) -> Iterator[None]:
+    """What is logged meanwhile of the folder that is filled names the one it will be."""
+
+    def renamed(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if str(partial) in message:
+            record.msg, record.args = message.replace(str(partial), str(path)), ()
+        return True
+
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(renamed)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(renamed)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -95,6 +96,13 @@ def test_who_is_ready_first_has_the_place_and_nobody_writes_into_the_others(tmp_
         write_second(path)
     assert (path / "mark").read_text() == "first"
     assert seen(tmp_path) == ["made"]
+
+
+def test_what_is_logged_of_a_folder_that_is_filled_names_the_one_it_will_be(tmp_path, caplog):
+    with new_folder(tmp_path / "made") as folder:
+        logging.getLogger("fcn.made").warning("%s: 5 %% of it", folder / "a")
+    logging.getLogger("fcn.made").warning("%s is gone", folder)
+    assert caplog.messages == [f"{tmp_path / 'made' / 'a'}: 5 % of it", f"{folder} is gone"]
 
 
 def test_a_folder_that_exists_is_not_overwritten(tmp_path):

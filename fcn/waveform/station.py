@@ -294,7 +294,8 @@ def _warn_of_absurd(channel: ChannelMotion) -> None:
     if channel.n_absurd:
         described, sensitivity = channel.described, channel.described.sensitivity
         log.warning(
-            "%s: %d samples left out, beyond what the ground can do (sensitivity %g counts per %s) or fill",
+            "%s: %d samples left out, beyond what the ground can do (sensitivity %g counts per %s) or fill; "
+            "where they are many, the sensitivity is not the instrument's: correct it in StationXML",
             described.seed_id,
             channel.n_absurd,
             sensitivity.value,
