@@ -83,7 +83,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
 EEWNET: dict[str, dict[str, Any]] = {
     f"{agree_s:g} s of 4 s, location {least:g}": {**PAPER, "agree_s": agree_s, "min_location_score": least}
     for agree_s in (1.0, 2.0)
-    for least in (0.6, 0.5, 0.4, 0.3, 0.2)
+    for least in (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 }
 RULES = MIGRATION | EEWNET
 WITHDRAW = [
