@@ -144,8 +144,9 @@ def ship(
     """Write what it takes to run a checkpoint, without what it takes to go on training it.
 
     declare: the alarm rule instead of the training's, None to keep it. reading: values instead of those of
-    `scheme.reading`. half_precision: weights (not biases and statistics) as float16, half the size; they are
-    float32 again once loaded. The folders of the machine that trained it are left out.
+    `scheme.reading`, or of `scheme.decoder` of a scheme that has none. half_precision: weights (not biases
+    and statistics) as float16, half the size; they are float32 again once loaded. The folders of the machine
+    that trained it are left out.
     Raises FileExistsError rather than overwrite, and KeyError for a reading that the scheme does not have.
     """
     if out.exists():
@@ -155,7 +156,7 @@ def ship(
     config = record["config"]
     if declare is not None:
         config["declare"] = dict(declare)
-    config["scheme"]["reading"] = _read_as(config, reading)
+    config["scheme"] = _read_as(config["scheme"], reading)
     config["cache"], config["store"]["path"], config["weights"] = None, None, None
     record["overrides"] = [each for each in record["overrides"] if "/" not in each]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -165,12 +166,13 @@ def ship(
     torch.save({"state_dict": weights, "fcn": record}, out)
 
 
-def _read_as(config: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
-    """`scheme.reading` of a configuration, with other values; KeyError for what it does not have."""
-    known = config["scheme"].get("reading", {})
-    if set(reading) - set(known):
-        raise KeyError(f"scheme.reading has no {sorted(set(reading) - set(known))}, only {sorted(known)}")
-    return {**known, **reading}
+def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """A scheme with other values of `reading`, or `decoder` where it has none; KeyError for unknown ones."""
+    place = "reading" if "reading" in scheme else "decoder"
+    known = scheme.get(place, {})
+    if unknown := set(reading) - set(known):
+        raise KeyError(f"scheme.{place} has no {sorted(unknown)}, only {sorted(known)}")
+    return {**scheme, place: {**known, **reading}} if reading else dict(scheme)
 
 
 def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
@@ -214,7 +216,7 @@ def load(
     record, weights = content["fcn"], content["state_dict"]
     config = record["config"]
     if reading:
-        config = {**config, "scheme": {**config["scheme"], "reading": _read_as(config, reading)}}
+        config = {**config, "scheme": _read_as(config["scheme"], reading)}
     allowed.check(config, str(path), trust=trust)
     _check_used({**record, "config": config}, path)
     _check_finite(weights, path)

@@ -145,12 +145,17 @@ def _migration(**kept: Any) -> dict[str, Any]:
     return {"separable": False, **kept}  # before there were narrow ones
 
 
+def _decoder(**kept: Any) -> dict[str, Any]:
+    return {"uncertainty_factor": [1.0, 1.0], **kept}  # before there was one
+
+
 def _matching(**kept: Any) -> dict[str, Any]:
     return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
 
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "fcn.targets.window.WindowDecoder": _decoder,
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
     "fcn.arch.eewnet.EEWNet": _eewnet,

@@ -1,7 +1,7 @@
 """From the logits of a window to what is said about it: the one reading shared by test and monitor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,6 +21,8 @@ class WindowDecoder:
 
     reach_km: (horizontal, vertical) half-widths around the highest cell, of the hypocentre's centroid.
     magnitude_reach: half-width around the highest bin, of the magnitude's centroid.
+    uncertainty_factor: on the horizontal and the depth uncertainty, chosen on validation sequences: a pdf is
+        blurred by the targets that it was trained with.
     """
 
     grid: SearchGrid
@@ -29,6 +31,14 @@ class WindowDecoder:
     arrival_sigma_s: float
     reach_km: Sequence[float]
     magnitude_reach: float
+    uncertainty_factor: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
+            raise ValueError(
+                "decoder.uncertainty_factor must be two positive numbers, horizontal and depth, got "
+                f"{list(self.uncertainty_factor)}"
+            )
 
     def first_p(self, logits: Float[Tensor, "batch time"]) -> tuple[Tensor, Tensor]:
         """(Seconds after the first sample, probability) of the network's first P."""
@@ -36,7 +46,15 @@ class WindowDecoder:
 
     def location(self, logits: Float[Tensor, "batch x y z"]) -> LocationEstimate:
         """Hypocentre, its score and its uncertainties."""
-        return decode_location(logits, self.grid, reach_km=self.reach_km)
+        found = decode_location(logits, self.grid, reach_km=self.reach_km)
+        across, down = self.uncertainty_factor
+        scale = found.covariance_km2.new_tensor([across, across, down])
+        return replace(
+            found,
+            horizontal_uncertainty_km=across * found.horizontal_uncertainty_km,
+            depth_uncertainty_km=down * found.depth_uncertainty_km,
+            covariance_km2=found.covariance_km2 * scale[:, None] * scale,
+        )
 
     def magnitude(self, logits: Float[Tensor, "batch bin"]) -> tuple[Tensor, Tensor]:
         """(Magnitude, standard deviation)."""

@@ -1,5 +1,6 @@
 """What is shipped of a checkpoint: enough to run it, nothing of the machine that trained it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_half_precision_halves_the_file_and_keeps_the_weights_to_a_thousandth(tr
         assert after[name].dtype == value.dtype
         torch.testing.assert_close(after[name], value, rtol=1e-3, atol=1e-7)
     assert half.stat().st_size < whole.stat().st_size
+
+
+@pytest.mark.parametrize("reading", [{}, {"uncertainty_factor": [0.5, 2.0]}])
+def test_networks_without_a_reading_of_their_own_are_shipped(tmp_path, reading):
+    """As the paper's is, and the light version; what is read then is of their decoder."""
+    ship(find("lite"), tmp_path / "a.ckpt", declare=None, reading=reading, half_precision=True)
+    before, after = (load(each).module.scheme.decoder for each in ("lite", tmp_path / "a.ckpt"))
+    factor = reading.get("uncertainty_factor", [1.0, 1.0])
+    assert after == replace(before, uncertainty_factor=factor)
+    logits = torch.randn(2, *before.grid.shape, generator=torch.Generator().manual_seed(1))
+    one, other = before.location(logits), after.location(logits)
+    assert torch.equal(one.hypocentre_km, other.hypocentre_km)
+    torch.testing.assert_close(other.horizontal_uncertainty_km, factor[0] * one.horizontal_uncertainty_km)
+    torch.testing.assert_close(other.depth_uncertainty_km, factor[1] * one.depth_uncertainty_km)
+    scale = torch.tensor([factor[0], factor[0], factor[1]])
+    torch.testing.assert_close(other.covariance_km2, one.covariance_km2 * scale * scale[:, None])
+    with pytest.raises(KeyError, match=r"scheme\.decoder has no \['terms'\]"):
+        load("lite", reading={"terms": None})
 
 
 def test_nothing_is_overwritten_and_unknown_readings_are_refused(trained, tmp_path):
