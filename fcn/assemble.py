@@ -285,8 +285,8 @@ def _check_latency(latency_s: float | None, packet_s: float | None, patience_s: 
     if latency_s is not None and latency_s + (packet_s or 0.0) > STOPPED_S:
         log.warning(
             "latency_s=%g after packets of packet_s=%s s: a station of which nothing has come for %g s is "
-            "taken for stopped, and a migration network finds nothing; a monitor can wait for such data "
-            "(habits.wait_s), and its alarms come so much later",
+            "taken for stopped, and a migration network finds less, or nothing; a monitor can wait for such "
+            "data (habits.wait_s), and its alarms come so much later",
             *(latency_s, packet_s, STOPPED_S),
         )
 

@@ -77,7 +77,10 @@ def _logged_as(path: Path, partial: Path) -> Iterator[None]:
     """What is logged meanwhile of the folder that is filled names the one it will be."""
 
     def renamed(record: logging.LogRecord) -> bool:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit: logging says so where it is written
+            return True
         if str(partial) in message:
             record.msg, record.args = message.replace(str(partial), str(path)), ()
         return True

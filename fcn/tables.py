@@ -8,7 +8,7 @@ from pathlib import Path
 Row = Mapping[str, str]
 
 
-def read_table(path: Path, required: Iterable[str] = (), separator: str = ",") -> Iterator[tuple[str, Row]]:
+def read_table(path: Path, required: Iterable[str] = ()) -> Iterator[tuple[str, Row]]:
     """Rows of a CSV file with a header: each with its place, "FILE, line 7", and its cells by column.
 
     UTF-8, with the mark that spreadsheets begin it with or without; blanks around names and cells are not
@@ -17,7 +17,7 @@ def read_table(path: Path, required: Iterable[str] = (), separator: str = ",") -
     alike, and a row with fewer or more cells than there are columns.
     """
     with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.reader(lines, delimiter=separator)
+        reader = csv.reader(lines)
         columns: list[str] | None = None
         while (cells := _next_row(reader, path)) is not None:
             place = f"{path}, line {reader.line_num}"

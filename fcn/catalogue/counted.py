@@ -32,7 +32,10 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
     """
     left_out: Counter[str] = Counter()
     # where none has, the catalogue is refused
-    some_have = any((origin := origin_of(event)) and origin.depth is not None for event in catalog)
+    some_have = any(
+        (origin := origin_of(event)) and origin.depth is not None and event.event_type not in NO_EARTHQUAKES
+        for event in catalog
+    )
     undecided: Counter[str] = Counter()
     for event in catalog:
         if event.event_type in NO_EARTHQUAKES:

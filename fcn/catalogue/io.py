@@ -19,7 +19,7 @@ from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
-from fcn.catalogue.foreign import REQUIRED_COLUMNS, is_fdsn_text, read_rows
+from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
@@ -64,8 +64,8 @@ def write_quakeml(
 
 
 def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
-    """Events, and picks where there are some: tables by suffix or first word, else whatever ObsPy reads."""
-    if path.suffix.lower() == ".csv" or is_fdsn_text(path):
+    """Events, and their picks where the file has some: CSV by its suffix, else whatever ObsPy reads."""
+    if path.suffix.lower() == ".csv":
         return read_csv(path), {}
     return read_with_picks(path)
 
@@ -172,7 +172,7 @@ def write_csv(catalogue: Catalogue, path: Path) -> None:
 
 def read_csv(path: Path) -> Catalogue:
     """Read a CSV catalogue; columns as written by `write_csv`, all but the hypocentre and its time optional,
-    or those of ComCat or of FDSN's text (`fcn.catalogue.foreign`).
+    or those of ComCat (`fcn.catalogue.foreign`).
 
     A first P that cannot be its event's is left out, and how many is logged.
     Raises FileNotFoundError, and ValueError naming the file and a missing column, or the line and its value.

@@ -103,17 +103,24 @@ def _content(path: Path) -> tuple[list[str], Table]:
 
 
 def _of_taup(lines: list[str], suffix: str) -> list[str]:
-    """The rows down to `DEEPEST_KM`, each in its line; those of names and comments are empty."""
-    rows = [""] * len(lines)
+    """Rows down to `DEEPEST_KM`, where one is put in; each in its line, names and comments are empty ones."""
+    rows, above = [""] * len(lines), list[float]()
     for i in range(TVEL_COMMENTS if suffix == TVEL else 0, len(lines)):
         first, *others = [*lines[i].split("#")[0].split(), ""]
         if suffix == NAMED_DISCONTINUITIES and first[:1].isalpha() and not any(others):
             continue
+        rows[i] = lines[i]
         try:
-            is_deep = float(first) > DEEPEST_KM
+            row = [float(each) for each in (first, *others) if each]
         except ValueError:
-            is_deep = False  # whoever reads the line says what is wrong in it
-        rows[i] = "" if is_deep else lines[i]
+            continue  # whoever reads the line says what is wrong in it
+        if row and row[0] > DEEPEST_KM:
+            rows[i] = ""
+            if above and above[0] < DEEPEST_KM and len(above) == len(row):
+                share = (DEEPEST_KM - above[0]) / (row[0] - above[0])
+                rows[i] = " ".join(f"{a + share * (b - a):.6g}" for a, b in zip(above, row, strict=True))
+            break
+        above = row
     return rows
 
 

@@ -25,7 +25,8 @@ SAME_SITE_DEG = 0.01  # epochs of one station may differ by a re-survey, not by 
 ELEVATIONS_M = (-9500.0, 9000.0)
 SEABED_AT_0_0_M = -4000.0  # it is 4.9 km deep there
 ONE_PLACE_KM = 0.1  # sensors of one site
-UNREAD = re.compile("depth|burial|sensitivity|gain|azimuth|dip")  # columns of a list as CSV
+# columns of a list as CSV
+UNREAD = re.compile(r"(?<![a-z])(depth|burial|sensitivity|gain|azimuth|dip|scale|counts)(?![a-z])")
 FAR_KM = 1000.0  # no earthquake is warned of by stations so far apart
 
 

@@ -218,7 +218,14 @@ def _placed(
         try:
             (still[station_id],) = Network.from_inventory(inventory, during_s, {station_id})
         except MovedError:
-            (moved[station_id],) = Network.from_inventory(inventory, (math.inf, math.inf), {station_id})
+            site = [
+                (network, site)
+                for network in inventory
+                for site in network
+                if f"{network.code}.{site.code}" == station_id
+            ][-1]
+            alone = obspy.Inventory([obspy.core.inventory.Network(site[0].code, stations=[site[1]])])
+            (moved[station_id],) = Network.from_inventory(alone)
     if not listed:
         raise ValueError(f"{STATIONS} describes no station")
     return still, moved

@@ -232,15 +232,15 @@ class Monitor:
         return max(late[len(late) // 2] - waited_s, 0.0) if late else None
 
     def _warn_of_late(self) -> None:
-        """Once for as long as it is so: data that come on and on, and too late to be read."""
+        """Once: data that come on and on, and too late to be read."""
         late_s = self._transport_s(self.habits.wait_s)
-        was_late, self._is_late = self._is_late, late_s is not None and late_s > STOPPED_S
-        if self._is_late and not was_late:
+        if late_s is not None and late_s > STOPPED_S and not self._is_late:
+            self._is_late = True
             log.warning(
                 "data of most stations are %.0f s later than windows wait for, and a station of which "
                 "nothing has come for %g s is taken for stopped: nothing may be found; set habits.wait_s=%d, "
                 "or more",
-                *(late_s, STOPPED_S, math.ceil(self.habits.wait_s + (late_s or 0.0))),
+                *(late_s, STOPPED_S, math.ceil(self.habits.wait_s + late_s)),
             )
 
     def _heartbeat(self, *, is_alive: bool) -> Heartbeat:

@@ -94,7 +94,7 @@ class WatchedNetwork:
         if wanted is not None and not checked.listed("station_ids", wanted):
             raise ValueError(f"station_ids=[] leaves no station: name some, or null for all of {root}")
         stated: Description = read_description(root)
-        names = stated.stations if wanted is None else list(wanted)
+        names = stated.stations if wanted is None else list(map(str, wanted))
         inventory = read_stations(root / STATIONS)
         stream = open_sds(root / WAVEFORMS, names, *(stated.span_s or (None, None)))
         stream = shared_time(stream, str(root))

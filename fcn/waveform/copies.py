@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 LEAST_S = 10.0  # a shorter overlap is rather one of clocks that were set
 ON_SAMPLE = 0.25  # of a sample: of copies, samples are at the same times
 MOST_DIFFERENT = 0.5  # of the samples of an overlap; of damaged records a few are
+LEAST_VALUES = 5  # different ones, of samples that vary
 FILLED_S = 0.5  # of one value where a copy's samples vary: nobody recorded that
 
 _Held = tuple[Path, obspy.Trace]
@@ -58,8 +59,16 @@ def _reconcile(one: _Held, other: _Held) -> None:
             f"{np.abs(a[told]).max():g} in one and {np.abs(b[told]).max():g} in the other): leave the files "
             "out that are not its instrument's counts"
         )
-    _mask(one, begin, filled_a & ~filled_b & known_b, other[0])
-    _mask(other, 0, filled_b & ~filled_a & known_a, one[0])
+    _mask(one, begin, _given(filled_a, b, known_b & ~filled_b), other[0])
+    _mask(other, 0, _given(filled_b, a, known_a & ~filled_a), one[0])
+
+
+def _given(
+    filled: Bool[np.ndarray, " n"], others: Float64[np.ndarray, " n"], there: Bool[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """What is filled where the other has samples that vary: a damaged one among equal ones does not."""
+    given = filled & there
+    return given if np.unique(others[given]).size >= LEAST_VALUES else np.zeros_like(given)
 
 
 def _mask(held: _Held, begin: int, filled: Bool[np.ndarray, " n"], beside: Path) -> None:

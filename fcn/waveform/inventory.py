@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,6 +24,8 @@ from fcn.waveform import sac
 from fcn.waveform.response import Sensitivity, location_code
 from fcn.waveform.stages import overall_sensitivity
 from fcn.waveform.units import COUNT_UNITS
+
+log = logging.getLogger(__name__)
 
 INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
 EITHER_KIND = "L"
@@ -110,24 +113,25 @@ def stated_sensitivities(
 ) -> dict[str, Sensitivity]:
     """Of each channel the sensitivity that a user states for its kind of instrument, by its id.
 
-    measured: by id what its files say that a channel measures, which goes before its code. Else its middle
-    letter says which (SEED 2.4, appendix A): N and G measure acceleration, H and P velocity, and those take
-    nothing that is stated of the other. L is velocity's by the book, but networks call accelerometers so: it,
-    and a code of another length, takes the one that is stated, of two none.
+    Its code's middle letter says which (SEED 2.4, appendix A): N and G measure acceleration, H and P
+    velocity, and those take nothing that is stated of the other. L is velocity's by the book, but networks
+    call accelerometers so: it, and a code of another length, takes the one that is stated, of two none.
+    measured: by id what its files say that a channel measures, where that is neither said by its code, nor
+    what is stated for its code.
     Raises ValueError for a sensitivity that is none's.
     """
     values = {"velocity": per_mps, "acceleration": per_mps2}
     stated = {kind: Sensitivity(float(value), kind) for kind, value in values.items() if value is not None}
     found: dict[str, Sensitivity] = {}
     for seed_id in sorted(set(seed_ids)):
-        code = seed_id.rpartition(".")[2]
-        kind: str | None
-        if seed_id in measured:
-            kind = measured[seed_id]
-        elif len(code) == CODE_LETTERS and code[1] != EITHER_KIND:
+        code, says = seed_id.rpartition(".")[2], measured.get(seed_id)
+        if len(code) == CODE_LETTERS and code[1] != EITHER_KIND:
             kind = INSTRUMENT_KINDS.get(code[1])
+            if says not in (None, kind):
+                kind = kind if kind in stated else says
+                log.warning("%s: its header says %s, against its code; as %s it counts", seed_id, says, kind)
         else:
-            kind = next(iter(stated)) if len(stated) == 1 else None
+            kind = says or (next(iter(stated)) if len(stated) == 1 else None)
         if kind in stated:
             found[seed_id] = stated[kind]
     if useless := set(stated) - {each.measurement for each in found.values()}:

@@ -17,7 +17,9 @@ from fcn.waveform.together import Filtering, Filters, Work, alone
 # More than the ground does, in m/s and m/s2. The largest recorded are 3.2 m/s (Chi-Chi 1999, TCU068) and
 # 40 m/s2 (Iwate-Miyagi 2008, IWTH25); an accelerometer's offset may add 1 g.
 LARGEST = {"velocity": 10.0, "acceleration": 100.0}
-FILL_COUNTS = 2**31 - 1  # ends of 32 bits stand for no sample, or for one beyond what could be counted
+# Ends of 32 bits, also as single precision has them: no sample, or one beyond what could be counted. Exactly
+# these: motion in nm/s2 as floats goes beyond.
+FILL_COUNTS = (-(2.0**31), 2.0**31 - 1.0, 2.0**31)
 
 START_S, LEFT_S, WITHHELD_S = 2.0, 2.0, 30.0  # see `Bands`
 
@@ -127,10 +129,10 @@ class ToVelocity(Memory):
     and interpolates (4-point Lagrange) to the grid t = k / sampling_rate_hz. Causal but for the two input
     samples that interpolation waits for; delays 2-5 Hz by 0.05-0.07 s where the input is faster than 20 Hz.
 
-    NaN, a sample beyond `LARGEST` or at an end of 32 bits, or a start later than expected is a gap, of all
-    components. Up to `max_gap_s` it is bridged by a straight line once it has ended: a step would look like
-    an onset. After a longer one the filters start anew. A start earlier than expected repeats samples, which
-    are dropped.
+    NaN, a sample beyond `LARGEST` or exactly at an end of 32 bits, or a start later than expected is a gap,
+    of all components. Up to `max_gap_s` it is bridged by a straight line once it has ended: a step would look
+    like an onset. After a longer one the filters start anew. A start earlier than expected repeats samples,
+    which are dropped.
 
     measurement: "velocity" or "acceleration"; sensitivity: counts per m/s or m/s2.
     n_absurd: samples so far that were beyond `LARGEST`, or at an end of 32 bits.
@@ -192,7 +194,7 @@ class ToVelocity(Memory):
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
-        possible = (np.abs(motion) <= self._largest) & (np.abs(samples) < FILL_COUNTS)  # NaN is not
+        possible = (np.abs(motion) <= self._largest) & ~np.isin(samples, FILL_COUNTS)  # NaN is not
         known = np.all(possible, axis=0)
         if not known.all():  # as hardly ever
             self.n_absurd += int((~possible & np.isfinite(samples)).sum())

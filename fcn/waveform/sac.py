@@ -18,15 +18,16 @@ def measurement(trace: obspy.Trace) -> str | None:
 
 
 def orientation_deg(trace: obspy.Trace) -> tuple[float, float] | None:
-    """Azimuth and dip in degrees, as SEED has them; None where the header states none.
+    """Azimuth and dip in degrees of a horizontal, as SEED has them; None where the header states none.
 
-    An azimuth and an inclination of 0 are what converters write of horizontals, too.
+    So it is of a direction that is rather vertical: azimuths and inclinations of 0 are what converters write
+    of all channels.
     """
     header = trace.stats.get("sac", {})
     azimuth_deg, from_up_deg = (float(header.get(key, UNDEFINED)) for key in ("cmpaz", "cmpinc"))
     if UNDEFINED in (azimuth_deg, from_up_deg) or not np.isfinite(azimuth_deg + from_up_deg):
         return None
-    return azimuth_deg % 360.0, from_up_deg - 90.0
+    return (azimuth_deg % 360.0, from_up_deg - 90.0) if 45.0 <= from_up_deg <= 135.0 else None
 
 
 def check_motion(trace: obspy.Trace, name: str) -> None:

@@ -11,7 +11,6 @@ from obspy.core.event import Event as QuakeMLEvent
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import (
     PhasePick,
-    read_catalogue,
     read_csv,
     read_picks,
     read_quakeml,
@@ -289,24 +288,20 @@ def test_csv_of_comcat_is_read_as_it_comes(tmp_path, caplog):
     assert "query.csv: 2 of 4 events left out" in caplog.text
 
 
-def test_the_text_of_fdsn_services_is_read_as_it_comes(tmp_path):
-    header = (
-        "#EventID | Time | Latitude | Longitude | Depth/km | Author | Catalog | Contributor | "
-        "ContributorID | MagType | Magnitude | MagAuthor | EventLocationName | EventType\n"
+def test_our_columns_go_before_those_of_comcat(tmp_path):
+    """Where both are whole; of ComCat's alone an added one of ours is kept."""
+    ours = "event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km,magnitude\n"
+    both = ours.strip() + ",id,time,latitude,longitude,depth,mag\n"
+    (tmp_path / "both.csv").write_text(
+        both + "a,2016-04-14T12:26:34.25Z,1,2,3,4.5,b,2016-04-14T00:00:00Z,5,6,7,8\n"
     )
-    path = tmp_path / "events.txt"
-    path.write_text(
-        header
-        + "smi:net/1|2016-04-14T12:26:34.250|32.74|130.81|11.4|AU||||mww|6.5|AU|Uto, Japan|earthquake\n"
-        + "smi:net/2|2016-04-14T12:27:34.250|32.74|130.81||AU|||||||no depth|earthquake\n"
-        + "smi:net/3|2016-04-14T12:28:34.250|32.74|130.81|-0.5|AU|||||||no magnitude|\n"
+    same(read_csv(tmp_path / "both.csv"), [Event("a", T0, 1.0, 2.0, 3.0, 4.5, None)])
+    (tmp_path / "more.csv").write_text(
+        "id,time,latitude,longitude,depth,mag,type,first_p_time_utc\n"
+        "a,2016-04-14T12:26:34.25Z,1,2,3,4.5,earthquake,2016-04-14T12:26:36.25Z\n"
+        "b,2016-04-14T12:26:34.25Z,1,2,3,4.5,Sonic_Boom,\n"
     )
-    first, second = read_catalogue(path)[0]
-    same([first], [Event("smi:net/1", T0, 32.74, 130.81, 11.4, 6.5, "mww", note="Uto, Japan")])
-    assert (second.event_id, second.depth_km, second.magnitude) == ("smi:net/3", -0.5, None)
-    path.write_text(header.replace("Depth/km", "Depth"))
-    with pytest.raises(ValueError, match=r"events\.txt, line 1: no column Depth/km"):
-        read_catalogue(path)
+    same(read_csv(tmp_path / "more.csv"), [Event("a", T0, 1.0, 2.0, 3.0, 4.5, None, T0 + 2.0)])
 
 
 @pytest.mark.parametrize("lacking", ["an origin", "a depth"])

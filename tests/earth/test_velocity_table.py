@@ -47,10 +47,11 @@ def test_files_of_taup_are_nodes_down_to_the_deepest_earthquakes(tmp_path):
     (tmp_path / "a.tvel").write_text("a model - P\na model - S\n" + tvel)
     for name in ("a.nd", "a.tvel"):
         model = read_velocity_model(tmp_path / name, None)
-        assert model.top_depth_km == (0.0, 20.0, 700.0)
-        assert model.vp_kmps == (5.8, 8.0, 8.0)
-    (tmp_path / "b.nd").write_text(nd + "3000 x 7.2\n2900 words 7.2 5.5\n20 5.8 words 2.7\n")
-    with pytest.raises(ValueError, match=r"b\.nd, line 9: not numbers: '20 5\.8 words 2\.7'"):
+        tops_km = np.array(model.top_depth_km)
+        assert tops_km[[0, 1, 2, -1]] == pytest.approx([0.0, 20.0, 700.0, 800.0])
+        assert [model.vp_kmps[i] for i in (0, 1, -1)] == pytest.approx([5.8, 8.0, 8.0 + 5.0 * 100 / 2191])
+    (tmp_path / "b.nd").write_text(nd.replace("700 8.0", "700 words"))
+    with pytest.raises(ValueError, match=r"b\.nd, line 5: not numbers: '700 words 4\.5 3\.3'"):
         read_velocity_model(tmp_path / "b.nd", None)
     with pytest.raises(ValueError, match=r"a\.nd has rows of nodes by its columns, and rows=layers"):
         read_velocity_model(tmp_path / "a.nd", "layers")

@@ -7,6 +7,7 @@ import obspy
 import pytest
 from made_networks import START_S, make_network, make_site
 
+from fcn.waveform import sac
 from fcn.waveform.inventory import (
     fill_sensitivities,
     make_inventory,
@@ -164,13 +165,27 @@ def test_a_stated_sensitivity_is_of_its_kind_of_instrument():
     assert stated_sensitivities(others, 4e8, None).keys() == {"XX.A..HLZ"}
 
 
-def test_what_a_file_says_that_a_channel_measures_goes_before_its_code():
-    measured = {"XX.A..HHZ": "acceleration", "XX.A..HLZ": "velocity"}
-    found = stated_sensitivities(["XX.A..HHZ", "XX.A..HHN", "XX.A..HLZ"], 4e8, 4e6, measured)
-    assert {seed_id: each.measurement for seed_id, each in found.items()} == {
-        **measured,
-        "XX.A..HHN": "velocity",
-    }
+@pytest.mark.parametrize(
+    ("per_mps", "per_mps2", "measurements"),
+    [
+        (
+            4e8,
+            4e6,
+            ("velocity", "acceleration", "velocity", "velocity"),
+        ),  # by their codes, of which HL? has none
+        (None, 4e6, ("acceleration", "acceleration", None, None)),
+        (4e8, None, ("velocity", "velocity", "velocity", "velocity")),
+    ],
+)
+def test_what_a_file_says_that_a_channel_measures_helps_where_its_code_does_not(
+    caplog, per_mps, per_mps2, measurements
+):
+    seed_ids = ["XX.A..HHZ", "XX.A..HNZ", "XX.A..HLZ", "XX.A..HHN"]
+    measured = dict(zip(seed_ids, ("acceleration", "velocity", "velocity"), strict=False))
+    found = stated_sensitivities(seed_ids, per_mps, per_mps2, measured)
+    assert tuple(each and each.measurement for each in map(found.get, seed_ids)) == measurements
+    assert "XX.A..HHZ: its header says acceleration, against its code" in caplog.text
+    assert "XX.A..HHN" not in caplog.text
 
 
 def test_directions_of_sac_are_those_of_channels_whose_codes_have_none():
@@ -180,11 +195,13 @@ def test_directions_of_sac_are_those_of_channels_whose_codes_have_none():
         stream, ("HHZ", "HH1", "HH2"), (77.0, 341.5, 71.5), (0.0, 90.0, 90.0), strict=True
     ):
         trace.stats.channel = code
-        trace.stats.sac = {"cmpaz": azimuth_deg, "cmpinc": from_up_deg}
+        trace.stats.sac = {"cmpaz": azimuth_deg - 360.0, "cmpinc": from_up_deg}
     channels = {each.code: each for each in make_inventory([make_site("S00")], stream, {})[0][0]}
     directions = {code: (float(each.azimuth), float(each.dip)) for code, each in channels.items()}
     assert directions == {"HHZ": (0.0, -90.0), "HH1": (341.5, 0.0), "HH2": (71.5, 0.0)}
-    stream[1].stats.sac["cmpaz"] = -12345.0
+    for changes in ({"cmpaz": -12345.0}, {"cmpaz": 341.5, "cmpinc": 0.0}):  # as converters write of all
+        stream[1].stats.sac.update(changes)
+        assert sac.orientation_deg(stream[1]) is None
     (first,) = (each for each in make_inventory([make_site("S00")], stream, {})[0][0] if each.code == "HH1")
     assert (first.azimuth, first.dip) == (None, None)
 

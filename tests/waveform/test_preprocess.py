@@ -310,9 +310,12 @@ def test_what_the_ground_cannot_do_is_missing(spec, measurement, largest, absurd
     assert converter.n_absurd == 5
 
 
-@pytest.mark.parametrize(("value", "missing"), [(-(2**31), 5), (2**31 - 1, 5), (2**31 - 2, 0)])
+@pytest.mark.parametrize(
+    ("value", "missing"),
+    [(-(2**31), 5), (2**31 - 1, 5), (np.float32(2**31 - 1), 5), (2**31 - 2, 0), (2.5e9, 0), (-2.5e9, 0)],
+)
 def test_an_end_of_32_bits_is_missing(spec, value, missing):
-    """Of a digitizer so sensitive that it stands for a metre a second."""
+    """Of a digitizer so sensitive that it stands for a metre a second; floats in nm/s2 go on beyond."""
     samples = sweep(2000, 100.0)
     samples[0, 700:705] = value
     converter = ToVelocity(spec, 100.0, "velocity", 2e9, 3)
