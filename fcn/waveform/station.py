@@ -72,7 +72,7 @@ class StationInParts:
     Every channel is preprocessed on its own, the best of those that deliver used (`Chooser`). Each sample is
     scaled and turned by the epoch of StationXML that covers its time. What no epoch covers, and channels that
     StationXML does not describe, are left out with a warning. Raises ValueError where no channel is fast
-    enough or described, or directions contradict each other.
+    enough or described.
 
     Its samples are start_sample to end_sample - 1. uses: which channels they are from, complete at the end.
     """
