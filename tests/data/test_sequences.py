@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import pickle
 import re
 from dataclasses import asdict, replace
@@ -338,6 +339,26 @@ def test_samples_that_cannot_be_counts_are_refused(raw, parts, in_si):
     with pytest.raises(ValueError, match=r"samples cannot be counts: .* sensitivity_counts_per_mps=1 or"):
         build_sequence(raw_config(raw, SENSITIVE))
     assert build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0"))
+
+
+def test_headers_of_sac_say_what_is_measured_where_no_code_does(raw, parts):
+    """Accelerations in files whose codes are those of seismometers, with directions of 1 and 2."""
+    for path in raw.glob("*.mseed"):
+        path.unlink()
+    for trace in parts[1]:
+        directions_deg = {"Z": (0.0, 0.0), "N": (20.0, 90.0), "E": (110.0, 90.0)}
+        azimuth_deg, from_up_deg = directions_deg[trace.stats.channel[-1]]
+        trace.stats.channel = trace.stats.channel.replace("HHN", "HH1").replace("HHE", "HH2")
+        trace.stats.sac = {"idep": 8, "cmpaz": azimuth_deg, "cmpinc": from_up_deg}
+        trace.data = trace.data.astype(np.float32)
+        trace.write(str(raw / f"{trace.id}.sac"), format="SAC")
+    config = {**raw_config(raw, "sensitivity_counts_per_mps2=1e6"), "waveforms": str(raw / "*.sac")}
+    for uses in build_sequence(config).values():
+        (use,) = uses
+        assert {each.sensitivity.measurement for each in use.channels} == {"acceleration"}
+        assert [each.seed_id[-1] for each in use.channels] == ["Z", "1", "2"]
+        north, east = math.cos(math.radians(20.0)), math.sin(math.radians(20.0))
+        assert use.channels[1].direction == pytest.approx((0.0, north, east), abs=1e-6)
 
 
 def test_a_wanted_station_without_data_is_left_out_and_said(tmp_path, spec, parts, caplog):

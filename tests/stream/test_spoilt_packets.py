@@ -21,7 +21,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.stream.clock import ReplayClock
 from fcn.stream.loop import Monitor
 from fcn.stream.network import WatchedNetwork
-from fcn.stream.packet import Packet, packets_of
+from fcn.stream.packet import Packet, note_clock, packets_of
 from fcn.stream.sources.seedlink import decoded
 
 SITES, STREAM, INVENTORY = make_network(2, seconds=14.0)
@@ -186,6 +186,14 @@ def test_sound_packets_among_spoilt_ones_are_read(tmp_path, caplog):
     assert found.engine.counts["from the future"] == found.engine.counts["from long ago"] == 1
     for when in ("the future", "long ago"):
         assert f"packets from {when} are left out, the first is of XX.S00..HHZ" in caplog.text
+
+
+def test_of_packets_of_another_time_the_first_is_logged(caplog):
+    counts = Counter()
+    for _ in range(3):
+        note_clock(counts, "from long ago", Packet("XX.A..HHZ", 0.0, 100.0, np.zeros(100)))
+    assert counts == {"from long ago": 3}
+    assert len(caplog.messages) == 1
 
 
 RECORD = st.tuples(

@@ -63,6 +63,24 @@ def test_what_is_filled_gives_way_to_what_was_recorded(fill, first_is_filled, ca
     assert "a.mseed: 20.0 s of XX.A..HHZ are of one value, where b.mseed has samples" in caplog.text
 
 
+def test_each_of_several_copies_may_give_what_it_has():
+    """Two files, each with another half of what a third has filled."""
+    filled, first, second = of(COUNTS), of(COUNTS[:3000]), of(COUNTS[3000:], 30.0)
+    filled.data = np.where((np.arange(6000) >= 2000) & (np.arange(6000) < 4000), 0, COUNTS)
+    reconcile_copies([(A, filled), (B, first), (Path("c.mseed"), second)])
+    assert np.ma.getmaskarray(filled.data).nonzero()[0].tolist() == list(range(2000, 4000))
+
+
+def test_a_damaged_sample_of_a_quiet_channel_gives_nothing():
+    """Steady for 0.9 s in both, but for one sample of one."""
+    counts = np.repeat(np.arange(60) % 7, 90)
+    damaged = counts.copy()
+    damaged[2745] = 99_999
+    one, other = of(counts), of(damaged)
+    reconcile_copies([(A, one), (B, other)])
+    assert not np.ma.is_masked(one.data)
+
+
 @pytest.mark.parametrize("fill", [0, -7])
 def test_what_is_filled_in_both_stays(fill, caplog):
     """As of a component that is dead, or clipped; and a gap in the other has nothing to give."""
