@@ -14,7 +14,7 @@ from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.clipping import Clipping
 from fcn.waveform.memory import Memory
-from fcn.waveform.preprocess import LARGEST
+from fcn.waveform.preprocess import FILL_COUNTS, LARGEST
 from fcn.waveform.rates import SAME_RATE, in_step, same_rate
 from fcn.waveform.response import Described, Sensitivity, describe
 from fcn.waveform.stored import AnyTrace
@@ -48,8 +48,8 @@ class Acceleration:
 class ToAcceleration(Memory):
     """Counts of one channel to m/s2, chunk by chunk: causal, chunked equals whole, and it pickles.
 
-    Velocity becomes acceleration by its difference from the sample before. What is clipped, or beyond what
-    the ground can do (`LARGEST`), is unknown.
+    Velocity becomes acceleration by its difference from the sample before. What is clipped, fill, or beyond
+    what the ground can do (`LARGEST`), is unknown.
     """
 
     _carried = ("_clipping", "_last_mps")
@@ -61,7 +61,8 @@ class ToAcceleration(Memory):
     def process(self, counts: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Of samples that follow those before; NaN where unknown, as where counts are."""
         motion = counts / self._sensitivity.value
-        motion[~(np.abs(motion) <= LARGEST[self._sensitivity.measurement])] = np.nan
+        known = np.abs(motion) <= LARGEST[self._sensitivity.measurement]
+        motion[~known | np.isin(counts, FILL_COUNTS)] = np.nan
         if self._sensitivity.measurement == "acceleration" or not motion.size:
             return motion
         motion[self._clipping.process(counts)] = np.nan

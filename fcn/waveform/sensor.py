@@ -7,7 +7,7 @@ import numpy as np
 import obspy
 from jaxtyping import Float, Float64
 
-from fcn.waveform.preprocess import Chunk, PreprocessSpec, ToVelocity
+from fcn.waveform.preprocess import FILL_COUNTS, Chunk, PreprocessSpec, ToVelocity
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Sensor:
 
         Raises ValueError where no sample is known.
         """
-        motion = counts / self.sensitivity[:, None]
+        motion = np.where(np.isin(counts, FILL_COUNTS), np.nan, counts) / self.sensitivity[:, None]
         converter = ToVelocity(spec, self.sampling_rate_hz, self.measurement, 1.0, len(self.sensitivity))
         chunk = converter.whole(start_time_s, motion)
         return Chunk(chunk.start_sample, self.to_zne @ chunk.velocity_mps, chunk.valid, chunk.fresh)

@@ -66,6 +66,14 @@ def test_a_seismometer_alone_is_differentiated_and_unknown_where_it_clips():
     )
 
 
+def test_ends_of_32_bits_are_unknown():
+    """Of an accelerometer for which they would be 2 g."""
+    counts = np.zeros(300)
+    counts[100:150], counts[200] = -(2**31), 2**31 - 1
+    unknown = np.isnan(ToAcceleration(Sensitivity(1.1e8, "acceleration"), RATE_HZ).process(counts))
+    assert np.flatnonzero(unknown).tolist() == [*range(100, 150), 200]
+
+
 @pytest.mark.parametrize("sensitivity", [VELOCITY, ACCELERATION], ids=lambda each: each.measurement)
 def test_chunks_give_what_the_whole_does(sensitivity):
     counts = np.round(sensitivity.value * ground()[0][0])
