@@ -57,14 +57,22 @@ def test_every_row_leads_from_a_name_that_is_gone_to_one_that_exists(old):
         get_object(old)
 
 
-@pytest.mark.parametrize("name", ["eewnet", "lite"])
-def test_older_checkpoints_are_given_what_they_were_trained_on(name):
+def test_an_older_checkpoint_is_given_what_it_was_trained_on():
     """No long-period band, 0.1 Hz before every band, whole windows."""
-    restored = load(name)
+    restored = load("lite")
     assert restored.preprocess.long is None
     assert restored.preprocess.highpass_hz == 0.1
     assert not restored.module.scheme.partial
     assert build(resolved("train")["preprocess"]).long is not None
+
+
+def test_the_papers_network_reads_the_papers_bands():
+    """Of the preprocessing of today, with which its location branch was trained on."""
+    restored = load("eewnet")
+    assert restored.preprocess == build(resolved("train")["preprocess"])
+    bands = [(band.low_hz, band.high_hz) for band in (restored.preprocess.narrow, restored.preprocess.broad)]
+    assert bands == [(2.0, 8.0), (0.5, 9.0)]
+    assert not restored.module.scheme.partial
 
 
 @pytest.mark.parametrize(
