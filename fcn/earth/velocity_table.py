@@ -120,7 +120,7 @@ def _of_taup(lines: list[str], suffix: str) -> list[str]:
                 share = (DEEPEST_KM - above[0]) / (row[0] - above[0])
                 rows[i] = " ".join(f"{a + share * (b - a):.6g}" for a, b in zip(above, row, strict=True))
             break
-        above = row
+        above = row or above  # of an empty line nothing
     return rows
 
 

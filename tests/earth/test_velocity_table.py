@@ -42,7 +42,7 @@ def test_tables_are_read(tmp_path, text, expected):
 def test_files_of_taup_are_nodes_down_to_the_deepest_earthquakes(tmp_path):
     """Discontinuities have names in one, two lines of comments are above the other; the core has no S."""
     nd = "0 5.8 3.4 2.7\n20 5.8 3.4 2.7\nmantle\n20 8.0 4.5 3.3\n700 8.0 4.5 3.3\n2891 13 7.2 5.5\n"
-    tvel = nd.replace("mantle\n", "")
+    tvel = nd.replace("mantle\n", "").replace("2891 13", "# the core\n\n2891 13")
     (tmp_path / "a.nd").write_text(nd + "outer-core\n2891 8.0 0.0 9.9\n6371 11.2 3.6 13.0\n")
     (tmp_path / "a.tvel").write_text("a model - P\na model - S\n" + tvel)
     for name in ("a.nd", "a.tvel"):
