@@ -137,6 +137,10 @@ def _reading(**kept: Any) -> dict[str, Any]:
     return {**off, "candidates": None, **kept}
 
 
+def _felt(**kept: Any) -> dict[str, Any]:
+    return {"min_location_score": 0.15, **kept}  # as the rule asked that it was part of
+
+
 def _eewnet(**kept: Any) -> dict[str, Any]:
     return {"occupancy": False, **kept}  # before images said which rows are stations'
 
@@ -158,6 +162,7 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.targets.window.WindowDecoder": _decoder,
     "fcn.waveform.preprocess.PreprocessSpec": _preprocess,
     "fcn.alarm.declarer.Declarer": lambda **rule: _settling(rule),
+    "fcn.alarm.rules.Felt": _felt,
     "fcn.arch.eewnet.EEWNet": _eewnet,
     "fcn.arch.migration.MigrationNet": _migration,
     "fcn.metrics.matching.MatchTolerance": _matching,

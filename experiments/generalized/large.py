@@ -11,6 +11,7 @@ with --out also events.csv, magnitude_by_class.csv and a picture. Rules are chos
 import argparse
 import csv
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,23 @@ def row(each: SizeClass) -> str:
     )
 
 
+def warned(pairs: list[tuple[DeclaredEvent, Event]], n: int) -> str:
+    """How soon, and how far off at first and at last."""
+    late_s = [said.alarm.now_s - (true.first_p_time_s or np.nan) for said, true in pairs]
+    first_km, last_km = (
+        [float(epicentral_distance_km([told(said).event], [true])[0, 0]) for said, true in pairs]
+        for told in (attrgetter("alarm"), attrgetter("final"))
+    )
+
+    def spread(values: list[float]) -> str:
+        return f"{np.nanmedian(values):.1f} ({np.nanquantile(values, 0.9):.1f})"
+
+    return (
+        f"{len(pairs)} of {n} found; median (90 %) of them: alarm {spread(late_s)} s after the first P, "
+        f"epicentre {spread(first_km)} km off then, {spread(last_km)} km at last"
+    )
+
+
 def write_events(pairs: list[tuple[DeclaredEvent, Event]], path: Path) -> None:
     """One line per main shock that was found."""
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -133,13 +151,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("ckpt")
     parser.add_argument("--sequences", type=int, default=60)
+    parser.add_argument("--stations", type=int, help="no more of each network, drawn at random; default: all")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     restored = load(arguments.ckpt)
     replays = []
     for index in track(range(arguments.sequences), description="main shocks"):
-        each = replayed("validation_large", index, restored, {"own": {}}, minutes=MINUTES)[0]["own"]
+        (each,) = replayed(
+            "validation_large", index, restored, {"own": {}}, minutes=MINUTES, stations=arguments.stations
+        )[0].values()
         replays.append(Told(each.declared, each.catalogue, each.watched, each.tolerance))
     declared, catalogue, watched = together(replays)
     counted, matching = compare(declared, catalogue, watched, replays[0].tolerance)
@@ -159,6 +180,7 @@ def main() -> None:
         + " | final: bias (MAE) | MAE of released at 10 s | bound right at 10 s |",
         "|---|" + "---:|" * (len(TIMED) + 5),
         *(row(each) for each in classes),
+        warned(pairs, len(mains)),
     ]
     sys.stdout.write("\n".join(out) + "\n")
     if arguments.out:

@@ -34,6 +34,7 @@ from fcn.batch import Batch
 from fcn.cache import sequence_root
 from fcn.catalogue.event import DeclaredEvent, Event, Known, WindowEstimate
 from fcn.checkpoint import Restored, load
+from fcn.data.part import some_stations
 from fcn.data.sequences import Sequence
 from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare
@@ -58,6 +59,7 @@ FELT = {
     "least_magnitude": 5.0,
     "least_support": 100.0,
     "min_detection_score": 0.5,
+    "min_location_score": 0.0,
     "agree_s": 1.0,
 }
 PAPER = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "within_s": 4.0}
@@ -221,11 +223,12 @@ def replayed(
     rules: Mapping[str, Mapping[str, Any]],
     *,
     minutes: float,
+    stations: int | None = None,
 ) -> tuple[dict[str, Replay], float]:
     """The first minutes of a validation sequence through each rule, and how many hours they are.
 
     It is simulated on first use, and read in its own velocity model. rules: what of the checkpoint's own
-    `declare` each changes.
+    `declare` each changes. stations: no more of them, drawn at random.
     """
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
         config = configuration.plain(
@@ -233,6 +236,8 @@ def replayed(
         )
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = Sequence.load(root, restored.preprocess)
+    if stations is not None:
+        sequence = some_stations(sequence, min(stations, len(sequence.network)), seed=index)
     model = choose_velocity_model(None, sequence, restored.velocity_models)
     times = TimesTo(model, restored.config["data"]["table"], sequence.frame)
     scheme, step_s = restored.module.scheme, config["windows"]["step_s"]

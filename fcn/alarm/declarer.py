@@ -207,8 +207,9 @@ class Declarer:
 
     def _first_agreed(self, unexplained: list[WindowEstimate]) -> WindowEstimate | None:
         """The first of these, most evidence first, that is declared with what earlier windows said."""
+        beside = [each.estimates[-1] for each in self._followed if each.is_open(self._last_now_s)]
         for estimate in unexplained:
-            if self.evidence.declares(estimate, list(self._agreeing(estimate))):
+            if self.evidence.declares(estimate, list(self._agreeing(estimate)), beside):
                 return estimate
         return None
 

@@ -35,8 +35,13 @@ class EvidenceRule(Protocol):
         """Whether an estimate counts at all."""
         ...
 
-    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
-        """Whether an estimate is enough, given the best agreeing one of each earlier window that has one."""
+    def declares(
+        self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
+    ) -> bool:
+        """Whether an estimate is enough, given the best agreeing one of each earlier window that has one.
+
+        beside: what was last said of each event that is open.
+        """
         ...
 
 
@@ -65,7 +70,9 @@ class Evidence:
             and estimate.location_score >= self.min_location_score
         )
 
-    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
+    def declares(
+        self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
+    ) -> bool:
         """Whether agreement has lasted for agree_s."""
         return sum(each.held_s for each in earlier) >= self.agree_s - CLOCK_S
 
@@ -74,26 +81,35 @@ class Evidence:
 class Felt:
     """A large earthquake that is felt, for which less evidence is enough: no noise does this.
 
-    Estimates of least_magnitude, with a support (`WindowEstimate.support`) of least_support and a detection
-    score of min_detection_score, declare once they have agreed for agree_s.
+    Estimates of least_magnitude, with a support (`WindowEstimate.support`) of least_support and scores of
+    min_detection_score and min_location_score, declare once they have agreed for agree_s. Not while an event
+    of that magnitude is open: what is felt is felt of that one.
     """
 
     least_magnitude: float
     least_support: float
     min_detection_score: float
+    min_location_score: float
     agree_s: float
 
     def __post_init__(self) -> None:
-        if not (self.least_support > 1 and 0.5 <= self.min_detection_score < 1 and self.agree_s > 0):
+        scores = 0 < self.min_detection_score < 1 and 0 <= self.min_location_score < 1
+        if not (self.least_support > 1 and scores and self.agree_s > 0):
             raise ValueError(
-                f"least_support > 1, 0.5 <= min_detection_score < 1 and agree_s > 0 are required: {self}"
+                "least_support > 1, 0 < min_detection_score < 1, 0 <= min_location_score < 1 and "
+                f"agree_s > 0 are required: {self}"
             )
 
     def holds(self, estimate: WindowEstimate) -> bool:
         """Whether this is such an estimate."""
-        is_large = estimate.magnitude is not None and estimate.magnitude >= self.least_magnitude
         is_likely = estimate.detection_score >= self.min_detection_score
-        return is_large and is_likely and (estimate.support or 0.0) >= self.least_support
+        is_placed = estimate.location_score >= self.min_location_score
+        is_felt = self.is_large(estimate) and (estimate.support or 0.0) >= self.least_support
+        return is_felt and is_likely and is_placed
+
+    def is_large(self, estimate: WindowEstimate) -> bool:
+        """Whether it is said to be."""
+        return estimate.magnitude is not None and estimate.magnitude >= self.least_magnitude
 
 
 @dataclass(frozen=True)
@@ -126,14 +142,17 @@ class SummedEvidence:
     def suffices(self, estimate: WindowEstimate) -> bool:
         """Whether an estimate counts at all."""
         is_likely = estimate.detection_score >= self.min_detection_score
-        is_felt = self.felt is not None and self.felt.holds(estimate)
-        return (is_likely or is_felt) and estimate.location_score >= self.min_location_score
+        is_placed = estimate.location_score >= self.min_location_score
+        return (is_likely and is_placed) or (self.felt is not None and self.felt.holds(estimate))
 
-    def declares(self, estimate: WindowEstimate, earlier: Sequence[Held]) -> bool:
+    def declares(
+        self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
+    ) -> bool:
         """Whether the sum is large enough, or motion is."""
-        if self.felt is not None and self.felt.holds(estimate):
-            stood_s = sum(each.held_s for each in earlier if self.felt.holds(each.estimate))
-            if stood_s >= self.felt.agree_s - CLOCK_S:
+        felt = self.felt
+        if felt is not None and felt.holds(estimate) and not any(felt.is_large(each) for each in beside):
+            stood_s = sum(each.held_s for each in earlier if felt.holds(each.estimate))
+            if stood_s >= felt.agree_s - CLOCK_S:
                 return True
         before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in earlier)
         return _log_odds(estimate) + before >= self.least_log_odds

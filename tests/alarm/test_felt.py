@@ -5,7 +5,9 @@ from made_alarms import STEP_S, T0, declarer, estimate
 
 from fcn.alarm.rules import Felt, SummedEvidence
 
-FELT = Felt(least_magnitude=5.0, least_support=100.0, min_detection_score=0.5, agree_s=1.0)
+FELT = Felt(
+    least_magnitude=5.0, least_support=100.0, min_detection_score=0.4, min_location_score=0.05, agree_s=1.0
+)
 START_S = T0 + 5
 
 
@@ -25,21 +27,22 @@ def declared_at(felt=FELT, location=0.8, **says):
     ("says", "after_s"),
     [
         ({"detection": 0.6, "support": 100.0}, 1.0),
-        ({"detection": 0.5, "support": 5000.0}, 1.0),
+        ({"detection": 0.4, "support": 5000.0}, 1.0),
+        ({"detection": 0.6, "support": 5000.0, "location": 0.05}, 1.0),
         ({"detection": 0.6, "support": 99.0}, None),
         ({"detection": 0.6, "support": None}, None),
         ({"detection": 0.6, "support": 5000.0, "magnitude": 4.9}, None),
         ({"detection": 0.6, "support": 5000.0, "magnitude": None}, None),
-        ({"detection": 0.49, "support": 5000.0}, None),
-        ({"detection": 0.6, "support": 5000.0, "location": 0.1}, None),
+        ({"detection": 0.39, "support": 5000.0}, None),
+        ({"detection": 0.6, "support": 5000.0, "location": 0.04}, None),
         ({"detection": 0.95, "support": 5000.0}, 0.5),  # its sum is enough before
     ],
 )
-def test_what_is_felt_declares_with_half_the_evidence(says, after_s):
+def test_what_is_felt_declares_with_less_evidence(says, after_s):
     assert declared_at(**says) == after_s
 
 
-def test_without_the_rule_half_the_evidence_is_none():
+def test_without_the_rule_that_is_none():
     assert declared_at(felt=None, detection=0.6, support=5000.0) is None
 
 
@@ -55,7 +58,32 @@ def test_windows_that_did_not_feel_it_do_not_count():
     assert [each.now_s for each in updates] == [START_S + 4 * STEP_S]
 
 
-@pytest.mark.parametrize("wrong", [(5.0, 1.0, 0.5, 1.0), (5.0, 100.0, 0.4, 1.0), (5.0, 100.0, 0.5, 0.0)])
+@pytest.mark.parametrize(
+    ("magnitude", "steps", "n_events"), [(5.5, range(3), 1), (4.5, range(3), 2), (5.5, range(60, 63), 2)]
+)
+def test_what_is_felt_of_an_open_event_declares_no_other(magnitude, steps, n_events):
+    """From the window that declares it until it is final; of a smaller one that much is not felt."""
+    rule = declarer(
+        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=FELT)
+    )
+    for step in range(64):
+        now_s = START_S + step * STEP_S
+        said = [estimate(now_s, detection=0.95, support=500.0, magnitude=magnitude)]
+        if step in steps:
+            said.append(estimate(now_s, T0 + 30.0, 70.0, detection=0.5, support=500.0, magnitude=7.0))
+        rule.process(now_s, said)
+    assert len(rule.events) == n_events
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (5.0, 1.0, 0.5, 0.15, 1.0),
+        (5.0, 100.0, 0.0, 0.15, 1.0),
+        (5.0, 100.0, 0.5, -0.1, 1.0),
+        (5.0, 100.0, 0.5, 0.15, 0.0),
+    ],
+)
 def test_a_rule_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match="least_support > 1"):
         Felt(*wrong)

@@ -17,7 +17,6 @@ from fcn.scheme.migration.picks import Picks
 P_KMPS = 6.0  # so much later or earlier P comes where an epicentre is off
 MOST_SLACK_S = 2.0
 LEAST_PICK_S = 0.1  # two samples of what networks read: no pick is surer
-MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
 SMALLER = 0.5  # in magnitude: a later event that is not smaller by more hides what goes on in an earlier one
 
 
@@ -262,50 +261,6 @@ def with_p(
     is_near = (picks.time_s - p_s[:, picks.station]).abs() <= p_tolerance_s
     n_near = torch.zeros_like(p_s).index_add_(1, picks.station, is_near.to(p_s.dtype))
     return n_near > 0
-
-
-def claimed(
-    follows: Sequence[str | None],
-    p_s: Float[Tensor, "event station"],
-    known: Sequence[Known],
-    due_s: Float[Tensor, "known station 2"],
-    picks: Picks,
-    *,
-    least_magnitude: float,
-    p_tolerance_s: float,
-) -> tuple[str | None, ...]:
-    """The same as `follows`, with the declared event of each new hypothesis that is that event elsewhere.
-
-    It is where its P explains half of the picks, two at least, that P of an open event explains, and more
-    than that event does: an alarm of few stations may be tens of km off, out of reach of what looks for it
-    about its last place, and with another first station. Picks of one station count once; of several events
-    it is the one known first. p_s, due_s: P of hypotheses, P and S of `known`. least_magnitude: of the event;
-    of a swarm's, with few picks each, one may well explain by chance what another has.
-    """
-
-    def explains(times_s: Float[Tensor, " station"]) -> Bool[Tensor, " pick"]:
-        return (picks.time_s - times_s[picks.station]).abs() <= p_tolerance_s
-
-    def n(which: Bool[Tensor, " pick"]) -> int:
-        return len(picks.station[which].unique())
-
-    open_picks = [
-        (each.event_id, own) for row, each in enumerate(known)
-        if each.is_open
-        and (each.estimate.magnitude or 0.0) >= least_magnitude
-        and n(own := explains(due_s[row, :, 0])) >= 2
-    ]  # fmt: skip
-    named: list[str | None] = []
-    for row, name in enumerate(follows):
-        if name is None and open_picks:
-            mine = explains(p_s[row])
-            are = (
-                id_ for id_, own in open_picks
-                if n(own & mine) >= max(2, MUCH_OF * n(own)) and n(mine) > n(own)
-            )  # fmt: skip
-            name = next(are, None)
-        named.append(name)
-    return tuple(named)
 
 
 def have_picks(

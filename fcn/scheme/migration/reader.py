@@ -17,7 +17,7 @@ from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
-from fcn.scheme.migration import hypotheses
+from fcn.scheme.migration import claims, hypotheses
 from fcn.scheme.migration import reading as rules
 from fcn.scheme.migration.candidates import Candidates
 from fcn.scheme.migration.hypotheses import Hypotheses
@@ -73,7 +73,7 @@ class MigrationReader:
         if not here.mask.any():
             self.candidates.keep([])
             return [[]]
-        reading, now_s, window_s = self.reading, float(batch.now_s[0]), self.core.window_s(batch)
+        reading, now_s, reach_km = self.reading, float(batch.now_s[0]), self._fine_reach_km
         terms, sound = self.learnt.begin(here, known)
         seen = self._see(network, batch, here, terms, sound)
         due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
@@ -83,21 +83,21 @@ class MigrationReader:
         again = hypotheses.due_again(known, now_s=now_s, relocate_s=reading.relocate_s)
         followed = self._followed(seen, [known[row] for row in again], due_s[again], seen.picks)
         # a pick that waits for other stations' data grows no older by that
-        front_s = window_s - late_s(here.heard[0], self.core.sampling_rate_hz)
+        front_s = self.core.window_s(batch) - late_s(here.heard[0], self.core.sampling_rate_hz)
         unexplained = seen.picks.where(~explained)
         fresh = self._new(seen, unexplained, front_s - reading.recent_s)
         places = followed + self._moved(seen, followed)
         places += self._undeclared(seen, known, unexplained, now_s) + self._anchored(seen, fresh)
         found = latest = self._fine_pass(seen, places, explained, known, due_s)
-        trusted = {"trusted_evidence": reading.trusted_evidence, "trusted_score": reading.trusted_score}
         for _ in range(STEPS_OUTWARD):
-            places = at_edge(places, latest, edge_km=EDGE * self._fine_reach_km, **trusted)
-            if len(places) == 0:
+            if len(places := at_edge(places, latest, edge_km=EDGE * reach_km, **reading.trusted)) == 0:
                 break
             latest = self._fine_pass(seen, places, explained, known, due_s)
             found += latest
+        p_s, within_s = seen.arrivals(found.place_km, found.origin_s)[..., 0], reading.p_tolerance_s
+        found = claims.well_founded(found, p_s, known, due_s, seen.picks, reach_km, p_tolerance_s=within_s)
         names = {known[row].event_id for row in again}
-        settled = merged(found, known, names, start_s=seen.start_s, **trusted)
+        settled = merged(found, known, names, start_s=seen.start_s, **reading.trusted)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
         self.candidates.keep(said)
@@ -286,7 +286,7 @@ class MigrationReader:
         )
         found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
         least = self.candidates.least_magnitude
-        follows = hypotheses.claimed(
+        follows = claims.claimed(
             found.follows, p_s, known, due_s, seen.picks, least_magnitude=least, p_tolerance_s=p_within_s
         )
         return replace(found, follows=follows)
@@ -316,7 +316,7 @@ class MigrationReader:
     ) -> list[WindowEstimate]:
         """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
         batch = seen.batch
-        arrival_s = places.origin_s[:, None, None] + seen.travel_times(places.place_km)
+        arrival_s = seen.arrivals(places.place_km, places.origin_s)
         place_km, times_s, until_s, sizes, term = moved(
             batch.waveforms.device, places.place_km, arrival_s, next_s, seen.sound.sizes, seen.terms.magnitude
         )

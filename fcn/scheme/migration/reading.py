@@ -62,3 +62,8 @@ class Reading:
             )
         if self.margin < 1:
             raise ValueError(f"reading.margin: a volume spans its stations, 1 or more, got {self.margin:g}")
+
+    @property
+    def trusted(self) -> dict[str, float]:
+        """What a volume that moves a declared event has to say, by the names of arguments."""
+        return {"trusted_evidence": self.trusted_evidence, "trusted_score": self.trusted_score}

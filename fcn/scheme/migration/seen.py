@@ -45,6 +45,12 @@ class Seen:
         """P and S from places to every station, s, with the stations' terms."""
         return travel_times_of(self.here, place_km) + self.terms.delay_s
 
+    def arrivals(
+        self, place_km: Float[Tensor, "event 3"], origin_s: Float[Tensor, " event"]
+    ) -> Float[Tensor, "event station 2"]:
+        """P and S of events at every station, seconds after the window's first sample, as origin_s."""
+        return origin_s[:, None, None] + self.travel_times(place_km)
+
     def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 3"]:
         """By how much P comes later for a place a km further east, north or down."""
         steps_km = torch.eye(4, 3, device=place_km.device, dtype=place_km.dtype)  # the last one is none

@@ -1,14 +1,21 @@
 """Which hypotheses are made and which stand, on numbers worked out by hand; there is no network here."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from made_hypotheses import (
+    NOW_S,
+    P_TOLERANCE_S,
+    S_TOLERANCE_S,
+    START_S,
+    WINDOW_S,
+    known,
+    picks_at,
+    travel_s,
+)
 
-from fcn.catalogue.event import Known, WindowEstimate
+from fcn.catalogue.event import Known
 from fcn.scheme.migration.hypotheses import (
     Hypotheses,
-    claimed,
     distinct,
     due,
     due_again,
@@ -20,54 +27,8 @@ from fcn.scheme.migration.hypotheses import (
     origin_times,
     origin_uncertainties,
     overtaken,
-    places_km,
 )
 from fcn.scheme.migration.picks import Picks
-
-START_S, NOW_S, WINDOW_S = 970.0, 1000.0, 30.0
-P_TOLERANCE_S, S_TOLERANCE_S = 0.6, 0.9
-
-
-class StraightRays:
-    """P at 6 km/s and S at 4, whatever the depth."""
-
-    def between(self, source_km: torch.Tensor, station_km: torch.Tensor) -> torch.Tensor:
-        distance_km = (station_km[:, :, None] - source_km[:, None]).norm(dim=-1)
-        return torch.stack([distance_km / 6.0, distance_km / 4.0], dim=-1)
-
-    def to(self, device) -> "StraightRays":
-        return self
-
-
-def picks_at(*at: tuple[int, float]) -> Picks:
-    """Picks of equal probability at (station, seconds)."""
-    station, time_s = zip(*at, strict=True) if at else ((), ())
-    return Picks(
-        torch.tensor(station, dtype=torch.long),
-        torch.tensor(time_s, dtype=torch.float32),
-        torch.full((len(at),), 0.9),
-    )
-
-
-def known(name: str = "one", *, is_open: bool = True, **changes) -> Known:
-    estimate = WindowEstimate(
-        now_s=999.0,
-        detection_score=1.0,
-        first_p_time_s=990.0,
-        location_score=1.0,
-        east_km=0.0,
-        north_km=0.0,
-        depth_km=0.0,
-        origin_time_s=988.0,
-        magnitude=3.0,
-        horizontal_uncertainty_km=0.0,
-    )
-    return Known(name, replace(estimate, **changes), is_open=is_open)
-
-
-def travel_s(events: list[Known], station_km: torch.Tensor) -> torch.Tensor:
-    place_km = places_km(events, station_km.device)
-    return StraightRays().between(place_km[None], station_km)[0].transpose(0, 1)
 
 
 def test_arrivals_are_due_a_travel_time_after_the_origin():
@@ -259,76 +220,6 @@ def test_picks_that_came_at_once_count_for_nothing(pulses, is_new, stands):
     arrival_s = torch.tensor([[[10.0, 13.0], [10.4, 13.5], [12.0, 15.0]]])
     picks = picks_at((0, 10.1), (1, 10.1), (2, 12.0))
     assert standing(arrival_s, [1.0], picks, [is_new], [False] * 3, pulses) == [stands]
-
-
-@pytest.mark.parametrize(
-    ("p_s", "is_open", "name"),
-    [
-        ([20.0, 21.0, 23.0, 24.0], True, "one"),
-        ([20.0, 22.0, 23.0, 24.0], True, None),  # of its two picks only one
-        ([20.0, 21.0, 29.0, 29.0], True, None),  # no more picks than it has itself
-        ([20.0, 21.0, 23.0, 24.0], False, None),
-    ],
-)
-def test_a_hypothesis_that_explains_an_events_picks_and_more_is_that_event(p_s, is_open, name):
-    """A declared event has picks at two stations of four, and is looked for elsewhere."""
-    events = [known("one", is_open=is_open)]
-    due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
-    picks = picks_at((0, 20.0), (1, 21.0), (2, 23.1), (3, 23.9))
-    hypotheses_p_s = torch.tensor([p_s, p_s])
-    for least, expected in ((3.0, name), (3.1, None)):  # of the event, of M 3
-        found = claimed(
-            [None, "other"],
-            hypotheses_p_s,
-            events,
-            due_s,
-            picks,
-            least_magnitude=least,
-            p_tolerance_s=P_TOLERANCE_S,
-        )
-        assert found == (expected, "other")
-
-
-def test_two_picks_of_one_station_are_no_half_of_an_events():
-    """Any hypothesis has one station in common with an event: two it has to have."""
-    due_s = torch.tensor([[[20.1, 22.0], [20.9, 23.0], [26.0, 29.0], [27.0, 29.0]]])
-    picks = picks_at((0, 19.7), (0, 20.3), (1, 21.0), (2, 23.1), (3, 23.9))
-    p_s = torch.tensor([[20.0, 29.0, 23.0, 24.0]])
-    found = claimed(
-        [None], p_s, [known("one")], due_s, picks, least_magnitude=3.0, p_tolerance_s=P_TOLERANCE_S
-    )
-    assert found == (None,)
-
-
-@pytest.mark.parametrize(("apart_km", "later_s"), [(100.0, 0.0), (10.0, 3.0), (0.0, 2.0)])
-def test_a_second_earthquake_does_not_claim_the_picks_of_the_first(apart_km, later_s):
-    """Which 15 stations or more of 30 have picked; all have picked the second, which is placed as it is."""
-    rng = torch.Generator().manual_seed(5)
-    for _ in range(100):
-        station_km = 50.0 * torch.randn(1, 30, 3, generator=rng) * torch.tensor([1.0, 1.0, 0.0])
-        east_km, north_km = (20.0 * torch.randn(2, generator=rng)).tolist()
-        one = known("one", east_km=east_km, north_km=north_km, depth_km=10.0, origin_time_s=980.0)
-        other = known(
-            "other",
-            east_km=east_km + apart_km,
-            north_km=north_km,
-            depth_km=10.0,
-            origin_time_s=980.0 + later_s,
-        )
-        due_s = due([one, other], travel_s([one, other], station_km), START_S)
-        p_s = due_s[..., 0] + 0.1 * torch.randn(2, 30, generator=rng)
-        n_heard = int(torch.randint(15, 30, (1,), generator=rng))
-        heard = [(n, float(p_s[0, n])) for n in range(n_heard)] + [(n, float(p_s[1, n])) for n in range(30)]
-        found = claimed(
-            [None],
-            due_s[1:, :, 0],
-            [one],
-            due_s[:1],
-            picks_at(*heard),
-            least_magnitude=3.0,
-            p_tolerance_s=0.6,
-        )
-        assert found == (None,)
 
 
 def test_a_later_event_that_is_no_smaller_hides_an_earlier_one():

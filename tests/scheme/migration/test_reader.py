@@ -13,7 +13,7 @@ from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.base import NonFiniteError
-from fcn.scheme.migration import hypotheses, reader
+from fcn.scheme.migration import claims, hypotheses, reader
 from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
@@ -321,7 +321,7 @@ def test_a_hypothesis_that_is_a_declared_event_moves_it_or_goes(module, batch, m
         asked.append((follows, [each.event_id for each in known], p_s.shape[0], due_s.shape[0], len(picks)))
         return ("declared",) * len(follows)
 
-    monkeypatch.setattr(hypotheses, "claimed", claimed)
+    monkeypatch.setattr(claims, "claimed", claimed)
     elsewhere = replace(first, origin_time_s=first.origin_time_s - 100.0, east_km=first.east_km + 40.0)
     found = here.estimates(module.network, window, [Known("declared", elsewhere, is_open=True)])[0]
     assert asked == [((None,), ["declared"], 1, 1, 1)]

@@ -1,0 +1,102 @@
+"""Whether a place found in a window is that of a declared event, by the P picks that both explain.
+
+Evidence speaks of a volume by itself; which stations' picks a place accounts for is what two places of one
+event are compared by. Times are seconds after the window's first sample.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fcn.catalogue.event import Known
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.places import Places
+
+MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
+
+
+def _explains(picks: Picks, p_s: Float[Tensor, " station"], p_tolerance_s: float) -> Bool[Tensor, " pick"]:
+    return (picks.time_s - p_s[picks.station]).abs() <= p_tolerance_s
+
+
+def _n_stations(picks: Picks, which: Bool[Tensor, " pick"]) -> int:
+    return len(picks.station[which].unique())
+
+
+def claimed(
+    follows: Sequence[str | None],
+    p_s: Float[Tensor, "event station"],
+    known: Sequence[Known],
+    due_s: Float[Tensor, "known station 2"],
+    picks: Picks,
+    *,
+    least_magnitude: float,
+    p_tolerance_s: float,
+) -> tuple[str | None, ...]:
+    """The same as `follows`, with the declared event of each new hypothesis that is that event elsewhere.
+
+    It is where its P explains half of the picks, two at least, that P of an open event explains, and more
+    than that event does: an alarm of few stations may be tens of km off, out of reach of what looks for it
+    about its last place, and with another first station. Picks of one station count once; of several events
+    it is the one known first. p_s, due_s: P of hypotheses, P and S of `known`. least_magnitude: of the event;
+    of a swarm's, with few picks each, one may well explain by chance what another has.
+    """
+
+    def explains(times_s: Float[Tensor, " station"]) -> Bool[Tensor, " pick"]:
+        return _explains(picks, times_s, p_tolerance_s)
+
+    def n(which: Bool[Tensor, " pick"]) -> int:
+        return _n_stations(picks, which)
+
+    open_picks = [
+        (each.event_id, own) for row, each in enumerate(known)
+        if each.is_open
+        and (each.estimate.magnitude or 0.0) >= least_magnitude
+        and n(own := explains(due_s[row, :, 0])) >= 2
+    ]  # fmt: skip
+    named: list[str | None] = []
+    for row, name in enumerate(follows):
+        if name is None and open_picks:
+            mine = explains(p_s[row])
+            are = (
+                id_ for id_, own in open_picks
+                if n(own & mine) >= max(2, MUCH_OF * n(own)) and n(mine) > n(own)
+            )  # fmt: skip
+            name = next(are, None)
+        named.append(name)
+    return tuple(named)
+
+
+def well_founded(
+    found: Places,
+    p_s: Float[Tensor, "event station"],
+    known: Sequence[Known],
+    due_s: Float[Tensor, "known station 2"],
+    picks: Picks,
+    reach_km: float,
+    *,
+    p_tolerance_s: float,
+) -> Places:
+    """Those found but for places of declared events, further than reach_km from their last, that lose picks.
+
+    Such a place's P explains picks of fewer stations than P of the event's last one does: a volume may be
+    trusted with two picks that happen to suit it, and what more stations have told is not forgotten for that.
+    p_s: P of the places at every station. due_s: P and S of `known`.
+    """
+    row_of = {each.event_id: row for row, each in enumerate(known)}
+
+    def stands(row: int, name: str | None) -> bool:
+        if name is None:
+            return True
+        last = known[row_of[name]].estimate
+        last_km = found.place_km.new_tensor([last.east_km, last.north_km])
+        if (found.place_km[row, :2] - last_km).abs().amax() <= reach_km:
+            return True
+        before, now = (
+            _n_stations(picks, _explains(picks, each, p_tolerance_s))
+            for each in (due_s[row_of[name], :, 0], p_s[row])
+        )
+        return now >= before
+
+    return found.rows([row for row, name in enumerate(found.follows) if stands(row, name)])
