@@ -62,6 +62,7 @@ FELT = {
     "min_location_score": 0.0,
     "agree_s": 1.0,
 }
+SHAKEN = {**FELT, "least_magnitude": 6.0, "least_support": 300.0, "min_detection_score": 0.3, "agree_s": 2.0}
 PAPER = {"_target_": "fcn.alarm.rules.Evidence", "min_detection_score": 0.7, "within_s": 4.0}
 MIGRATION: dict[str, dict[str, Any]] = {
     "1 s of 2.5 s": {**COUNT, "agree_s": 1.0, "within_s": 2.5},
@@ -77,6 +78,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
             "min_detection_score": 0.7,
             "least_log_odds": total,
             "felt": FELT,
+            "shaken": SHAKEN,
         }
         for total in (3.5, 4.5, 5.5)
     },

@@ -107,6 +107,15 @@ class Felt:
         is_felt = self.is_large(estimate) and (estimate.support or 0.0) >= self.least_support
         return is_felt and is_likely and is_placed
 
+    def declares(
+        self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
+    ) -> bool:
+        """See `EvidenceRule`."""
+        if not self.holds(estimate) or any(self.is_large(each) for each in beside):
+            return False
+        stood_s = sum(each.held_s for each in earlier if self.holds(each.estimate))
+        return stood_s >= self.agree_s - CLOCK_S
+
     def is_large(self, estimate: WindowEstimate) -> bool:
         """Whether it is said to be."""
         return estimate.magnitude is not None and estimate.magnitude >= self.least_magnitude
@@ -121,7 +130,7 @@ class SummedEvidence:
     probability, and its threshold is chosen on validation sequences.
 
     every_s: an earlier window counts once for every so many seconds that it stood; the last one counts once.
-    felt: what declares with less; None: nothing does.
+    felt, shaken: what declares with less, and what motion has to be for even less; None: nothing does.
     """
 
     min_detection_score: float
@@ -130,9 +139,15 @@ class SummedEvidence:
     every_s: float
     within_s: float
     felt: Felt | None = None
+    shaken: Felt | None = None
 
     def __post_init__(self) -> None:
         scores = 0.5 <= self.min_detection_score < 1
+        too_long_s = [each.agree_s for each in self._by_motion if each.agree_s >= self.within_s]
+        if too_long_s:
+            raise ValueError(
+                f"agree_s < within_s is required: agreement of {too_long_s[0]} s within {self.within_s} s"
+            )
         if not (scores and 0 < self.every_s <= self.within_s and self.least_log_odds > 0):
             raise ValueError(
                 "0.5 <= min_detection_score < 1 (below it a window speaks against the event), "
@@ -143,19 +158,20 @@ class SummedEvidence:
         """Whether an estimate counts at all."""
         is_likely = estimate.detection_score >= self.min_detection_score
         is_placed = estimate.location_score >= self.min_location_score
-        return (is_likely and is_placed) or (self.felt is not None and self.felt.holds(estimate))
+        return (is_likely and is_placed) or any(each.holds(estimate) for each in self._by_motion)
 
     def declares(
         self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
     ) -> bool:
         """Whether the sum is large enough, or motion is."""
-        felt = self.felt
-        if felt is not None and felt.holds(estimate) and not any(felt.is_large(each) for each in beside):
-            stood_s = sum(each.held_s for each in earlier if felt.holds(each.estimate))
-            if stood_s >= felt.agree_s - CLOCK_S:
-                return True
+        if any(each.declares(estimate, earlier, beside) for each in self._by_motion):
+            return True
         before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in earlier)
         return _log_odds(estimate) + before >= self.least_log_odds
+
+    @property
+    def _by_motion(self) -> tuple[Felt, ...]:
+        return tuple(each for each in (self.felt, self.shaken) if each is not None)
 
 
 def _log_odds(estimate: WindowEstimate) -> float:

@@ -1,5 +1,7 @@
 """A large earthquake that is felt declares with less evidence."""
 
+from dataclasses import replace
+
 import pytest
 from made_alarms import STEP_S, T0, declarer, estimate
 
@@ -11,11 +13,13 @@ FELT = Felt(
 START_S = T0 + 5
 
 
-def declared_at(felt=FELT, location=0.8, **says):
+def evidence(felt=FELT, shaken=None):
+    return SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=felt, shaken=shaken)
+
+
+def declared_at(felt=FELT, shaken=None, location=0.8, **says):
     """Seconds after the first of five windows that all say the same; None: never."""
-    rule = declarer(
-        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=felt)
-    )
+    rule = declarer(evidence=evidence(felt, shaken))
     for step in range(5):
         now_s = START_S + step * STEP_S
         if rule.process(now_s, [estimate(now_s, location=location, **{"magnitude": 5.0, **says})]):
@@ -47,9 +51,7 @@ def test_without_the_rule_that_is_none():
 
 
 def test_windows_that_did_not_feel_it_do_not_count():
-    rule = declarer(
-        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=FELT)
-    )
+    rule = declarer(evidence=evidence())
     said = [(0.72, 1.0), (0.72, 1.0), (0.6, 500.0), (0.6, 500.0), (0.6, 500.0)]
     updates = []
     for step, (detection, support) in enumerate(said):
@@ -58,14 +60,22 @@ def test_windows_that_did_not_feel_it_do_not_count():
     assert [each.now_s for each in updates] == [START_S + 4 * STEP_S]
 
 
+def test_motion_that_lasts_asks_for_even_less():
+    """Each rule counts the windows that it holds for."""
+    shaken = replace(FELT, least_magnitude=6.0, least_support=300.0, min_detection_score=0.3, agree_s=2.0)
+    for magnitude, support, after_s in ((6.0, 300.0, 2.0), (5.9, 300.0, None), (6.0, 299.0, None)):
+        assert declared_at(shaken=shaken, detection=0.3, magnitude=magnitude, support=support) == after_s
+    assert declared_at(shaken=shaken, detection=0.4, magnitude=6.0, support=300.0) == 1.0
+    assert declared_at(felt=None, shaken=shaken, detection=0.4, magnitude=6.0, support=300.0) == 2.0
+    assert declared_at(shaken=shaken, detection=0.29, magnitude=7.0, support=5000.0) is None
+
+
 @pytest.mark.parametrize(
     ("magnitude", "steps", "n_events"), [(5.5, range(3), 1), (4.5, range(3), 2), (5.5, range(60, 63), 2)]
 )
 def test_what_is_felt_of_an_open_event_declares_no_other(magnitude, steps, n_events):
     """From the window that declares it until it is final; of a smaller one that much is not felt."""
-    rule = declarer(
-        evidence=SummedEvidence(0.7, 0.15, least_log_odds=4.5, every_s=0.5, within_s=2.5, felt=FELT)
-    )
+    rule = declarer(evidence=evidence())
     for step in range(64):
         now_s = START_S + step * STEP_S
         said = [estimate(now_s, detection=0.95, support=500.0, magnitude=magnitude)]
@@ -87,3 +97,8 @@ def test_what_is_felt_of_an_open_event_declares_no_other(magnitude, steps, n_eve
 def test_a_rule_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match="least_support > 1"):
         Felt(*wrong)
+
+
+def test_agreement_longer_than_windows_are_kept_is_refused():
+    with pytest.raises(ValueError, match=r"agreement of 2\.5 s within 2\.5 s"):
+        evidence(shaken=replace(FELT, agree_s=2.5))
