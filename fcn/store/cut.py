@@ -123,11 +123,16 @@ class Importer:
     ) -> list[StoreRecord]:
         """The earthquake record, and a noise record where there is enough before P.
 
-        chunk: velocity Z, N, E; horizontals that are zero throughout were not recorded, and make no noise
-        record, which needs three components. Raises ValueError, its message the reason, where no trustworthy
-        one is in it.
+        chunk: velocity Z, N, E; a component that is zero throughout is dead or was not recorded. One
+        horizontal alone has no direction: the vertical is left, and no noise record is made, which needs
+        three components. Raises ValueError, its message the reason, where no trustworthy one is in it.
         """
-        vertical_only = not chunk.velocity_mps[1:].any()
+        up, north, east = (bool(each.any()) for each in chunk.velocity_mps)
+        if not up:
+            raise ValueError("its vertical is one value throughout: a dead channel")
+        vertical_only = not (north and east)
+        if vertical_only:
+            chunk = replace(chunk, velocity_mps=chunk.velocity_mps * [[1.0], [0.0], [0.0]])
         if vertical_only and known.p_s is not None and known.s_s is None:
             # analysts pick no S on a vertical, where it hides in the coda of P: the prediction serves
             known = replace(known, s_s=known.p_s + path.s_s - path.p_s)

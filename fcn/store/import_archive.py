@@ -131,7 +131,7 @@ class ArchiveSource:
             p_range_s=(p_s - self.p_search_s, p_s + self.p_search_s),
         )
         spec = self.importer.preprocess
-        motion = station_motion(traces, self._inventory, spec)
+        motion = station_motion(_living(traces), self._inventory, spec)
         chunk = Chunk(motion.start_sample, *_components(motion), fresh=True)
         chunk = self._without_others(chunk, event, station, path)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)
@@ -172,12 +172,32 @@ class ArchiveSource:
 
 
 def _components(motion: StationMotion) -> tuple[Float64[np.ndarray, "3 time"], Bool[np.ndarray, " time"]]:
-    """Velocity Z, N, E, and where all of it is known; the vertical alone where two horizontals never are."""
+    """Velocity Z, N, E, and where all of it is known; the vertical alone where two horizontals never are.
+
+    Raises ValueError where the vertical never is.
+    """
+    if not motion.valid[0].any():
+        raise ValueError("its vertical is missing, or one value throughout: a dead channel")
     if motion.valid[1:].all(axis=0).any():
         return motion.velocity_mps, np.all(motion.valid, axis=0)
     velocity_mps = motion.velocity_mps.copy()
     velocity_mps[1:] = 0.0
     return velocity_mps, motion.valid[0]
+
+
+def _living(traces: obspy.Stream) -> obspy.Stream:
+    """Those of channels that do not have one value throughout; ValueError where all of them do.
+
+    Filters would make a full component of a dead one, and another instrument may stand in for it.
+    """
+    values: dict[str, set[float]] = {}
+    for trace in traces:
+        samples = np.ma.compressed(trace.data)
+        values.setdefault(trace.id, set()).update((samples.min(), samples.max()) if samples.size else ())
+    living = obspy.Stream([trace for trace in traces if len(values[trace.id]) > 1])
+    if not living:
+        raise ValueError(f"{', '.join(sorted(values))}: one value throughout, dead channels")
+    return living
 
 
 def picks_at(

@@ -231,5 +231,7 @@ def _source_id(row: Row) -> str:
 def _noise(row: Row, chunk: Chunk) -> StoreRecord:
     if not chunk.valid.all():
         raise ValueError("a gap in a noise record")
+    if not chunk.velocity_mps.any(axis=1).all():
+        raise ValueError("a component of a noise record is one value throughout: a dead channel")
     station = f"{row.get('station_network_code') or ''}.{row.get('station_code') or ''}"
     return StoreRecord.noise(chunk.velocity_mps.astype(np.float32), _source_id(row), station, ORIGIN)

@@ -101,6 +101,44 @@ def test_a_vertical_alone_gives_a_record_without_horizontals(tmp_path, archive_i
     assert s_minus_p_s == pytest.approx(path.s_s - path.p_s, abs=1e-3)
 
 
+def killed(components, value):
+    """Site B with these channels at one value throughout."""
+
+    def spoil(code, counts):
+        if code == "B":
+            counts = counts.copy()
+            counts[["ZNE".index(component) for component in components]] = value
+        return counts
+
+    return spoil
+
+
+@pytest.mark.parametrize("value", [0, 12_345])
+def test_a_dead_horizontal_leaves_the_vertical(tmp_path, archive_importer, value):
+    event = make_event("e1", 150.0)
+    path = archive_importer.path(Quake("e1", 32.8, 130.75, 10.0, 3.5, ""), SITES[1])
+    picks = {"e1": [PhasePick("XX", "B", "P", event.origin_time_s + path.p_s + 0.1)]}
+    root = write_archive(tmp_path / "s", archive_importer, [event], picks, killed("N", value))
+    records, refused, _ = collect(root, archive_importer)
+    assert not refused
+    made = [(record.station_code, record.category, record.vertical_only) for record in records]
+    assert made == [("XX.A", "earthquake", False), ("XX.A", "noise", False), ("XX.B", "earthquake", True)]
+    assert records[-1].waveform_mps.any(axis=1).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("components", "reason"),
+    [("Z", "its vertical is missing, or one value throughout"), ("ZNE", "one value throughout, dead")],
+)
+def test_a_dead_vertical_is_refused(tmp_path, archive_importer, components, reason):
+    event = make_event("e1", 150.0)
+    root = write_archive(tmp_path / "s", archive_importer, [event], None, killed(components, -77))
+    records, refused, _ = collect(root, archive_importer)
+    assert {record.station_code for record in records} == {"XX.A"}
+    assert [row[1] for row in refused] == ["XX.B"]
+    assert reason in refused[0][2]
+
+
 def test_picks_of_the_catalogue_are_kept(tmp_path, archive_importer):
     event = make_event("e1", 150.0)
     path = archive_importer.path(Quake("e1", 32.8, 130.75, 10.0, 3.5, ""), SITES[0])

@@ -227,6 +227,43 @@ def test_noise_stays_noise(tmp_path, seisbench_importer, path):
     assert "a gap in a noise record" in refused[0][2]
 
 
+@pytest.mark.parametrize("value", [0.0, 77.0])
+@pytest.mark.parametrize("component", "NE")
+def test_a_dead_horizontal_leaves_the_vertical(tmp_path, seisbench_importer, path, value, component):
+    """SeisBench fills a component that is missing with zeros; with P picked, S is as predicted."""
+    dead, whole = waves(path)
+    dead["ZNE".index(component)] = value
+    row = {**ROW, "trace_p_arrival_sample": "1000"}
+    folder = write_set(tmp_path / "set", [dead, whole], [row, row])
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert not refused
+    made = [(record.category, record.vertical_only) for record in records]
+    assert made == [("earthquake", True), ("earthquake", False), ("noise", False)]
+    assert records[0].waveform_mps.any(axis=1).tolist() == [True, False, False]
+    assert (records[0].s_arrival_sample - 400.0) / 20 == pytest.approx(path.s_s - path.p_s, abs=1e-6)
+
+
+def test_a_dead_vertical_is_refused(tmp_path, seisbench_importer, path):
+    dead, whole = waves(path)
+    dead[0] = 0.0
+    row = {**ROW, "trace_p_arrival_sample": "1000"}
+    folder = write_set(tmp_path / "set", [dead, whole], [row, row])
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert len(records) == 2
+    assert [row[2] for row in refused] == ["its vertical is one value throughout: a dead channel"]
+
+
+@pytest.mark.parametrize("component", "ZNE")
+def test_noise_with_a_dead_component_is_refused(tmp_path, seisbench_importer, path, component):
+    dead, whole = waves(path)
+    dead["ZNE".index(component)] = 3.0
+    folder = write_set(tmp_path / "set", [dead, whole], [{**ROW, "trace_category": "noise"}] * 2)
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert len(records) == 1
+    reason = "a component of a noise record is one value throughout: a dead channel"
+    assert [row[2] for row in refused] == [reason]
+
+
 def test_chunks_are_read_in_turn(tmp_path, seisbench_importer, path):
     for chunk in ("_a", "_b"):
         write_set(tmp_path / "set", waves(path), [ROW, ROW], chunk=chunk)

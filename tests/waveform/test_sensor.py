@@ -54,3 +54,14 @@ def test_a_gap_of_one_channel_is_one_of_all(spec):
     counts[1, 200:250] = np.nan
     chunk = Sensor(100.0, "velocity", np.full(3, 1e6), np.eye(3)).velocity(spec, START_S, counts)
     assert np.flatnonzero(~chunk.valid).tolist() == list(range(40, 50))
+
+
+@pytest.mark.parametrize("value", [0.0, 12_345.0, -0.1])
+@pytest.mark.parametrize("measurement", ["velocity", "acceleration"])
+def test_a_dead_channel_moves_exactly_nothing(spec, value, measurement):
+    """By which importers know one: no filter, and no line across a gap, rounds one value to motion."""
+    counts = np.random.default_rng(1).standard_normal((3, 500))
+    counts[1], counts[0, 200:250] = value, np.nan
+    chunk = Sensor(100.0, measurement, np.full(3, 6.29e8), np.eye(3)).velocity(spec, START_S, counts)
+    assert chunk.velocity_mps.any(axis=1).tolist() == [True, False, True]
+    assert np.flatnonzero(~chunk.valid).tolist() == list(range(40, 50))
