@@ -13,6 +13,7 @@ from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
 from fcn.store.seisbench_format import Samples, SeisBenchFolder
 from fcn.tables import Row
+from fcn.waveform.inventory import CODE_LETTERS, INSTRUMENT_KINDS
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import Sensor
 
@@ -29,14 +30,16 @@ UNITS = {
 }
 COUNTS = ("counts", "count")
 PADDING_S = 0.5  # constant in all three components: no ground stands still for so long
-ORDER_COLUMN = "trace_component_order"
+CHANNEL_COLUMN, ORDER_COLUMN = "trace_channel", "trace_component_order"
+INSTRUMENTS = {"velocity": "a seismometer", "acceleration": "an accelerometer"}
 PHASE_COLUMN = re.compile(r"trace_([ps])[gnb1]?_arrival_sample", re.IGNORECASE)
 
 
 class SeisBenchSource:
     """Records of the data set in folder `root`; its `data_format` says what they are.
 
-    unit: only where the data set states none; sensitivity_counts_per_mps (or _mps2): where it is in counts.
+    unit: only where the data set states none; sensitivity_counts_per_mps (or _mps2): where it is in counts;
+    both where it is of seismometers and accelerometers, which its trace_channel then tells from each other.
     P and S it does not give are picked and checked against `importer`'s velocity model.
     Raises FileNotFoundError without a data set, ValueError where its unit is unknown, counts lack a
     sensitivity, what is stated contradicts the data set, or its components are not Z, N, E.
@@ -54,7 +57,7 @@ class SeisBenchSource:
         self._folder = SeisBenchFolder(root)
         stated = {"velocity": sensitivity_counts_per_mps, "acceleration": sensitivity_counts_per_mps2}
         data_format = self._folder.data_format
-        self.measurement, self.counts_per_unit = interpret_unit(data_format, unit, stated, str(root))
+        self.counts_per_unit = interpret_unit(data_format, unit, stated, str(root))
         try:
             component_order(self._folder.first_row, data_format)
         except ValueError as error:
@@ -83,10 +86,11 @@ class SeisBenchSource:
         order = component_order(row, self._folder.data_format)
         if len(samples) != 3:
             raise ValueError(f"{len(samples)} components instead of 3")
+        measured = measurement(row, self._folder.data_format, self.counts_per_unit)
         sensor = Sensor(
             sampling_rate_hz=rate_hz,
-            measurement=self.measurement,
-            sensitivity=np.full(3, self.counts_per_unit),
+            measurement=measured,
+            sensitivity=np.full(3, self.counts_per_unit[measured]),
             to_zne=np.eye(3)[:, ["ZNE".index(component) for component in order]],
         )
         # Times count from the record's first sample: absolute ones are optional in SeisBench.
@@ -118,8 +122,8 @@ def without_padding(samples: Samples, rate_hz: float) -> Samples:
 
 def interpret_unit(
     data_format: dict[str, str], unit: str | None, counts_per_unit: dict[str, float | None], name: str
-) -> tuple[str, float]:
-    """(measurement, units of the data per m/s or m/s2); ValueError where it is not stated or contradicted.
+) -> dict[str, float]:
+    """Units of the data per m/s or m/s2 by what may be measured; ValueError where none is stated, or another.
 
     counts_per_unit: what the user says one m/s ("velocity") or m/s2 ("acceleration") is in counts.
     """
@@ -127,26 +131,54 @@ def interpret_unit(
     if in_file and unit is not None and unit.lower() != in_file:
         raise ValueError(f"{name} states the unit {in_file!r}; source.seisbench.unit={unit} contradicts it")
     known = in_file or (unit or "").strip().lower()
-    given = {measured: value for measured, value in counts_per_unit.items() if value is not None}
+    given = {measured: float(value) for measured, value in counts_per_unit.items() if value is not None}
     if known in UNITS:
         if given:
             raise ValueError(f"{name} is in {known}, not counts: leave the sensitivity out")
-        return UNITS[known]
+        measured, units_per_si = UNITS[known]
+        return {measured: units_per_si}
     if known not in COUNTS:
         raise ValueError(
             f"{name}: the unit is {known or 'not stated'}; say what it is in with source.seisbench.unit=..., "
             f"one of {', '.join((*COUNTS[:1], *UNITS))}"
         )
-    measurement = data_format.get("measurement", "").strip().lower()
-    if len(given) != 1 or (measurement in counts_per_unit and measurement not in given):
-        option = {"acceleration": "sensitivity_counts_per_mps2"}.get(
-            measurement, "sensitivity_counts_per_mps"
-        )
+    stated = _stated_measurement(data_format)
+    if not given or (stated in counts_per_unit and stated not in given):
+        option = {"acceleration": "sensitivity_counts_per_mps2"}.get(stated, "sensitivity_counts_per_mps")
         raise ValueError(
-            f"{name} holds counts of {measurement or 'velocity or acceleration'}, and no sensitivity turns "
+            f"{name} holds counts of {stated or 'velocity or acceleration'}, and no sensitivity turns "
             f"them into ground motion: state it, e.g. source.seisbench.{option}=6.0e8"
         )
-    return next((measured, float(value)) for measured, value in given.items())
+    return given
+
+
+def measurement(row: Row, data_format: Mapping[str, str], counts_per_unit: Mapping[str, float]) -> str:
+    """What a record is of: by its channel's code (SEED 2.4, appendix A), else as the data set states it.
+
+    Raises ValueError where its code contradicts what is stated, or where either may be meant.
+    """
+    code = (row.get(CHANNEL_COLUMN) or "").strip().upper()
+    # "HN" or "HNZ": SeisBench leaves the component out
+    has_kind = len(code) in (CODE_LETTERS - 1, CODE_LETTERS)
+    kind = INSTRUMENT_KINDS.get(code[1]) if has_kind else None
+    if kind is not None and kind not in counts_per_unit:
+        raise ValueError(
+            f"{CHANNEL_COLUMN} {code} is {INSTRUMENTS[kind]}'s, and what is stated is of "
+            f"{', '.join(counts_per_unit)}: counts of both are told by both sensitivities; leave the column "
+            f"empty where the samples are {', '.join(counts_per_unit)} all the same"
+        )
+    if kind is None:
+        kind = _stated_measurement(data_format) if len(counts_per_unit) > 1 else next(iter(counts_per_unit))
+    if kind not in counts_per_unit:
+        raise ValueError(
+            f"{CHANNEL_COLUMN} {code or 'is empty and'} does not say whether it is a seismometer's or an "
+            "accelerometer's, of which both sensitivities are stated"
+        )
+    return kind
+
+
+def _stated_measurement(data_format: Mapping[str, str]) -> str:
+    return data_format.get("measurement", "").strip().lower()
 
 
 def component_order(row: Row, data_format: Mapping[str, str]) -> str:

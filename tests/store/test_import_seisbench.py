@@ -16,6 +16,7 @@ from fcn.store.import_seisbench import (
     _rate_hz,
     _station,
     interpret_unit,
+    measurement,
     without_padding,
 )
 
@@ -343,19 +344,22 @@ def test_sets_that_cannot_be_used_say_why(
 NONE = {"velocity": None, "acceleration": None}
 VELOCITY = {"velocity": 2.0, "acceleration": None}
 ACCELERATION = {"velocity": None, "acceleration": 3.0}
+BOTH = {"velocity": 2.0, "acceleration": 3.0}
 
 
 @pytest.mark.parametrize(
     ("data_format", "unit", "stated", "expected"),
     [
-        ({"unit": "counts", "measurement": "velocity"}, None, VELOCITY, ("velocity", 2.0)),
-        ({"unit": "counts"}, None, ACCELERATION, ("acceleration", 3.0)),
-        ({"unit": "Counts", "measurement": "acceleration"}, "counts", ACCELERATION, ("acceleration", 3.0)),
-        ({}, "counts", VELOCITY, ("velocity", 2.0)),
-        ({"unit": "mps"}, None, NONE, ("velocity", 1.0)),
-        ({"unit": "cm/s"}, None, NONE, ("velocity", 100.0)),
-        ({}, "gal", NONE, ("acceleration", 100.0)),
-        ({"unit": "m/s**2"}, None, NONE, ("acceleration", 1.0)),
+        ({"unit": "counts", "measurement": "velocity"}, None, VELOCITY, {"velocity": 2.0}),
+        ({"unit": "counts"}, None, ACCELERATION, {"acceleration": 3.0}),
+        ({"unit": "Counts", "measurement": "acceleration"}, "counts", ACCELERATION, {"acceleration": 3.0}),
+        ({}, "counts", VELOCITY, {"velocity": 2.0}),
+        ({"unit": "mps"}, None, NONE, {"velocity": 1.0}),
+        ({"unit": "cm/s"}, None, NONE, {"velocity": 100.0}),
+        ({"unit": "counts"}, None, BOTH, BOTH),
+        ({"unit": "counts", "measurement": "velocity"}, None, BOTH, BOTH),
+        ({}, "gal", NONE, {"acceleration": 100.0}),
+        ({"unit": "m/s**2"}, None, NONE, {"acceleration": 1.0}),
     ],
 )
 def test_units_that_are_stated(data_format, unit, stated, expected):
@@ -370,7 +374,6 @@ def test_units_that_are_stated(data_format, unit, stated, expected):
         ({"unit": "m/s"}, "counts", NONE, r"source\.seisbench\.unit=counts contradicts it"),
         ({"unit": "m/s"}, None, VELOCITY, "is in m/s, not counts: leave the sensitivity out"),
         ({"unit": "counts"}, None, NONE, "counts of velocity or acceleration"),
-        ({"unit": "counts"}, None, {"velocity": 1.0, "acceleration": 1.0}, "state it"),
         (
             {"unit": "counts", "measurement": "acceleration"},
             None,
@@ -382,6 +385,56 @@ def test_units_that_are_stated(data_format, unit, stated, expected):
 def test_units_are_never_guessed(data_format, unit, stated, message):
     with pytest.raises(ValueError, match=message):
         interpret_unit(data_format, unit, stated, "set")
+
+
+@pytest.mark.parametrize(
+    ("channel", "data_format", "per_unit", "expected"),
+    [
+        ("HH", {}, BOTH, "velocity"),
+        ("HNZ", {}, BOTH, "acceleration"),
+        ("BG", {"measurement": "velocity"}, BOTH, "acceleration"),
+        ("HL", {"measurement": "acceleration"}, BOTH, "acceleration"),
+        ("", {}, {"acceleration": 3.0}, "acceleration"),
+        ("EL", {"measurement": "velocity"}, {"velocity": 2.0}, "velocity"),
+        (None, {}, {"velocity": 2.0}, "velocity"),
+    ],
+)
+def test_the_code_of_a_channel_says_what_is_measured(channel, data_format, per_unit, expected):
+    row = {} if channel is None else {"trace_channel": channel}
+    assert measurement(row, data_format, per_unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "per_unit", "message"),
+    [
+        (
+            "HN",
+            {"velocity": 2.0},
+            "trace_channel HN is an accelerometer's, and what is stated is of velocity",
+        ),
+        ("HH", {"acceleration": 3.0}, "trace_channel HH is a seismometer's, .* is of acceleration"),
+        ("HL", BOTH, "trace_channel HL does not say whether it is a seismometer's or an accelerometer's"),
+        ("", BOTH, "trace_channel is empty and does not say whether"),
+    ],
+)
+def test_a_code_against_what_is_stated_is_refused(channel, per_unit, message):
+    with pytest.raises(ValueError, match=message):
+        measurement({"trace_channel": channel}, {}, per_unit)
+
+
+def test_a_set_of_two_kinds_of_instruments(tmp_path, seisbench_importer, path):
+    """The accelerometer's samples are the derivative of the seismometer's."""
+    fast, _ = waves(path)
+    slow = np.gradient(fast, 0.02, axis=1)
+    rows = [{**ROW, "trace_channel": channel} for channel in ("HH", "HN")]
+    folder = write_set(tmp_path / "set", [fast, slow], rows, {"measurement": None})
+    records, refused = collect(open_source(folder, seisbench_importer, per_mps2=COUNTS_PER_MPS))
+    assert not refused
+    one, other = (record.waveform_mps[0] for record in records if record.category == "earthquake")
+    assert np.abs(other).max() == pytest.approx(np.abs(one).max(), rel=0.3)
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert len(records) == 2
+    assert "trace_channel HN is an accelerometer's" in refused[0][2]
 
 
 @pytest.mark.realdata
