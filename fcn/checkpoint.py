@@ -198,6 +198,11 @@ def begin_with(module: FcnModule, name: str | Path) -> str:
         module.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f"weights={name} are not those of this arch: {error}") from error
+    return file_digest(path)
+
+
+def file_digest(path: Path) -> str:
+    """What tells a checkpoint from others that lay at its place."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from fcn.assemble import TimesTo, build_observing, build_replay, choose_velocity_model
+from fcn.assemble import TimesTo, build_observing, build_replay, choose_velocity_model, stated_layers
 from fcn.cache import sequence_root
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.run_log import run_logs
 from fcn.catalogue.declared import write_declared, write_updates_csv
 from fcn.catalogue.first_p import read_first_p, with_first_p
-from fcn.checkpoint import load
+from fcn.checkpoint import file_digest, load
 from fcn.data.datamodule import FcnDataModule
 from fcn.data.first_p import with_computed_first_p
 from fcn.data.part import some_minutes, some_stations, station_spacing_km
@@ -65,10 +65,15 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
         observing=None if options is None else build_observing(options["observe"]),
     )
     module.test_replay = replay
-    record = manifest(config, overrides, store_digest=restored.manifest["store_digest"])
+    # files may change behind their names: a sweep that is resumed has to know
+    layers = config["velocity_model"] and stated_layers(config["velocity_model"])
+    record = manifest(
+        {**config, "velocity_model": layers}, overrides, store_digest=restored.manifest["store_digest"]
+    )
     record = {
         **record,
         "checkpoint": dict(restored.manifest),
+        "checkpoint_digest": file_digest(restored.path),
         "velocity_model": getattr(model, "name", str(model)),
     }
     trainer = build_trainer(config, folder, callbacks=[Manifest(folder, record)])

@@ -12,8 +12,9 @@ import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
+from fcn.assemble import stated_layers
 from fcn.callbacks.run_log import run_logs
-from fcn.checkpoint import read
+from fcn.checkpoint import file_digest, find, read
 from fcn.engine import build_loggers
 from fcn.publish import new_file
 from fcn.report.sweep.scored import IN_CRUST
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 DONE = "done.json"  # beside a job that is: what it returned
 FAILURE = "failure.txt"
 SCORES = "scores"  # folder of what a trained job was scored on: a folder for each sequence in each crust
-# keys of what a job goes on from, of what is resolved once it runs, and of what only looks on
+# keys of what is compared by its content, and of what only looks on
 _MAY_DIFFER = ("ckpt", "resume", "velocity_model", "logger")
 _ANOTHER = "of another configuration"
 
@@ -166,11 +167,26 @@ def _check_same(config: Mapping[str, Any], folder: Path, overrides: list[str]) -
         for key in {*now, *former["config"]}
         if key not in _MAY_DIFFER and now.get(key) != former["config"].get(key)
     )
+    # a job says the layers of a table that it was given, and those may have been edited since
+    model = config.get("velocity_model")
+    if former["config"].get("velocity_model") not in (now.get("velocity_model"), _stated(model)):
+        keys.append("velocity_model")
     if keys:
         raise ValueError(
             f"{folder} holds a job {_ANOTHER}: what has changed since is in {', '.join(keys)} "
             "(manifest.json); resume with the configuration that it began with, or begin another sweep"
         )
+    digest = former.get("checkpoint_digest")  # of a test; a training goes on from what it has written
+    if digest is not None and digest != file_digest(find(config["ckpt"])):
+        raise ValueError(
+            f"{folder} holds a job of another checkpoint: {config['ckpt']} is another one since "
+            "(checkpoint_digest in manifest.json), and a sweep compares settings of one; begin another sweep"
+        )
+
+
+def _stated(velocity_model: Mapping[str, Any] | None) -> Any:
+    """As a manifest has it: layers, whatever file they came from."""
+    return None if velocity_model is None else json.loads(json.dumps(stated_layers(velocity_model)))
 
 
 def _is_first_rank() -> bool:

@@ -5,6 +5,8 @@ import torch
 from toy import resolved
 
 from fcn import sweep_job
+from fcn.assemble import stated_layers
+from fcn.checkpoint import file_digest
 from fcn.config import TOP_LEVEL
 from fcn.preflight import check_test
 from fcn.sweep_job import noted, run_once, train_and_score
@@ -26,9 +28,10 @@ CONFIG = {
 }
 
 
-def began(folder, config=CONFIG, overrides=("seed=1",)):
+def began(folder, config=CONFIG, overrides=("seed=1",), **more):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(json.dumps({"config": config, "overrides": list(overrides)}))
+    made = {"config": config, "overrides": list(overrides), **more}
+    (folder / "manifest.json").write_text(json.dumps(made))
 
 
 def once(folder, work, *, config=CONFIG, overrides=("seed=1",), resume=True):
@@ -67,6 +70,38 @@ def test_a_job_of_another_configuration_is_refused(tmp_path):
         once(tmp_path, never, config={**CONFIG, "trainer": {"max_steps": 8}})
     resumed = {**CONFIG, "resume": True, "ckpt": "checkpoints/last.ckpt"}
     assert once(tmp_path, lambda: 2.0, config=resumed) == 2.0
+
+
+def test_a_job_of_another_checkpoint_of_the_same_name_is_refused(tmp_path):
+    ckpt, elsewhere = tmp_path / "my.ckpt", tmp_path / "elsewhere.ckpt"
+    ckpt.write_bytes(b"one")
+    elsewhere.write_bytes(b"one")
+    config, folder = {**CONFIG, "ckpt": str(ckpt)}, tmp_path / "0"
+    began(folder, config, checkpoint_digest=file_digest(ckpt))
+    assert once(folder, lambda: 1.0, config=config) == 1.0
+    ckpt.write_bytes(b"another")
+    with pytest.raises(
+        ValueError, match=r"0 holds a job of another checkpoint: .*my\.ckpt is another one since"
+    ):
+        once(folder, never, config=config)
+    assert once(folder, never, config={**config, "ckpt": str(elsewhere)}) == 1.0
+
+
+def test_a_job_of_a_velocity_table_that_was_edited_is_refused(tmp_path):
+    table, folder = tmp_path / "mine.csv", tmp_path / "0"
+    table.write_text("depth_km,vp_kmps,vs_kmps\n0,5.0,2.9\n10,6.0,3.5\n")
+    given = resolved("test", "ckpt=x", "velocity_model=table", f"velocity_model.path={table}")[
+        "velocity_model"
+    ]
+    given["rows"] = "layers"
+    config = {**CONFIG, "velocity_model": given}
+    began(folder, {**config, "velocity_model": stated_layers(given)})
+    assert once(folder, lambda: 1.0, config=config) == 1.0
+    table.write_text("depth_km,vp_kmps,vs_kmps\n0,4.0,2.3\n10,6.0,3.5\n")
+    with pytest.raises(
+        ValueError, match=r"another configuration: what has changed since is in velocity_model"
+    ):
+        once(folder, never, config=config)
 
 
 @pytest.fixture

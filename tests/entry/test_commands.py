@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command_lines import SHORT_SEQUENCE, TINY, run
 
+from fcn.checkpoint import file_digest
+
 # of Lightning and W&B, and warnings that a user can do nothing about
 ADVERTS = re.compile(r"Tip:|litlogger|litmodels|wandb: .*|GPU available|LeafSpec|logging interval")
 
@@ -54,6 +56,7 @@ def test_a_checkpoint_is_tested_on_a_sequence(sweep, tmp_path):
     tables = ("catalogue.csv", "updates.csv", "magnitude_by_class.csv")
     for name in (*tables, "catalogue.xml", "report.html", "manifest.json"):
         assert (folder / name).is_file()
+    assert json.loads((folder / "manifest.json").read_text())["checkpoint_digest"] == file_digest(ckpt)
     assert re.search(r"found of catalogued +\d of 1 = ", output)
     assert "Wei et al. 2026" in output
     assert "simulated" in output
