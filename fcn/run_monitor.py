@@ -46,6 +46,7 @@ from fcn.stream.sources.seedlink import SeedLinkSource
 from fcn.stream.station_list import StationList
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
+from fcn.waveform.folder import FARTHEST_CENTRE_KM
 from fcn.waveform.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -168,11 +169,24 @@ def _ask_for_stations(running: Monitor) -> None:
 
 
 def in_frame_of(folder: Path, watched: WatchedNetwork) -> WatchedNetwork:
-    """The network in the frame of the state in a folder, where there is one: events of it are in its km."""
+    """The network in the frame of the state in a folder, where there is one: events of it are in its km.
+
+    Raises ValueError for a network of another region, whose events would be far out on that map.
+    """
     state = read_stream(folder)
     if state is None or "frame" not in state:
         return watched
-    return dataclasses.replace(watched, frame=LocalFrame(*state["frame"]))
+    frame, own = LocalFrame(*state["frame"]), watched.frame
+    # of centres: the stations of a large network may lie as far from its own
+    away_km = math.hypot(*frame.to_local_km(np.array(own.latitude_deg), np.array(own.longitude_deg)))
+    if away_km > FARTHEST_CENTRE_KM:
+        raise ValueError(
+            f"{folder} holds the state of a monitor about latitude {frame.latitude_deg:.2f}, longitude "
+            f"{frame.longitude_deg:.2f} deg, and the centre of these stations lies {away_km:.0f} km from "
+            f"there, {FARTHEST_CENTRE_KM:g} at most: give another folder=, or remove events.json and "
+            "stream.pt from it"
+        )
+    return dataclasses.replace(watched, frame=frame)
 
 
 def build_sites(

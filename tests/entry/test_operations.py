@@ -80,6 +80,12 @@ def test_events_of_a_state_are_in_its_frame(tmp_path, stations):
     found = in_frame_of(tmp_path, watched)
     assert found.frame == LocalFrame(33.0, 131.5)
     assert found.stations is watched.stations
+    write_stream(tmp_path, {"frame": [38.0, 22.0], "of": {}})
+    message = (
+        r"state of a monitor about latitude 38\.00, .* lies \d{4} km from there, 1000 at most: .* folder="
+    )
+    with pytest.raises(ValueError, match=message):
+        in_frame_of(tmp_path, watched)
 
 
 def test_the_log_lies_in_the_folder(tmp_path):
