@@ -23,7 +23,7 @@ from fcn.geometry.network import Station as Site
 from fcn.waveform import sac
 from fcn.waveform.response import Sensitivity, location_code
 from fcn.waveform.stages import overall_sensitivity
-from fcn.waveform.units import COUNT_UNITS
+from fcn.waveform.units import COUNTS
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ EITHER_KIND = "L"
 CODE_LETTERS = 3  # of a channel
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
+SEISCOMP = "seiscomp"  # outermost element of SC3ML and SCML
 COORDINATES = ("Latitude", "Longitude", "Elevation")  # elements of StationXML
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
@@ -40,7 +41,8 @@ ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 def read_stations(path: str | Path) -> Inventory:
     """Inventory of a StationXML file (or another format ObsPy knows).
 
-    FDSN's text (format=text, level=channel) has no output units, for its scale is of counts: that is stated.
+    FDSN's text (format=text, level=channel) and SeisComP's XML have no output units, for their scale and gain
+    are of counts: that is stated.
     Raises FileNotFoundError, and ValueError naming a station or channel without coordinates or with a code
     that is none, or the file where it cannot be read: ObsPy reports none so that one could mend it.
     """
@@ -52,11 +54,24 @@ def read_stations(path: str | Path) -> Inventory:
         inventory = obspy.read_inventory(glob.escape(str(path)))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         raise _unreadable(path, error) from error
-    if is_fdsn_station_text_file(str(path)):
+    if is_fdsn_station_text_file(str(path)) or _is_of_seiscomp(path):
         for _, channel in _channels(inventory):
             if channel.response is not None and channel.response.instrument_sensitivity is not None:
-                channel.response.instrument_sensitivity.output_units = COUNT_UNITS[0]
+                channel.response.instrument_sensitivity.output_units = COUNTS
     return inventory
+
+
+def _is_of_seiscomp(path: Path) -> bool:
+    try:
+        _, root = next(ElementTree.iterparse(path, events=("start",)))
+    except (
+        ElementTree.ParseError,
+        ValueError,
+        LookupError,
+        StopIteration,
+    ):  # not XML, or of another encoding
+        return False
+    return root.tag.rpartition("}")[2] == SEISCOMP
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

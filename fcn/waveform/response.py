@@ -12,7 +12,7 @@ import obspy
 
 from fcn.geometry.network import SAME_SITE_DEG, can_be_elevation, require_elevation
 from fcn.waveform.stages import overall_sensitivity, warn_once
-from fcn.waveform.units import COUNT_UNITS, GAL, LENGTHS_M, measured
+from fcn.waveform.units import GAL, LENGTHS_M, are_counts, measured
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +252,7 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{', '.join(LENGTHS_M)}, and {GAL[0]}: state its sensitivity in one of them"
         )
     measurement, size = known
-    if str(stated.output_units).strip().upper() not in COUNT_UNITS:
+    if not are_counts(stated.output_units):
         raise ValueError(
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "
             "of the whole channel, digitiser included"

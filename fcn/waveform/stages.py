@@ -14,7 +14,7 @@ from obspy.core.inventory.response import (
     PolynomialResponseStage,
 )
 
-from fcn.waveform.units import COUNT_UNITS, measured
+from fcn.waveform.units import COUNTS, are_counts, measured
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ def _is_chain(stages: Sequence[Any]) -> bool:
 
 def _unit(text: str | None) -> str:
     """In one spelling; empty where it is not stated, as of stages that are a gain alone."""
-    return (text or "").strip().upper().removesuffix("S")
+    return COUNTS if are_counts(text) else (text or "").strip().upper().removesuffix("S")
 
 
 def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, sensor: Any) -> bool:
     """Whether two sensitivities are of one kind of motion, both in counts, and not the same."""
-    if any(str(each.output_units).strip().upper() not in COUNT_UNITS for each in (stated, product)):
+    if not all(are_counts(each.output_units) for each in (stated, product)):
         return False
     a, b = measured(str(stated.input_units)), measured(str(product.input_units))
     if a is None or b is None or a[0] != b[0]:

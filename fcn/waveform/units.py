@@ -13,7 +13,14 @@ INPUT_UNIT = re.compile(
     r"|(?P<times>[NUMC]?M)[*.]?(SEC|S)(\*\*|\^)?-(?P<power>[12])"
 )
 GAL = ("GAL", 1e-2)  # cm/s2
-COUNT_UNITS = ("COUNTS", "COUNT")
+COUNTS = "COUNTS"
+# As manuals of SEED, RESP files and programs spell them.
+COUNT_UNITS = (COUNTS, "COUNT", "CTS", "CNTS", "CNT", "DIGITAL COUNTS", "COUNTS - DIGITAL COUNTS")
+
+
+def are_counts(unit: str | None) -> bool:
+    """Whether a unit is that of samples."""
+    return " ".join((unit or "").split()).upper() in COUNT_UNITS
 
 
 def measured(unit: str) -> tuple[str, float] | None:

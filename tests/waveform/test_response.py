@@ -92,6 +92,39 @@ def test_the_text_of_a_data_centre_states_counts(tmp_path):
     assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(6e8, "velocity")
 
 
+SCML = """<?xml version="1.0" encoding="UTF-8"?>
+<seiscomp xmlns="http://geofon.gfz-potsdam.de/ns/seiscomp3-schema/0.12" version="0.12"><Inventory>
+<sensor publicID="Sensor/1" name="S"><description>STS-2</description><unit>M/S</unit></sensor>
+<datalogger publicID="Datalogger/1" name="D"><gain>400000</gain></datalogger>
+<network publicID="Network/XX" code="XX"><start>2000-01-01T00:00:00.0000Z</start>
+<station publicID="Station/1" code="S00"><start>2000-01-01T00:00:00.0000Z</start>
+<latitude>32.5</latitude><longitude>130.5</longitude><elevation>10</elevation>
+<sensorLocation publicID="Loc/1" code=""><start>2000-01-01T00:00:00.0000Z</start>
+<latitude>32.5</latitude><longitude>130.5</longitude><elevation>10</elevation>
+<stream code="HHZ" datalogger="Datalogger/1" sensor="Sensor/1"><start>2000-01-01T00:00:00.0000Z</start>
+<sampleRateNumerator>100</sampleRateNumerator><sampleRateDenominator>1</sampleRateDenominator>
+<depth>0</depth><azimuth>0</azimuth><dip>-90</dip>
+<gain>6.0E8</gain><gainFrequency>1</gainFrequency><gainUnit>M/S</gainUnit></stream>
+</sensorLocation></station></network></Inventory></seiscomp>
+"""
+
+
+def test_an_inventory_of_seiscomp_is_of_counts(tmp_path):
+    """ObsPy's reader has no output units for its gain, which is in counts per unit of the sensor."""
+    (tmp_path / "inventory.xml").write_text(SCML)
+    inventory = read_stations(tmp_path / "inventory.xml")
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(6e8, "velocity")
+
+
+@pytest.mark.parametrize("unit", ["cts", "CNT", "DIGITAL COUNTS", "counts - Digital Counts"])
+def test_counts_are_spelled_in_many_ways(inventory, unit):
+    """In a sensitivity, and in stages."""
+    with_stages(inventory, 0.01, 2e6, 1.0)  # contradicts its stages, which are of counts, too
+    found = channel(inventory).response
+    found.instrument_sensitivity.output_units = found.response_stages[-1].output_units = unit
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, "velocity")
+
+
 @pytest.mark.parametrize("unit", [None, "", "V"])
 def test_stationxml_that_does_not_say_counts_is_refused(tmp_path, inventory, unit):
     """Nothing is guessed, whether or not it has stages."""
