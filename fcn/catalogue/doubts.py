@@ -1,8 +1,12 @@
 """What may be as a catalogue has it, and most often is a slip: a warning says so."""
 
 import logging
+import math
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from fcn.catalogue.event import Catalogue, Event
 
@@ -11,6 +15,13 @@ log = logging.getLogger(__name__)
 TWIN_S, TWIN_DEG = 2.0, 0.3  # two agencies' solutions of one earthquake differ by less
 MOST_TWINS = 1 / 3  # of a catalogue's events: in the densest swarms fewer follow each other so closely
 SHALLOWEST_KM = 0.1  # where a deepest event lies above that, depths in km were taken for metres
+UNCERTAINTIES = (
+    "horizontal_uncertainty_km",
+    "depth_uncertainty_km",
+    "origin_time_uncertainty_s",
+    "magnitude_uncertainty",
+    "first_p_uncertainty_s",
+)
 FEWEST = 3  # events of which that can be said
 
 
@@ -35,6 +46,26 @@ def warn_of_kilometres(catalogue: Catalogue, path: Path) -> None:
             "%s: the deepest of %d events is %.3g m deep: QuakeML states metres; are these km?",
             *(path, len(depths_km), 1000.0 * max(depths_km)),
         )
+
+
+def without_unknown_uncertainties(events: Iterable[Event], path: Path) -> list[Event]:
+    """Events; uncertainties below zero or not finite, as unknown ones are written, are None and warned of."""
+    kept, named = list[Event](), list[str]()
+    for event in events:
+        unknown: dict[str, Any] = {
+            name: None
+            for name in UNCERTAINTIES
+            if (value := getattr(event, name)) is not None and not 0.0 <= value < math.inf
+        }
+        if unknown:
+            named.append(f"{next(iter(unknown))} of {event.event_id!r}")
+        kept.append(replace(event, **unknown) if unknown else event)
+    if named:
+        log.warning(
+            "%s: uncertainties of %d of %d events are below zero or not finite, as %s: they count as unknown",
+            *(path, len(named), len(kept), named[0]),
+        )
+    return kept
 
 
 def _are_twins(one: Event, other: Event) -> bool:

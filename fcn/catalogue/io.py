@@ -16,7 +16,7 @@ from obspy.core import event as quakeml
 
 from fcn import checked
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
-from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins
+from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins, without_unknown_uncertainties
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
@@ -93,7 +93,7 @@ def read_with_picks(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
 def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
     """What a file holds, within what earthquakes have; ValueError naming the file."""
     try:
-        made = Catalogue(name, tuple(events))
+        made = Catalogue(name, tuple(without_unknown_uncertainties(events, path)))
         for event in made:
             _check_ranges(event)
     except ValueError as error:

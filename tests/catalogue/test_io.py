@@ -383,8 +383,6 @@ def test_the_same_catalogue_is_the_same_file(tmp_path):
         ("magnitude", 62.0),
         ("origin_time_s", 4e9),
         ("horizontal_uncertainty_km", 1e9),
-        ("depth_uncertainty_km", -1.0),
-        ("magnitude_uncertainty", math.nan),
     ],
 )
 @pytest.mark.parametrize("kind", WRITERS)
@@ -395,6 +393,32 @@ def test_what_no_earthquake_has_names_file_event_and_value(kind, tmp_path, field
         ValueError, match=rf"c\.{kind}: event '.*' has {field} |c\.{kind}.*{field}|cannot be read"
     ):
         read(tmp_path / f"c.{kind}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("horizontal_uncertainty_km", -1.0),
+        ("depth_uncertainty_km", math.inf),
+        ("depth_uncertainty_km", math.nan),
+        ("origin_time_uncertainty_s", -1e-3),
+        ("magnitude_uncertainty", -1.0),
+    ],
+)
+@pytest.mark.parametrize("kind", WRITERS)
+def test_an_uncertainty_that_is_none_is_unknown(kind, tmp_path, caplog, field, value):
+    """As NonLinLoc and SeisComP write it; each catalogue is warned of once."""
+    write, read = WRITERS[kind]
+    events = tuple(
+        dataclasses.replace(CATALOGUE[0], event_id=f"e{i}", origin_time_s=T0 + 60.0 * i, **{field: value})
+        for i in range(2)
+    )
+    write(Catalogue("c", (*events, CATALOGUE[0])), tmp_path / f"c.{kind}")
+    found = {event.event_id: event for event in read(tmp_path / f"c.{kind}")}
+    assert [getattr(found[f"e{i}"], field) for i in range(2)] == [None, None]
+    assert getattr(found[CATALOGUE[0].event_id], field) == getattr(CATALOGUE[0], field)
+    (told,) = [record.getMessage() for record in caplog.records if "unknown" in record.getMessage()]
+    assert f"uncertainties of 2 of 3 events are below zero or not finite, as {field} of 'e0'" in told
 
 
 @pytest.mark.parametrize(
