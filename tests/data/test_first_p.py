@@ -68,7 +68,27 @@ def test_an_event_beyond_the_travel_times_stays_without(caplog):
     deep = dataclasses.replace(without_picks().events[0], depth_km=300.0)
     (found,) = computed(Catalogue("deep", (deep,)))
     assert found == deep
-    assert f"no first P is computed of catalogued event {deep.event_id}" in caplog.text
+    assert f"no first P is computed of 1 catalogued event(s), as {deep.event_id}: " in caplog.text
+
+
+def test_a_national_catalogue_is_told_of_in_one_line(caplog):
+    """Of those beyond the travel times that may have shaken the recorded time; the others are passed over."""
+    deep, early, late = (
+        [
+            dataclasses.replace(
+                without_picks().events[0],
+                event_id=f"{name}{i}",
+                depth_km=300.0,
+                origin_time_s=START_S + at_s + i,
+            )
+            for i in range(5)
+        ]
+        for name, at_s in (("deep", 0.0), ("early", -2000.0), ("late", 1e7))
+    )
+    found = computed(Catalogue("national", (*deep, *early, *late, *without_picks().events)))
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert told.startswith("no first P is computed of 5 catalogued event(s), as deep0: ")
+    assert [event.first_p_time_s is not None for event in found if event.depth_km < 300.0] == [True] * 3
 
 
 def test_nothing_is_computed_where_nothing_is_missing():
