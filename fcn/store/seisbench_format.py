@@ -53,13 +53,20 @@ class SeisBenchFolder:
     def rows(self) -> Iterator[tuple[Row, Callable[[], Samples]]]:
         """Metadata of every record, and what reads its samples while the iteration stands there.
 
-        Components first whatever the file's order; reading raises ValueError for samples that are not there.
+        Components first whatever the file's order; reading raises ValueError for samples that are not there,
+        and for those of a row before: they would be one record twice.
         """
         transposed = self.data_format.get("dimension_order", "CW").replace("N", "") == "WC"
         for metadata, waveforms in self._parts:
+            listed = set[str]()
             with _open(waveforms) as file:
-                for _, row in read_table(metadata, NEEDED):
-                    yield row, partial(_samples, file, row["trace_name"], waveforms, transposed)
+                for place, row in read_table(metadata, NEEDED):
+                    name = row["trace_name"]
+                    if name in listed:
+                        yield row, partial(_refuse, f"{place}: {name} is that of a row before, too")
+                        continue
+                    listed.add(name)
+                    yield row, partial(_samples, file, name, waveforms, transposed)
 
 
 def _open(path: Path) -> h5py.File:
@@ -71,6 +78,10 @@ def _open(path: Path) -> h5py.File:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _refuse(reason: str) -> Samples:
+    raise ValueError(reason)
 
 
 def _samples(file: h5py.File, trace_name: str, path: Path, transposed: bool) -> Samples:

@@ -244,6 +244,16 @@ def test_a_dead_horizontal_leaves_the_vertical(tmp_path, seisbench_importer, pat
     assert (records[0].s_arrival_sample - 400.0) / 20 == pytest.approx(path.s_s - path.p_s, abs=1e-6)
 
 
+def test_a_row_that_is_listed_twice_is_taken_once(tmp_path, seisbench_importer, path):
+    folder = write_set(tmp_path / "set", waves(path), [ROW, ROW])
+    listed = (folder / "metadata.csv").read_text()
+    (folder / "metadata.csv").write_text(listed + listed.splitlines()[1] + "\n")
+    records, refused = collect(open_source(folder, seisbench_importer))
+    assert len(records) == 4
+    assert len(refused) == 1
+    assert re.search(r"metadata\.csv, line 4: bucket0\$0,:,: is that of a row before, too", refused[0][2])
+
+
 def test_a_dead_vertical_is_refused(tmp_path, seisbench_importer, path):
     dead, whole = waves(path)
     dead[0] = 0.0
