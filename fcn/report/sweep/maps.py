@@ -102,6 +102,8 @@ def _places_km(events: Sequence[EventOutcome]) -> Float[np.ndarray, "event 2"]:
     place = np.array([(each.latitude_deg, each.longitude_deg) for each in events], dtype=np.float64)
     if not np.isfinite(place).any():
         return np.full((len(events), 2), np.nan)
+    east_deg = float(place[np.isfinite(place[:, 1])][0, 1])  # of one of them: some may lie across 180 deg
+    place[:, 1] = east_deg + (place[:, 1] - east_deg + 180.0) % 360.0 - 180.0
     frame = LocalFrame(*(float(each) for each in np.nanmean(place, axis=0)))
     return np.stack(frame.to_local_km(place[:, 0], place[:, 1]), axis=1)
 

@@ -124,6 +124,8 @@ def _draw_graticule(plan: Axes, outcome: Outcome, half_km: tuple[float, float]) 
     frame = outcome.sequence.frame
     corners = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]) * half_km
     latitude, longitude = frame.to_geographic(corners[:, 0], corners[:, 1])
+    # about the centre: the corners of a map on 180 deg are in both hemispheres
+    longitude = frame.longitude_deg + (longitude - frame.longitude_deg + 180.0) % 360.0 - 180.0
     ticks = MaxNLocator(5, steps=[1, 2, 5, 10])
     along = np.linspace(-0.5, 1.5, 41)
     for value in ticks.tick_values(longitude.min(), longitude.max()):
@@ -160,7 +162,8 @@ def _draw_graticule(plan: Axes, outcome: Outcome, half_km: tuple[float, float]) 
 
 
 def _degrees(value: float, letters: str) -> str:
-    return f"{abs(value):g}°{letters[int(value < 0)]}"
+    within = 180.0 - (180.0 - value) % 360.0  # above -180, up to 180
+    return f"{abs(within):g}°{letters[int(within < 0)]}"
 
 
 def _draw_events(plan: Axes, below: Axes, right: Axes, outcome: Outcome) -> None:

@@ -36,6 +36,16 @@ def test_a_map_per_setting_tells_found_from_missed():
     assert [axes.texts[0].get_text() for axes in shown] == ["50 % found", "50 % found"]
 
 
+def test_events_on_both_sides_of_180_deg_are_near_each_other():
+    events = {
+        f"v0/{i}": EventOutcome(f"{i}", 3.0, True, -17.0, longitude_deg)
+        for i, longitude_deg in enumerate((179.9, -179.9))
+    }
+    (axes,) = found_maps([("a", Scored(events, 0, 1.0))]).axes
+    east_km = np.asarray(axes.collections[0].get_offsets())[:, 0]
+    assert east_km == pytest.approx([-10.65, 10.65], abs=0.1)
+
+
 def test_the_map_is_of_the_sequence_with_most_events_whose_places_are_known():
     assert largest_sequence([("a", scored({0}))]) == "v0"
     assert largest_sequence([("a", scored({0}, lengths=(2, 5)))]) == "v1"

@@ -10,11 +10,14 @@ from report_example import make_declared, make_sequence
 from rich.console import Console
 
 from fcn.catalogue.event import Catalogue
+from fcn.geometry.network import Network
+from fcn.geometry.projection import LocalFrame
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.score import score_sequence
 from fcn.metrics.table import ALL
 from fcn.report.kit.table import number
 from fcn.report.test.errors import ELAPSED_S, epicentre_histories_km
+from fcn.report.test.event_map import event_map
 from fcn.report.test.outcome import judge
 from fcn.report.test.page import write_test_report
 from fcn.report.test.record_section import choose_subjects
@@ -203,3 +206,29 @@ def test_histories_start_at_the_alarm_and_keep_the_last_word():
     assert np.isnan(history_km[0, latency_s > ELAPSED_S]).all()
     assert np.isfinite(history_km[0, latency_s <= ELAPSED_S]).all()
     assert history_km[0, -1] == history_km[0, -2]
+
+
+def at(each, frame):
+    """A station or an event, as far from the centre of another frame."""
+    place = np.array(each.latitude_deg), np.array(each.longitude_deg)
+    latitude_deg, longitude_deg = frame.to_geographic(*SEQUENCE.frame.to_local_km(*place))
+    return dataclasses.replace(each, latitude_deg=float(latitude_deg), longitude_deg=float(longitude_deg))
+
+
+@pytest.mark.parametrize("longitude_deg", [179.9, -179.9, 180.3, 22.0])
+def test_a_map_on_180_deg_has_the_longitudes_that_are_there(longitude_deg):
+    frame = LocalFrame(-17.5, longitude_deg)
+    moved = dataclasses.replace(
+        SEQUENCE,
+        frame=frame,
+        network=Network(tuple(at(each, frame) for each in SEQUENCE.network)),
+        catalogue=Catalogue("moved", tuple(at(each, frame) for each in SEQUENCE.catalogue)),
+    )
+    plan = event_map(outcome_of(moved, declared=[])).axes[0]
+    told = [text for text in plan.texts if re.search("°[EW]$", text.get_text())]
+    assert len(told) >= 3
+    for text in told:
+        value_deg = float(text.get_text()[:-2]) * (1 if text.get_text().endswith("E") else -1)
+        assert abs(value_deg) <= 180.0
+        east_km, _ = frame.to_local_km(np.array(-17.5), np.array(value_deg))
+        assert text.get_position()[0] == pytest.approx(float(east_km), abs=1.0)
