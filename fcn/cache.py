@@ -1,7 +1,9 @@
 """Stores and sequences simulated on first use and kept, named by the digest of their recipe."""
 
 import contextlib
+import errno
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,13 +44,27 @@ def cached_store(config: Mapping[str, Any], cache: Path) -> Path:
 def built_once(path: Path) -> Iterator[bool]:
     """Whether a folder of the cache has to be built by whoever asks; others wait until it is.
 
-    What is there is whole, and needs no lock: a cache may be somebody else's, or read-only.
+    What is there is whole, and needs no lock: a cache may be somebody else's, or read-only. Raises ValueError
+    for one that cannot be written to where it is to be.
     """
     if path.is_dir():
         yield False
     else:
+        _make(path.parent)
         with only_one(path):
             yield not path.is_dir()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ValueError(
+            f"{folder}, in the cache, cannot be written to ({error.strerror}): name another folder by "
+            "cache=, or in the environment by FCN_CACHE"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,6 +87,8 @@ def entry_point(
                 return None
             if not given and (unknown := unknown_choices(sys.argv[1:], folder)):
                 sys.exit(unknown)
+            if not given and (unwritable := unwritable_folder(name, sys.argv[1:], folder)):
+                sys.exit(unwritable)
             return run(*given)
 
         return main
@@ -126,6 +129,34 @@ def unknown_choices(given: Sequence[str], folder: Path = CONF_DIR) -> str:
                 if choice not in known:
                     return f"{group}: there is no {choice}; known are {', '.join(known)}"
     return ""
+
+
+def unwritable_folder(name: str, given: Sequence[str], folder: Path = CONF_DIR) -> str:
+    """What is wrong with where a command line's runs are put, which Hydra makes at first; else nothing."""
+    flags = {each for each in given if each.startswith("-")}
+    if flags - {"-m", "--multirun"}:
+        return ""  # that shows something, or says itself where things are
+    kind = "sweep" if flags else "run"
+    stated = dict(each.lstrip("+").split("=", 1) for each in given if "=" in each)
+    where = stated.get(key := f"hydra.{kind}.dir") or _stated_folder(name, kind, folder)
+    place = Path(where.strip("'\"").partition("$")[0])
+    while not os.access(place, os.F_OK):  # Path.exists raises where it may not look
+        place = place.parent
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return ""
+    return (
+        f"{place.resolve()} is no folder that can be written to, and a run puts its records there: begin it "
+        f"in another, or say which with {key}=FOLDER"
+    )
+
+
+def _stated_folder(name: str, kind: str, folder: Path) -> str:
+    """Where a command's configuration puts its runs; of sweeps those that are new."""
+    for path in _primary(name, folder):
+        stated = yaml.safe_load(path.read_text(encoding="utf-8")).get("hydra", {})
+        if "run" in stated:
+            return "logs" if kind == "sweep" else str(stated["run"]["dir"])
+    return "."
 
 
 def _primary(name: str, folder: Path) -> Iterator[Path]:

@@ -37,6 +37,16 @@ def test_a_sequence_is_built_once_and_again_only_for_another_recipe(tmp_path):
     assert sequence_root(dataset(text="two"), tmp_path) != first
 
 
+def test_a_cache_that_cannot_be_made_is_said_with_its_key(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    message = r"sequences, in the cache, cannot be written to \(.*\): name .* cache=, .* FCN_CACHE"
+    with pytest.raises(ValueError, match=message):
+        sequence_root(dataset(text="one"), tmp_path / "file")
+    monkeypatch.setattr("os.access", lambda *_: False)  # of a user other than root
+    with pytest.raises(ValueError, match=message):
+        sequence_root(dataset(text="one"), tmp_path)
+
+
 def test_a_root_that_is_a_sequence_is_taken_as_it_is(tmp_path):
     (tmp_path / "waveforms").mkdir()
     assert sequence_root(dataset(tmp_path), tmp_path / "cache") == tmp_path

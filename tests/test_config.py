@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 from toy import resolved
 
-from fcn.config import MisfitError, build, factory, of_run, sweep_folder, unknown_choices
+from fcn.config import MisfitError, build, factory, of_run, sweep_folder, unknown_choices, unwritable_folder
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -75,6 +76,34 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
 def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):
     assert unknown_choices(given).startswith(said)
     assert bool(unknown_choices(given)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "key"),
+    [
+        ("train", [], "hydra.run.dir"),
+        ("test", ["-m", "seed=1,2"], "hydra.sweep.dir"),
+        ("test", ["hydra.run.dir='logs/${name}'"], "hydra.run.dir"),
+        ("build_store", ["hydra.run.dir=/dev/null/mine"], "hydra.run.dir"),
+        ("train", ["hydra.run.dir=fine/${name}"], None),
+        ("train", ["--cfg", "job"], None),
+        ("status", [], None),
+    ],
+)
+def test_where_no_run_can_be_put_its_key_is_said(tmp_path, monkeypatch, name, given, key):
+    """Hydra makes the folder before the command begins, and names no key."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").write_text("a file")
+    said = unwritable_folder(name, given)
+    assert bool(said) == bool(key)
+    assert f"say which with {key}=FOLDER" in said or key is None
+
+
+def test_a_folder_that_may_not_be_written_to_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    access = os.access  # to root everything is open
+    monkeypatch.setattr("os.access", lambda place, mode: mode == os.F_OK and access(place, mode))
+    assert unwritable_folder("monitor", ["folder=state"]).startswith(f"{tmp_path} is no folder that can be")
 
 
 @pytest.mark.parametrize(

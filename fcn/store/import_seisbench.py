@@ -12,7 +12,7 @@ from fcn.store.build import Report
 from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
 from fcn.store.seisbench_format import Samples, SeisBenchFolder
-from fcn.tables import Row
+from fcn.tables import Row, number
 from fcn.waveform.inventory import CODE_LETTERS, INSTRUMENT_KINDS
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import Sensor
@@ -196,13 +196,12 @@ def _rate_hz(row: Row, data_format: Mapping[str, str]) -> float:
     """The record's own rate or interval, else the data set's rate, as SeisBench has it."""
     stated = (row.get("trace_sampling_rate_hz"), row.get("trace_dt_s"), data_format.get("sampling_rate"))
     for text, is_interval in zip(stated, (False, True, False), strict=True):
-        value = float(text) if text else math.nan
+        name = "trace_dt_s" if is_interval else "the sampling rate"
+        value = number(text, name) if text else math.nan
         if math.isnan(value):
             continue
         if not 0.0 < value < math.inf:
-            raise ValueError(
-                f"{'trace_dt_s' if is_interval else 'the sampling rate'} is {text}, must be positive"
-            )
+            raise ValueError(f"{name} is {text}, must be positive")
         return 1.0 / value if is_interval else value
     raise ValueError("no sampling rate, neither in the metadata nor in data_format")
 
@@ -212,14 +211,14 @@ def _phase_s(row: Row, phase: str, rate_hz: float) -> float | None:
     found = []
     for name, text in row.items():
         match = PHASE_COLUMN.fullmatch(name)
-        if match and match[1].lower() == phase and text and math.isfinite(float(text)):
-            found.append(float(text) / rate_hz)
+        if match and match[1].lower() == phase and text and math.isfinite(sample := number(text, name)):
+            found.append(sample / rate_hz)
     return min(found, default=None)
 
 
 def _number(row: Row, name: str, remedy: str) -> float:
     text = row.get(name) or ""
-    value = float(text) if text else math.nan
+    value = number(text, name) if text else math.nan
     if not math.isfinite(value):
         raise ValueError(f"{name} is missing; {remedy}")
     return value
