@@ -278,3 +278,43 @@ def test_a_look_at_many_files_that_are_as_they_were_opens_none(folder, trace, mo
     again = DirectorySource(folder, "*", from_now=False)
     again.restore(source.state())
     assert again.poll(0.5) == []
+
+
+def test_what_is_recorded_now_does_not_wait_for_old_files_that_are_copied_in(folder, trace, monkeypatch):
+    """Neither a file that was heard before, nor one that is begun meanwhile, as at midnight."""
+    monkeypatch.setattr(directory, "MOST_BYTES", 4 * 512)
+    source = DirectorySource(folder, "*", from_now=True)
+    live, begun, step_s = folder / "2026.mseed", folder / "2027.mseed", 1.14
+    live.write_bytes(records(trace, 0.0, step_s))
+    assert [each.start_time_s for each in source.poll(0.0)] == [START_S]
+    for i in range(10):
+        (folder / f"2025.{i}.mseed").write_bytes(records(trace, 20.0, 50.0))
+    for k in range(1, 6):
+        for path in (live, begun):
+            with path.open("ab") as file:
+                file.write(records(trace, k * step_s, (k + 1) * step_s))
+        found = source.poll(float(k))
+        ends_s = [
+            each.start_time_s - START_S + each.counts.size / trace.stats.sampling_rate for each in found
+        ]
+        assert ends_s.count(pytest.approx((k + 1) * step_s)) == (1 if k == 1 else 2)
+        assert ends_s[-1] >= 20.0  # the old files are read beside
+    n_old = 0
+    while found := source.poll(9.0):
+        n_old += len(found)
+    assert n_old > 10
+
+
+def test_what_came_while_it_was_down_is_read_in_the_order_of_names(folder, trace, monkeypatch):
+    """Hours of a day, the last of which is being written: it does not overtake the others."""
+    monkeypatch.setattr(directory, "MOST_BYTES", 1024)
+    paths = [folder / f"{hour:02d}.mseed" for hour in range(4)]
+    for hour, path in enumerate(paths):
+        path.write_bytes(records(trace, 10.0 * hour, 10.0 * hour + 2.28))
+    source, heard_s = DirectorySource(folder, "*", from_now=False), []
+    for k in range(6):
+        heard_s += [each.start_time_s for each in source.poll(float(k))]
+        with paths[-1].open("ab") as file:
+            file.write(records(trace, 32.28 + 1.14 * k, 32.28 + 1.14 * (k + 1)))
+    assert heard_s == sorted(heard_s)
+    assert len(heard_s) >= 6

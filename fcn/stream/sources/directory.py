@@ -23,7 +23,8 @@ from fcn.waveform.miniseed import (
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 16 * 2**20  # of all files at one poll: after an outage the rest comes with the next ones
+# Of all files at one poll: after an outage, or of old files that are copied in, the rest comes with the next.
+MOST_BYTES = 16 * 2**20
 FILES_A_POLL = 1_000  # a folder of n times as many is looked through at every nth poll, which takes a while
 GROWING_S = 3_600.0  # a file that has grown since is looked at in between, too
 GONE_S = 3_600.0  # a file that was in no look for so long is forgotten
@@ -95,6 +96,9 @@ class DirectorySource:
         self._read: dict[str, Heard] = {}
         self._told: set[str] = set()  # files that were warned of
         self._grew_s: dict[str, float] = {}  # when it did last, of those that did within GROWING_S
+        # Files that are not all read, as they were when they were met; None of what was there at a start.
+        self._met: dict[str, Look | None] = {}
+        self._is_start = not from_now
         self._missed_s: dict[str, float] = {}  # when a file that is known was first in no look
         self._n_resting = 0  # polls until the folder is looked through again
         self._clock = WallClock()
@@ -111,9 +115,7 @@ class DirectorySource:
         """See `Source`."""
         packets: list[Packet] = []
         room = MOST_BYTES
-        for name, look in self._looked_at(clock_s).items():
-            if self._is_all_read(name, look):
-                continue
+        for name, look in self._in_turn(self._looked_at(clock_s)):
             if room > 0:
                 found, n_bytes = self._new(name, look, room)
                 packets += found
@@ -134,6 +136,7 @@ class DirectorySource:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Source`."""
+        self._is_start = True
         if "files" not in state:  # of before files were known again, with their bytes alone
             self._read = {name: Heard(n_bytes, None, None) for name, n_bytes in state["read"].items()}
             return
@@ -162,6 +165,26 @@ class DirectorySource:
             self._read[name] = heard = Heard(look.size, None, look)
         return heard.look == look
 
+    def _in_turn(self, looks: Mapping[str, Look]) -> list[tuple[str, Look]]:
+        """Files that are not all read: first those that are being written, those with least to read before.
+
+        Else all that is recorded now would wait for old files that somebody copies into the folder. Files
+        that are as they were come in the order of their names, which is that of their times.
+        """
+        is_start, self._is_start = self._is_start, False
+        living, others = list[tuple[int, str, Look]](), list[tuple[str, Look]]()
+        for name, look in looks.items():
+            if self._is_all_read(name, look):
+                self._met.pop(name, None)
+                continue
+            heard = self._read.get(name, NOTHING)
+            met = self._met.setdefault(name, heard.look or (None if is_start else look))
+            if met in (None, look):
+                others.append((name, look))
+            else:
+                living.append((look.size - heard.n_bytes, name, look))
+        return [(name, look) for _, name, look in sorted(living)] + others
+
     def _looked_at(self, clock_s: float) -> dict[str, Look]:
         """Looks at all files, or between two such polls at those that grow."""
         if self._n_resting > 0:
@@ -172,6 +195,7 @@ class DirectorySource:
         self._grew_s = {name: at_s for name, at_s in self._grew_s.items() if clock_s - at_s < GROWING_S}
         if looks:  # an empty folder is rather one that is away
             self._told.intersection_update(looks)
+            self._met = {name: met for name, met in self._met.items() if name in looks}
             self._missed_s = {
                 name: self._missed_s.get(name, clock_s) for name in self._read if name not in looks
             }
