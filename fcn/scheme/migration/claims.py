@@ -5,15 +5,18 @@ event are compared by. Times are seconds after the window's first sample.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.event import Known
+from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 
-MUCH_OF = 0.5  # of an event's P picks: a hypothesis that explains so many of them, and others, is that event
+MUCH_OF = 0.5  # of P picks: an event's are of a hypothesis that explains so many of them, and others
 
 
 def _explains(picks: Picks, p_s: Float[Tensor, " station"], p_tolerance_s: float) -> Bool[Tensor, " pick"]:
@@ -30,8 +33,8 @@ def claimed(
     known: Sequence[Known],
     due_s: Float[Tensor, "known station 2"],
     picks: Picks,
-    *,
     least_magnitude: float,
+    *,
     p_tolerance_s: float,
 ) -> tuple[str | None, ...]:
     """The same as `follows`, with the declared event of each new hypothesis that is that event elsewhere.
@@ -68,35 +71,42 @@ def claimed(
     return tuple(named)
 
 
-def well_founded(
+def weighed(
     found: Places,
     p_s: Float[Tensor, "event station"],
     known: Sequence[Known],
     due_s: Float[Tensor, "known station 2"],
     picks: Picks,
     reach_km: float,
+    law: CandidateLaw | None,
     *,
     p_tolerance_s: float,
 ) -> Places:
-    """Those found but for places of declared events, further than reach_km from their last, that lose picks.
+    """Those found, of declared events those elsewhere weighed by how many stations' picks speak for them.
 
-    Such a place's P explains picks of fewer stations than P of the event's last one does: a volume may be
-    trusted with two picks that happen to suit it, and what more stations have told is not forgotten for that.
+    Elsewhere is further than reach_km from an event's last place. One whose P explains picks of fewer
+    stations than P of the last place goes: a volume may be trusted with two picks that happen to suit it, and
+    what more stations have told is not forgotten for that. One whose P explains twice as many, and two more
+    at least, `outnumbers` the last place, if its evidence, and the event's magnitude, are such as the law of
+    candidates asks: what an alarm of few stations was placed by is worth less than what most say since.
     p_s: P of the places at every station. due_s: P and S of `known`.
     """
     row_of = {each.event_id: row for row, each in enumerate(known)}
-
-    def stands(row: int, name: str | None) -> bool:
-        if name is None:
-            return True
-        last = known[row_of[name]].estimate
-        last_km = found.place_km.new_tensor([last.east_km, last.north_km])
-        if (found.place_km[row, :2] - last_km).abs().amax() <= reach_km:
-            return True
-        before, now = (
-            _n_stations(picks, _explains(picks, each, p_tolerance_s))
-            for each in (due_s[row_of[name], :, 0], p_s[row])
-        )
-        return now >= before
-
-    return found.rows([row for row, name in enumerate(found.follows) if stands(row, name)])
+    stand: list[int] = []
+    outnumbers = torch.zeros(len(found), dtype=torch.bool)
+    for row, name in enumerate(found.follows):
+        if name is not None:
+            last = known[row_of[name]].estimate
+            last_km = found.place_km.new_tensor([last.east_km, last.north_km])
+            if (found.place_km[row, :2] - last_km).abs().amax() > reach_km:
+                before, now = (
+                    _n_stations(picks, _explains(picks, each, p_tolerance_s))
+                    for each in (due_s[row_of[name], :, 0], p_s[row])
+                )
+                if now < before:
+                    continue
+                is_likely = law is not None and float(found.evidence[row]) >= law.least_evidence
+                is_large = law is not None and (last.magnitude or 0.0) >= law.least_magnitude
+                outnumbers[row] = is_likely and is_large and before <= min(MUCH_OF * now, now - 2)
+        stand.append(row)
+    return replace(found, outnumbers=outnumbers).rows(stand)

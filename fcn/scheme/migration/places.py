@@ -24,7 +24,8 @@ class Places:
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
     origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared
     event that keeps its last place, of which neither covariance nor stations nor a pdf are told here.
-    has_p: stations whose P agrees with the place.
+    has_p: stations whose P agrees with the place. outnumbers: so many more than with a declared event's last
+    place that it counts however little the volume is trusted (`fcn.scheme.migration.claims`).
     """
 
     follows: tuple[str | None, ...]
@@ -40,6 +41,7 @@ class Places:
     is_located: Bool[Tensor, " event"]
     covariance_km2: Float[Tensor, "event 3 3"]
     has_p: Bool[Tensor, "event station"]
+    outnumbers: Bool[Tensor, " event"]
 
     @classmethod
     def none(cls, n_stations: int) -> "Places":
@@ -59,6 +61,7 @@ class Places:
             is_located=none > 0,
             covariance_km2=none.view(0, 3, 3),
             has_p=torch.zeros(0, n_stations, dtype=torch.bool),
+            outnumbers=none > 0,
         )
 
     @classmethod
@@ -86,6 +89,7 @@ class Places:
             torch.zeros(1, dtype=torch.bool, device=device),
             torch.zeros(1, 3, 3, device=device),
             torch.zeros(1, n_stations, dtype=torch.bool, device=device),
+            torch.zeros(1, dtype=torch.bool, device=device),
         )
 
     def __len__(self) -> int:
@@ -220,15 +224,16 @@ def merged(
 ) -> Places:
     """One row for every declared event to be read, and the new ones.
 
-    A declared event has the place with most evidence among those found for it that are trusted, else its
-    last, with the evidence of the best of them: what speaks for it elsewhere speaks against withdrawing it.
+    A declared event has the place with most evidence among those found for it that are trusted or outnumber
+    its last, these first, else its last, with the evidence of the best of them: what speaks for it elsewhere
+    speaks against withdrawing it.
     Once its first P has left the window, what placed it is gone: a place may then be no more than `LESS_SURE`
     times as unsure as its last.
     due: ids of those that are read in any case; another one only where it moves, as nothing has asked
     for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
     weight = found.evidence * found.score
-    trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score)
+    trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score) | found.outnumbers
     out = found.rows([row for row, name in enumerate(found.follows) if name is None])
     for each in known:
         own = [row for row, name in enumerate(found.follows) if name == each.event_id]
@@ -239,7 +244,8 @@ def merged(
         most_km *= LESS_SURE
         good = [row for row in own if bool(trusted[row]) and float(found.across_km[row]) <= most_km]
         if good:
-            out = found.rows([max(good, key=lambda row: float(weight[row]))]) + out
+            first = max(good, key=lambda row: (bool(found.outnumbers[row]), float(weight[row])))
+            out = found.rows([first]) + out
             continue
         if each.event_id not in due:
             continue

@@ -73,7 +73,7 @@ class MigrationReader:
         if not here.mask.any():
             self.candidates.keep([])
             return [[]]
-        reading, now_s, reach_km = self.reading, float(batch.now_s[0]), self._fine_reach_km
+        reading, now_s, reach_km = self.reading, float(batch.now_s[0]), self.core.volume.fine_reach_km
         terms, sound = self.learnt.begin(here, known)
         seen = self._see(network, batch, here, terms, sound)
         due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
@@ -95,7 +95,9 @@ class MigrationReader:
             latest = self._fine_pass(seen, places, explained, known, due_s)
             found += latest
         p_s, within_s = seen.arrivals(found.place_km, found.origin_s)[..., 0], reading.p_tolerance_s
-        found = claims.well_founded(found, p_s, known, due_s, seen.picks, reach_km, p_tolerance_s=within_s)
+        found = claims.weighed(
+            found, p_s, known, due_s, seen.picks, reach_km, reading.candidates, p_tolerance_s=within_s
+        )
         names = {known[row].event_id for row in again}
         settled = merged(found, known, names, start_s=seen.start_s, **reading.trusted)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
@@ -184,13 +186,12 @@ class MigrationReader:
         place_km, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
         least_evidence = self.reading.least_evidence
         return hypotheses.moved(
-            followed, place_km, evidence, reach_km=self._fine_reach_km, least_evidence=least_evidence
+            followed,
+            place_km,
+            evidence,
+            reach_km=self.core.volume.fine_reach_km,
+            least_evidence=least_evidence,
         )
-
-    @property
-    def _fine_reach_km(self) -> float:
-        """Half the width of a fine volume."""
-        return 0.5 * self.core.volume.cells[0] * self.core.volume.fine_km[0]
 
     def _new(self, seen: Seen, unexplained: Picks, since_s: float) -> Picks:
         """Of the picks that no declared event explains, those that may anchor a hypothesis.
@@ -242,7 +243,7 @@ class MigrationReader:
 
         explained: picks that an event of `known`, declared, explains, whose P and S are due at due_s.
         """
-        here, reading, p_within_s = seen.here, self.reading, self.reading.p_tolerance_s
+        here, reading, within_s = seen.here, self.reading, self.reading.p_tolerance_s
         if len(places) == 0:
             return Places.none(here.mask.shape[1])
         near, lattice = self._about(seen, places)
@@ -252,7 +253,7 @@ class MigrationReader:
         travel_s = seen.travel_times(where.hypocentre_km)
         first_guess_s = places.time_s - travel_s[torch.arange(len(places)), places.station, 0]
         heard_s = travel_s[..., 0].masked_fill(~near[0], torch.inf)
-        origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=p_within_s)
+        origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=within_s)
         arrival_s = origin_s[:, None, None] + travel_s
         p_s = origin_s[:, None] + heard_s
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
@@ -266,7 +267,7 @@ class MigrationReader:
             explained,
             at_once,
             least_picks=reading.least_picks,
-            p_tolerance_s=p_within_s,
+            p_tolerance_s=within_s,
             s_tolerance_s=reading.s_tolerance_s,
         )
         found = Places(
@@ -274,7 +275,7 @@ class MigrationReader:
             pdf=pdfs_of(where.epicentre_pdf, lattice.flat()),
             place_km=where.hypocentre_km,
             origin_s=origin_s,
-            origin_uncertainty_s=seen.origin_uncertainties(where, p_s, p_tolerance_s=p_within_s),
+            origin_uncertainty_s=seen.origin_uncertainties(where, p_s, p_tolerance_s=within_s),
             first_p_s=arrival_s[..., 0].masked_fill(~here.mask[0], torch.inf).amin(dim=1),
             evidence=evidence,
             score=where.score,
@@ -282,13 +283,12 @@ class MigrationReader:
             down_km=where.depth_uncertainty_km,
             is_located=torch.ones_like(keep),
             covariance_km2=where.covariance_km2,
-            has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=p_within_s),
+            has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=within_s),
+            outnumbers=torch.zeros_like(keep),
         )
         found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
         least = self.candidates.least_magnitude
-        follows = claims.claimed(
-            found.follows, p_s, known, due_s, seen.picks, least_magnitude=least, p_tolerance_s=p_within_s
-        )
+        follows = claims.claimed(found.follows, p_s, known, due_s, seen.picks, least, p_tolerance_s=within_s)
         return replace(found, follows=follows)
 
     def _about(self, seen: Seen, places: Hypotheses) -> tuple[Bool[Tensor, "1 event station"], Lattice]:

@@ -66,6 +66,11 @@ class VolumeSpec:
         east, north, depth = self.shape
         return east, north, depth
 
+    @property
+    def fine_reach_km(self) -> float:
+        """Half the width of a fine volume."""
+        return 0.5 * self.cells[0] * self.fine_km[0]
+
     def coarse(
         self,
         station_km: Float[Tensor, "batch station 3"],

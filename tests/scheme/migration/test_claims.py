@@ -6,7 +6,8 @@ import pytest
 import torch
 from made_hypotheses import P_TOLERANCE_S, START_S, known, picks_at, travel_s
 
-from fcn.scheme.migration.claims import claimed, well_founded
+from fcn.scheme.migration.candidates import CandidateLaw
+from fcn.scheme.migration.claims import claimed, weighed
 from fcn.scheme.migration.hypotheses import due
 from fcn.scheme.migration.places import Places
 
@@ -115,7 +116,47 @@ def test_a_declared_event_does_not_move_to_where_fewer_stations_speak_for_it(
     due_s = due(events, travel_times(torch.tensor([[500.0, 0.0, 0.0], [0.0, 0.0, 0.0]])), START_S)
     place = at(place_km, origin_s, follows)
     p_s = origin_s + travel_times(place.place_km)[..., 0]
-    found = well_founded(
-        place, p_s, events, due_s, picks_at(*heard), reach_km=12.0, p_tolerance_s=P_TOLERANCE_S
-    )
+    found = weighed(place, p_s, events, due_s, picks_at(*heard), 12.0, None, p_tolerance_s=P_TOLERANCE_S)
     assert found.follows == ((follows,) if stands else ())
+    assert not found.outnumbers.any()
+
+
+LAW = CandidateLaw(least_evidence=0.5, least_magnitude=4.0)
+
+
+@pytest.mark.parametrize(
+    ("n_before", "n_now", "changes", "is_so"),
+    [
+        (2, 4, {}, True),
+        (2, 3, {}, False),
+        (0, 2, {}, True),
+        (0, 1, {}, False),
+        (3, 6, {}, True),
+        (3, 5, {}, False),
+        (2, 4, {"evidence": 0.49}, False),
+        (2, 4, {"magnitude": 3.9}, False),
+        (2, 4, {"magnitude": None}, False),
+        (2, 4, {"law": None}, False),
+        (2, 4, {"away_km": 5.0}, False),
+        (2, 4, {"follows": None}, False),
+    ],
+)
+def test_most_stations_outnumber_the_few_that_an_alarm_was_placed_by(n_before, n_now, changes, is_so):
+    """P of the last place is due at 20 s everywhere, of the other at 25 s; stations pick either."""
+    given = {"evidence": 0.5, "magnitude": 4.0, "law": LAW, "away_km": 60.0, "follows": "one"} | changes
+    place = at([given["away_km"], 0.0, 0.0], 10.0, given["follows"])
+    place = replace(place, evidence=torch.tensor([given["evidence"]]))
+    picks = picks_at(*((n, 20.0) for n in range(n_before)), *((9 - n, 25.0) for n in range(n_now)))
+    due_s = torch.tensor([20.0, 30.0]).expand(1, 10, 2)
+    events = [known("one", magnitude=given["magnitude"])]
+    found = weighed(
+        place,
+        torch.full((1, 10), 25.0),
+        events,
+        due_s,
+        picks,
+        12.0,
+        given["law"],
+        p_tolerance_s=P_TOLERANCE_S,
+    )
+    assert found.outnumbers.tolist() == [is_so]

@@ -44,6 +44,7 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
         ones > 0,
         4.0 * torch.eye(3).repeat(n, 1, 1),
         torch.tensor([[True, False, True]]).repeat(n, 1),
+        ones < 0,
     )
 
 
@@ -58,6 +59,15 @@ def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> 
         trusted_evidence=0.7,
         trusted_score=0.2,
     )
+
+
+def test_a_place_that_most_stations_speak_for_goes_before_a_trusted_one():
+    """It needs no trusted volume; of several the one with most evidence."""
+    rows = [("one", 1.0, 0.9, 0.9), ("one", 2.0, 0.5, 0.1), ("one", 3.0, 0.6, 0.1), ("other", 4.0, 0.6, 0.1)]
+    places = replace(found(*rows), outnumbers=torch.tensor([False, True, True, False]))
+    told = settled(places, "one", "other")
+    east_km = dict(zip(told.follows, told.place_km[:, 0].tolist(), strict=True))
+    assert east_km == {"one": 3.0, "other": LAST.east_km}
 
 
 def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> WindowEstimate:

@@ -317,7 +317,7 @@ def test_a_hypothesis_that_is_a_declared_event_moves_it_or_goes(module, batch, m
     (first,) = here.estimates(module.network, window, [])[0]
     asked = []
 
-    def claimed(follows, p_s, known, due_s, picks, **_):
+    def claimed(follows, p_s, known, due_s, picks, *_, **__):
         asked.append((follows, [each.event_id for each in known], p_s.shape[0], due_s.shape[0], len(picks)))
         return ("declared",) * len(follows)
 
