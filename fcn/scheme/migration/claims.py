@@ -82,31 +82,32 @@ def weighed(
     *,
     p_tolerance_s: float,
 ) -> Places:
-    """Those found, of declared events those elsewhere weighed by how many stations' picks speak for them.
+    """Those found, of large declared events those elsewhere weighed by how many stations speak for them.
 
     Elsewhere is further than reach_km from an event's last place. One whose P explains picks of fewer
     stations than P of the last place goes: a volume may be trusted with two picks that happen to suit it, and
     what more stations have told is not forgotten for that. One whose P explains twice as many, and two more
-    at least, `outnumbers` the last place, if its evidence, and the event's magnitude, are such as the law of
-    candidates asks: what an alarm of few stations was placed by is worth less than what most say since.
+    at least, `outnumbers` the last place, if its evidence is such as the law of candidates asks: what an
+    alarm of few stations was placed by is worth less than what most say since. Events are large from that
+    law's magnitude on: a small one's last place may explain by chance what others of its swarm have picked.
     p_s: P of the places at every station. due_s: P and S of `known`.
     """
     row_of = {each.event_id: row for row, each in enumerate(known)}
     stand: list[int] = []
     outnumbers = torch.zeros(len(found), dtype=torch.bool)
     for row, name in enumerate(found.follows):
-        if name is not None:
+        if name is not None and law is not None:
             last = known[row_of[name]].estimate
             last_km = found.place_km.new_tensor([last.east_km, last.north_km])
-            if (found.place_km[row, :2] - last_km).abs().amax() > reach_km:
+            is_elsewhere = (found.place_km[row, :2] - last_km).abs().amax() > reach_km
+            if is_elsewhere and (last.magnitude or 0.0) >= law.least_magnitude:
                 before, now = (
                     _n_stations(picks, _explains(picks, each, p_tolerance_s))
                     for each in (due_s[row_of[name], :, 0], p_s[row])
                 )
                 if now < before:
                     continue
-                is_likely = law is not None and float(found.evidence[row]) >= law.least_evidence
-                is_large = law is not None and (last.magnitude or 0.0) >= law.least_magnitude
-                outnumbers[row] = is_likely and is_large and before <= min(MUCH_OF * now, now - 2)
+                is_likely = float(found.evidence[row]) >= law.least_evidence
+                outnumbers[row] = is_likely and before <= min(MUCH_OF * now, now - 2)
         stand.append(row)
     return replace(found, outnumbers=outnumbers).rows(stand)
