@@ -139,6 +139,8 @@ def unwritable_folder(name: str, given: Sequence[str], folder: Path = CONF_DIR) 
     kind = "sweep" if flags else "run"
     stated = dict(each.lstrip("+").split("=", 1) for each in given if "=" in each)
     where = stated.get(key := f"hydra.{kind}.dir") or _stated_folder(name, kind, folder)
+    if where is None:
+        return ""
     place = Path(where.strip("'\"").partition("$")[0])
     while not os.access(place, os.F_OK):  # Path.exists raises where it may not look
         place = place.parent
@@ -150,11 +152,13 @@ def unwritable_folder(name: str, given: Sequence[str], folder: Path = CONF_DIR) 
     )
 
 
-def _stated_folder(name: str, kind: str, folder: Path) -> str:
-    """Where a command's configuration puts its runs; of sweeps those that are new."""
+def _stated_folder(name: str, kind: str, folder: Path) -> str | None:
+    """Where a command's configuration puts its runs; of sweeps those that are new; None: it keeps none."""
     for path in _primary(name, folder):
         stated = yaml.safe_load(path.read_text(encoding="utf-8")).get("hydra", {})
         if "run" in stated:
+            if stated.get("output_subdir", "") is None:
+                return None
             return "logs" if kind == "sweep" else str(stated["run"]["dir"])
     return "."
 

@@ -104,6 +104,8 @@ def test_a_folder_that_may_not_be_written_to_is_said(tmp_path, monkeypatch):
     access = os.access  # to root everything is open
     monkeypatch.setattr("os.access", lambda place, mode: mode == os.F_OK and access(place, mode))
     assert unwritable_folder("monitor", ["folder=state"]).startswith(f"{tmp_path} is no folder that can be")
+    for name in ("status", "check", "export", "ship"):  # these leave nothing there
+        assert unwritable_folder(name, ["folder=state"]) == ""
 
 
 @pytest.mark.parametrize(

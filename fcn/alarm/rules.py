@@ -156,9 +156,7 @@ class SummedEvidence:
 
     def suffices(self, estimate: WindowEstimate) -> bool:
         """Whether an estimate counts at all."""
-        is_likely = estimate.detection_score >= self.min_detection_score
-        is_placed = estimate.location_score >= self.min_location_score
-        return (is_likely and is_placed) or any(each.holds(estimate) for each in self._by_motion)
+        return self._is_sure(estimate) or any(each.holds(estimate) for each in self._by_motion)
 
     def declares(
         self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
@@ -166,8 +164,16 @@ class SummedEvidence:
         """Whether the sum is large enough, or motion is."""
         if any(each.declares(estimate, earlier, beside) for each in self._by_motion):
             return True
-        before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in earlier)
+        if not self._is_sure(estimate):
+            return False
+        # what counts by its motion alone is no evidence, neither for nor against
+        sure = [each for each in earlier if self._is_sure(each.estimate)]
+        before = sum(_log_odds(each.estimate) * each.held_s / self.every_s for each in sure)
         return _log_odds(estimate) + before >= self.least_log_odds
+
+    def _is_sure(self, estimate: WindowEstimate) -> bool:
+        is_likely = estimate.detection_score >= self.min_detection_score
+        return is_likely and estimate.location_score >= self.min_location_score
 
     @property
     def _by_motion(self) -> tuple[Felt, ...]:

@@ -102,3 +102,26 @@ def test_a_rule_that_makes_no_sense_is_refused(wrong):
 def test_agreement_longer_than_windows_are_kept_is_refused():
     with pytest.raises(ValueError, match=r"agreement of 2\.5 s within 2\.5 s"):
         evidence(shaken=replace(FELT, agree_s=2.5))
+
+
+def test_what_counts_by_its_motion_alone_is_no_evidence():
+    """However likely it is, nowhere placed it declares after agree_s, and not beside an open large event."""
+    assert declared_at(detection=0.997, support=500.0, magnitude=6.5, location=0.1) == 1.0
+    rule = declarer(evidence=evidence())
+    for step in range(4):
+        now_s = START_S + step * STEP_S
+        other = estimate(now_s, T0 + 30.0, 70.0, detection=0.95, location=0.1, support=500.0, magnitude=6.5)
+        rule.process(now_s, [estimate(now_s, detection=0.95, support=500.0, magnitude=7.0), other])
+    assert len(rule.events) == 1
+
+
+def test_windows_of_little_evidence_do_not_speak_against_an_event():
+    shaken = replace(FELT, least_magnitude=6.0, least_support=300.0, min_detection_score=0.3, agree_s=2.0)
+    for rules in ({"felt": FELT, "shaken": shaken}, {"felt": None, "shaken": None}):
+        rule, alarms_s = declarer(evidence=evidence(**rules)), []
+        for step in range(5):
+            now_s = START_S + step * STEP_S
+            score = 0.31 if step % 2 else 0.95
+            said = estimate(now_s, detection=score, support=500.0, magnitude=6.5)
+            alarms_s += [step * STEP_S for _ in rule.process(now_s, [said])]
+        assert alarms_s[0] == 1.0

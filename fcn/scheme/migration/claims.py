@@ -17,6 +17,7 @@ from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 
 MUCH_OF = 0.5  # of P picks: an event's are of a hypothesis that explains so many of them, and others
+ENOUGH = 3  # stations: two may agree with any place by chance
 
 
 def _explains(picks: Picks, p_s: Float[Tensor, " station"], p_tolerance_s: float) -> Bool[Tensor, " pick"]:
@@ -82,32 +83,32 @@ def weighed(
     *,
     p_tolerance_s: float,
 ) -> Places:
-    """Those found, of large declared events those elsewhere weighed by how many stations speak for them.
+    """Those found, of large declared events those elsewhere with the `favour` that stations' picks show them.
 
-    Elsewhere is further than reach_km from an event's last place. One whose P explains picks of fewer
-    stations than P of the last place goes: a volume may be trusted with two picks that happen to suit it, and
-    what more stations have told is not forgotten for that. One whose P explains twice as many, and two more
-    at least, `outnumbers` the last place, if its evidence is such as the law of candidates asks: what an
+    Elsewhere is further than reach_km from an event's last place. -1: P explains picks of fewer stations
+    there than at the last place, so that the event does not move: a volume may be trusted with two picks that
+    happen to suit it, and what more stations have told is not forgotten for that. 1: of twice as many, two
+    more and `ENOUGH` at least, with such evidence as the law of candidates asks, so that it does: what an
     alarm of few stations was placed by is worth less than what most say since. Events are large from that
     law's magnitude on: a small one's last place may explain by chance what others of its swarm have picked.
     p_s: P of the places at every station. due_s: P and S of `known`.
     """
     row_of = {each.event_id: row for row, each in enumerate(known)}
-    stand: list[int] = []
-    outnumbers = torch.zeros(len(found), dtype=torch.bool)
+    favour = torch.zeros(len(found), dtype=torch.long)
     for row, name in enumerate(found.follows):
-        if name is not None and law is not None:
-            last = known[row_of[name]].estimate
-            last_km = found.place_km.new_tensor([last.east_km, last.north_km])
-            is_elsewhere = (found.place_km[row, :2] - last_km).abs().amax() > reach_km
-            if is_elsewhere and (last.magnitude or 0.0) >= law.least_magnitude:
-                before, now = (
-                    _n_stations(picks, _explains(picks, each, p_tolerance_s))
-                    for each in (due_s[row_of[name], :, 0], p_s[row])
-                )
-                if now < before:
-                    continue
-                is_likely = float(found.evidence[row]) >= law.least_evidence
-                outnumbers[row] = is_likely and before <= min(MUCH_OF * now, now - 2)
-        stand.append(row)
-    return replace(found, outnumbers=outnumbers).rows(stand)
+        if name is None or law is None:
+            continue
+        last = known[row_of[name]].estimate
+        last_km = found.place_km.new_tensor([last.east_km, last.north_km])
+        is_elsewhere = (found.place_km[row, :2] - last_km).abs().amax() > reach_km
+        if is_elsewhere and (last.magnitude or 0.0) >= law.least_magnitude:
+            before, now = (
+                _n_stations(picks, _explains(picks, each, p_tolerance_s))
+                for each in (due_s[row_of[name], :, 0], p_s[row])
+            )
+            is_likely = float(found.evidence[row]) >= law.least_evidence
+            if now < before:
+                favour[row] = -1
+            elif is_likely and now >= ENOUGH and before <= min(MUCH_OF * now, now - 2):
+                favour[row] = 1
+    return replace(found, favour=favour)

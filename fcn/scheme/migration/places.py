@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fcn.catalogue.epicentre_pdf import EpicentrePdf
@@ -24,8 +24,9 @@ class Places:
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
     origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared
     event that keeps its last place, of which neither covariance nor stations nor a pdf are told here.
-    has_p: stations whose P agrees with the place. outnumbers: so many more than with a declared event's last
-    place that it counts however little the volume is trusted (`fcn.scheme.migration.claims`).
+    has_p: stations whose P agrees with the place. favour: beside a declared event's last place; 1: so many
+    more stations speak for it that the event moves there however little the volume is trusted; -1: fewer do,
+    so that it does not (`fcn.scheme.migration.claims`); 0 else.
     """
 
     follows: tuple[str | None, ...]
@@ -41,7 +42,7 @@ class Places:
     is_located: Bool[Tensor, " event"]
     covariance_km2: Float[Tensor, "event 3 3"]
     has_p: Bool[Tensor, "event station"]
-    outnumbers: Bool[Tensor, " event"]
+    favour: Int[Tensor, " event"]
 
     @classmethod
     def none(cls, n_stations: int) -> "Places":
@@ -61,7 +62,7 @@ class Places:
             is_located=none > 0,
             covariance_km2=none.view(0, 3, 3),
             has_p=torch.zeros(0, n_stations, dtype=torch.bool),
-            outnumbers=none > 0,
+            favour=none.long(),
         )
 
     @classmethod
@@ -89,7 +90,7 @@ class Places:
             torch.zeros(1, dtype=torch.bool, device=device),
             torch.zeros(1, 3, 3, device=device),
             torch.zeros(1, n_stations, dtype=torch.bool, device=device),
-            torch.zeros(1, dtype=torch.bool, device=device),
+            torch.zeros(1, dtype=torch.long, device=device),
         )
 
     def __len__(self) -> int:
@@ -224,16 +225,17 @@ def merged(
 ) -> Places:
     """One row for every declared event to be read, and the new ones.
 
-    A declared event has the place with most evidence among those found for it that are trusted or outnumber
-    its last, these first, else its last, with the evidence of the best of them: what speaks for it elsewhere
-    speaks against withdrawing it.
+    A declared event has the place with most evidence among those found for it that are trusted, those that
+    most stations speak for first and those that fewer do left out, else its last, with the evidence of the
+    best of them: what speaks for it elsewhere speaks against withdrawing it.
     Once its first P has left the window, what placed it is gone: a place may then be no more than `LESS_SURE`
     times as unsure as its last.
     due: ids of those that are read in any case; another one only where it moves, as nothing has asked
     for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
     weight = found.evidence * found.score
-    trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score) | found.outnumbers
+    trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score)
+    moves = (trusted & (found.favour == 0)) | (found.favour > 0)
     out = found.rows([row for row, name in enumerate(found.follows) if name is None])
     for each in known:
         own = [row for row, name in enumerate(found.follows) if name == each.event_id]
@@ -242,9 +244,9 @@ def merged(
         if each.estimate.first_p_time_s >= start_s or most_km is None:
             most_km = math.inf
         most_km *= LESS_SURE
-        good = [row for row in own if bool(trusted[row]) and float(found.across_km[row]) <= most_km]
+        good = [row for row in own if bool(moves[row]) and float(found.across_km[row]) <= most_km]
         if good:
-            first = max(good, key=lambda row: (bool(found.outnumbers[row]), float(weight[row])))
+            first = max(good, key=lambda row: (int(found.favour[row]), float(weight[row])))
             out = found.rows([first]) + out
             continue
         if each.event_id not in due:

@@ -284,7 +284,7 @@ class MigrationReader:
             is_located=torch.ones_like(keep),
             covariance_km2=where.covariance_km2,
             has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=within_s),
-            outnumbers=torch.zeros_like(keep),
+            favour=torch.zeros_like(keep, dtype=torch.long),
         )
         found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
         least = self.candidates.least_magnitude

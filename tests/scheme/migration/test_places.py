@@ -44,7 +44,7 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
         ones > 0,
         4.0 * torch.eye(3).repeat(n, 1, 1),
         torch.tensor([[True, False, True]]).repeat(n, 1),
-        ones < 0,
+        torch.zeros_like(ones, dtype=torch.long),
     )
 
 
@@ -64,10 +64,18 @@ def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> 
 def test_a_place_that_most_stations_speak_for_goes_before_a_trusted_one():
     """It needs no trusted volume; of several the one with most evidence."""
     rows = [("one", 1.0, 0.9, 0.9), ("one", 2.0, 0.5, 0.1), ("one", 3.0, 0.6, 0.1), ("other", 4.0, 0.6, 0.1)]
-    places = replace(found(*rows), outnumbers=torch.tensor([False, True, True, False]))
+    places = replace(found(*rows), favour=torch.tensor([0, 1, 1, 0]))
     told = settled(places, "one", "other")
     east_km = dict(zip(told.follows, told.place_km[:, 0].tolist(), strict=True))
     assert east_km == {"one": 3.0, "other": LAST.east_km}
+
+
+def test_a_place_that_fewer_stations_speak_for_moves_nothing_and_still_speaks_for_the_event():
+    """It is trusted; without it the event would be withdrawn."""
+    places = replace(found(("one", 1.0, 0.1, 0.1), ("one", 2.0, 0.9, 0.9)), favour=torch.tensor([0, -1]))
+    told = settled(places, "one")
+    assert told.is_located.tolist() == [False]
+    assert told.evidence.tolist() == [pytest.approx(0.9)]
 
 
 def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> WindowEstimate:
