@@ -5,7 +5,6 @@ QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time
 
 import csv
 import datetime
-import glob
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -23,7 +22,7 @@ from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
-from fcn.catalogue.times import utc_s
+from fcn.catalogue.times import utc_s, without_leap_seconds
 from fcn.tables import Row, number
 
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
@@ -121,7 +120,7 @@ def _read(path: Path) -> quakeml.Catalog:
     if not beginning:
         raise ValueError(f"{path} is empty: not even QuakeML without events")
     try:
-        catalog = read_events(glob.escape(str(path)))
+        catalog = read_events(without_leap_seconds(path))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         is_xml = beginning.startswith(b"<")
         table = f"; if it is a table, save it as CSV and name it {path.stem}.csv"

@@ -268,6 +268,17 @@ def test_an_event_without_origin_or_depth_is_named(tmp_path):
         read_quakeml(quakeml(tmp_path / "b.xml", origins=[origin]))
 
 
+def test_leap_seconds_of_quakeml_are_times(tmp_path):
+    """ObsPy reads them as times that are missing."""
+    day_end = UTCDateTime("2016-12-31T23:59:59")
+    origin = Origin(time=day_end + 0.5, latitude=1.0, longitude=2.0, depth=3000.0)
+    pick = Pick(time=day_end + 0.75, waveform_id=WaveformStreamID("N", "S"), phase_hint="P")
+    path = quakeml(tmp_path / "c.xml", origins=[origin], picks=[pick])
+    path.write_text(path.read_text().replace("23:59:59", "23:59:60"))
+    (event,) = read_quakeml(path)
+    assert (event.origin_time_s, event.first_p_time_s) == (1_483_228_800.5, 1_483_228_800.75)
+
+
 def test_csv_of_comcat_is_read_as_it_comes(tmp_path, caplog):
     """As in QuakeML a blast counts, for it radiates P and S from one place, and ice does not."""
     (tmp_path / "query.csv").write_text(
