@@ -80,12 +80,14 @@ def _unit(text: str | None) -> str:
 
 
 def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, sensor: Any) -> bool:
-    """Whether two sensitivities are of one kind of motion, both in counts, and not the same."""
+    """Whether two sensitivities, both of counts of velocity or acceleration, are not the same."""
     if not all(are_counts(each.output_units) for each in (stated, product)):
         return False
     a, b = measured(str(stated.input_units)), measured(str(product.input_units))
-    if a is None or b is None or a[0] != b[0]:
+    if a is None or b is None:
         return False
+    if a[0] != b[0]:  # one number of the other kind is another motion, however alike the numbers are
+        return True
     said, made = abs(float(stated.value)) / a[1], abs(float(product.value)) / b[1]
     there, here = _amplitudes(stated, sensor, stated.frequency, product.frequency)
     return math.isfinite(said) and abs(made / said * there / here - 1.0) > MAY_DIFFER

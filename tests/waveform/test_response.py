@@ -245,6 +245,14 @@ def test_stages_count_where_they_contradict_what_is_stated(inventory, caplog, st
     assert caplog.text.count(told) == 1
 
 
+def test_stages_count_where_another_kind_of_motion_is_stated(inventory, caplog):
+    """An accelerometer's number in the unit of the seismometer beside it."""
+    with_stages(inventory, 0.01, 4e8, 1.0)
+    channel(inventory).response.response_stages[0].input_units = "M/S**2"
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, "acceleration")
+    assert "states a sensitivity of 4e+08 counts per M/S, and the gains of its 2 stages" in caplog.text
+
+
 @pytest.mark.parametrize("stated", [-4e8, 3.5e8, 4.5e8])
 def test_a_sensitivity_that_stages_bear_out_is_kept(inventory, caplog, stated):
     with_stages(inventory, 0.01, stated, 1.0)
