@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from fcn.catalogue.counted import NO_EARTHQUAKES
+from fcn.catalogue.event import Status
 from fcn.tables import Row, read_table
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,9 @@ _ALIASES = {  # of columns that may be missing
 def read_rows(path: Path) -> list[tuple[str, Row]]:
     """Rows of a catalogue, each with its place in the file, under this package's names of columns.
 
-    Of ComCat's, what is no earthquake, or has no depth, is left out, and how many is logged. Raises
-    ValueError naming the file and columns that are missing, or seem to be meant by other names.
+    Of ComCat's, what is no earthquake, or has no depth, is left out, and of a test's what it retracted, as of
+    its QuakeML; how many is logged. Raises ValueError naming the file and columns that are missing, or seem
+    to be meant by other names.
     """
     rows = list(read_table(path))
     named = rows[0][1].keys() if rows else set[str]()
@@ -45,7 +47,17 @@ def read_rows(path: Path) -> list[tuple[str, Row]]:
     for name, meant in _ALIASES.items() if rows else ():
         if name in (row := {each.lower(): each for each in named}) and meant not in named:
             raise ValueError(f"{path}: no column {meant}, and one {row[name]!r}: rename it, or remove it")
-    return rows
+    return _standing(rows, path)
+
+
+def _standing(rows: list[tuple[str, Row]], path: Path) -> list[tuple[str, Row]]:
+    """The rows whose events nobody has withdrawn."""
+    kept = [(place, row) for place, row in rows if row.get("status") != Status.RETRACTED]
+    if len(kept) < len(rows):
+        log.warning(
+            "%s: %d of %d events left out, which were retracted", *(path, len(rows) - len(kept), len(rows))
+        )
+    return kept
 
 
 def _of_comcat(rows: list[tuple[str, Row]], path: Path) -> list[tuple[str, Row]]:

@@ -44,7 +44,7 @@ def test_updates_are_read_as_they_were_written(tmp_path):
         read_updates_csv(tmp_path / "none.csv")
 
 
-def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejected(tmp_path):
+def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejected(tmp_path, caplog):
     said = [
         DeclaredEvent("fcn-1", [Update(T0 + 5, FULL, 0.9, 0.8), Update(T0 + 6, FULL, 0.9, 0.8, True)]),
         DeclaredEvent("b", [Update(T0 + 5, OTHER, 0.9, 0.8, status=Status.RETRACTED)]),
@@ -53,7 +53,8 @@ def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejec
     with (tmp_path / "catalogue.csv").open(newline="") as file:
         rows = [(row["event_id"], row["status"], row["is_lower_bound"]) for row in csv.DictReader(file)]
     assert rows == [("b", "retracted", "false"), ("fcn-1", "update", "true")]
-    assert list(read_csv(tmp_path / "catalogue.csv")) == [OTHER, FULL]  # columns more are no harm
+    assert list(read_csv(tmp_path / "catalogue.csv")) == [FULL]  # columns more are no harm
+    assert "catalogue.csv: 1 of 2 events left out, which were retracted" in caplog.text
     quakeml = {event.origins[0].evaluation_status for event in read_events(str(tmp_path / "catalogue.xml"))}
     assert quakeml == {None, "rejected"}
     (left,) = read_quakeml(tmp_path / "catalogue.xml")
