@@ -14,6 +14,7 @@ from fcn.waveform.rates import SAME_RATE, samples_in_step
 log = logging.getLogger(__name__)
 
 LEAST_S = 10.0  # a shorter overlap is rather one of clocks that were set
+SET_BACK_S = 0.5  # by less clocks are set all the time
 ON_SAMPLE = 0.25  # of a sample: of copies, samples are at the same times
 MOST_DIFFERENT = 0.5  # of the samples of an overlap; of damaged records a few are
 LEAST_VALUES = 5  # different ones, of samples that vary
@@ -25,29 +26,59 @@ _Held = tuple[Path, obspy.Trace]
 def reconcile_copies(read: Iterable[_Held]) -> None:
     """Of two files that hold a channel at the same times, mask what one has filled and the other recorded.
 
-    Else those of the file would count whose name comes first; how much is masked is logged. Raises
-    ValueError, naming both, for two files with other samples of one channel at the same times, as of raw
-    counts and what was made of them: which of the two is meant their names cannot say.
+    Else those of the file would count whose name comes first; how much is masked is logged. So is how much of
+    a channel comes twice where a clock seems to have been set back, of which the samples are lost that come
+    later. Raises ValueError, naming both, for two files with other samples of one channel at the same times,
+    as of raw counts and what was made of them: which of the two is meant their names cannot say.
     """
     by_id: dict[str, list[_Held]] = defaultdict(list)
     for path, trace in read:
         by_id[trace.id].append((path, trace))
     for held in by_id.values():
         held.sort(key=lambda each: each[1].stats.starttime)
+        twice = list[tuple[float, _Held]]()
         for i, one in enumerate(held):
             for other in held[i + 1 :]:
                 if other[1].stats.starttime >= one[1].stats.endtime:
                     break
-                if one[0] != other[0]:
-                    _reconcile(one, other)
+                overlap, shared_s = _overlap(one[1], other[1]), _shared_s(one[1], other[1])
+                if one[0] != other[0] and overlap and shared_s >= LEAST_S:
+                    _reconcile(one, other, *overlap)
+                elif shared_s >= SET_BACK_S and _is_other(one[1], other[1], overlap):
+                    twice.append((shared_s, other))
+        _warn_of_set_clock(twice)
 
 
-def _reconcile(one: _Held, other: _Held) -> None:
-    """`one` begins first, or at the same time."""
-    overlap = _overlap(one[1], other[1])
+def _warn_of_set_clock(twice: list[tuple[float, _Held]]) -> None:
+    """Log how many seconds of a channel come twice, from each of these traces on."""
+    if twice:
+        _, (path, trace) = twice[0]
+        log.warning(
+            "%s: %.1f s of %s come twice, and not alike, the first from %s on: was a clock set back? What "
+            "begins first counts, the rest is lost",
+            *(path, sum(each_s for each_s, _ in twice), trace.id, trace.stats.starttime),
+        )
+
+
+def _shared_s(one: obspy.Trace, other: obspy.Trace) -> float:
+    """Length of what both have; the first begins before."""
+    return float(min(one.stats.endtime, other.stats.endtime) - other.stats.starttime + one.stats.delta)
+
+
+def _is_other(one: obspy.Trace, other: obspy.Trace, overlap: tuple[int, int] | None) -> bool:
+    """Whether a trace has the times of one that begins before, at its rate, and not its samples."""
+    if abs(one.stats.sampling_rate / other.stats.sampling_rate - 1.0) > SAME_RATE:
+        return False
     if overlap is None:
-        return
+        return True  # between its samples
     begin, n = overlap
+    a, b = _values(one, begin, n), _values(other, 0, n)
+    told = np.isfinite(a) & np.isfinite(b)
+    return bool(told.any() and (a != b)[told].mean() > MOST_DIFFERENT)
+
+
+def _reconcile(one: _Held, other: _Held, begin: int, n: int) -> None:
+    """`one` begins first, or at the same time; they share n samples, of it those from `begin` on."""
     a, b = _values(one[1], begin, n), _values(other[1], 0, n)
     n_least = FILLED_S * float(one[1].stats.sampling_rate)
     filled_a, filled_b = _of_one_value(a, n_least), _of_one_value(b, n_least)
@@ -86,14 +117,15 @@ def _mask(held: _Held, begin: int, filled: Bool[np.ndarray, " n"], beside: Path)
 
 
 def _overlap(first: obspy.Trace, second: obspy.Trace) -> tuple[int, int] | None:
-    """Where in the first the second begins, and how many samples both have; None where they are no copies."""
+    """Where in the first the second begins, and how many samples both have; None where those are at other
+    times."""
     rate_hz, other_hz = float(first.stats.sampling_rate), float(second.stats.sampling_rate)
     if abs(rate_hz / other_hz - 1.0) > SAME_RATE:
         return None
     after = (second.stats.starttime - first.stats.starttime) * rate_hz
     begin = round(after)
     n = min(first.stats.npts - begin, second.stats.npts)
-    if abs(after - begin) > ON_SAMPLE or n < LEAST_S * rate_hz:
+    if abs(after - begin) > ON_SAMPLE or n < 1:
         return None
     return begin, min(n, samples_in_step(other_hz, rate_hz))
 

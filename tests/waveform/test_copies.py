@@ -50,6 +50,30 @@ def test_files_that_do_not_are_not(other, path):
     reconcile_copies([(A, of(COUNTS)), (path, other)])
 
 
+@pytest.mark.parametrize("path", [A, B])
+@pytest.mark.parametrize("back_s", [1.0, 9.5, 1.004])
+def test_a_clock_that_was_set_back_is_warned_of(path, back_s, caplog):
+    """What follows repeats times, not samples: of the two of a time one is lost."""
+    follows = of(COUNTS[3000:], 30.0 - back_s)
+    reconcile_copies([(A, of(COUNTS[:3000])), (path, follows)])
+    begin = follows.stats.starttime
+    told = f"{path}: {back_s:.1f} s of XX.A..HHZ come twice, and not alike, the first from {begin} on"
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("other", "path"),
+    [
+        (of(COUNTS[2000:], 20.0), A),  # a record that was sent again
+        (of(COUNTS[2990:], 29.8), A),  # clocks jitter
+        (of(COUNTS[:1000], 20.0, rate_hz=50.0), A),
+    ],
+)
+def test_a_clock_that_was_not_is_not(other, path, caplog):
+    reconcile_copies([(A, of(COUNTS[:3000])), (path, other)])
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("fill", [0, -2_147_483_648, -7])
 @pytest.mark.parametrize("first_is_filled", [True, False])
 def test_what_is_filled_gives_way_to_what_was_recorded(fill, first_is_filled, caplog):
