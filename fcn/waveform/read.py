@@ -4,6 +4,7 @@ import bz2
 import glob
 import gzip
 import io
+import itertools
 import logging
 import re
 import tarfile
@@ -44,6 +45,12 @@ LEFTOVER = re.compile(r"\..*|Thumbs\.db|desktop\.ini|.*~|.*\.(bak|tmp|part|crdow
 # NIED's ASCII names directions, not SEED channels: N is an accelerometer, H samples at 80 Hz or more. The
 # digit tells the two sensors of a KiK-net site apart, 1 in the borehole and 2 at the surface.
 NIED_HEADER_BYTES = 2000  # seventeen lines, some 600 bytes
+NIED_HEADER = (
+    *("Origin Time", "Lat.", "Long.", "Depth. (km)", "Mag.", "Station Code", "Station Lat.", "Station Long."),
+    *("Station Height(m)", "Record Time", "Sampling Freq(Hz)", "Duration Time(s)", "Dir.", "Scale Factor"),
+    *("Max. Acc. (gal)", "Last Correction", "Memo."),
+)
+NIED_SCALE = re.compile(r"Scale Factor (\d+\.?\d*)\(gal\)/(\d+\.?\d*)")
 NIED_COMPONENTS = {"UD": "HNZ", "NS": "HNN", "EW": "HNE"}
 
 
@@ -169,7 +176,6 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
             sac.restore_rate(trace)
             sac.check_motion(trace, name)
         if "knet" in trace.stats:
-            _check_nied_scale(trace, source, name)
             _check_nied_length(trace, name)
             _name_nied_channel(trace, name)
         stream.append(trace)
@@ -184,7 +190,9 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     """As ObsPy reads them, but for miniSEED: of damaged records it warns, and takes them as they are."""
     cause: Exception | None = None
     source = _unpacked(source, name)
-    if not HEADER.match(_content(source)):
+    content = _content(source)
+    _check_nied_header(content, name)
+    if not HEADER.match(content):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", InternalMSEEDWarning)  # full SEED holds such records, too
@@ -196,7 +204,7 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
             # ObsPy's readers raise bare Exceptions and their own, unrelated to the builtin ones
             cause = error
     # here comes also miniSEED of which the first record is damaged
-    stream, refused = decode_miniseed(_content(source))
+    stream, refused = decode_miniseed(content)
     left_out = "; ".join(f"{n} {reason}" for reason, n in refused.items())
     if not len(stream):
         why = (
@@ -244,14 +252,26 @@ def _without_temporary_names(message: str, name: str) -> str:
     return re.sub(rf"{folder}/(tmp|obspy-)\w{{8}}(?![\w/])(\.\w+)?", lambda _: name, message)
 
 
-def _check_nied_scale(trace: obspy.Trace, source: Path | io.BytesIO, name: str) -> None:
-    """ObsPy takes the scale factor for gal per count whatever unit the header states."""
-    lines = _content(source)[:NIED_HEADER_BYTES].decode("ascii", errors="replace").splitlines()
-    stated = next((line for line in lines if line.startswith("Scale Factor")), "no scale factor")
-    if "(gal)" not in stated or not (np.isfinite(trace.stats.calib) and trace.stats.calib > 0.0):
-        raise ValueError(
-            f"{name}: {' '.join(stated.split())!r} is no number of gal per count; fetch it again"
-        )
+def _check_nied_header(content: bytes, name: str) -> None:
+    """Raise ValueError for NIED's ASCII without one of its lines or values, or of another unit than gal.
+
+    ObsPy names no value that is missing, and makes a trace without samples of a file without the last line.
+    """
+    if not content.startswith(NIED_HEADER[0].encode()):
+        return
+    lines = content[:NIED_HEADER_BYTES].decode("ascii", errors="replace").splitlines()
+    for number, (key, line) in enumerate(itertools.zip_longest(NIED_HEADER, lines[: len(NIED_HEADER)]), 1):
+        if not (line or "").startswith(key):
+            raise ValueError(
+                f"{name}: line {number} of its header is {(line or '').strip()!r}, and NIED's begins with "
+                f"{key!r} there; fetch it again"
+            )
+        if line.strip() == key and key != NIED_HEADER[-1]:
+            raise ValueError(f"{name}: its header has no value of {key!r}; fetch it again")
+    stated = " ".join(lines[NIED_HEADER.index("Scale Factor")].split())
+    found = NIED_SCALE.fullmatch(stated)  # ObsPy takes it for gal per count whatever its unit
+    if not (found and float(found[1]) > 0.0 and float(found[2]) > 0.0):
+        raise ValueError(f"{name}: {stated!r} is no number of gal per count; fetch it again")
 
 
 def _check_nied_length(trace: obspy.Trace, name: str) -> None:

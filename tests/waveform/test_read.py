@@ -276,13 +276,20 @@ def test_a_missing_file_is_named(tmp_path):
         read_waveforms([tmp_path / "nowhere.mseed"])
 
 
-@pytest.mark.filterwarnings("ignore:Calibration factor set to 0")
 @pytest.mark.parametrize(
     ("stated", "written", "message"),
     [
         ("3920(gal)/6170801", "3920(cm)/6170801", "'Scale Factor 3920\\(cm\\)/6170801' is no number of gal"),
         ("3920(gal)/6170801", "0(gal)/6170801", "'Scale Factor 0\\(gal\\)/6170801' is no number of gal"),
+        ("3920(gal)/6170801", "39.2(m/s/s)/6170801", "'Scale Factor 39.2\\(m/s/s\\)/6170801' is no number"),
         ("Dir.              5", "Dir.              9", "'9' is none of NIED's directions"),
+        ("Mag.              4.4", "Mag.", "its header has no value of 'Mag.'"),
+        (
+            "Max. Acc. (gal)   1.451\n",
+            "",
+            "line 15 of its header is 'Last Correction .*begins with 'Max. Acc",
+        ),
+        ("Memo.             \n", "", "line 17 of its header is '.*' there"),
     ],
 )
 def test_a_nied_header_that_makes_no_sense_is_named(tmp_path, stated, written, message):
