@@ -34,6 +34,9 @@ INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
 SEISCOMP = "seiscomp"  # outermost element of SC3ML and SCML
 COORDINATES = ("Latitude", "Longitude", "Elevation")  # elements of StationXML
+# Of others ObsPy refuses the whole file, and names no channel.
+RANGES_DEG = {"Latitude": (-90, 90), "Longitude": (-180, 180), "Azimuth": (0, 360), "Dip": (-90, 90)}
+CIRCULAR = ("Longitude", "Azimuth")
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 
@@ -43,8 +46,9 @@ def read_stations(path: str | Path) -> Inventory:
 
     FDSN's text (format=text, level=channel) and SeisComP's XML have no output units, for their scale and gain
     are of counts: that is stated.
-    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates or with a code
-    that is none, or the file where it cannot be read: ObsPy reports none so that one could mend it.
+    Raises FileNotFoundError, and ValueError naming a station or channel without coordinates, with angles that
+    StationXML has not or with a code that is none, or the file where it cannot be read: ObsPy reports none so
+    that one could mend it.
     """
     path = Path(path)
     if not path.is_file():
@@ -118,6 +122,18 @@ def _check_place(
         if not known:
             why = ", 0 on the ground: ObsPy leaves out channels without" if tag == "Depth" else ""
             raise ValueError(f"{path}: {name} has no {tag.lower()} ({text.strip()!r}); add it{why}")
+    for tag, (least, most) in RANGES_DEG.items():
+        text = (element.findtext(f"{{*}}{tag}") or "").strip()
+        try:
+            value_deg = float(text)
+        except ValueError:
+            continue  # none is stated
+        if not least <= value_deg <= most and not math.isnan(value_deg):
+            is_around = tag in CIRCULAR and math.isfinite(value_deg)
+            remedy = f"write {(value_deg - least) % 360 + least:g}" if is_around else "correct it"
+            raise ValueError(
+                f"{path}: {name} has {tag.lower()} {text}, and StationXML {least} to {most} deg: {remedy}"
+            )
 
 
 def stated_sensitivities(

@@ -51,6 +51,34 @@ def test_a_channel_without_coordinates_is_named(path, tag):
         read_stations(path)
 
 
+@pytest.mark.parametrize(
+    ("tag", "stated", "remedy"),
+    [
+        ("Azimuth", "-90", "0 to 360 deg: write 270"),
+        ("Azimuth", "370.0", "0 to 360 deg: write 10"),
+        ("Longitude", "190.8", "-180 to 180 deg: write -169.2"),
+        ("Latitude", "132.7", "-90 to 90 deg: correct it"),
+        ("Dip", "180", "-90 to 90 deg: correct it"),
+    ],
+)
+def test_an_angle_that_stationxml_has_not_is_named(path, tag, stated, remedy):
+    """ObsPy refuses the file for it, and says a value and neither channel nor element."""
+    text = path.read_text()
+    first = text.index('Channel code="HHN"')
+    path.write_text(text[:first] + re.sub(f"(<{tag}[^>]*>)[^<]*", rf"\g<1>{stated}", text[first:], count=1))
+    with pytest.raises(
+        ValueError, match=rf"channel XX\.S00\.\.HHN has {tag.lower()} {stated}, and .* {remedy}"
+    ):
+        read_stations(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # ObsPy's, that it is none
+@pytest.mark.parametrize("stated", ["", "NaN", "unknown"])
+def test_an_angle_that_is_not_stated_is_none(path, stated):
+    path.write_text(re.sub("(<Azimuth[^>]*>)[^<]*", rf"\g<1>{stated}", path.read_text()))
+    assert {channel.azimuth for station in read_stations(path)[0] for channel in station} == {None}
+
+
 ENTITIES = "<!DOCTYPE x [{}]><FDSNStationXML"
 OUTER = '<!ENTITY secret SYSTEM "file:///etc/hostname">'
 GROWING = '<!ENTITY e0 "eeeeeeeeee">' + "".join(f'<!ENTITY e{i + 1} "{10 * f"&e{i};"}">' for i in range(9))
