@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 # ObsPy asks whether a file is a pickle by unpickling it, which runs whatever code the file brings.
 ENTRY_POINTS["waveform"].pop("PICKLE", None)
 PICKLES = (".pkl", ".pickle")
+MINISEED_3 = b"MS\x03"  # how each of its records begins (FDSN, miniSEED 3, fixed header)
 
 # By the first two bytes.
 COMPRESSED: dict[bytes, type[gzip.GzipFile] | type[bz2.BZ2File]] = {
@@ -212,6 +213,8 @@ def _traces(source: Path | io.BytesIO, name: str) -> obspy.Stream:
         )
         if Path(name).suffix in PICKLES:
             why = "a pickle may run any code, and is not opened: write its stream as miniSEED"
+        elif content.startswith(MINISEED_3):
+            why = "it is miniSEED 3: convert it to miniSEED 2"
         raise ValueError(f"{name} cannot be read as a waveform file: {why}") from cause
     if refused:
         log.warning("%s: %d record(s) left out: %s", name, refused.total(), left_out)

@@ -334,9 +334,15 @@ def without_a_rate(folder):
     return folder / "a.sac"
 
 
+def miniseed_3(folder):
+    (folder / "a.mseed").write_bytes(b"MS\x03\x04" + bytes(124))
+    return folder / "a.mseed"
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
+        (miniseed_3, r"a\.mseed .*: it is miniSEED 3: convert it to miniSEED 2"),
         (garbage, r"a\.mseed cannot be read as a waveform file"),
         (gzipped_text, "cannot be read as a waveform file"),
         (cut_archive, r"FKOH061607011440\.tar\.gz is not a readable tar archive"),
