@@ -75,6 +75,21 @@ def test_every_content_of_a_file_is_heard_once(folder, trace, put, more_s):
     assert source.counts == {}
 
 
+def test_what_is_passed_over_at_the_first_start_is_said(folder, trace, caplog):
+    """Else a folder that is full, and a monitor that hears nothing of it, are a riddle."""
+    caplog.set_level("INFO")
+    write(folder / "a.mseed", records(trace))
+    source = DirectorySource(folder, "*", from_now=True)
+    for _ in range(2):
+        assert source.poll(0.0) == []
+    assert caplog.text.count("in 1 files by now is passed over; source.from_now=false reads it") == 1
+    again = DirectorySource(folder, "*", from_now=True)
+    again.restore(source.state())
+    again.poll(0.0)
+    DirectorySource(folder, "*", from_now=False).poll(0.0)
+    assert caplog.text.count("passed over") == 1
+
+
 @pytest.mark.parametrize("put", [replace, write])
 @pytest.mark.parametrize(("from_now", "n_passed"), [(True, 8 * A_RECORD), (False, 0)])
 def test_a_file_that_is_written_whole_with_more_each_time_repeats_nothing(

@@ -105,6 +105,7 @@ class DirectorySource:
         if from_now:
             now_s = self._clock.now_s()
             self._read = {name: self._passed_over(name, look, now_s) for name, look in self._looks().items()}
+        self._n_passed_over = len(self._read)  # until that is said
 
     @property
     def clock(self) -> WallClock:
@@ -113,6 +114,12 @@ class DirectorySource:
 
     def poll(self, clock_s: float) -> list[Packet]:
         """See `Source`."""
+        if self._n_passed_over:
+            log.info(
+                "%s: what is in %d files by now is passed over; source.from_now=false reads it",
+                *(self._root, self._n_passed_over),
+            )
+            self._n_passed_over = 0
         packets: list[Packet] = []
         room = MOST_BYTES
         for name, look in self._in_turn(self._looked_at(clock_s)):
@@ -136,7 +143,7 @@ class DirectorySource:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Source`."""
-        self._is_start = True
+        self._is_start, self._n_passed_over = True, 0
         if "files" not in state:  # of before files were known again, with their bytes alone
             self._read = {name: Heard(n_bytes, None, None) for name, n_bytes in state["read"].items()}
             return
