@@ -102,12 +102,13 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
 
 
 def _check_ranges(event: Event) -> None:
-    past = (EARLIEST_S, time.time() + DAY_S)
-    for field, (least, most) in {**RANGES, "origin_time_s": past}.items():
+    past = {"origin_time_s": (EARLIEST_S, time.time() + DAY_S)}
+    for field, (least, most) in {**RANGES, **past}.items():
         value = getattr(event, field)
         if value is not None and not least <= value <= most:
+            said = [str(UTCDateTime(each)) if field in past else f"{each:g}" for each in (value, least, most)]
             raise ValueError(
-                f"event {event.event_id!r} has {field} {value:g}, and earthquakes {least:g} to {most:g}"
+                f"event {event.event_id!r} has {field} {said[0]}, and earthquakes {said[1]} to {said[2]}"
             )
 
 

@@ -406,6 +406,17 @@ def test_what_no_earthquake_has_names_file_event_and_value(kind, tmp_path, field
         read(tmp_path / f"c.{kind}")
 
 
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_time_that_none_can_have_is_told_as_one(kind, tmp_path):
+    """Not as seconds since 1970, which no catalogue has."""
+    write, read = WRITERS[kind]
+    write(Catalogue("c", (dataclasses.replace(CATALOGUE[0], origin_time_s=4e9),)), tmp_path / f"c.{kind}")
+    with pytest.raises(
+        ValueError, match=r"has origin_time_s 2096-10-02T07:06:40\S*, and earthquakes 1900-01-01T"
+    ):
+        read(tmp_path / f"c.{kind}")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
