@@ -1,5 +1,6 @@
 """NIED's channel table (.ch): what each channel of a WIN32 file measures, and where."""
 
+import codecs
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ import obspy
 
 from fcn.geometry.network import Station
 from fcn.waveform.response import Sensitivity
+from fcn.waveform.units import measured
 
 NETWORK = "BO"  # FDSN code of NIED (Bosai-Ken), as ObsPy gives K-NET too
-MEASUREMENTS = {"m/s": "velocity", "m/s/s": "acceleration", "m/s**2": "acceleration", "m/s2": "acceleration"}
 COMPONENTS = {"U": "Z", "Z": "Z", "N": "N", "E": "E"}
 BROADBAND_PERIOD_S = 10.0  # SEED: E below, H from 10 s of corner period on, at 80 samples a second or more
 N_COLUMNS = 16
@@ -59,8 +60,9 @@ def read_channel_table(path: str | Path) -> dict[int, NiedChannel]:
     if not path.is_file():
         raise FileNotFoundError(f"no channel table {path}")
     channels = {}
-    # Names in the last column are Japanese in one of several encodings; nothing else is.
-    for count, line in enumerate(path.read_bytes().decode("ascii", errors="replace").splitlines(), start=1):
+    # Names in the last column are Japanese in one of several encodings, of which UTF-8 may begin with a mark.
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    for count, line in enumerate(content.decode("ascii", errors="replace").splitlines(), start=1):
         words = line.split("#")[0].split()
         if not words:
             continue
@@ -80,9 +82,10 @@ def _channel(words: list[str]) -> NiedChannel | None:
     if len(words) < N_COLUMNS:
         raise ValueError(f"{len(words)} columns; latitude, longitude and height are columns 14 to 16")
     number, station, component = int(words[0], 16), words[3], words[4].upper()
-    measurement = MEASUREMENTS.get(words[8].lower())
-    if measurement is None or component[0] not in COMPONENTS:
+    unit = measured(words[8])
+    if unit is None or component[0] not in COMPONENTS:
         return None
+    measurement, si_per_unit = unit
     per_unit_v, period_s, gain_db, step_v = (float(words[i]) for i in (7, 9, 11, 12))
     latitude_deg, longitude_deg, height_m = (float(word) for word in words[13:16])
     if latitude_deg == 0.0 and longitude_deg == 0.0:
@@ -91,8 +94,8 @@ def _channel(words: list[str]) -> NiedChannel | None:
         raise ValueError(
             f"station {station} has sensitivity {per_unit_v} V, gain {gain_db} dB and A/D step {step_v} V"
         )
-    counts_per_unit = per_unit_v * 10.0 ** (gain_db / 20.0) / step_v
+    per_si = per_unit_v * 10.0 ** (gain_db / 20.0) / step_v / si_per_unit
     # "N.KMNH" is station KMNH of Hi-net; the letter before the point is NIED's own network.
     code = station.rpartition(".")[2]
     place = Station(NETWORK, code, "", latitude_deg, longitude_deg, height_m)
-    return NiedChannel(number, place, component, Sensitivity(counts_per_unit, measurement), period_s)
+    return NiedChannel(number, place, component, Sensitivity(per_si, measurement), period_s)

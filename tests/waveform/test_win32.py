@@ -173,6 +173,24 @@ def test_the_channel_table_of_hinet(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("unit", "measurement", "per_si"),
+    [("gal", "acceleration", 100.0), ("cm/s", "velocity", 100.0), ("M/S^2", "acceleration", 1.0)],
+)
+def test_units_are_those_of_station_lists(tmp_path, unit, measurement, per_si):
+    (tmp_path / "a.ch").write_text(table_line(1, "N.A", "U", unit=unit))
+    found = read_channel_table(tmp_path / "a.ch")[1].sensitivity
+    assert found.measurement == measurement
+    assert found.value == pytest.approx(per_si * 175.60 / 1.023e-7)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "shift_jis", "euc-jp", "iso2022_jp"])
+def test_names_may_be_in_any_encoding(tmp_path, encoding):
+    text = f"{table_line(1, 'N.A', 'U')} 熊本\r\n# 表\r\n{table_line(2, 'N.A', 'N')} 能\r\n"
+    (tmp_path / "a.ch").write_bytes(text.encode(encoding))
+    assert sorted(read_channel_table(tmp_path / "a.ch")) == [1, 2]
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         (
