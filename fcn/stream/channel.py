@@ -68,8 +68,13 @@ class LiveChannel:
         if late_s > tolerance_s:
             self.counts["gaps"] += 1
             if self._gap is None and self._due_s is not None:
-                self._gap = (self._due_s, clock_s, [each.state() for each in self.motions])
+                # one that is ahead of time is of a false clock: what it passes over is still to come
+                self._open(self._due_s, max(clock_s, packet.start_time_s))
         yield from self._use(packet)
+
+    def _open(self, due_s: float, since_s: float) -> None:
+        """A gap from here on."""
+        self._gap = (due_s, since_s, [each.state() for each in self.motions])
 
     def _come_late(self, packet: Packet, tolerance_s: float) -> Work[None]:
         """A packet of which at least the beginning has been passed over."""
@@ -82,20 +87,15 @@ class LiveChannel:
             return
         assert self._gap is not None
         self.counts["reordered"] += 1
-        due_s, _, before = self._gap
+        self._due_s, since_s, before = self._gap
         for motion, state in zip(self.motions, before, strict=True):
             motion.restore(state)
-        self._due_s = due_s
         packets, self._since = sorted([*self._since, packet], key=lambda each: each.start_time_s), []
+        self._gap = None
         for each in packets:
+            if self._gap is None and each.start_time_s > self._due_s + tolerance_s:
+                self._open(self._due_s, since_s)  # what is left of it
             yield from self._use(each)
-        if all(b.start_time_s <= a.end_time_s + tolerance_s for a, b in self._pairs(due_s)):
-            self._gap, self._since = None, []
-
-    def _pairs(self, due_s: float) -> list[tuple[Any, Packet]]:
-        """Packets since the gap, each with the one before; the first with the gap's beginning."""
-        before = [_Edge(due_s), *self._since[:-1]]
-        return list(zip(before, self._since, strict=True))
 
     def _has_come(self, packet: Packet, tolerance_s: float) -> bool:
         return any(
@@ -138,10 +138,3 @@ class LiveChannel:
         self._since = []
         for start_s, *rate_hz, counts in state["since"]:  # older states have no rate
             self._since.append(Packet(seed_id, start_s, rate_hz[0] if rate_hz else self.rate_hz, counts))
-
-
-class _Edge:
-    """Where something ended."""
-
-    def __init__(self, end_time_s: float) -> None:
-        self.end_time_s = end_time_s

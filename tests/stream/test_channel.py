@@ -71,6 +71,19 @@ def test_a_gap_that_is_old_stays():
     assert found.settled == FIRST + 100
 
 
+@pytest.mark.parametrize("n_false", [1, 3])
+def test_a_clock_that_is_ahead_for_a_moment_costs_that_moment(n_false):
+    """Packets stamped 59 s ahead: what follows is before them, for longer than late ones are waited for."""
+    found, n = channel(patience_s=10.0), 70
+    counts = np.random.default_rng(1).normal(0, 1e4, (n, 100))
+    for index in range(n):
+        start_s = START_S + index + 59.0 * (5 <= index < 5 + n_false)
+        found.push(Packet(SEED_ID, start_s, 100.0, counts[index]), START_S + index + 1.0)
+    _, valid, _ = found.motions[0].track.between(FIRST, FIRST + 20 * 62)
+    assert valid[: 5 * 20 - 1].all()
+    assert valid[(5 + n_false) * 20 + 1 :].all()
+
+
 def test_overlaps_add_what_is_new():
     found = channel()
     found.push(packet(0), START_S)
