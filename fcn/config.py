@@ -23,6 +23,7 @@ from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fcn import arguments
+from fcn.run_folder import unused
 
 _PACKAGE = Path(__file__).parent
 # beside the package in a checkout, inside it in an installed wheel
@@ -286,7 +287,7 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
             raise FileNotFoundError(f"no sweep folder at {resume} (resume=true finds the last one in logs/)")
         return str(Path(resume).expanduser())
     if not resume:
-        return f"logs/sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+        return f"logs/{unused('logs', f'sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}')}"
     for path in sorted(Path("logs").glob("sweep-*/multirun.yaml"), reverse=True):
         began = yaml.safe_load(path.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"]
         if lasting(began) == lasting(given):
@@ -321,6 +322,7 @@ def of_run(what: Literal["name", "group", "job_type", "tags", "id"]) -> str | li
 
 OmegaConf.register_new_resolver("of_run", of_run, replace=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("unused", unused, use_cache=True, replace=True)
 
 
 def lasting(given: Iterable[str]) -> list[str]:
