@@ -1,5 +1,7 @@
 """Packets of a channel that come in the wrong order, twice, or not at all."""
 
+import itertools
+
 import numpy as np
 import pytest
 from made_networks import COUNTS_PER_MPS, START_S
@@ -71,17 +73,54 @@ def test_a_gap_that_is_old_stays():
     assert found.settled == FIRST + 100
 
 
-@pytest.mark.parametrize("n_false", [1, 3])
-def test_a_clock_that_is_ahead_for_a_moment_costs_that_moment(n_false):
+@pytest.mark.parametrize(
+    ("false", "lost"),
+    [([5], []), ([5, 6, 7], []), ([5], [3]), ([5], [9]), ([5, 30], [9]), ([0], []), ([0, 1], [4])],
+)
+def test_a_clock_that_is_ahead_for_a_moment_costs_that_moment(false, lost):
     """Packets stamped 59 s ahead: what follows is before them, for longer than late ones are waited for."""
     found, n = channel(patience_s=10.0), 70
     counts = np.random.default_rng(1).normal(0, 1e4, (n, 100))
-    for index in range(n):
-        start_s = START_S + index + 59.0 * (5 <= index < 5 + n_false)
+    for index in sorted({*range(n)} - {*lost}):
+        start_s = START_S + index + 59.0 * (index in false)
         found.push(Packet(SEED_ID, start_s, 100.0, counts[index]), START_S + index + 1.0)
-    _, valid, _ = found.motions[0].track.between(FIRST, FIRST + 20 * 62)
-    assert valid[: 5 * 20 - 1].all()
-    assert valid[(5 + n_false) * 20 + 1 :].all()
+    _, valid, _ = found.motions[0].track.between(FIRST, FIRST + 20 * 59)
+    inside = valid.reshape(59, 20)[:, 2:-2].all(axis=1)
+    assert np.flatnonzero(~inside).tolist() == sorted({*false, *lost})
+
+
+def test_a_first_packet_that_is_ahead_of_a_clock_that_has_not_begun_is_the_first():
+    found = channel()
+    found.push(packet(0), -np.inf)
+    assert found.settled == found.motions[0].reached > FIRST
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_within_patience_is_that_of_time(seed):
+    """Some come late, some twice and some never; it goes on from its state at any moment."""
+    rng, n, patience_s = np.random.default_rng(seed), 40, 20.0
+    edges = np.concatenate(([0], np.cumsum(rng.integers(30, 300, n))))
+    counts = rng.normal(0, 1e4, edges[-1])
+    packets = [
+        Packet(SEED_ID, START_S + first / 100.0, 100.0, counts[first:end])
+        for first, end in itertools.pairwise(edges)
+    ]
+    lost = set(rng.choice(np.arange(1, n), 3, replace=False).tolist())
+    late_s = rng.uniform(0.0, patience_s - 1.0, n) * (rng.uniform(size=n) < 0.4) * (np.arange(n) > 0)
+    come = [(packets[i].end_time_s + late_s[i], i) for i in range(n) if i not in lost]
+    come += [(clock_s + rng.uniform(0.0, 5.0), i) for clock_s, i in come if rng.uniform() < 0.1]
+    found, in_order = channel(patience_s), channel(patience_s)
+    for clock_s, i in sorted(come):
+        found.push(packets[i], clock_s)
+        if rng.uniform() < 0.2:
+            state, found = found.state(), channel(patience_s)
+            found.restore(state)
+    for i in sorted({*range(n)} - lost):
+        in_order.push(packets[i], packets[i].end_time_s)
+    (end,) = {each.motions[0].reached for each in (found, in_order)}
+    one, other = (each.motions[0].track.between(FIRST, end) for each in (found, in_order))
+    for here, there in zip(one, other, strict=True):
+        np.testing.assert_array_equal(here, there)
 
 
 def test_overlaps_add_what_is_new():
