@@ -45,7 +45,7 @@ def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | N
         told = f"{seed_id}: sensitivity {product.value:g}, the product of its {len(stages)} stages' gains, "
         _say(f"{told}holds at {product.frequency} Hz")
         return _in_flat_part(product, stages[0], seed_id)
-    if product is not None and _differ(stated, product, stages[0]):
+    if product is not None and _differ(stated, product, stages):
         warn_once(
             f"{seed_id}: StationXML states a sensitivity of {float(stated.value):g} counts per "
             f"{stated.input_units}, and the gains of its {len(stages)} stages make {product.value:g} per "
@@ -79,7 +79,7 @@ def _unit(text: str | None) -> str:
     return COUNTS if are_counts(text) else (text or "").strip().upper().removesuffix("S")
 
 
-def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, sensor: Any) -> bool:
+def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, stages: Sequence[Any]) -> bool:
     """Whether two sensitivities, both of counts of velocity or acceleration, are not the same."""
     if not all(are_counts(each.output_units) for each in (stated, product)):
         return False
@@ -87,10 +87,23 @@ def _differ(stated: InstrumentSensitivity, product: InstrumentSensitivity, senso
     if a is None or b is None:
         return False
     if a[0] != b[0]:  # one number of the other kind is another motion, however alike the numbers are
-        return True
+        return not _is_made_another(stages, b[0])
     said, made = abs(float(stated.value)) / a[1], abs(float(product.value)) / b[1]
-    there, here = _amplitudes(stated, sensor, stated.frequency, product.frequency)
+    there, here = _amplitudes(stated, stages[0], stated.frequency, product.frequency)
     return math.isfinite(said) and abs(made / said * there / here - 1.0) > MAY_DIFFER
+
+
+def _is_made_another(stages: Sequence[Any], given: str) -> bool:
+    """Whether counts follow the other kind of motion than the sensor is given, as after an integrator.
+
+    Then the response to what is given falls with frequency as velocity does beside acceleration, or rises.
+    """
+    rise = 1.0
+    for stage in stages:
+        at_hz = _response(stage, LOW_HZ, HIGH_HZ)
+        rise *= at_hz[1] / at_hz[0]
+    of_other = LOW_HZ / HIGH_HZ if given == "acceleration" else HIGH_HZ / LOW_HZ
+    return abs(math.log(rise / of_other)) < abs(math.log(rise))
 
 
 def _in_flat_part(found: InstrumentSensitivity, sensor: Any, seed_id: str) -> InstrumentSensitivity:
@@ -123,10 +136,16 @@ def _amplitudes(found: InstrumentSensitivity, sensor: Any, *at_hz: float | None)
     if not isinstance(sensor, PolesZerosResponseStage) or not all(at_hz):
         return unknown
     a, b = measured(str(found.input_units)), measured(str(sensor.input_units))
-    to_s = HZ_TO_S.get(sensor.pz_transfer_function_type)
-    if to_s is None or a is None or b is None or a[0] != b[0]:
+    return unknown if a is None or b is None or a[0] != b[0] else _response(sensor, *at_hz)
+
+
+def _response(stage: Any, *at_hz: float | None) -> list[float]:
+    """Of a stage to what it is given, all to one factor; 1 where it is not known."""
+    unknown = [1.0] * len(at_hz)
+    to_s = HZ_TO_S.get(getattr(stage, "pz_transfer_function_type", ""))
+    if to_s is None:
         return unknown
-    zeros, poles = (np.array(each, dtype=complex) for each in (sensor.zeros, sensor.poles))
+    zeros, poles = (np.array(each, dtype=complex) for each in (stage.zeros, stage.poles))
     s = to_s * np.array(at_hz, dtype=float)[:, None]
     response = np.abs(np.prod(s - zeros, axis=1) / np.prod(s - poles, axis=1))
     return response.tolist() if np.isfinite(response).all() and (response > 0.0).all() else unknown

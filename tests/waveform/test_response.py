@@ -253,6 +253,39 @@ def test_stages_count_where_another_kind_of_motion_is_stated(inventory, caplog):
     assert "states a sensitivity of 4e+08 counts per M/S, and the gains of its 2 stages" in caplog.text
 
 
+@pytest.mark.parametrize("integrates", ["sensor", "digitiser"])
+@pytest.mark.parametrize("unit", ["Hz", "rad/s"])
+def test_what_makes_velocity_of_acceleration_is_of_velocity(inventory, caplog, integrates, unit):
+    """One zero less than for what is flat, or a pole more: the gains are of acceleration at 10 Hz alone."""
+    with_stages(inventory, 1.0, 4e8, 10.0)
+    stages = channel(inventory).response.response_stages
+    stages[0].input_units, stages[0].stage_gain = "M/S**2", 400.0 / (2 * np.pi * 10.0)
+    if integrates == "sensor":
+        stages[0].zeros = stages[0].zeros[:1]
+    else:
+        integrator = geophone(1.0, 1.0)
+        integrator.stage_sequence_number, integrator.input_units = 2, "V"
+        integrator.zeros, integrator.poles = [], [0]
+        stages.insert(1, integrator)
+        stages[2].stage_sequence_number = 3
+    if unit == "Hz":
+        for each in stages[:-1]:
+            each.pz_transfer_function_type = "LAPLACE (HERTZ)"
+            each.zeros = [at / (2 * np.pi) for at in each.zeros]
+            each.poles = [at / (2 * np.pi) for at in each.poles]
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, "velocity")
+    assert not caplog.text
+
+
+def test_what_makes_acceleration_of_velocity_is_of_acceleration(inventory, caplog):
+    with_stages(inventory, 1.0, 4e8, 10.0)
+    response = channel(inventory).response
+    response.response_stages[0].zeros = [0, 0, 0]
+    response.instrument_sensitivity.input_units = "M/S**2"
+    assert said(inventory, "XX.S00..HHZ").sensitivity == Sensitivity(4e8, "acceleration")
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("stated", [-4e8, 3.5e8, 4.5e8])
 def test_a_sensitivity_that_stages_bear_out_is_kept(inventory, caplog, stated):
     with_stages(inventory, 0.01, stated, 1.0)
