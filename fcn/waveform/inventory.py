@@ -130,7 +130,7 @@ def _check_place(
             continue  # none is stated
         if not least <= value_deg <= most and not math.isnan(value_deg):
             is_around = tag in CIRCULAR and math.isfinite(value_deg)
-            remedy = f"write {(value_deg - least) % 360 + least:g}" if is_around else "correct it"
+            remedy = f"write {(value_deg - least) % 360 + least:.9g}" if is_around else "correct it"
             raise ValueError(
                 f"{path}: {name} has {tag.lower()} {text}, and StationXML {least} to {most} deg: {remedy}"
             )

@@ -57,6 +57,7 @@ def test_a_channel_without_coordinates_is_named(path, tag):
         ("Azimuth", "-90", "0 to 360 deg: write 270"),
         ("Azimuth", "370.0", "0 to 360 deg: write 10"),
         ("Longitude", "190.8", "-180 to 180 deg: write -169.2"),
+        ("Longitude", "190.835472", "-180 to 180 deg: write -169.164528$"),  # a metre is its last digits
         ("Latitude", "132.7", "-90 to 90 deg: correct it"),
         ("Dip", "180", "-90 to 90 deg: correct it"),
     ],
