@@ -69,6 +69,21 @@ def locate(
     return centre
 
 
+def row(moment_s: float, off_km: Float[np.ndarray, "event 3"]) -> str:
+    """Of the table: errors east, north and down; the shift is their median, what all have in common."""
+    across_km = np.hypot(off_km[:, 0], off_km[:, 1])
+    shift_km = np.median(off_km[:, :2], axis=0)
+    about_km = np.linalg.norm(off_km[:, :2] - shift_km, axis=1)
+    return (
+        f"| {moment_s:g} s | {len(off_km)} | {_rms(across_km):.2f} km ({np.median(across_km):.2f}) "
+        f"| {np.hypot(*shift_km):.2f} km | {_rms(about_km):.2f} km | {_rms(off_km[:, 2]):.2f} km |"
+    )
+
+
+def _rms(values: Float[np.ndarray, " n"]) -> float:
+    return float(np.sqrt((values**2).mean()))
+
+
 def main() -> None:
     """Print the bounds of one sequence."""
     with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
@@ -81,7 +96,7 @@ def main() -> None:
     table = TravelTimeTable.stack([travel_times(sequence.velocity_model, train["data"]["table"])])
     station_km = torch.as_tensor(sequence.station_km, dtype=torch.float32)
     times = true_times(root, sequence)
-    errors: dict[float, list[tuple[float, float]]] = {moment: [] for moment in MOMENTS_S}
+    errors: dict[float, list[tuple[float, float, float]]] = {moment: [] for moment in MOMENTS_S}
     for event in sequence.catalogue:
         arrivals = times[event.event_id]
         first_s = np.nanmin(arrivals)
@@ -91,22 +106,22 @@ def main() -> None:
             if np.isfinite(seen).sum() < 4:
                 continue
             found = locate(torch.as_tensor(seen, dtype=torch.float32), station_km, table)
-            off_km = np.hypot(float(found[0]) - where[0][0], float(found[1]) - where[1][0])
-            errors[moment].append((float(off_km), float(found[2]) - event.depth_km))
+            east_km, north_km = float(found[0]) - where[0][0], float(found[1]) - where[1][0]
+            errors[moment].append((east_km, north_km, float(found[2]) - event.depth_km))
     name = sequence.name + (" (simulated)" if sequence.simulated else "")
     out = [f"{name}: perfect picks in {sequence.velocity_model.name}, four at least", ""]
-    out.append("| after first P | events | epicentre RMSE | median | depth RMSE |\n|---|---|---|---|---|")
-    for moment, pairs in errors.items():
-        if pairs:
-            off, deep = np.array(pairs).T
-            out.append(
-                f"| {moment:g} s | {len(pairs)} | {np.sqrt((off**2).mean()):.2f} km "
-                f"| {np.median(off):.2f} km | {np.sqrt((deep**2).mean()):.2f} km |"
-            )
+    out.append("| after first P | events | epicentre RMSE (median) | shift | scatter about it | depth RMSE |")
+    out.append("|---" * 6 + "|")
+    out += [row(moment, np.array(each)) for moment, each in errors.items() if each]
     tolerance = MatchTolerance(**{k: v for k, v in config["matching"].items() if not k.startswith("_")})
     snr = np.array(list(judge(sequence, [], {}, [], tolerance).snr.values()))
     visible = int((snr >= VISIBLE_SNR).sum())
-    out.append(f"\nP above noise (SNR {VISIBLE_SNR:g}) at the third station: {visible} of {len(snr)}")
+    p_s = np.sort([times[event.event_id][:, 0] for event in sequence.catalogue], axis=1)  # NaN last
+    apart_s = np.nanmedian(p_s - p_s[:, :1], axis=0)[1:5]
+    out.append(
+        f"\nP after the first P, at the next stations, median: {', '.join(f'{s:.1f} s' for s in apart_s)}"
+    )
+    out.append(f"P above noise (SNR {VISIBLE_SNR:g}) at the third station: {visible} of {len(snr)}")
     sys.stdout.write("\n".join(out) + "\n")
 
 

@@ -38,6 +38,8 @@ from fcn.data.sequences import Sequence
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare
+from fcn.metrics.visibility import VISIBLE_SNR
+from fcn.report.test.outcome import judge
 
 Pair = tuple[DeclaredEvent, Event]
 ACROSS_90 = math.sqrt(-2 * math.log(0.1) / 2)  # of a circular Gaussian, in root-mean-square radii
@@ -75,8 +77,9 @@ def readings() -> dict[str, dict[str, Any]]:
     }
 
 
-def tested(folder: Path) -> tuple[list[Pair], int]:
-    """What a test of a sequence declared, beside the truth; and how many match nothing."""
+def tested(folder: Path) -> tuple[list[Pair], list[Pair], int]:
+    """What a test of a sequence declared, beside the truth; of these, those whose P stands above the noise at
+    the third station; and how many match nothing."""
     manifest = json.loads((folder / "manifest.json").read_text())
     config = manifest["config"]
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
@@ -89,7 +92,10 @@ def tested(folder: Path) -> tuple[list[Pair], int]:
     declared = list(by_id.values())
     tolerance = configuration.build(config["matching"])
     counted, matched = compare(declared, sequence.catalogue, sequence.watched, tolerance)
-    return [(declared[i], counted[j]) for i, j in matched.pairs], len(matched.unmatched_declared)
+    pairs = [(declared[i], counted[j]) for i, j in matched.pairs]
+    snr = judge(sequence, [], {}, [], tolerance).snr
+    visible = [pair for pair in pairs if snr.get(pair[1].event_id, math.nan) >= VISIBLE_SNR]
+    return pairs, visible, len(matched.unmatched_declared)
 
 
 def off(pairs: list[Pair]) -> Float[np.ndarray, "event 4"]:
@@ -161,8 +167,10 @@ def main() -> None:
     chosen = [SEQUENCES[number] for number in arguments.sequences]
     rows = []
     for folder in arguments.runs:
-        pairs, n_false = tested(folder)
+        pairs, visible, n_false = tested(folder)
         rows.append(row(folder.name, [pairs], n_false))
+        if visible:
+            rows.append(row(f"{folder.name}, P above the noise at the third station", [visible], 0))
     compared = judged(arguments.judges) if arguments.judges else readings()
     for name, reading in compared.items() if arguments.ckpt else ():
         if arguments.readings and name not in arguments.readings:

@@ -90,16 +90,23 @@ def rows(outcomes: dict[str, Outcome]) -> list[str]:
 
 
 def by_snr(outcomes: dict[str, Outcome]) -> list[str]:
-    """Found by signal to noise of P at the third station."""
+    """Found, and the median alarm after the first P, by signal to noise of P at the third station."""
     edges = (0.0, 1.5, 2.0, 2.5, 3.0, VISIBLE_SNR, math.inf)
     lines = []
     for low, high in itertools.pairwise(edges):
-        cells = []
+        cells, n = [], 0
         for each in outcomes.values():
             chosen = [j for j, event in enumerate(each.catalogue) if low <= _snr(each, event) < high]
-            found = {j for _, j in each.matching.pairs}
-            cells.append(f"{len(found.intersection(chosen))} of {len(chosen)}")
-        lines.append(f"| {low:g} to {high:g} | {' | '.join(cells)} |")
+            after_s = [
+                each.declared[i].alarm.now_s - (each.catalogue[j].first_p_time_s or math.nan)
+                for i, j in each.matching.pairs
+                if j in chosen
+            ]
+            median = f", {np.nanmedian(after_s):.1f} s" if after_s else ""
+            cells.append(f"{len(after_s)} of {len(chosen)}{median}")
+            n += len(chosen)
+        if n > 0:
+            lines.append(f"| {low:g} to {high:g} | {' | '.join(cells)} |")
     return lines
 
 
@@ -174,11 +181,10 @@ def main() -> None:
         "| | found | match nothing | alarm after the first P: median, 90 % | missed |",
         "|---|---:|---:|---:|---|",
         *rows(outcomes),
-        "",
-        f"| signal to noise of P at the third station | {' | '.join(SIDES)} |",
-        "|---|" + len(SIDES) * "---:|",
-        *by_snr(outcomes),
     ]
+    if any(map(math.isfinite, outcomes[SIDES[0]].snr.values())):
+        sides = f"| signal to noise of P at the third station | {' | '.join(SIDES)} |"
+        out += ["", sides, "|---|" + len(SIDES) * "---:|", *by_snr(outcomes)]
     sys.stdout.write("\n".join(out) + "\n")
 
 
