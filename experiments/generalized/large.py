@@ -11,6 +11,7 @@ with --out also events.csv, magnitude_by_class.csv and a picture. Rules are chos
 import argparse
 import csv
 import sys
+from collections import Counter
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from rich.progress import track
 from rules import replayed
 
 from fcn.catalogue.event import Catalogue, DeclaredEvent, Event
+from fcn.catalogue.released import BOUND_MARGIN, BOUND_SHARE
 from fcn.checkpoint import load
 from fcn.metrics.matching import Matching, MatchTolerance, epicentral_distance_km
 from fcn.metrics.moments import MOMENTS, elapsed_s, update_at
@@ -97,6 +99,23 @@ def warned(pairs: list[tuple[DeclaredEvent, Event]], n: int) -> str:
         f"{len(pairs)} of {n} found; median (90 %) of them: alarm {spread(late_s)} s after the first P, "
         f"epicentre {spread(first_km)} km off then, {spread(last_km)} km at last"
     )
+
+
+def bounds(pairs: list[tuple[DeclaredEvent, Event]], catalogue: Catalogue) -> list[str]:
+    """When the flag of a lower bound was right, and which way it was wrong: a row for each moment."""
+    rows = ["| after the first P | called a bound, and is one | is none | not called, is one | is none |"]
+    rows.append("|---|" + 4 * "---:|")
+    for moment in TIMED:
+        seen: Counter[tuple[bool, bool]] = Counter()
+        for said, true in pairs:
+            update, course = update_at(moment, said, true), catalogue.released.get(true.event_id)
+            if update is None or course is None or None in (update.event.magnitude, true.magnitude):
+                continue
+            short = (true.magnitude or 0.0) - (update.event.magnitude or 0.0) > BOUND_MARGIN
+            seen[update.is_lower_bound, short or course.share_at(elapsed_s(moment)) < BOUND_SHARE] += 1
+        cells = (str(seen[called, is_one]) for called in (True, False) for is_one in (True, False))
+        rows.append(f"| {elapsed_s(moment):g} s | {' | '.join(cells)} |")
+    return rows
 
 
 def write_events(pairs: list[tuple[DeclaredEvent, Event]], path: Path) -> None:
@@ -181,6 +200,8 @@ def main() -> None:
         "|---|" + "---:|" * (len(TIMED) + 5),
         *(row(each) for each in classes),
         warned(pairs, len(mains)),
+        "",
+        *bounds(pairs, mains),
     ]
     sys.stdout.write("\n".join(out) + "\n")
     if arguments.out:

@@ -91,7 +91,7 @@ def rows(outcomes: dict[str, Outcome]) -> list[str]:
 
 def by_snr(outcomes: dict[str, Outcome]) -> list[str]:
     """Found, and the median alarm after the first P, by signal to noise of P at the third station."""
-    edges = (0.0, 1.5, 2.0, 2.5, 3.0, VISIBLE_SNR, math.inf)
+    edges = (0.0, 1.5, 2.0, 2.5, 3.0, VISIBLE_SNR, 8.0, 20.0, math.inf)
     lines = []
     for low, high in itertools.pairwise(edges):
         cells, n = [], 0
