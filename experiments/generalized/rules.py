@@ -3,6 +3,7 @@
     python experiments/generalized/rules.py logs/<run>/checkpoints/best.ckpt
     python experiments/generalized/rules.py generalized --rules "sum 3.5 above 0.7" --minutes 60
     python experiments/generalized/rules.py lite
+    python experiments/generalized/rules.py generalized --reading least_probability=0.1
 
 Prints one row per rule: what was found, what was false, how soon, how well placed; and the factors on the
 stated uncertainties (`scheme.reading.uncertainty_factor`) with which half, and nine in ten, of the located
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from rich.progress import track
 
 from fcn import config as configuration
@@ -283,9 +285,11 @@ def main() -> None:
         help="of the twelve; default: all",
     )
     parser.add_argument("--rules", nargs="+", choices=list(RULES), help="default: all of the network's kind")
+    parser.add_argument("--reading", nargs="+", default=[], help="other values of scheme.reading, KEY=VALUE")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    restored = load(arguments.ckpt)
+    reading = OmegaConf.to_container(OmegaConf.from_dotlist(arguments.reading))
+    restored = load(arguments.ckpt, reading=reading)
     of_kind = EEWNET if isinstance(restored.module.scheme, ImageScheme) else MIGRATION
     tallies = {name: Tally() for name in arguments.rules or of_kind}
     chosen = [SEQUENCES[number] for number in arguments.sequences]
