@@ -288,7 +288,8 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
         return str(Path(resume).expanduser())
     if not resume:
         return f"logs/{unused('logs', f'sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}')}"
-    for path in sorted(Path("logs").glob("sweep-*/multirun.yaml"), reverse=True):
+    begun = Path("logs").glob("sweep-*/multirun.yaml")
+    for path in sorted(begun, key=lambda path: _numbers(path.parent.name), reverse=True):
         began = yaml.safe_load(path.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"]
         if lasting(began) == lasting(given):
             return str(path.parent)
@@ -296,6 +297,11 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
         f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(lasting(given))}; give "
         "its folder, resume=FOLDER, or leave resume out to begin one"
     )
+
+
+def _numbers(name: str) -> list[int]:
+    """By which names with numbers in them sort: of the tenth of one second after the second."""
+    return [int(each) for each in re.findall(r"\d+", name)]
 
 
 def of_run(what: Literal["name", "group", "job_type", "tags", "id"]) -> str | list[str] | None:

@@ -126,11 +126,12 @@ def test_what_has_to_be_said_and_is_not_is_named(entry, overrides, key):
 
 def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, task in (("1", ["seed=1,2"]), ("2", ["seed=1,2", "resume=true"]), ("3", ["seed=1,3"])):
+    begun = {"1": ["seed=1,2"], "2": ["seed=1,2"], "10": ["seed=1,2", "resume=true"], "11": ["seed=1,3"]}
+    for name, task in begun.items():
         (tmp_path / "logs" / f"sweep-{name}").mkdir(parents=True)
         said = {"hydra": {"overrides": {"task": task}}}
         (tmp_path / "logs" / f"sweep-{name}" / "multirun.yaml").write_text(json.dumps(said))  # JSON is YAML
-    assert sweep_folder(True, ["seed=1,2", "resume=true"]) == "logs/sweep-2"
+    assert sweep_folder(True, ["seed=1,2", "resume=true"]) == "logs/sweep-10"
     assert sweep_folder("logs/sweep-1", ["seed=5"]) == "logs/sweep-1"
     assert re.fullmatch(r"logs/sweep-\d{8}-\d{6}", sweep_folder(None, ["seed=1,2"]))
     with pytest.raises(ValueError, match=r"resume=true: no sweep in .*logs was begun with seed=4"):

@@ -52,7 +52,7 @@ def read_rows(path: Path) -> list[tuple[str, Row]]:
 
 def _standing(rows: list[tuple[str, Row]], path: Path) -> list[tuple[str, Row]]:
     """The rows whose events nobody has withdrawn."""
-    kept = [(place, row) for place, row in rows if row.get("status") != Status.RETRACTED]
+    kept = [(place, row) for place, row in rows if row.get("status", "").strip().lower() != Status.RETRACTED]
     if len(kept) < len(rows):
         log.warning(
             "%s: %d of %d events left out, which were retracted", *(path, len(rows) - len(kept), len(rows))

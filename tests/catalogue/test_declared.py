@@ -55,6 +55,9 @@ def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejec
     assert rows == [("b", "retracted", "false"), ("fcn-1", "update", "true")]
     assert list(read_csv(tmp_path / "catalogue.csv")) == [FULL]  # columns more are no harm
     assert "catalogue.csv: 1 of 2 events left out, which were retracted" in caplog.text
+    edited = (tmp_path / "catalogue.csv").read_text().replace("retracted", " Retracted")
+    (tmp_path / "edited.csv").write_text(edited)
+    assert list(read_csv(tmp_path / "edited.csv")) == [FULL]
     quakeml = {event.origins[0].evaluation_status for event in read_events(str(tmp_path / "catalogue.xml"))}
     assert quakeml == {None, "rejected"}
     (left,) = read_quakeml(tmp_path / "catalogue.xml")
