@@ -8,6 +8,9 @@ from typing import Protocol, runtime_checkable
 from fcn.catalogue.event import WindowEstimate
 
 LARGEST_SCORE = 1 - 1e-6  # whose log odds are still finite
+# P from elsewhere comes no sooner than that fast, from a place said that far from the true one: alarms by
+# motion alone have been 80 km off (docs/decisions/024-what-motion-and-most-stations-say.md), two at once.
+FASTEST_P_KM_S, MISPLACED_KM = 8.5, 150.0
 CLOCK_S = 1e-3  # two times nearer than this are the same: POSIX seconds in float64 resolve 0.2 us
 
 
@@ -83,7 +86,7 @@ class Felt:
 
     Estimates of least_magnitude, with a support (`WindowEstimate.support`) of least_support and scores of
     min_detection_score and min_location_score, declare once they have agreed for agree_s. Not while an event
-    of that magnitude is open: what is felt is felt of that one.
+    of that magnitude is open whose P may have come there before: what is felt is felt of that one.
     """
 
     least_magnitude: float
@@ -111,7 +114,9 @@ class Felt:
         self, estimate: WindowEstimate, earlier: Sequence[Held], beside: Sequence[WindowEstimate]
     ) -> bool:
         """See `EvidenceRule`."""
-        if not self.holds(estimate) or any(self.is_large(each) for each in beside):
+        if not self.holds(estimate):
+            return False
+        if any(self.is_large(each) and _may_be_heard_at(each, estimate) for each in beside):
             return False
         stood_s = sum(each.held_s for each in earlier if self.holds(each.estimate))
         return stood_s >= self.agree_s - CLOCK_S
@@ -207,9 +212,11 @@ class Nearness:
 
 @dataclass(frozen=True)
 class Sameness(Nearness):
-    """What an event already declared explains: what is near it, or has the same first P.
+    """What an event already declared explains: what is near it, or has the same first P at its stations.
 
     The first P is observed, while an early epicentre may move by tens of km as more stations see the event.
+    Estimates that share no station of their origins are of two earthquakes, at whatever time: a network may
+    be wider than either. Where nobody says which stations those are, the time alone counts.
     """
 
     first_p_s: float
@@ -218,7 +225,7 @@ class Sameness(Nearness):
     def holds(self, first: WindowEstimate, second: WindowEstimate) -> bool:
         """Whether two estimates are of one event."""
         same_first_p = abs(first.first_p_time_s - second.first_p_time_s) <= self.first_p_s
-        return same_first_p or super().holds(first, second)
+        return (same_first_p and _may_share_stations(first, second)) or super().holds(first, second)
 
 
 @dataclass(frozen=True)
@@ -303,3 +310,17 @@ class BestWindow:
 
 def _epicentral_distance_km(first: WindowEstimate, second: WindowEstimate) -> float:
     return math.hypot(first.east_km - second.east_km, first.north_km - second.north_km)
+
+
+def _may_share_stations(first: WindowEstimate, second: WindowEstimate) -> bool:
+    """Whether the origins of two estimates rest on P of one station, or either does not say on which."""
+    if not (first.origin_stations and second.origin_stations):
+        return True
+    return not set(first.origin_stations).isdisjoint(second.origin_stations)
+
+
+def _may_be_heard_at(one: WindowEstimate, other: WindowEstimate) -> bool:
+    """Whether P of one may have come to the first station of the other by the time of its first P."""
+    travel_s = other.first_p_time_s - other.origin_time_s  # so near its epicentre that station lies
+    apart_km = _epicentral_distance_km(one, other) - MISPLACED_KM
+    return other.first_p_time_s + travel_s >= one.origin_time_s + apart_km / FASTEST_P_KM_S

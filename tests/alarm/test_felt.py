@@ -86,6 +86,26 @@ def test_what_is_felt_of_an_open_event_declares_no_other(magnitude, steps, n_eve
 
 
 @pytest.mark.parametrize(
+    ("apart_km", "later_s", "n_events"),
+    [
+        (500.0, 10.0, 2),  # P takes 41 s from 150 km nearer, and its own was there after 12
+        (500.0, 45.0, 1),
+        (160.0, 2.0, 1),  # either may be misplaced
+        (250.0, 2.0, 2),
+    ],
+)
+def test_what_the_open_event_cannot_have_been_felt_of_yet_is_declared(apart_km, later_s, n_events):
+    """A network may be wider than what one earthquake shakes."""
+    rule = declarer(evidence=evidence())
+    for step in range(12):
+        now_s = START_S + later_s + step * STEP_S
+        said = [estimate(now_s, detection=0.95, support=500.0, magnitude=6.2)]
+        other = estimate(now_s, T0 + later_s, apart_km, detection=0.5, support=500.0, magnitude=6.5)
+        rule.process(now_s, [*said, replace(other, first_p_time_s=T0 + later_s + 2.5)] if step > 3 else said)
+    assert len(rule.events) == n_events
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         (5.0, 1.0, 0.5, 0.15, 1.0),
