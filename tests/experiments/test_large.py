@@ -44,8 +44,8 @@ def test_each_kind_of_right_and_wrong_is_counted(script):
     catalogue = Catalogue("c", truths, {name: course for name, (_, _, course) in cases.items()})
     pairs = [(said(*case[:2]), true) for case, true in zip(cases.values(), truths, strict=True)]
     rows = script("large.py")["bounds"](pairs, catalogue)
-    assert "| 10 s | 1 | 1 | 2 | 1 |" in rows
-    assert "| 30 s | 1 | 1 | 1 | 2 |" in rows  # what grew has ended
+    assert "| 10 s | 1 | 1 | 2 | 1 | 2 of 5 |" in rows
+    assert "| 30 s | 1 | 1 | 1 | 2 | 3 of 5 |" in rows  # what grew has ended
 
 
 def test_shift_is_what_errors_have_in_common_and_scatter_what_is_left(script):
