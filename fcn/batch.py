@@ -8,18 +8,29 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.devices import sent
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.types import TravelTimes
 
 
-def _apply(instance: Any, function: str, *args: Any, **kwargs: Any) -> Any:
-    """A copy with `function` called on every field that has it."""
+def _sent(instance: Any, device: torch.device | str, *, but: str = "") -> Any:
+    """A copy whose fields are on another device, but for one."""
     changed = {
-        f.name: getattr(value, function)(*args, **kwargs)
+        f.name: sent(value, device) if isinstance(value, Tensor) else value.to(device)
         for f in fields(instance)
-        if hasattr(value := getattr(instance, f.name), function)
+        if f.name != but and hasattr(value := getattr(instance, f.name), "to")
     }
     return replace(instance, **changed)
+
+
+def _pinned(instance: Any) -> Any:
+    """A copy whose fields, as far as they can be, are in page-locked memory."""
+    pinned = {
+        f.name: value.pin_memory()
+        for f in fields(instance)
+        if hasattr(value := getattr(instance, f.name), "pin_memory")
+    }
+    return replace(instance, **pinned)
 
 
 def _rows(instance: Any, rows: slice) -> Any:
@@ -69,13 +80,13 @@ class Targets:
     p_snr: Float[Tensor, "batch station event"]
     widened: Float[Tensor, " batch"]
 
-    def to(self, *args: Any, **kwargs: Any) -> "Targets":
+    def to(self, device: torch.device | str) -> "Targets":
         """Copy on another device."""
-        return _apply(self, "to", *args, **kwargs)
+        return _sent(self, device)
 
     def pin_memory(self) -> "Targets":
         """Copy in page-locked memory."""
-        return _apply(self, "pin_memory")
+        return _pinned(self)
 
 
 @dataclass(frozen=True)
@@ -103,13 +114,13 @@ class Ruptures:
     released_magnitude: Float[Tensor, " rupture"]
     heard_magnitude: Float[Tensor, " rupture"]
 
-    def to(self, *args: Any, **kwargs: Any) -> "Ruptures":
+    def to(self, device: torch.device | str) -> "Ruptures":
         """Copy on another device."""
-        return _apply(self, "to", *args, **kwargs)
+        return _sent(self, device)
 
     def pin_memory(self) -> "Ruptures":
         """Copy in page-locked memory."""
-        return _apply(self, "pin_memory")
+        return _pinned(self)
 
 
 @dataclass(frozen=True)
@@ -156,13 +167,14 @@ class Batch:
         up, north, east = self.known.unbind(dim=2)
         return up | north | east
 
-    def to(self, *args: Any, **kwargs: Any) -> "Batch":
+    def to(self, device: torch.device | str) -> "Batch":
         """Copy on another device; clock times stay on the CPU, some devices have no float64."""
-        return replace(_apply(self, "to", *args, **kwargs), now_s=self.now_s)
+        moved: Batch = _sent(self, device, but="now_s")
+        return moved
 
     def pin_memory(self) -> "Batch":
         """Copy in page-locked memory; the travel-time tables stay where they are."""
-        pinned = _apply(self, "pin_memory")
+        pinned: Batch = _pinned(self)
         return pinned
 
     def window(self, index: int) -> "Batch":

@@ -137,6 +137,8 @@ class FcnDataModule(lightning.LightningDataModule):
             collate_fn=_as_is,
             multiprocessing_context=start_method() if self.workers else None,
             persistent_workers=self.workers > 0,
+            # copies to a GPU then go on while it computes (`fcn.devices.sent`)
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fcn import checked
 from fcn.constants import EARTH_RADIUS_KM
+from fcn.devices import sent
 from fcn.earth.levels import Levels
 from fcn.earth.tabulation import tabulate
 from fcn.earth.velocity import DEEPEST_TOP_KM, LayeredModel
@@ -144,10 +145,9 @@ class TravelTimeTable:
         """
         if self.values.device == torch.device(device) == self.model.device:
             return self
-        model = self.model.to(device)
+        model = sent(self.model, device)
         if self.origin is not None and self.origin[0].device == torch.device(device):
-            values, levels = self.origin
-            return replace(self, values=values, levels=levels, model=model, origin=None)
+            return replace(self, values=self.origin[0], levels=self.origin[1], model=model, origin=None)
         key = (self.digest, tuple(self.values.shape), str(torch.device(device)))
         there = _ON_DEVICES.pop(key, None) or (self.values.to(device), self.levels.to(device))
         _ON_DEVICES[key] = there
@@ -193,17 +193,20 @@ class TravelTimeTable:
         Each volume reads its model; one model serves all. The table is cut through once at the depths of each
         volume, and a column reads them all at its two nearest distances: the same times to a rounding.
         """
-        model = self.model.reshape(-1).expand(len(depth_km))[volume]
+        model = self.model.reshape(-1).expand(len(depth_km))
         offset_km = station_km[:, None, :2] - east_north_km[volume]
         distance_km = torch.linalg.vector_norm(offset_km, dim=-1)
         if len(volume) == 0:
             return distance_km.new_zeros(0, 2, distance_km.shape[1], depth_km.shape[1])
         farthest_km = self._check_ranges(depth_km, distance_km)
         n_distances = min(int(farthest_km / self.step_km) + 2, self.values.shape[2])
-        level = self.levels.serving(model, station_km[:, 2]) if not self.levels.at_sea_level else model
-        n_levels = self.values.shape[0]
-        cut, which = torch.unique(volume * n_levels + level, return_inverse=True)
-        slices = self._slices(cut % n_levels, depth_km[cut // n_levels], n_distances)
+        # at all levels of each model: a device would be waited for those that have stations
+        first, n_steps = self.levels.first[model.long()].long(), self.levels.edge_km.shape[1] + 1
+        cut = (first[:, None] + torch.arange(n_steps, device=first.device)).flatten()
+        cut = cut.clamp_max(len(self.values) - 1)  # after the last of a model with fewer: the next one's
+        slices = self._slices(cut, depth_km.repeat_interleave(n_steps, dim=0), n_distances)
+        level = self.levels.serving(model[volume], station_km[:, 2])
+        which = volume * n_steps + level - first[volume]
         level_km = self.levels.depth_km[level.long()]
         pairs = (which, distance_km, depth_km[volume] - level_km[:, None], level_km - station_km[:, 2])
         parts = zip(*(each.split(PAIRS_PER_CHUNK) for each in pairs), strict=True)

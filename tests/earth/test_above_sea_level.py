@@ -183,3 +183,10 @@ def test_columns_are_read_at_the_level_of_each_station(hills):
     alone = hills.between(cells_km.flatten(1, 2).expand(3, -1, -1), station_km[:, None])[:, 0]
     assert len(hills.levels.serving(volume, station_km[:, 2]).unique()) > 1
     torch.testing.assert_close(found.flatten(2).mT, alone, atol=1e-5, rtol=1e-5)
+    # and the same of a batch, whose models have different numbers of levels
+    plain = TravelTimeTable.build(load("cus"), **{**RANGE, "min_depth_km": -2.0})
+    tables = TravelTimeTable.stack([plain, hills, plain])
+    given = columns_km.expand(3, -1, -1), depth_km.expand(3, -1), torch.tensor([1, 1, 2, 1, 0])
+    each = tables.from_columns(*given, station_km[[0, 1, 2, 2, 2]])
+    below = plain.from_columns(columns_km, depth_km, volume[:1], station_km[2:])
+    assert torch.equal(each, torch.cat([found[:2], below, found[2:], below]))

@@ -1,7 +1,12 @@
+from dataclasses import fields, replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from recombined import dataset, rngs
+from small_migration import made_ruptures
+from torch.utils.data._utils.pin_memory import pin_memory
 from toy import small_training
 
 from fcn.assemble import build_datamodule
@@ -71,6 +76,30 @@ def test_workers_begin_as_they_can_where_the_training_runs(toy_store, monkeypatc
     module = build_datamodule(small_training(toy_store, f"data.workers={workers}"), toy_store)
     context = module.train_dataloader().multiprocessing_context
     assert (context and context.get_start_method()) == method
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cuda:1", True), ("cpu", False), (None, False)])
+def test_batches_for_a_gpu_are_page_locked(toy_store, device, pinned):
+    """Copies to it then are not waited for."""
+    module = build_datamodule(small_training(toy_store), toy_store)
+    strategy = SimpleNamespace(root_device=torch.device(device or "cpu"))
+    trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
+    module.trainer = None if device is None else trainer
+    assert module.train_dataloader().pin_memory == pinned
+
+
+def test_all_of_a_batch_but_its_tables_is_page_locked(recombined, monkeypatch):
+    """As loaders ask for it; a GPU is needed to lock memory."""
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda values: values.clone())
+    batch = replace(recombined.__getitems__([(0, 0)]), ruptures=made_ruptures())
+    locked = pin_memory(batch)
+    assert locked.travel_time is batch.travel_time
+    for one, other in ((batch, locked), (batch.targets, locked.targets), (batch.ruptures, locked.ruptures)):
+        tensors = [f.name for f in fields(one) if isinstance(getattr(one, f.name), torch.Tensor)]
+        assert len(tensors) >= 8
+        for name in tensors:
+            assert getattr(one, name) is not getattr(other, name)
+            assert torch.equal(getattr(one, name), getattr(other, name))
 
 
 def test_every_station_count_layout_and_elapsed_time_is_reached(recombined):
