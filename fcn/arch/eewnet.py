@@ -17,7 +17,7 @@ from fcn.arch.blocks import IMAGE, SERIES, Encoder, Place, Style, pair
 from fcn.arch.prediction import Prediction
 from fcn.types import TravelTimes
 
-ENZ = [2, 1, 0]  # their component order, from ours (Z, N, E)
+N_COMPONENTS = 3  # theirs are E, N, Z: ours (Z, N, E) the other way round
 TIME_POOL = 4
 DISTANCE_SCALE_KM = 110.0  # epicentral distance channel, EEWNet
 TINY = 1e-20  # m/s, keeps the scaling of a dead window finite
@@ -191,7 +191,7 @@ class EEWNet(nn.Module):
         self.detection = Detection(detection_channels, style)
         self.occupancy = occupancy
         self.location = Location(
-            2 * (len(ENZ) + 2 + occupancy),
+            2 * (N_COMPONENTS + 2 + occupancy),
             location_channels,
             shape,
             row_pools,
@@ -230,7 +230,7 @@ class EEWNet(nn.Module):
         """
         n_samples, n_stations = waveforms.shape[-1], waveforms.shape[1]
         rows = max(self.n_rows, n_stations) - n_stations
-        x = _zero_pad(waveforms[:, :, ENZ], TIME_POOL)
+        x = _zero_pad(waveforms.flip(2), TIME_POOL)
         x = functional.pad(x * mask[..., None, None], (0, 0, 0, 0, 0, rows))
         present = functional.pad(mask, (0, rows))
         station = functional.pad(station_km[..., :2], (0, 0, 0, rows))
@@ -280,7 +280,7 @@ class EEWNet(nn.Module):
         source_km: Tensor | None,
     ) -> Tensor:
         """Product of the stations' pdfs, each weighted by how surely it has seen P: (batch, bin)."""
-        x = _zero_pad(broad[:, :, ENZ], TIME_POOL)
+        x = _zero_pad(broad.flip(2), TIME_POOL)
         peak = x.abs().amax(dim=(2, 3)).clamp_min(TINY)
         horizontal = x[:, :, :2].abs().amax(dim=3).mean(dim=2).clamp_min(1e-10)
         level = (torch.log10(horizontal) + 10) / 10

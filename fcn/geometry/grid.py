@@ -31,9 +31,10 @@ class SearchGrid:
         if min(self.shape) < 1:
             raise ValueError(f"shape must be at least 1 cell per axis: {self.shape}")
 
-    def axis_km(self, axis: int) -> Float[Tensor, " cell"]:
+    def axis_km(self, axis: int, device: torch.device | None = None) -> Float[Tensor, " cell"]:
         """Cell centres along one axis (0 east, 1 north, 2 depth)."""
-        return self.minimum_km[axis] + self.spacing_km[axis] * torch.arange(self.shape[axis])
+        cells = torch.arange(self.shape[axis], device=device)
+        return self.minimum_km[axis] + self.spacing_km[axis] * cells
 
     @property
     def maximum_km(self) -> tuple[float, float, float]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fcn.devices import numbers
 from fcn.geometry.grid import SearchGrid
 
 
@@ -32,7 +33,7 @@ class LocationEstimate:
 
 def grid_axes_km(grid: SearchGrid, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The three axes of the grid on the device of `like`, float32, km."""
-    x, y, z = (torch.as_tensor(grid.axis_km(i), dtype=torch.float32, device=like.device) for i in range(3))
+    x, y, z = (grid.axis_km(i, like.device).float() for i in range(3))
     return x, y, z
 
 
@@ -60,7 +61,7 @@ def decode_location(
     reach_km: (horizontal, vertical) half-widths of the box around the highest cell.
     """
     axes = tuple(axis_km.expand(len(logits), -1) for axis_km in grid_axes_km(grid, logits))
-    reach = logits.new_tensor([reach_km[0], reach_km[0], reach_km[1]], dtype=torch.float32)
+    reach = numbers([reach_km[0], reach_km[0], reach_km[1]], axes[0])
     return local_centroid(logits, axes, reach.expand(len(logits), 3))
 
 

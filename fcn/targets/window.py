@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.event import WindowEstimate, covariance_of
+from fcn.devices import numbers
 from fcn.geometry.grid import SearchGrid
 from fcn.targets.detection import decode_arrival
 from fcn.targets.location import LocationEstimate, decode_location
@@ -48,7 +49,7 @@ class WindowDecoder:
         """Hypocentre, its score and its uncertainties."""
         found = decode_location(logits, self.grid, reach_km=self.reach_km)
         across, down = self.uncertainty_factor
-        scale = found.covariance_km2.new_tensor([across, across, down])
+        scale = numbers([across, across, down], found.covariance_km2)
         return replace(
             found,
             horizontal_uncertainty_km=across * found.horizontal_uncertainty_km,
@@ -80,31 +81,35 @@ class WindowDecoder:
         size, spread = self.magnitude(magnitude)
         travel_s = travel_time.between(where.hypocentre_km[:, None], station_km)[:, :, 0, 0]
         shortest_s = travel_s.masked_fill(~mask, torch.inf).amin(dim=1)
-        now_s = now_s.cpu().double()  # clock times need float64, which some devices lack
-        first_p_time_s = now_s + after_start_s.cpu().double() - first_p.shape[-1] / self.sampling_rate_hz
-        east_km, north_km, depth_km = where.hypocentre_km.unbind(dim=1)
-        columns = {
-            "now_s": now_s,
+        said = {
             "detection_score": detection,
-            "first_p_time_s": first_p_time_s,
             "location_score": where.score,
-            "east_km": east_km,
-            "north_km": north_km,
-            "depth_km": depth_km,
-            "origin_time_s": first_p_time_s - shortest_s.cpu().double(),
+            **dict(zip(("east_km", "north_km", "depth_km"), where.hypocentre_km.unbind(dim=1), strict=True)),
             "magnitude": size,
             "horizontal_uncertainty_km": where.horizontal_uncertainty_km,
             "depth_uncertainty_km": where.depth_uncertainty_km,
             "magnitude_uncertainty": spread,
         }
-        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        covariances = where.covariance_km2.double().tolist()
+        rows = [*said.values(), after_start_s, shortest_s, mask.any(dim=1).float()]
+        # in one copy: a device is waited for at each; clock times need float64, which some devices lack
+        here = torch.cat([torch.stack(rows), where.covariance_km2.flatten(1).T]).cpu().double()
+        after_start_s, shortest_s, alive = here[len(said) : len(rows)]
+        now_s = now_s.cpu().double()
+        first_p_time_s = now_s + after_start_s - first_p.shape[-1] / self.sampling_rate_hz
+        columns = {
+            "now_s": now_s,
+            "first_p_time_s": first_p_time_s,
+            "origin_time_s": first_p_time_s - shortest_s,
+            **dict(zip(said, here, strict=False)),
+        }
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        covariances = here[len(rows) :].T.unflatten(1, (3, 3)).tolist()
         return [
             WindowEstimate(
                 **dict(zip(columns, row, strict=True)),
                 covariance_km2=covariance_of(covariance),
             )
-            if alive
+            if is_alive
             else None
-            for row, covariance, alive in zip(rows, covariances, mask.any(dim=1).tolist(), strict=True)
+            for row, covariance, is_alive in zip(values, covariances, alive.tolist(), strict=True)
         ]

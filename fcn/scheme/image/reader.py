@@ -27,13 +27,11 @@ class ImageReader:
     ) -> list[list[WindowEstimate]]:
         """One estimate per window, none where no station sends data."""
         prediction = predict(network, batch)
-        alive = batch.mask.any(dim=1)  # a window without a station is not read
-        read = ("first_p", "location", "magnitude")
-        require_finite(batch, **{name: getattr(prediction, name)[alive] for name in read})
+        nobody = ~batch.mask.any(dim=1, keepdim=True)  # a window without a station is not read
+        read = {name: getattr(prediction, name) for name in ("first_p", "location", "magnitude")}
+        require_finite(batch, **{k: logits.flatten(1).masked_fill(nobody, 0) for k, logits in read.items()})
         found = self.decoder.windows(
-            prediction.first_p,
-            prediction.location,
-            prediction.magnitude,
+            **read,
             station_km=batch.station_km,
             mask=batch.mask,
             travel_time=batch.travel_time,
