@@ -29,6 +29,7 @@ WAITED_FOR = (
     aten.repeat_interleave.Tensor,
     aten._unique2.default,
     aten.unique_dim.default,
+    aten._linalg_eigh.default,  # asks whether it converged
 )
 
 
@@ -72,16 +73,21 @@ class Pretended(Tensor):
 
 
 class PretendedDevice(TorchDispatchMode):
-    """While it is on. copies: number of copies by file and line of the package."""
+    """While it is on. copies: number of copies by file and line of the package.
 
-    def __init__(self) -> None:
+    pinned: what is copied to it is in page-locked memory; where code does not ask to wait (`non_blocking`),
+    nobody does, and it is not counted.
+    """
+
+    def __init__(self, *, pinned: bool = False) -> None:
         super().__init__()
+        self.pinned = pinned
         self.copies: Counter[str] = Counter()
 
     def __enter__(self):
-        # what is made of numbers goes to a device where no mode sees it
+        # what is made of numbers goes to a device where no mode sees it; torch knows no autocast of it
         self._patched = mock.patch.multiple(
-            torch, tensor=_made(torch.tensor), as_tensor=_made(torch.as_tensor)
+            torch, tensor=_made(torch.tensor), as_tensor=_made(torch.as_tensor), autocast=_autocast
         )
         self._patched.start()
         return super().__enter__()
@@ -102,7 +108,9 @@ class PretendedDevice(TorchDispatchMode):
         if func is aten._local_scalar_dense.default and theirs:
             self._count("waits for a number")
         elif func is aten._to_copy.default:
-            if wanted is not None and (torch.device(wanted) == DEVICE) != bool(theirs):
+            to_it = wanted is not None and torch.device(wanted) == DEVICE
+            freely = to_it and self.pinned and kwargs.get("non_blocking")
+            if wanted is not None and to_it != bool(theirs) and not freely:
                 self._count("copies")
         elif func is aten.copy_.default:
             if 0 < len(theirs) < len(tensors):
@@ -111,7 +119,7 @@ class PretendedDevice(TorchDispatchMode):
             if func not in INDEXED or not isinstance(args[0], Pretended):
                 raise RuntimeError(f"{func} of tensors of two devices, {self._line()}")
             self._count("copies indices")
-        if theirs and func in WAITED_FOR:
+        if theirs and func in WAITED_FOR and "output_size" not in kwargs:
             self._count("waits for what comes out")
         if theirs and func in (aten.nonzero.default, aten.index.Tensor, aten.masked_select.default):
             is_mask = func is not aten.index.Tensor or any(
@@ -155,6 +163,13 @@ def _made(make):
     return made
 
 
+_AUTOCAST = torch.autocast
+
+
+def _autocast(device_type, **options):
+    return _AUTOCAST("cpu" if device_type == DEVICE.type else device_type, **options)
+
+
 def _index(numbers):
     return torch.tensor(numbers, dtype=None if numbers else torch.long, device=DEVICE)
 
@@ -169,5 +184,5 @@ def there(module: nn.Module) -> nn.Module:
         for values in (each._parameters, each._buffers):
             for name, value in values.items():
                 if value is not None:
-                    values[name] = Pretended(value.detach())
+                    values[name] = Pretended(value.detach()).requires_grad_(value.requires_grad)
     return module

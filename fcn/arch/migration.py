@@ -296,10 +296,10 @@ class MigrationNet(nn.Module):
         """Features of every station that exists; zeros elsewhere."""
         n_batch, n_stations, _, n_samples = waveforms.shape
         background_mps = until_the_end(background_mps, known)
+        where = mask.flatten().nonzero()[:, 0]  # the one wait for a device
         # an all-padding batch still needs one row for the batch normalisation to see
-        rows = mask if mask.any() else torch.zeros_like(mask).index_fill_(1, mask.new_zeros(1).long(), True)
-        p, features = self.series(waveforms[rows], background_mps[rows], known[rows])
-        where = mask.flatten().nonzero()[:, 0]
+        rows = where if len(where) else where.new_zeros(1)
+        p, features = self.series(*(each.flatten(0, 1)[rows] for each in (waveforms, background_mps, known)))
         features = torch.cat([features, self.after[:, None].expand(len(features), 2, 1, -1)], dim=2)
         shape = (n_batch * n_stations, 2, n_samples + 1, features.shape[-1])
         table = features.new_zeros(shape).index_copy(0, where, features[: len(where)])

@@ -27,7 +27,8 @@ class Summed(torch.autograd.Function):
         n_cells = row.shape[2]
         flat = _flat(row, station, table.shape[2])
         # volumes differ in their number of stations: bags of different sizes
-        index = torch.cat([each.flatten(0, 1).T.reshape(-1) for each in flat.split(count.tolist())])
+        arrange = arranged_one_by_one if flat.device.type == "cpu" else arranged_at_once
+        index = arrange(flat, count)
         size = (2 * count).repeat_interleave(n_cells)
         ctx.save_for_backward(row, station, count)
         ctx.table_shape = table.shape
@@ -48,6 +49,31 @@ def _flat(
     """Rows of all stations' and phases' tables one after the other."""
     first = (2 * station[:, None] + torch.arange(2, device=station.device)) * n_rows
     return row + first.int()[..., None]
+
+
+def _volumes(count: Int[Tensor, " volume"], n_pairs: int) -> Int[Tensor, " pair"]:
+    """Of each pair; a device is not waited for, as their sum is known."""
+    return torch.arange(len(count), device=count.device).repeat_interleave(count, output_size=n_pairs)
+
+
+def arranged_one_by_one(
+    flat: Int[Tensor, "pair 2 cell"], count: Int[Tensor, " volume"]
+) -> Int[Tensor, " index"]:
+    """Rows with those of a cell next to each other: a volume at a time, in half the time of all at once."""
+    return torch.cat([each.flatten(0, 1).T.reshape(-1) for each in flat.split(count.tolist())])
+
+
+def arranged_at_once(
+    flat: Int[Tensor, "pair 2 cell"], count: Int[Tensor, " volume"]
+) -> Int[Tensor, " index"]:
+    """The same, the host asked for nothing."""
+    n_pairs, _, n_cells = flat.shape
+    volume = _volumes(count, n_pairs)
+    first = (count.cumsum(0) - count)[volume]  # pair of the volume
+    pair, cell = (torch.arange(n, device=flat.device) for n in (n_pairs, n_cells))
+    place = 2 * (n_cells * first + pair - first)[:, None] + torch.arange(2, device=flat.device)
+    place = place[..., None] + 2 * count[volume, None, None] * cell
+    return flat.new_empty(flat.numel()).scatter_(0, place.flatten(), flat.flatten())
 
 
 def collected_one_by_one(
@@ -77,8 +103,7 @@ def collected_at_once(
 
     It takes the memory of a number for each pair, cell and channel. Not measured: no GPU has been at hand.
     """
-    volume = torch.arange(len(count), device=own.device)
-    volume = volume.repeat_interleave(count, output_size=len(station))
+    volume = _volumes(count, len(station))
     table = own.new_zeros(shape).flatten(0, 2)
     each = own[volume].flatten(0, 1)
     for of_phase in _flat(row, station, shape[2]).unbind(dim=1):

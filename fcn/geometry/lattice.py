@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.devices import numbers
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -29,7 +31,7 @@ class Lattice:
         min_depth_km: float,
     ) -> "Lattice":
         """Volumes centred on a point, moved down where they would begin above `min_depth_km`."""
-        half = (torch.tensor(shape, dtype=torch.float32, device=centre_km.device) - 1) / 2
+        half = (numbers(shape, centre_km) - 1) / 2
         first_km = centre_km - half * spacing_km
         top_km = first_km[..., 2:].clamp_min(min_depth_km)
         return cls(torch.cat([first_km[..., :2], top_km], dim=-1), spacing_km, shape)
@@ -40,7 +42,7 @@ class Lattice:
 
     def middle_km(self) -> Float[Tensor, "*volume 3"]:
         """Middle of each volume."""
-        cells = torch.tensor(self.shape, dtype=torch.float32, device=self.first_km.device)
+        cells = numbers(self.shape, self.first_km)
         return self.first_km + self.spacing_km * (cells - 1) / 2
 
     def flat(self) -> "Lattice":
@@ -79,5 +81,5 @@ class Lattice:
     def contains(self, point_km: Float[Tensor, "*volume 3"]) -> Bool[Tensor, "*volume"]:
         """Whether a point per volume lies in one of its cells."""
         place = (point_km - self.first_km) / self.spacing_km
-        last = torch.tensor(self.shape, dtype=torch.float32, device=place.device) - 0.5
+        last = numbers(self.shape, place) - 0.5
         return ((place >= -0.5) & (place <= last)).all(dim=-1)

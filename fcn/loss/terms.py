@@ -22,7 +22,7 @@ def detection_loss(
     positive_weight: float,
 ) -> Float[Tensor, ""]:
     """Binary cross-entropy per sample; `positive_weight` balances the few samples near a P arrival."""
-    weight = torch.as_tensor(positive_weight, dtype=torch.float32, device=logits.device)
+    weight = logits.new_full((), positive_weight, dtype=torch.float32)
     value = functional.binary_cross_entropy_with_logits(
         logits.float(), target, reduction="none", pos_weight=weight
     )

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fcn.devices import numbers
 from fcn.waveform.amplitude import AMPLITUDES, BLOCK_S, PAST_S
 
 # of a first guess, log10 of the peak velocity in m/s corrected for distance; the network learns the rest
@@ -101,7 +102,7 @@ def measure(
     latest, earliest = since_p_s + NOISE_WINDOW_S[1], since_p_s + NOISE_WINDOW_S[0]
     before = (ago_s + BLOCK_S > latest) & (ago_s + BLOCK_S <= earliest)
     peaks = motion.peaks[:, None]  # (batch, 1, station, channel, past)
-    floor = peaks.new_tensor(FLOOR)
+    floor = numbers(FLOOR, peaks)
     p, s, noise = (_log_peak(peaks, window, floor) for window in (from_p & ~from_s, from_s, before))
     strongest = torch.maximum(p, s)
     above_noise = torch.stack([(strongest - noise)[..., kind] for kind in DURING], dim=-1)

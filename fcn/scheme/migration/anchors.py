@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from fcn.batch import Targets
+from fcn.devices import numbers
 from fcn.scheme.migration.migrate import Anchors
 
 FALSE_S, FALSE_PICK = 0, 1  # kinds of false anchors; the third is any time at any station
@@ -86,7 +87,7 @@ def draw(
     weight = pickable * (1 + (FIRST_STATION_WEIGHT - 1) * first)
     pair = _choose(weight.flatten(1), n_slots, generator)
     can_be_true = torch.gather(pickable.flatten(1), 1, pair)
-    share = torch.tensor(prior.true_share, device=device)
+    share = numbers(prior.true_share, p_s)
     true = (uniform(n_batch, n_slots) < share) & can_be_true
     true_station, true_event = pair // n_events, pair % n_events
     true_s = torch.gather(p_s.flatten(1), 1, pair) + prior.jitter_s * normal(n_batch, n_slots)
@@ -105,7 +106,7 @@ def draw(
             window_s * uniform(n_batch, n_slots),
         ]
     )
-    kind = _choose(torch.tensor([prior.false_kinds], device=device).expand(n_batch, -1), n_slots, generator)
+    kind = _choose(numbers(prior.false_kinds, p_s).expand(n_batch, -1), n_slots, generator)
     no_s = ~torch.gather(s_inside.flatten(1), 1, s_pair)
     kind = torch.where((kind == FALSE_S) & no_s, FALSE_PICK, kind)
     false_station = torch.gather(stations, 0, kind[None])[0]

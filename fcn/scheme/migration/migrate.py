@@ -12,7 +12,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.amplitudes import Amplitudes, Motion, measure
 from fcn.scheme.migration.neighbourhood import Neighbourhood, with_own
 from fcn.scheme.migration.volume import VolumeSpec
-from fcn.targets.location import LocationEstimate
+from fcn.targets.location import LocationEstimate, local_centroid
 from fcn.targets.volume import decode_volume
 
 
@@ -110,6 +110,14 @@ class Migration:
             dim=-1,
         )
         return network.volume(features, pairs, sample.view(len(pairs), 2, *lattice.shape), condition)
+
+    def places_km(
+        self, logits: Float[Tensor, "batch anchor x y depth"], lattice: Lattice
+    ) -> Float[Tensor, "volume 3"]:
+        """The hypocentres of `decode` without its uncertainties, whose `eigh` waits for a device."""
+        volumes, reach_cells = lattice.flat(), self.volume.reach_cells
+        found = local_centroid(logits.flatten(0, 1), volumes.axes_km(), reach_cells * volumes.spacing_km)
+        return found.hypocentre_km
 
     def decode(self, logits: Float[Tensor, "batch anchor x y depth"], lattice: Lattice) -> LocationEstimate:
         """Hypocentres of volumes; rows: all anchors of the first window, then those of the second."""

@@ -1,5 +1,6 @@
 """Losses of the migration network on recombined windows; anchors, volumes and errors are drawn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -58,11 +59,13 @@ class MigrationObjective:
     ) -> tuple[dict[str, Tensor], Located]:
         """The same with anchors and volumes that are the same in every epoch, and what was located."""
         generator = Generator(device=batch.waveforms.device).manual_seed(VALIDATION_SEED)
-        return self._losses(network, batch, targets, generator)
+        terms, located = self._losses(network, batch, targets, generator)
+        return terms, located()
 
     def _losses(
         self, network: nn.Module, batch: Batch, targets: Targets, generator: Generator
-    ) -> tuple[dict[str, Tensor], Located]:
+    ) -> tuple[dict[str, Tensor], Callable[[], Located]]:
+        """The terms, and what was located, once it is asked for: that waits for a device."""
         assert isinstance(network, MigrationNet)
         features = self.core.encode(network, batch)
         station_p, rate_hz = features.station_p, self.core.sampling_rate_hz
@@ -106,15 +109,17 @@ class MigrationObjective:
             "magnitude": said.loss,
             **self.sizing.of_ruptures(network, batch.ruptures, generator),
         }
-        where = self.core.decode(logits.detach(), lattice)
-        # a magnitude is asked for the event of each located anchor
-        both = found & torch.gather(said.asked, 1, event).flatten()
-        located = Located(
-            where.hypocentre_km[both],
-            source_km.flatten(0, 1)[both],
-            torch.gather(said.magnitude, 1, event).flatten()[both].detach(),
-            torch.gather(targets.event_released_magnitude, 1, event).flatten()[both],
-        )
+
+        def located() -> Located:
+            # a magnitude is asked for the event of each located anchor
+            both = (found & torch.gather(said.asked, 1, event).flatten()).nonzero()[:, 0]
+            return Located(
+                self.core.places_km(logits.detach(), lattice)[both],
+                source_km.flatten(0, 1)[both],
+                torch.gather(said.magnitude, 1, event).flatten()[both].detach(),
+                torch.gather(targets.event_released_magnitude, 1, event).flatten()[both],
+            )
+
         return terms, located
 
     @torch.no_grad()
@@ -143,5 +148,5 @@ class MigrationObjective:
         network.eval()  # as a stream reads; its statistics are those of the volumes that are trained on
         logits, _ = self.core.volumes(network, features, batch, chosen, lattice, pairs, travel_s)
         network.train(training)
-        own_km[:, FINE_SLOTS] = self.core.decode(logits, lattice).hypocentre_km.view(*chosen.station.shape, 3)
+        own_km[:, FINE_SLOTS] = self.core.places_km(logits, lattice).view(*chosen.station.shape, 3)
         return own_km

@@ -12,6 +12,7 @@ from torch.nn import functional
 from fcn.arch.migration import MigrationNet, Sized
 from fcn.batch import Batch, Ruptures, Targets
 from fcn.catalogue.released import BOUND_MARGIN, BOUND_SHARE
+from fcn.devices import numbers
 from fcn.loss.terms import masked_mean
 from fcn.scheme.migration.amplitudes import Amplitudes, Motion, measure
 from fcn.scheme.migration.migrate import Migration
@@ -73,7 +74,7 @@ class Sizing:
         jitter_km = self._jitter_km(ruptures.station_km[:, 0], generator)
         offset_km = ruptures.station_km - jitter_km[:, None]
         normal = torch.randn((len(offset_km), 1, 2), generator=generator, device=offset_km.device)
-        travel_s = torch.linalg.vector_norm(offset_km, dim=-1)[..., None] / offset_km.new_tensor(TYPICAL_KMPS)
+        travel_s = torch.linalg.vector_norm(offset_km, dim=-1)[..., None] / numbers(TYPICAL_KMPS, offset_km)
         since_s = self.travel_time_error * normal * travel_s - ruptures.arrival_s
         amplitudes = measure(
             Motion(ruptures.peaks, 2.0 * ~ruptures.vertical, ruptures.mask),
@@ -97,7 +98,7 @@ class Sizing:
     def _jitter_km(self, place_km: Float[Tensor, "*n 3"], generator: Generator) -> Float[Tensor, "*n 3"]:
         across, down = self.hypocentre_jitter_km
         normal = torch.randn(place_km.shape, generator=generator, device=place_km.device)
-        return normal * place_km.new_tensor([across, across, down])
+        return normal * numbers([across, across, down], place_km)
 
 
 def _said(network: MigrationNet, amplitudes: Amplitudes) -> Sized:

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from fcn import checked
 from fcn.batch import Batch
+from fcn.devices import numbers
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.anchors import DrawnAnchors
 from fcn.scheme.migration.volume import VolumeSpec
@@ -92,7 +93,7 @@ def draw_volumes(
     is_fine = torch.zeros(n_anchors, 1, dtype=torch.bool, device=device)
     is_fine[FINE_SLOTS] = True
     spacing_km = _spacings(volume, step_km, uniform[..., :2], is_fine)
-    cells = torch.tensor(volume.cells, dtype=torch.float32, device=device)
+    cells = numbers(volume.cells, source_km)
     middle_km = coarse.first_km + coarse.spacing_km * (cells - 1) / 2
     half_km = coarse.spacing_km * cells / 2
     station_km = torch.gather(batch.station_km, 1, anchors.station[..., None].expand(-1, -1, 3))
