@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from fcn.metrics.by_event import EventOutcome, read_events
+from fcn.metrics.by_event import COLUMNS, read_events
 
 
 class RunLog(WandbLogger):
@@ -52,9 +51,8 @@ class RunLog(WandbLogger):
             for path in sorted((folder / "figures").glob("*.png"))
         }
         if (folder / "events.csv").is_file():
-            rows = [list(astuple(each)) for each in read_events(folder / "events.csv")]
-            columns = [field.name for field in fields(EventOutcome)]
-            media[f"{prefix}events"] = wandb.Table(columns=columns, data=rows)
+            rows = [list(each.as_row().values()) for each in read_events(folder / "events.csv")]
+            media[f"{prefix}events"] = wandb.Table(columns=list(COLUMNS), data=rows)
         if media:
             run.log(media)
 

@@ -13,7 +13,8 @@ ELAPSED_S = (
     30,
 )  # after the true first P: when a warning is of use, and when it should be right
 FINAL, AT_ALARM = "", "_at_alarm"  # endings of names
-MOMENTS = (FINAL, AT_ALARM, *(f"_at_{elapsed_s}s" for elapsed_s in ELAPSED_S))
+TIMED = tuple(f"_at_{elapsed_s}s" for elapsed_s in ELAPSED_S)
+MOMENTS = (FINAL, AT_ALARM, *TIMED)
 
 
 def elapsed_s(moment: str) -> float:

@@ -1,7 +1,6 @@
 """What a run tells Weights & Biases: names, figures, events, pictures, checkpoints; and no credentials."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 from lightning.pytorch.loggers import CSVLogger
@@ -50,7 +49,7 @@ def test_one_run_was_gone_on_with(offline_run, records):
 
 
 def test_its_table_has_each_event_with_its_errors(offline_run):
-    assert reader()["table_of"](offline_run, "events") == [asdict(each) for each in EVENTS]
+    assert reader()["table_of"](offline_run, "events") == [each.as_row() for each in EVENTS]
 
 
 def test_its_pictures_are_the_figures_of_the_folder(offline_run, known):
