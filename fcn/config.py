@@ -1,4 +1,4 @@
-"""Where configuration is read: Hydra and OmegaConf stop at this file, the checkpoint and the entry points."""
+"""Where configuration is read: but for planned.py, the checkpoint and the entry points, Hydra stops here."""
 
 import datetime
 import functools

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from fcn.metrics.by_event import EventOutcome, write_events
+from fcn.metrics.moments import ELAPSED_S
 
 COLUMNS = (
     "epoch",
@@ -43,6 +44,17 @@ def write_job(folder: Path, overrides, losses, *, max_steps=300, score=None) -> 
         (folder / "metrics.json").write_text(json.dumps(score))
 
 
+def write_plan(sweep: Path, given, *, params=None, sweeper=None, choice=None, **config) -> None:
+    """What Hydra writes as a multirun begins, in so far as it is read; JSON is YAML."""
+    hydra = {
+        "sweeper": {"max_batch_size": None, "params": params, **(sweeper or {})},
+        "overrides": {"hydra": ["hydra.mode=MULTIRUN"], "task": list(given)},
+        "runtime": {"choices": {"sweep": choice}},
+    }
+    sweep.mkdir(parents=True, exist_ok=True)
+    (sweep / "multirun.yaml").write_text(json.dumps({**config, "hydra": hydra}))
+
+
 def write_sweep(root: Path) -> Path:
     """Stations 4, 8, 12, two seeds each, but for one job that died and one that stopped half way."""
     sweep = root / "sweep-20261122-101112"
@@ -65,7 +77,10 @@ def write_sweep(root: Path) -> Path:
 def write_test_job(
     folder: Path, override: str, found, *, n_false=1, minutes=None, place=".", said=None, name="kumamoto"
 ) -> None:
-    """A job of `fcn.test -m`, or what a trained one was scored on: an hour of events, some of them found."""
+    """A job of `fcn.test -m`, or what a trained one was scored on: an hour of events, some of them found.
+
+    Events are found 3, 4, 5 ... s after the first P in turn; what is said of them gets better from then on.
+    """
     (folder / place).mkdir(parents=True, exist_ok=True)
     outcomes = [
         EventOutcome(
@@ -75,6 +90,7 @@ def write_test_job(
             32.7 + 0.01 * (i % 7),
             130.8 + 0.01 * (i % 11),
             **((said or SAID) if is_found else {}),
+            **timed(3 + i % 5 if is_found else None),
         )
         for i, is_found in enumerate(found)
     ]
@@ -85,6 +101,21 @@ def write_test_job(
     (folder / place / "manifest.json").write_text(json.dumps(manifest))
     score = {"simulated": True, "n_false": n_false, "watched_hours": 1.0, "recall": sum(found) / len(found)}
     (folder / place / "metrics.json").write_text(json.dumps(score))
+
+
+def timed(latency_s):
+    """What is said at every moment of an event that is declared so late, if it is."""
+    by_then = [latency_s is not None and elapsed_s >= latency_s for elapsed_s in ELAPSED_S]
+    return {
+        "timed_epicentre_km": tuple(
+            20.0 / elapsed_s if is_said else None
+            for elapsed_s, is_said in zip(ELAPSED_S, by_then, strict=True)
+        ),
+        "timed_magnitude_error": tuple(
+            -1.0 / elapsed_s if is_said else None
+            for elapsed_s, is_said in zip(ELAPSED_S, by_then, strict=True)
+        ),
+    }
 
 
 SAID = {

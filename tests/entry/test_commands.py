@@ -12,6 +12,7 @@ import pytest
 from command_lines import SHORT_SEQUENCE, TINY, run
 
 from fcn.checkpoint import file_digest
+from fcn.planned import planned_jobs
 
 # of Lightning and W&B, and warnings that a user can do nothing about
 ADVERTS = re.compile(r"Tip:|litlogger|litmodels|wandb: .*|GPU available|LeafSpec|logging interval")
@@ -34,6 +35,7 @@ def test_a_multirun_puts_its_jobs_into_one_folder(sweep):
     manifests = [json.loads((sweep / job / "manifest.json").read_text()) for job in jobs]
     assert [m["config"]["seed"] for m in manifests] == [1, 2]
     assert [m["overrides"][-1] for m in manifests] == ["seed=1", "seed=2"]
+    assert planned_jobs(sweep) == [m["overrides"] for m in manifests]
     for job in jobs:
         assert (sweep / job / "checkpoints" / "last.ckpt").is_file()
         assert list((sweep / job / "pictures").glob("step-*-0.png"))
