@@ -76,6 +76,12 @@ def legend_above(axes: Axes) -> None:
         axes.legend(ncols=5, columnspacing=1.2, handletextpad=0.5, **place)
 
 
+def from_nought(axes: Axes) -> None:
+    """A vertical axis from nought, with room above what is drawn; of nothing above nought as it is."""
+    highest = float(axes.dataLim.y1)
+    axes.set_ylim(0, 1.06 * highest if np.isfinite(highest) and highest > 0 else None)
+
+
 def magnitude_colour(magnitude: float) -> tuple[float, float, float, float]:
     """Ordered colour of a magnitude, dark small to light large, even in lightness (viridis)."""
     return matplotlib.colormaps["viridis"](0.9 * float(np.clip(magnitude / _LARGEST_MAGNITUDE, 0, 1)))

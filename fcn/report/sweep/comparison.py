@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from fcn.metrics.by_event import EventOutcome
+from fcn.metrics.moments import TIMED
 from fcn.report.sweep.scored import Scored
 
 N_DRAWS = 1000
@@ -31,8 +33,9 @@ class Estimate:
 class Setting:
     """One setting on one set of sequences.
 
-    figures: by name of FIGURES, of the mean over repeats. behind: by how much its F1 is less than the best
-    setting's, on the same draws; None of the best. spread: largest less smallest F1 of the repeats.
+    figures: by name of FIGURES, of the mean over repeats; NaN where undefined. behind: by how much its F1 is
+    less than the best setting's, on the same draws; None of the best. spread: largest less smallest F1 of
+    the repeats.
     p_value: of the best being no better, two-sided, by Holm's (1979) correction for the number of settings.
     """
 
@@ -48,6 +51,11 @@ class Setting:
         """Whether it is behind the best by more than luck, all settings considered."""
         return self.p_value < SIGNIFICANT
 
+    @property
+    def is_best(self) -> bool:
+        """Whether it does best, of settings of which any found anything."""
+        return self.behind is None and self.figures[BEST_BY].value > 0
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -58,8 +66,13 @@ class Comparison:
 
     @property
     def best(self) -> Setting:
-        """Largest F1."""
+        """Largest F1; the first where nothing was found."""
         return next(each for each in self.settings if each.behind is None)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no setting found any event."""
+        return not any(each.figures["recall"].value > 0 for each in self.settings)
 
 
 def _share(found: Float[np.ndarray, "draw event"], _: Draws, __: float) -> Draws:
@@ -87,6 +100,10 @@ def _mean_absolute(values: Float[np.ndarray, "draw event"]) -> Draws:
     return np.nanmean(np.abs(values), axis=1)
 
 
+def _share_known(values: Float[np.ndarray, "draw event"]) -> Draws:
+    return np.isfinite(values).mean(axis=1)
+
+
 _OF_ALARMS: dict[str, Callable[[Float[np.ndarray, "draw event"], Draws, float], Draws]] = {
     "f1": _f1,
     "recall": _share,
@@ -100,7 +117,13 @@ _OF_EVENTS: dict[str, tuple[str, Callable[[Float[np.ndarray, "draw event"]], Dra
     "depth_rmse_km": ("depth_error_km", _rms),
     "magnitude_mae": ("magnitude_error", _mean_absolute),
 }
-FIGURES = (*_OF_ALARMS, *_OF_EVENTS)
+# of the events declared so many seconds after the first P, names ending in TIMED
+_OF_MOMENTS: dict[str, tuple[Callable[[EventOutcome], Sequence[float | None]], Callable[..., Draws]]] = {
+    "recall": (lambda event: event.timed_epicentre_km, _share_known),
+    "epicentre_p50_km": (lambda event: event.timed_epicentre_km, _median),
+    "magnitude_mae": (lambda event: event.timed_magnitude_error, _mean_absolute),
+}
+FIGURES = (*_OF_ALARMS, *_OF_EVENTS, *(f"{name}{moment}" for name in _OF_MOMENTS for moment in TIMED))
 
 
 def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Comparison | None:
@@ -168,6 +191,13 @@ def _draws(
     for name, (column, statistic) in _OF_EVENTS.items():
         values = np.array([_or_nan(getattr(event, column)) for event in events])
         figures[name] = statistic(values[drawn])
+    is_timed = all(event.timed_epicentre_km for event in events)
+    for name, (said, statistic) in _OF_MOMENTS.items():
+        for i, moment in enumerate(TIMED):
+            figures[f"{name}{moment}"] = np.full(len(drawn), np.nan)
+            if is_timed:
+                values = np.array([_or_nan(said(event)[i]) for event in events])
+                figures[f"{name}{moment}"] = statistic(values[drawn])
     return figures
 
 
