@@ -16,7 +16,8 @@ _SHEET = """
           --warn: #f0955a; --good: #6cb8e8; }
 }
 body { font: 15px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; color: var(--ink);
-       background: var(--paper); max-width: 70rem; margin: 2rem auto; padding: 0 1.2rem; }
+       background: var(--paper); max-width: 70rem; margin: 2rem auto; padding: 0 1.2rem;
+       overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .3rem; }
 h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--rule); }
 p { max-width: 46rem; margin: .4rem 0 .8rem; }
@@ -31,6 +32,8 @@ th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap; }
 th { border-bottom: 1.5px solid var(--ink); font-weight: 600; vertical-align: bottom; white-space: normal; }
 th.left, td.left { text-align: left; }
 td.left:last-child { white-space: normal; min-width: 7.5rem; }
+td.prose { white-space: normal; min-width: 8rem; overflow-wrap: anywhere; }
+td.prose:first-child { min-width: 13rem; }
 tbody tr:nth-child(even) { background: var(--band); }
 caption, figcaption { text-align: left; color: var(--quiet); font-size: .85rem; max-width: 50rem; }
 figure { margin: .6rem 0 1.2rem; overflow-x: auto; } img { max-width: 100%; height: auto; }

@@ -16,7 +16,7 @@ ABSENT = "–"
 class Table:
     """Rows of text under a header; the first column is left-aligned, the others right unless in `left`.
 
-    prose: columns of free text, which a narrow terminal cuts short.
+    prose: columns of free text, which a narrow terminal cuts short and a page breaks anywhere.
     """
 
     title: str
@@ -49,8 +49,11 @@ class Table:
             csv.writer(file).writerows([self.header, *self.rows])
 
     def _cell(self, tag: str, column: int, text: str) -> str:
-        kind = ' class="left"' if column in self.left else ""
-        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+        kinds = " ".join(
+            kind for kind, columns in (("left", self.left), ("prose", self.prose)) if column in columns
+        )
+        of_kind = f' class="{kinds}"' if kinds else ""
+        return f"<{tag}{of_kind}>{html.escape(text)}</{tag}>"
 
 
 def number(value: float | int | bool | None, digits: int = 2) -> str:

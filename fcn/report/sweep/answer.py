@@ -21,6 +21,8 @@ _MOST_NAMED = 4
 
 def answer(where: str, comparison: Comparison) -> str:
     """What the numbers of one set say, with 95 % intervals."""
+    if comparison.found_nothing:
+        return _nothing_found(where, comparison)
     best = comparison.best
     found, off = best.figures["recall"], best.figures["epicentre_p50_km"]
     false = best.figures["false_alarms_per_hour"]
@@ -43,6 +45,18 @@ def answer(where: str, comparison: Comparison) -> str:
     if same:
         sentence += f" Not told apart from it: {', '.join(each.name for each in same)}."
     return sentence + _latencies(comparison)
+
+
+def _nothing_found(where: str, comparison: Comparison) -> str:
+    """Said of all settings, with what they declared all the same."""
+    named = [
+        f"{each.name} {_range(each.figures['false_alarms_per_hour'], 1)}" for each in comparison.settings
+    ]
+    further = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return (
+        f"On {where} ({comparison.n_events} events) nothing was found, whatever the setting. False alarms an "
+        f"hour: {', '.join(named[:_MOST_NAMED])}{further}."
+    )
 
 
 def repeats_said(comparison: Comparison, *, differ_in_luck: bool) -> str:
@@ -75,16 +89,17 @@ def settings_table(where: str, comparison: Comparison) -> Table:
     rows = tuple(
         (
             each.name,
+            # first of all, where a narrow window shows it
+            ABSENT if comparison.found_nothing else _verdict(each),
+            ABSENT if each.behind is None else f"{each.p_value:.3f}",
             str(each.n_jobs),
             *(cell(each.figures[name], digits) for name, _, digits in COLUMNS),
             f"{each.spread:.3f}" if each.n_jobs > 1 else ABSENT,
-            ABSENT if each.behind is None else f"{each.p_value:.3f}",
-            _verdict(each),
         )
         for each in comparison.settings
     )
-    header = ("setting", "jobs", *(title for _, title, _ in COLUMNS), "F1 over repeats", "p", "")
-    return Table(f"{where}, {comparison.n_events} events", header, rows, left=(0, len(header) - 1))
+    header = ("setting", "by F1", "p", "jobs", *(title for _, title, _ in COLUMNS), "F1 over repeats")
+    return Table(f"{where}, {comparison.n_events} events", header, rows, left=(0, 1), prose=(0,))
 
 
 def numbers_table(compared: Sequence[tuple[str, Comparison]]) -> Table:

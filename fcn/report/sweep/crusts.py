@@ -22,7 +22,7 @@ def crusts_table(compared: Mapping[str, Comparison]) -> Table | None:
         for each in found.settings
     }
     rows = tuple((name, *(cells.get((name, where), ABSENT) for where in sets)) for name in names)
-    return Table("F1 by what it is trained and tested in", ("trained with", *sets), rows)
+    return Table("F1 by what it is trained and tested in", ("trained with", *sets), rows, prose=(0,))
 
 
 def compare_crusts(

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fcn.metrics.table import ALL
-from fcn.report.kit.style import CYCLE, DASHES, INK, letter, new_figure, plain_log_ticks, styled
+from fcn.report.kit.style import CYCLE, DASHES, INK, from_nought, letter, new_figure, plain_log_ticks, styled
 from fcn.report.sweep.jobs import FINISHED, Job, what_differs
 
 REPEATS = ("seed", "subset.seed")  # jobs that differ in these alone are repeats of one experiment
@@ -74,7 +74,7 @@ def outcome_figure(jobs: Sequence[Job]) -> Figure | None:
         axes.set_xticks(list(positions.values()), names)
         axes.margins(x=0.15)
         axes.set(xlabel=axis, ylabel=label)
-        axes.set_ylim(bottom=0)
+        from_nought(axes)
         axes.grid(visible=True, axis="y")
         letter(axes, name, "")
     for axes in panels[len(shown) :]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fcn.config import lasting
+from fcn.planned import planned_jobs
 from fcn.report.sweep.scored import Scored, read_json, read_scored
 
-FINISHED = "done"
+FINISHED, NOT_BEGUN = "done", "not begun"
 _MONITOR = "val/loss"  # where the configuration names no other
 
 
@@ -17,12 +18,12 @@ _MONITOR = "val/loss"  # where the configuration names no other
 class Job:
     """One job of a sweep.
 
-    state: FINISHED, or what is known of the failure. swept: its overrides. curve: its validation rows in
-    order of step, and before them those of the run it went on from, where that is still there; kept: the one
-    of its checkpoint. score: its metrics.json, empty where it was not tested; of several sequences names
-    have theirs before them. scored: event by event. minutes: what was scored of each sequence; None: all.
-    answers: whether that, and the training, is enough for an answer. cost: step_tflop, max_steps and
-    training_tflop, where they were counted.
+    state: FINISHED, NOT_BEGUN, or what is known of the failure, a word that sums it up first. swept: its
+    overrides. curve: its validation rows in order of step, and before them those of the run it went on from,
+    where that is still there; kept: the one of its checkpoint. score: its metrics.json, empty where it was
+    not tested; of several sequences names have theirs before them. scored: event by event. minutes: what was
+    scored of each sequence; None: all. answers: whether that, and the training, is enough for an answer.
+    cost: step_tflop, max_steps and training_tflop, where they were counted.
     """
 
     number: int
@@ -36,6 +37,11 @@ class Job:
     answers: bool = True
     cost: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def word(self) -> str:
+        """Of its state the word that tells it from others."""
+        return self.state if self.state == NOT_BEGUN else self.state.split()[0].rstrip(":,")
+
     def figure(self, name: str) -> float | None:
         """A figure of the kept checkpoint (val/...) or of its test; None where it is not known."""
         value = self.kept.get(name, self.score.get(name))
@@ -43,7 +49,7 @@ class Job:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """The jobs of a sweep folder in order of number.
+    """The jobs of a sweep folder in order of number, and those that it is known to begin later.
 
     Raises FileNotFoundError where there is no such folder, ValueError where it holds no jobs.
     """
@@ -52,7 +58,11 @@ def read_jobs(folder: Path) -> list[Job]:
     folders = [path for path in folder.iterdir() if path.is_dir() and path.name.isdigit()]
     if not folders:
         raise ValueError(f"{folder} holds no jobs (folders 0, 1, 2 ...): give the folder of a multirun")
-    return [_read_job(path) for path in sorted(folders, key=lambda path: int(path.name))]
+    found = {int(path.name): _read_job(path) for path in folders}
+    for number, overrides in enumerate(planned_jobs(folder)):
+        if number not in found and overrides:
+            found[number] = Job(number, NOT_BEGUN, dict(map(_split, overrides)), (), {}, {})
+    return [found[number] for number in sorted(found)]
 
 
 def what_differs(jobs: Sequence[Job]) -> list[str]:

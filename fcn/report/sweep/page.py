@@ -1,22 +1,25 @@
 """The report of a sweep: a question, its answer and what it rests on; CSV and figures beside it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from fcn.planned import planned_jobs
 from fcn.report.kit.page import Page
 from fcn.report.kit.picture import Picture
-from fcn.report.kit.table import Table, number
 from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
 from fcn.report.sweep.comparison import Comparison, compare_settings
 from fcn.report.sweep.crusts import STATED, compare_crusts, crusts_table, is_told_whole
-from fcn.report.sweep.figures import OUTCOMES, REPEATS, curve_figure, outcome_figure, setting_of
-from fcn.report.sweep.jobs import FINISHED, Job, read_jobs, what_differs
+from fcn.report.sweep.elapsed import CAPTION, elapsed_figure
+from fcn.report.sweep.figures import REPEATS, curve_figure, outcome_figure, setting_of
+from fcn.report.sweep.jobs import FINISHED, NOT_BEGUN, Job, read_jobs, what_differs
 from fcn.report.sweep.maps import found_maps, largest_sequence
 from fcn.report.sweep.parallel import parallel_figure
 from fcn.report.sweep.scored import VALIDATION, Scored, read_question
+from fcn.report.sweep.tables import everything_table, missing_table, sweep_table
 from fcn.report.sweep.trade import magnitude_figure, settings_figure, trade_figure
 from fcn.terminal import say
 
@@ -35,14 +38,15 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
     table = sweep_table(sweep.name, jobs)
     everything_table(sweep.name, jobs).write_csv(folder / "sweep.csv")
     page = Page(f"Sweep {sweep.name}")
-    failed = [job for job in jobs if job.state != FINISHED]
+    missing = [job for job in jobs if job.state != FINISHED]
     differing = what_differs(jobs)
     question = read_question(sweep)
     if question is not None:
         page.text(question, "lead")
     compared = compare_jobs(jobs, differing)
+    _reservations(page, jobs)
+    _progress(page, jobs, len(planned_jobs(sweep)), differing)
     _answer(page, jobs, compared, differing, console)
-    page.text(f"{len(jobs)} jobs; they differ in: {', '.join(differing) or 'nothing'}.", "lead")
     if any(value for job in jobs for name, value in job.score.items() if name.endswith("simulated")):
         page.flag("tested on simulated data", "warn")
     if compared:
@@ -54,9 +58,9 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
         "are over recombined validation examples; test figures over a replayed sequence."
     )
     page.table(table)
-    if failed:
-        page.heading(f"Failed or unfinished jobs ({len(failed)})")
-        page.table(failure_table(sweep.name, failed))
+    if missing:
+        page.heading(f"Jobs that are not done ({len(missing)})")
+        page.table(missing_table(sweep.name, missing))
     figures = {
         "curves": (
             curve_figure(jobs),
@@ -97,6 +101,38 @@ def _swept(job: Job, differing: Sequence[str]) -> dict[str, str]:
     return {name: job.swept.get(name, "default") for name in names}
 
 
+def _reservations(page: Page, jobs: Sequence[Job]) -> None:
+    """How far what follows can be relied on."""
+    minutes = next((job.minutes for job in jobs if job.minutes is not None), None)
+    part = "" if minutes is None else f"of each sequence {minutes:g} minutes were scored"
+    if not any(job.score or job.scored for job in jobs):
+        page.flag("no answer: nothing was scored", "warn")
+    elif not all(job.answers for job in jobs):
+        page.flag(f"not an answer: {part or 'too little was trained'} (budget=short)", "warn")
+    elif part:
+        page.text(f"{part.capitalize()}.", "lead")
+
+
+def _progress(page: Page, jobs: Sequence[Job], n_planned: int, differing: Sequence[str]) -> None:
+    """How many jobs there are, in what they differ, and which are not done; n_planned: 0 where not known."""
+    begun = sum(job.state != NOT_BEGUN for job in jobs)
+    n_all = max(n_planned, len(jobs))
+    told = "1 job" if n_all == 1 else f"{n_all} jobs"
+    if differing:
+        told += f"; they differ in: {', '.join(differing)}"
+    elif len(jobs) > 1:
+        told += ", of the same overrides"
+    page.text(f"{told}.", "lead")
+    states = Counter(job.word for job in jobs)
+    n_done = states.pop(FINISHED, 0)
+    if n_done == n_all:
+        return
+    states[NOT_BEGUN] = n_all - begun
+    page.flag(f"{n_done} of {n_all} {'planned jobs' if n_planned else 'jobs begun'} are done", "warn")
+    others = ", ".join(f"{count} {word}" for word, count in states.items() if count)
+    page.text(f"The others: {others}. See below, jobs that are not done.")
+
+
 def _answer(
     page: Page,
     jobs: Sequence[Job],
@@ -104,17 +140,8 @@ def _answer(
     differing: Sequence[str],
     console: Console | None,
 ) -> None:
-    """A sentence for every set, and how far it can be relied on."""
-    minutes = next((job.minutes for job in jobs if job.minutes is not None), None)
-    part = "" if minutes is None else f"of each sequence {minutes:g} minutes were scored"
+    """A sentence for every set, and what is known of luck and cost."""
     is_none = not all(job.answers for job in jobs)
-    if is_none:
-        page.flag(f"not an answer: {part or 'too little was trained'} (budget=short)", "warn")
-    elif part:
-        page.text(f"{part.capitalize()}.", "lead")
-    n_done = sum(job.state == FINISHED for job in jobs)
-    if n_done < len(jobs):
-        page.flag(f"{n_done} of the {len(jobs)} jobs begun are done", "warn")
     for kind, comparison in compared.items():
         if not is_told_whole(kind):
             continue
@@ -178,6 +205,7 @@ def _comparisons(
             continue
         pictures = (
             ("settings", settings_figure(comparison), "Filled: the best. Red: behind it."),
+            ("elapsed", elapsed_figure(comparison), CAPTION),
             (
                 "trade",
                 trade_figure(comparison),
@@ -205,55 +233,3 @@ def _picture(page: Page, figure: Figure, folder: Path, name: str, alternative: s
     picture = Picture.of(figure)
     picture.write(folder / "figures" / f"{name}.png")
     page.picture(picture, alternative, caption)
-
-
-def sweep_table(name: str, jobs: Sequence[Job]) -> Table:
-    """What differs, and the figures of OUTCOMES that any job has."""
-    differing = what_differs(jobs)
-    shown = [(key, column) for key, _, column in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
-    rows = tuple(
-        (
-            str(job.number),
-            *(job.swept.get(key, "default") for key in differing),
-            *(number(job.figure(key), 3) for key, _ in shown),
-            job.state.split()[0],
-        )
-        for job in jobs
-    )
-    header = ("job", *differing, *(column for _, column in shown), "state")
-    left = (0, *range(1, len(differing) + 1), len(header) - 1)
-    return Table(f"Sweep {name}", header, rows, left)
-
-
-def failure_table(name: str, jobs: Sequence[Job]) -> Table:
-    """Jobs that did not finish, what they were, and what is known of the reason."""
-    rows = tuple(
-        (str(job.number), " ".join(f"{key}={value}" for key, value in job.swept.items()), job.state)
-        for job in jobs
-    )
-    return Table(
-        f"Sweep {name}: failed or unfinished",
-        ("job", "overrides", "state"),
-        rows,
-        left=(0, 1, 2),
-        prose=(1, 2),
-    )
-
-
-def everything_table(name: str, jobs: Sequence[Job]) -> Table:
-    """Every override and every figure of every job, for other programs; empty where unknown."""
-    overrides = list(dict.fromkeys(key for job in jobs for key in job.swept))
-    figures = list(dict.fromkeys(key for job in jobs for key in (*job.kept, *job.score)))
-    rows = tuple(
-        (
-            str(job.number),
-            job.state,
-            *(job.swept.get(key, "") for key in overrides),
-            *(
-                repr(value) if (value := job.kept.get(key, job.score.get(key))) is not None else ""
-                for key in figures
-            ),
-        )
-        for job in jobs
-    )
-    return Table(f"Sweep {name}: everything", ("job", "state", *overrides, *figures), rows)

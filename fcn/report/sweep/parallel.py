@@ -40,12 +40,11 @@ def parallel_figure(comparison: Comparison, swept: Mapping[str, Mapping[str, str
     axes = figure.subplots()
     heights = np.stack([height for height, _ in columns], axis=1)
     for i, each in enumerate(settings):
-        is_best = each.behind is None
         look: dict[str, Any] = {
             "color": CYCLE[i % len(CYCLE)],
             "linestyle": DASHES[i // len(CYCLE) % len(DASHES)],
         }
-        axes.plot(heights[i], marker="o", markersize=4, linewidth=2.6 if is_best else 1.1, **look)
+        axes.plot(heights[i], marker="o", markersize=4, linewidth=2.6 if each.is_best else 1.1, **look)
     for x, (_, ticks) in enumerate(columns):
         _draw_axis(axes, x, ticks, is_swept=x < len(keys))
     labels = [*(key.rsplit(".", 1)[-1] for key in keys), *(label for _, label, _ in shown)]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fcn.report.kit.style import CYCLE, DASHES, INK, VERMILION, letter, new_figure, styled
+from fcn.report.kit.style import CYCLE, DASHES, INK, VERMILION, from_nought, letter, new_figure, styled
 from fcn.report.sweep.comparison import Comparison, Setting
 from fcn.report.sweep.scored import Scored
 
@@ -24,7 +24,7 @@ LABELS = ("< 2.5", "2.5-3", "3-3.5", "3.5-4", "4-5", "> 5")
 
 @styled
 def settings_figure(comparison: Comparison) -> Figure:
-    """Each setting with its 95 % intervals; the best is filled."""
+    """Each setting with its 95 % intervals; the best is filled, if any found anything."""
     settings = comparison.settings
     figure = new_figure(10.4, 1.5 + 0.28 * len(settings))
     panels = figure.subplots(1, len(PANELS), sharey=True)
@@ -93,7 +93,7 @@ def magnitude_figure(jobs: Sequence[tuple[str, Scored]]) -> Figure | None:
             axes.plot(range(len(LABELS)), of_classes[side], marker=".", label=name, **look)
         axes.set_xticks(range(len(LABELS)), LABELS)
         axes.set(xlabel="magnitude", ylabel=label)
-        axes.set_ylim(bottom=0)
+        from_nought(axes)
         axes.grid(visible=True, axis="y")
         letter(axes, "ab"[side], "")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=4)
@@ -106,7 +106,7 @@ def _draw_estimate(axes: Axes, setting: Setting, key: str, row: int) -> None:
         return
     colour = VERMILION if setting.is_told_apart else INK
     axes.plot([found.low, found.high], [row, row], color=colour)
-    filled = colour if setting.behind is None else "white"
+    filled = colour if setting.is_best else "white"
     axes.plot(found.value, row, marker="o", color=colour, markerfacecolor=filled)
 
 

@@ -3,16 +3,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sweep_example import timed
 
 from fcn.metrics.by_event import EventOutcome
 from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
 from fcn.report.sweep.comparison import compare_settings, holm
+from fcn.report.sweep.elapsed import LEAST, elapsed_figure
 from fcn.report.sweep.scored import Scored
 from fcn.report.sweep.trade import magnitude_figure, trade_figure
 
 
-def scored(found, *, n_false=0, off_km=1.0, seed=0):
-    """An hour of events of which those that `found` says were found."""
+def scored(found, *, n_false=0, off_km=1.0, seed=0, timed_s=None):
+    """Two hours of events of which those that `found` says were found, so many seconds after P if at all."""
     rng = np.random.default_rng(seed)
     events = {}
     for i, is_found in enumerate(found):
@@ -21,7 +23,8 @@ def scored(found, *, n_false=0, off_km=1.0, seed=0):
             "epicentre_km": off_km * float(rng.uniform(0.5, 1.5)),
             "depth_error_km": -2.0,
         }
-        events[f"s/{i}"] = EventOutcome(f"{i}", 3.0, bool(is_found), **(said if is_found else {}))
+        said_by = {} if timed_s is None else timed(timed_s if is_found else None)
+        events[f"s/{i}"] = EventOutcome(f"{i}", 3.0, bool(is_found), **(said if is_found else {}), **said_by)
     return Scored(events, n_false, 2.0)
 
 
@@ -100,15 +103,24 @@ def test_the_answer_names_the_best_what_is_behind_and_what_is_not_told_apart():
     assert "Behind it in F1: crust=prem by 0.2" in said
     assert said.endswith("Not told apart from it: crust=own.")
     table = settings_table("kumamoto", comparison)
-    assert [row[-1] for row in table.rows] == ["not told apart", "behind the best", "best"]
+    assert [row[1] for row in table.rows] == ["not told apart", "behind the best", "best"]
     numbers = {row[:4]: float(row[4]) for row in numbers_table([("kumamoto", comparison)]).rows}
     assert numbers["kumamoto", "crust=prem", "1", "recall"] == 0.5
     assert "Nothing is there to compare" in answer("x", compare_settings(jobs[:1]))
 
 
 def test_nothing_found_is_an_answer_too():
-    comparison = compare_settings([("a", scored([False] * 5)), ("b", scored([False] * 5))])
-    assert "a and b are equal by F1: the first finds 0 %" in answer("s", comparison)
+    comparison = compare_settings([("a", scored([False] * 5)), ("b", scored([False] * 5, n_false=2))])
+    said = answer("s", comparison)
+    assert said.startswith(
+        "On s (5 events) nothing was found, whatever the setting. False alarms an hour: a 0.0 ("
+    )
+    assert ", b 1.0 (" in said
+    assert {row[1] for row in settings_table("s", comparison).rows} == {"–"}
+    one = compare_settings([("a", scored([False] * 5))])
+    assert "does best" not in answer("s", one)
+    assert "nothing was found" in answer("s", one)
+    assert not one.best.is_best
     assert magnitude_figure([("a", scored([False] * 5))]) is not None
 
 
@@ -153,3 +165,35 @@ def test_none_is_called_best_of_those_that_are_equal():
     assert said.startswith("On s (100 events) a and b are equal by F1: the first finds 90 %")
     assert "Not told apart" not in said
     assert "Behind it in F1: c by" in said
+
+
+def test_figures_of_moments_are_of_what_was_declared_by_then():
+    soon, late = scored(MOST, timed_s=3.0), scored(HALF, timed_s=7.0)
+    first, second = compare_settings([("soon", soon), ("late", late)]).settings
+    value = {name: each.value for name, each in first.figures.items()}
+    assert [value[f"recall_at_{s}s"] for s in (2, 4, 30)] == pytest.approx([0.0, 0.9, 0.9])
+    assert math.isnan(value["epicentre_p50_km_at_2s"])
+    assert value["epicentre_p50_km_at_4s"] == pytest.approx(5.0)
+    assert value["magnitude_mae_at_10s"] == pytest.approx(0.1)
+    assert first.figures["recall_at_4s"].low == pytest.approx(first.figures["recall"].low)
+    assert [second.figures[f"recall_at_{s}s"].value for s in (6, 10)] == pytest.approx([0.0, 0.5])
+    unknown = compare_settings([("soon", soon), ("before", scored(HALF))]).settings[1]
+    assert all(math.isnan(unknown.figures[f"{name}_at_10s"].value) for name in ("recall", "magnitude_mae"))
+
+
+def test_curves_over_seconds_after_p_have_a_line_a_setting_and_no_error_of_few():
+    few = [True] * (LEAST - 1) + [False] * 96
+    comparison = compare_settings([("soon", scored(MOST, timed_s=3.0)), ("few", scored(few, timed_s=3.0))])
+    share, off, _ = elapsed_figure(comparison).axes
+    lines = {line.get_label(): line for line in share.lines}
+    assert list(lines) == ["soon", "few"]
+    assert lines["soon"].get_linewidth() > lines["few"].get_linewidth()  # the best
+    assert lines["few"].get_ydata() == pytest.approx([0.0] + [0.04] * 5)
+    assert lines["few"].get_xdata() == pytest.approx([2, 4, 6, 10, 20, 30], rel=0.02)
+    errors = {line.get_label(): line.get_ydata() for line in off.lines}
+    assert errors["soon"][1:] == pytest.approx([5.0, 20 / 6, 2.0, 1.0, 2 / 3])
+    assert np.isnan(errors["soon"][0])
+    assert np.isnan(errors["few"]).all()
+    (low, high), *_ = [path.vertices[:, 1] for path in share.collections[0].get_paths()][1:]
+    assert low < 0.9 < high
+    assert elapsed_figure(compare_settings([("a", scored(MOST))])) is None

@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 from rich.console import Console
-from sweep_example import write_job, write_sweep, write_test_job
+from sweep_example import write_job, write_plan, write_sweep, write_test_job
 
 from fcn.report.sweep.figures import curve_figure, outcome_figure, setting_of
 from fcn.report.sweep.jobs import read_jobs, what_differs
-from fcn.report.sweep.page import compare_jobs, sweep_table, write_sweep_report
+from fcn.report.sweep.page import compare_jobs, write_sweep_report
+from fcn.report.sweep.tables import sweep_table
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +98,15 @@ def test_table_and_page(sweep, written):
     folder, page, printed = written
     header, first, *_ = [sweep_table("s", read_jobs(sweep)).header, *sweep_table("s", read_jobs(sweep)).rows]
     assert header == (
-        *("job", "stations.count", "seed", "val epicentre p50 (km)", "val depth RMSE (km)", "val magn. MAE"),
-        *("test recall", "test epicentre RMSE (km)", "state"),
+        *("job", "state", "stations.count", "seed", "val epicentre p50 (km)", "val depth RMSE (km)"),
+        *("val magn. MAE", "test recall", "test epicentre RMSE (km)"),
     )
-    assert first == ("0", "[4,4]", "1", "18.600", "12.400", "0.620", "0.333", "15.000", "done")
+    assert first == ("0", "done", "[4,4]", "1", "18.600", "12.400", "0.620", "0.333", "15.000")
     for text in (page, printed):
         assert "[12,12]" in text
         assert "18.600" in text
     assert "tested on simulated data" in page
-    assert "Failed or unfinished jobs (2)" in page
+    assert "Jobs that are not done (2)" in page
     assert "no base store at nowhere" in page
     assert page.count('src="data:image/png') == 2
     assert {path.name for path in (folder / "figures").iterdir()} == {"curves.png", "outcomes.png"}
@@ -148,8 +149,9 @@ def test_a_sweep_of_failures_is_a_report_without_figures(tmp_path):
     for i in range(2):
         write_job(tmp_path / "s" / str(i), [f"seed={i}"], [])
     page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
-    assert "Failed or unfinished jobs (2)" in page
+    assert "Jobs that are not done (2)" in page
     assert "<img" not in page
+    assert "no answer: nothing was scored" in page
     assert curve_figure(read_jobs(tmp_path / "s")) is None
 
 
@@ -163,19 +165,24 @@ def test_a_sweep_of_tests_has_a_question_and_an_answer_while_it_runs(tmp_path, m
     (sweep / "2" / "failure.txt").write_text("Traceback\n  ...\nValueError: no crust at all\n")
     (sweep / "3" / ".hydra").mkdir(parents=True)
     (sweep / "3" / ".hydra" / "overrides.yaml").write_text("- ckpt=generalized\n- velocity_model=fnet\n")
-    choices = {"hydra": {"runtime": {"choices": {"sweep": "crust_mismatch"}}}}
-    (sweep / "multirun.yaml").write_text(json.dumps(choices))  # JSON is YAML
+    given = ["ckpt=generalized", "velocity_model=own,prem,cus,fnet,jma2001"]
+    write_plan(sweep, given, choice="crust_mismatch")
     console = Console(file=io.StringIO(), width=140)
     page = write_sweep_report(sweep, tmp_path / "out", console).read_text(encoding="utf-8")
     assert "What is it worth to know the crust a network stands on?" in page
     assert "velocity_model=own does best by F1: it finds 90 %" in page
     assert "Behind it in F1: velocity_model=prem by 0.2" in page
-    assert "2 of the 4 jobs begun are done" in page
+    assert "2 of 5 planned jobs are done" in page
+    assert "The others: 1 failed, 1 unfinished, 1 not begun." in page
+    assert "5 jobs; they differ in: velocity_model." in page
+    assert "Jobs that are not done (3)" in page
+    assert 'ckpt=generalized velocity_model=jma2001</td><td class="left prose">not begun' in page
     assert "failed: ValueError: no crust at all" in page
     assert "unfinished: nothing to show yet" in page
     assert ("not an answer: of each sequence 10 minutes" in page) == (minutes is not None)
     assert {path.name for path in (tmp_path / "out" / "figures").glob("*-kumamoto.png")} == {
         "settings-kumamoto.png",
+        "elapsed-kumamoto.png",
         "trade-kumamoto.png",
         "magnitudes-kumamoto.png",
         "parallel-kumamoto.png",
@@ -184,6 +191,9 @@ def test_a_sweep_of_tests_has_a_question_and_an_answer_while_it_runs(tmp_path, m
     with (tmp_path / "out" / "settings.csv").open() as file:
         rows = {(row["setting"], row["figure"]): row for row in csv.DictReader(file)}
     assert float(rows["velocity_model=own", "recall"]["value"]) == 0.9
+    assert float(rows["velocity_model=own", "recall_at_4s"]["value"]) == pytest.approx(15 / 40)
+    assert float(rows["velocity_model=own", "epicentre_p50_km_at_4s"]["value"]) == 5.0
+    assert float(rows["velocity_model=own", "magnitude_mae_at_30s"]["high_95"]) == pytest.approx(1 / 30)
 
 
 def test_what_a_trained_job_was_scored_on_is_taken_together(tmp_path):
@@ -240,3 +250,86 @@ def test_the_page_says_what_trainings_cost_and_whether_as_much(tmp_path, budget)
     assert "Each setting was trained once: how far luck goes is not known" in page
     assert "On kumamoto, arch=eewnet (10 events) tested in stated and tested in slow are equal" in page
     assert (tmp_path / "out" / "crusts.csv").is_file()
+
+
+def test_of_what_is_planned_the_page_says_what_is_missing(sweep, tmp_path):
+    """The first of six jobs, of which the page knows what it will be compared with."""
+    shutil.copytree(sweep / "0", tmp_path / "s" / "0")
+    params = {"stations.count": "[4,4],[8,8],[12,12]", "seed": "${budget.seeds}"}
+    write_plan(tmp_path / "s", ["experiment=smoke"], params=params, budget={"seeds": "1,2"})
+    jobs = read_jobs(tmp_path / "s")
+    assert [job.state for job in jobs] == ["done", *["not begun"] * 5]
+    assert jobs[5].swept == {"stations.count": "[12,12]", "seed": "2", "experiment": "smoke"}
+    assert [row[1] for row in sweep_table("s", jobs).rows] == ["done", *["not begun"] * 5]
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert "6 jobs; they differ in: stations.count, seed." in page
+    assert "1 of 6 planned jobs are done" in page
+    assert "The others: 5 not begun." in page
+    assert "Jobs that are not done (5)" in page
+    assert page.count(">not begun</td>") == 10  # of both tables
+
+
+def test_how_many_trials_a_search_has_is_known_and_what_they_are_is_not(tmp_path):
+    write_job(tmp_path / "s" / "0", ["optim.lr=0.01"], [2.0, 1.0, 1.5])
+    write_plan(tmp_path / "s", [], params={"optim.lr": "interval(1e-3, 1e-1)"}, sweeper={"n_trials": 20})
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert '<p class="lead">20 jobs.</p>' in page
+    assert "1 of 20 planned jobs are done" in page
+    assert "The others: 19 not begun." in page
+    assert "default" not in page
+
+
+def test_one_job_differs_in_nothing_and_is_not_said_to(tmp_path):
+    write_job(tmp_path / "s" / "0", ["seed=1"], [2.0, 1.0, 1.5])
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert '<p class="lead">1 job.</p>' in page
+    assert "differ" not in page.partition("<h2>")[0]
+    write_job(tmp_path / "s" / "1", ["seed=1"], [2.0, 1.0, 1.5])
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert "2 jobs, of the same overrides." in page
+
+
+def test_a_word_sums_up_each_state(sweep, tmp_path):
+    shutil.copytree(sweep / "0", tmp_path / "0")
+    (tmp_path / "0" / "metrics.json").unlink()
+    manifest = json.loads((tmp_path / "0" / "manifest.json").read_text())
+    manifest["config"]["evaluation"] = {"sequences": {"kumamoto": {}}}
+    (tmp_path / "0" / "manifest.json").write_text(json.dumps(manifest))
+    write_job(tmp_path / "1", ["seed=2"], [])
+    (tmp_path / "1" / "failure.txt").write_text("ValueError: no crust\n")
+    (tmp_path / "2" / ".hydra").mkdir(parents=True)
+    jobs = [*read_jobs(tmp_path), *read_jobs(sweep)]
+    assert jobs[0].state == "trained, not scored yet"
+    assert [job.word for job in jobs] == [
+        *("trained", "failed", "unfinished"),
+        *(*["done"] * 3, "failed", "done", "stopped"),
+    ]
+
+
+@pytest.mark.parametrize("n_found", [0, 3])
+def test_nothing_scored_is_no_short_answer(tmp_path, n_found):
+    """A short budget says how little was scored only where something was."""
+    folder = tmp_path / "s" / "0"
+    write_job(folder, ["seed=1"], [2.0, 1.0, 1.5])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["config"]["budget"] = {"minutes": 10.0, "answers": False}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    if n_found:
+        write_test_job(folder, "", [True] * n_found + [False] * 5, place="scores/kumamoto")
+    page = write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO())).read_text()
+    assert ("not an answer: of each sequence 10 minutes were scored" in page) == (n_found > 0)
+    assert ("no answer: nothing was scored" in page) == (n_found == 0)
+
+
+def test_events_of_before_moments_were_written_have_no_curves(tmp_path):
+    for job in range(2):
+        write_test_job(tmp_path / "s" / str(job), f"declare={job}", [True] * 6 + [False] * 2)
+        path = tmp_path / "s" / str(job) / "events.csv"
+        with path.open(newline="") as file:
+            rows = [row[:10] for row in csv.reader(file)]
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+    write_sweep_report(tmp_path / "s", tmp_path / "out", Console(file=io.StringIO()))
+    figures = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert "settings-kumamoto.png" in figures
+    assert "elapsed-kumamoto.png" not in figures
