@@ -197,3 +197,15 @@ def test_curves_over_seconds_after_p_have_a_line_a_setting_and_no_error_of_few()
     (low, high), *_ = [path.vertices[:, 1] for path in share.collections[0].get_paths()][1:]
     assert low < 0.9 < high
     assert elapsed_figure(compare_settings([("a", scored(MOST))])) is None
+
+
+def test_axes_leave_room_above_the_highest_point():
+    figure = elapsed_figure(compare_settings([("soon", scored(MOST, timed_s=3.0))]))
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        assert low == 0.0
+        drawn = [
+            *axes.lines[0].get_ydata(),
+            *(path.vertices[:, 1].max() for path in axes.collections[0].get_paths()),
+        ]
+        assert high == pytest.approx(1.06 * np.nanmax(drawn))
