@@ -84,6 +84,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     Raises ValueError and FileNotFoundError naming the key.
     """
     folder = state_folder(config, run_dir)
+    network = network_of(restored, config["backend"])  # before a source is connected to
     watched, source = listen(config, restored.preprocess)
     watched = in_frame_of(folder, watched)
     model = velocity_model(config, watched, restored.velocity_models)
@@ -99,7 +100,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     )
     engine = build_engine(
         watched,
-        network_of(restored, config["backend"]),
+        network,
         scheme,
         preprocess=restored.preprocess,
         travel_times=TimesTo(model, table, watched.frame),

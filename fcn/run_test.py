@@ -39,6 +39,8 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     check_test(config)
     torch.set_num_threads(config["trainer"]["threads"])
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
+    module = restored.module
+    module.network = network_of(restored, config["backend"])  # before a sequence is simulated for minutes
     root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
     sequence = _part(Sequence.load(root, restored.preprocess), config)
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)
@@ -47,8 +49,6 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     sequence = _with_first_p(sequence, times, config["dataset"].get("first_p"))
     options = config["site_scores"]
     sites = None if options is None else StationSites.of(options, sequence)
-    module = restored.module
-    module.network = network_of(restored, config["backend"])
     replay = build_replay(
         sequence,
         module.network,

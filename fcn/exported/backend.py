@@ -19,14 +19,19 @@ MOST_THREADS = 1024
 def network_of(restored: Restored, backend: Mapping[str, Any]) -> nn.Module:
     """The network of a checkpoint, or its graphs; backend: of `conf/backend`.
 
-    Raises ValueError for another kind, for graphs of another checkpoint, no thread, and where onnxruntime is
-    missing; FileNotFoundError where there are none.
+    Raises ValueError for another kind, for a root that is not named, for graphs of another checkpoint, no
+    thread, and where onnxruntime is missing; FileNotFoundError where there are none.
     """
     kind = backend.get("kind")
     if kind not in KINDS:
         raise ValueError(f"backend= is one of {', '.join(KINDS)}, got {checked.shown(backend)}")
     if kind == "torch":
         return restored.module.network
+    if backend["root"] is None:
+        raise ValueError(
+            f"backend={kind} needs the folder of graphs, backend.root=DIR: write it with "
+            f"python -m fcn.export ckpt={restored.path} out=DIR"
+        )
     exported = Exported.read(Path(backend["root"]).expanduser())
     if exported.checkpoint != digest(restored.path):
         raise ValueError(
