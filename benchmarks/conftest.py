@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from rows import table
-from trees import OLD, REPOSITORY, child
+from trees import OLD, REPOSITORY, output
 
 
 def pytest_addoption(parser):
@@ -70,12 +70,6 @@ def old_tree(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def in_tree():
-    """Runs a script with the package of a tree, in a process of its own; returns what it prints."""
+    """Runs a command with the package of a tree; see `output`."""
 
-    def run(tree: Path, *arguments: str) -> str:
-        done = child(tree, *arguments)
-        if done.returncode:
-            pytest.skip(f"{' '.join(arguments)[:200]} does not run in {tree}: {done.stderr[-300:]}")
-        return done.stdout
-
-    return run
+    return output
