@@ -1,7 +1,8 @@
 """The table of docs/edge.md: `python docs/edge.py` times and weighs torch and onnxruntime, one thread each.
 
 Exports the shipped networks, installs fcn-edge in an environment of its own (from the package index) and runs
-the same inputs through the same graphs on either side; prints Markdown, and the whole as JSON with --json.
+the same inputs through the same graphs on either side, then `fcn-edge run` over dataset=smoke; prints
+Markdown, and the whole as JSON with --json.
 """
 
 import argparse
@@ -22,6 +23,15 @@ NETWORKS = {
     "compact": ("dataset=smoke_validation",),
     "lite": ("velocity_model=iasp91",),
 }
+# the command, which then says what its process took
+RUN = """
+import json, sys, time
+from fcn_edge.__main__ import main
+from fcn_edge.timing import memory_mb
+status = main(sys.argv[1:])
+print(json.dumps({"cpu_s": time.process_time(), "resident_most_mb": memory_mb()}))
+sys.exit(status)
+"""
 
 
 def main() -> None:
@@ -60,7 +70,34 @@ def measured(room: Path, repeats: int) -> dict:
         edge = _run(str(environment / "bin" / "fcn-edge"), "bench", str(folder), *asked)
         torch = _run(sys.executable, __file__, "--torch", name, str(folder), *asked)
         figures[name] = {"onnxruntime": json.loads(edge), "torch": json.loads(torch.splitlines()[-1])}
+    figures["run"] = whole_run(room, environment)
     return figures
+
+
+def whole_run(room: Path, environment: Path) -> dict:
+    """What a process of `fcn-edge run` takes on smoke, from its start; lite, in smoke's centre and crust."""
+    import yaml
+    from hydra import compose, initialize_config_dir
+
+    from fcn import config as configuration
+    from fcn.cache import sequence_root
+
+    with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
+        config = configuration.plain(compose("test", overrides=["ckpt=none", "dataset=smoke"]))
+    root = sequence_root(config["dataset"], Path(config["cache"]).expanduser())
+    stated = yaml.safe_load((root / "sequence.yaml").read_text(encoding="utf-8"))
+    layers = (stated["velocity_model"][name] for name in ("top_depth_km", "vp_kmps", "vs_kmps"))
+    crust, folder = room / "crust.txt", room / "run"
+    crust.write_text("\n".join(" ".join(map(repr, row)) for row in zip(*layers, strict=True)) + "\n")
+    _run(
+        *(sys.executable, "-m", "fcn.export", "ckpt=lite", f"out={folder}"),
+        *(f"station_file={root / 'stations.xml'}", "velocity_model=table", "velocity_model.rows=layers"),
+        f"velocity_model.path={crust}",
+        "centre={{latitude_deg: {latitude_deg}, longitude_deg: {longitude_deg}}}".format(**stated["centre"]),
+    )
+    files = sorted(str(path) for path in (root / "waveforms").rglob("*") if path.is_file())
+    told = _run(str(environment / "bin" / "python"), "-c", RUN, "run", str(folder), *files).splitlines()
+    return {**json.loads(told[-1]), "updates": len(told) - 1}
 
 
 def in_torch(name: str, folder: str, repeats: int) -> dict:
@@ -183,11 +220,12 @@ def table(figures: dict) -> str:
         lines.append("| resident at most, {}, MB | {:.0f} | {:.0f} |".format(name, *sizes))
     packages = figures["packages_mb"]
     lines.append(f"| packages, MB | {packages['torch']:.0f} | {packages['onnxruntime']:.0f} |")
+    run = figures["run"]
+    lines += ["", "| `fcn-edge run`, `lite`, `dataset=smoke` | |", "|---|---:|"]
+    lines.append("| from start to end, s of CPU | {:.1f} |".format(run["cpu_s"]))
+    lines.append("| resident at most, MB | {:.0f} |".format(run["resident_most_mb"]))
+    lines.append("| updates | {} |".format(run["updates"]))
     return "\n".join(lines)
-
-
-def _took(figures: dict | None) -> str:
-    return "-" if figures is None else f"{figures['p50_ms']:.1f}, {figures['p99_ms']:.1f}"
 
 
 if __name__ == "__main__":

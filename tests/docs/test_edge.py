@@ -16,11 +16,24 @@ def test_its_table_is_that_of_the_command():
     }
     other = {"resident_most_mb": 511.0, "graphs": {"series": took}}
     figures = {name: {"torch": other, "onnxruntime": own} for name in command.NETWORKS}
-    made = command.table({**figures, "packages_mb": {"torch": 1439.4, "onnxruntime": 162.0}}).splitlines()
+    other_rows = {
+        "packages_mb": {"torch": 1439.4, "onnxruntime": 162.0},
+        "run": {"cpu_s": 11.04, "resident_most_mb": 138.4, "updates": 24},
+    }
+    made = command.table({**figures, **other_rows}).splitlines()
     assert "| generalized | series | 1.0, 20.0 | 1.0, 20.0 | 0.4 |" in made
     assert "| generalized | series-int8 | - | 1.0, 20.0 | 0.2 |" in made
-    assert made[-1] == "| packages, MB | 1439 | 162 |"
+    assert "| packages, MB | 1439 | 162 |" in made
+    assert made[-3:] == [
+        "| from start to end, s of CPU | 11.0 |",
+        "| resident at most, MB | 138 |",
+        "| updates | 24 |",
+    ]
     page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8").splitlines()
-    heads = [line for line in made if line.startswith(("| network", "| |", "| resident at most, g"))]
-    assert len(heads) == 3
+    heads = [
+        line
+        for line in made
+        if line.startswith(("| network", "| |", "| resident at most", "| `fcn", "| from", "| upd"))
+    ]
+    assert len(heads) == 9
     assert all(any(line.startswith(head[:24]) for line in page) for head in heads)
