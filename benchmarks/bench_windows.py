@@ -1,14 +1,18 @@
 """Windows of 12, 65 and 300 stations, packets to updates, as they come one after the other.
 
-Beside: the same stream with every window encoded as a whole and nothing kept of the one before.
+Beside: the same stream with every window encoded as a whole and nothing kept of the one before; and what
+`fcn.test` of the old commit says a window of a like sequence takes.
 Run: pytest benchmarks/bench_windows.py
 """
 
+import json
 import statistics
+import sys
 
 import pytest
 from rows import row
 from streams import Passed, network_of, passed, replay_of, shares
+from trees import OLD, REPOSITORY
 
 from fcn.checkpoint import Restored, load
 
@@ -48,6 +52,31 @@ def test_a_stream(benchmark, restored, short, n):
     beside = f"anew {anew:.1f}, {ours / anew:.2f} times"
     row(f"{n} stations, 100 Hz, step 0.5 s", f"{ours:.1f} x real time", beside)
     assert [each.n_declared for each in found["as it is"]] == [each.n_declared for each in found["anew"]]
+
+
+@pytest.mark.parametrize("n", STATIONS[:2])
+def test_a_test_of_the_old_commit(benchmark, in_tree, old_tree, tmp_path, short, n):
+    """The same command in both trees, each with its own checkpoint, on the smoke sequence of n stations."""
+    if short and n > STATIONS[0]:
+        pytest.skip("little")
+    found = {}
+
+    def both() -> None:
+        for name, tree in (("ours", REPOSITORY), (OLD, old_tree)):
+            folder = tmp_path / name
+            asked = (
+                *("ckpt=generalized", "dataset=smoke", f"dataset.builder.region.network.n_stations={n}"),
+                *(f"cache={tmp_path}/cache-{name}", f"hydra.run.dir={folder}", "logger=csv"),
+                *("trainer.enable_progress_bar=false", "trainer.precision=32-true"),
+            )
+            in_tree(tree, sys.executable, "-m", "fcn.test", *asked)
+            found[name] = json.loads((folder / "metrics.json").read_text())
+
+    benchmark.pedantic(both, rounds=1)
+    for what, name in (("p50", "median"), ("p99", "99 %")):
+        ours, old = (found[tree][f"compute_ms_per_window_{what}"] for tree in ("ours", OLD))
+        beside = f"{OLD} {old:.0f} ms, {old / ours:.2f} times"
+        row(f"{n} stations, fcn.test, {name}", f"{ours:.0f} ms", beside)
 
 
 def test_shares(benchmark, restored, short):
