@@ -169,8 +169,8 @@ def test_absent_stations_do_not_matter(module, windows, count):
         )
 
 
-def test_silent_distant_stations_change_nothing(module, windows):
-    """A hundred that hear nothing and are out of reach: neither what is found nor when."""
+def test_silent_distant_stations_change_no_coarse_volume(module, windows):
+    """A hundred that hear nothing and are out of reach; test_network_sizes.py reads whole streams."""
     window = windows[3][0]
     n, generator = 100, torch.Generator().manual_seed(0)
     direction = torch.nn.functional.normalize(torch.randn(1, n, 2, generator=generator), dim=-1)
