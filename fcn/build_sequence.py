@@ -324,7 +324,7 @@ def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     show(f"{len(used)} stations in {out}", header, list(rows.values()), left=(0, 1, 2, 3))
 
 
-@configuration.entry_point("build_sequence")
+@configuration.entry_point("build_sequence", takes={"source": ("fdsn",)})
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     if cfg.source is not None and "_target_" not in cfg.source:

@@ -11,7 +11,9 @@ from fcn.config import build
 log = logging.getLogger(__name__)
 
 
-@configuration.entry_point("build_store")
+@configuration.entry_point(
+    "build_store", takes={"source": ("archive", "knet", "seisbench", "simulated", "simulated_smoke")}
+)
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it

@@ -5,12 +5,12 @@ import functools
 import hashlib
 import inspect
 import json
-import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import hydra
@@ -18,11 +18,13 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fcn import arguments
+from fcn.command_line import help_text, unknown_choices, unwritable_folder
 from fcn.run_folder import unused
 
 _PACKAGE = Path(__file__).parent
@@ -69,12 +71,13 @@ for _entry, _keys in TOP_LEVEL.items():
 
 
 def entry_point(
-    name: str, folder: Path = CONF_DIR
+    name: str, folder: Path = CONF_DIR, takes: Mapping[str, Sequence[str]] = MappingProxyType({})
 ) -> Callable[[Callable[[DictConfig], Any]], Callable[..., Any]]:
     """Make a function of a configuration the command that folder/name.yaml configures; `--help` shows that.
 
     Hydra's own help composes the configuration, which it cannot where a choice is left to be made, loses its
-    comments, and takes seconds to list all groups there are.
+    comments, and takes seconds to list all groups there are. takes: choices of groups that not every command
+    takes all of.
     """
     decorate = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)
 
@@ -84,7 +87,7 @@ def entry_point(
         @functools.wraps(task)
         def main(*given: DictConfig) -> Any:
             if not given and {"--help", "-h"} & set(sys.argv[1:]):
-                sys.stdout.write(help_text(name, folder))
+                sys.stdout.write(help_text(name, folder, sys.argv[1:], takes))
                 return None
             if not given and (unknown := unknown_choices(sys.argv[1:], folder)):
                 sys.exit(unknown)
@@ -95,93 +98,6 @@ def entry_point(
         return main
 
     return decorated
-
-
-def help_text(name: str, folder: Path = CONF_DIR) -> str:
-    """What a command says of itself: its configuration as it is written, and the choices of its groups."""
-    files = list(_primary(name, folder))
-    groups = {key: folder / key for path in files for key in _groups(path) if (folder / key).is_dir()}
-    lines = [path.read_text(encoding="utf-8") for path in files]
-    if groups:
-        lines.append("# Choices; each is a file of conf/<group>/ that says what it takes:")
-    for key, place in groups.items():
-        lines.append(f"{key}={', '.join(sorted(path.stem for path in place.glob('*.yaml')))}")
-    lines.append("\n# Override KEY=VALUE and GROUP=CHOICE; --cfg job shows what that makes.")
-    return "\n".join(lines) + "\n"
-
-
-def unknown_choices(given: Sequence[str], folder: Path = CONF_DIR) -> str:
-    """What is wrong with GROUP=[A,B] or GROUP=null of a command line, and what there is; else nothing.
-
-    Hydra says so of GROUP=A, of a list only that there is no such file, of null not even which group it is.
-    """
-    elsewhere = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
-    if any(each.lstrip("+").startswith(elsewhere) for each in given):
-        return ""  # there may be more
-    for each in given:
-        group, _, listed = each.partition("=")
-        if not (re.fullmatch(r"\w+", group) and (folder / group).is_dir()):
-            continue
-        known = sorted(path.stem for path in (folder / group).glob("*.yaml"))
-        if listed == "null":
-            return f"{group}={listed} is no choice; known are {', '.join(known)}"
-        if re.fullmatch(r"\[[\w, ]*\]", listed):
-            for choice in filter(None, listed[1:-1].replace(" ", "").split(",")):
-                if choice not in known:
-                    return f"{group}: there is no {choice}; known are {', '.join(known)}"
-    return ""
-
-
-def unwritable_folder(name: str, given: Sequence[str], folder: Path = CONF_DIR) -> str:
-    """What is wrong with where a command line's runs are put, which Hydra makes at first; else nothing."""
-    flags = {each for each in given if each.startswith("-")}
-    if flags - {"-m", "--multirun"}:
-        return ""  # that shows something, or says itself where things are
-    kind = "sweep" if flags else "run"
-    stated = dict(each.lstrip("+").split("=", 1) for each in given if "=" in each)
-    where = stated.get(key := f"hydra.{kind}.dir") or _stated_folder(name, kind, folder)
-    if where is None:
-        return ""
-    place = Path(where.strip("'\"").partition("$")[0])
-    while not os.access(place, os.F_OK):  # Path.exists raises where it may not look
-        place = place.parent
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return ""
-    return (
-        f"{place.resolve()} is no folder that can be written to, and a run puts its records there: begin it "
-        f"in another, or say which with {key}=FOLDER"
-    )
-
-
-def _stated_folder(name: str, kind: str, folder: Path) -> str | None:
-    """Where a command's configuration puts its runs; of sweeps those that are new; None: it keeps none."""
-    for path in _primary(name, folder):
-        stated = yaml.safe_load(path.read_text(encoding="utf-8")).get("hydra", {})
-        if "run" in stated:
-            if stated.get("output_subdir", "") is None:
-                return None
-            return "logs" if kind == "sweep" else str(stated["run"]["dir"])
-    return "."
-
-
-def _primary(name: str, folder: Path) -> Iterator[Path]:
-    """Files of a command's own: of that name, and those at the folder's top that it starts from."""
-    path = folder / f"{name}.yaml"
-    if path.is_file():  # schemas are none
-        yield path
-        for each in _defaults(path):
-            if isinstance(each, str) and each != "_self_":
-                yield from _primary(each, folder)
-
-
-def _groups(path: Path) -> Iterator[str]:
-    for each in _defaults(path):
-        if isinstance(each, Mapping):
-            yield from (str(key).split()[-1] for key in each)  # `override GROUP`, too
-
-
-def _defaults(path: Path) -> list[Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", [])
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -276,10 +192,30 @@ def is_of_sweep() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
+class BeforeSweep(Callback):
+    """Of conf/: asks whether what has a `trainer` can be run in a sweep, before a folder of it is made.
+
+    check: full name of a function of conf/trainer's options, which raises ValueError where it cannot.
+    """
+
+    def __init__(self, check: str) -> None:
+        self.check = check
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Ends the command where it cannot; a trainer that is itself swept over, its jobs ask."""
+        if config.hydra.launcher.get("tasks_per_node", 1) > 1:
+            return  # Slurm starts a job's processes
+        try:
+            get_method(self.check)(OmegaConf.to_container(config.trainer, resolve=True))
+        except ValueError as error:
+            sys.exit(str(error))  # of what a callback raises Hydra makes a warning
+
+
 def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
     """Folder of a multirun, for `hydra.sweep.dir`: a new one, or that of the one to resume.
 
-    resume: true looks in logs/ for the last sweep with the same overrides; a folder is taken as it is.
+    resume: true looks in logs/ for the last sweep with the same overrides, of those in which a job was begun
+    if there are such; a folder is taken as it is.
     Raises ValueError where there is none, FileNotFoundError for a folder that does not exist.
     """
     if isinstance(resume, str):
@@ -288,15 +224,21 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
         return str(Path(resume).expanduser())
     if not resume:
         return f"logs/{unused('logs', f'sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}')}"
-    begun = Path("logs").glob("sweep-*/multirun.yaml")
-    for path in sorted(begun, key=lambda path: _numbers(path.parent.name), reverse=True):
-        began = yaml.safe_load(path.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"]
-        if lasting(began) == lasting(given):
-            return str(path.parent)
+    begun = sorted(Path("logs").glob("sweep-*/multirun.yaml"), key=lambda path: _numbers(path.parent.name))
+    same = [path.parent for path in reversed(begun) if _overrides_of(path) == lasting(given)]
+    # one that was stopped before its first job is there as well; of a job Hydra's record comes first
+    with_jobs = (path for path in same if any(path.glob("*/.hydra")))
+    if found := next(with_jobs, same[0] if same else None):
+        return str(found)
     raise ValueError(
         f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(lasting(given))}; give "
         "its folder, resume=FOLDER, or leave resume out to begin one"
     )
+
+
+def _overrides_of(multirun: Path) -> list[str]:
+    """That a sweep was begun with, of its multirun.yaml."""
+    return lasting(yaml.safe_load(multirun.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"])
 
 
 def _numbers(name: str) -> list[int]:

@@ -14,7 +14,8 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 from toy import resolved
 
-from fcn.config import MisfitError, build, factory, of_run, sweep_folder, unknown_choices, unwritable_folder
+from fcn.command_line import unknown_choices, unwritable_folder
+from fcn.config import CONF_DIR, MisfitError, build, factory, of_run, sweep_folder
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -74,8 +75,8 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
     ],
 )
 def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):
-    assert unknown_choices(given).startswith(said)
-    assert bool(unknown_choices(given)) == bool(said)
+    assert unknown_choices(given, CONF_DIR).startswith(said)
+    assert bool(unknown_choices(given, CONF_DIR)) == bool(said)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_where_no_run_can_be_put_its_key_is_said(tmp_path, monkeypatch, name, gi
     """Hydra makes the folder before the command begins, and names no key."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logs").write_text("a file")
-    said = unwritable_folder(name, given)
+    said = unwritable_folder(name, given, CONF_DIR)
     assert bool(said) == bool(key)
     assert f"say which with {key}=FOLDER" in said or key is None
 
@@ -103,9 +104,11 @@ def test_a_folder_that_may_not_be_written_to_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     access = os.access  # to root everything is open
     monkeypatch.setattr("os.access", lambda place, mode: mode == os.F_OK and access(place, mode))
-    assert unwritable_folder("monitor", ["folder=state"]).startswith(f"{tmp_path} is no folder that can be")
+    assert unwritable_folder("monitor", ["folder=state"], CONF_DIR).startswith(
+        f"{tmp_path} is no folder that can be"
+    )
     for name in ("status", "check", "export", "ship"):  # these leave nothing there
-        assert unwritable_folder(name, ["folder=state"]) == ""
+        assert unwritable_folder(name, ["folder=state"], CONF_DIR) == ""
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,20 @@ def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypat
         sweep_folder(True, ["seed=4", "resume=true"])
     with pytest.raises(FileNotFoundError, match="no sweep folder at logs/none"):
         sweep_folder("logs/none", [])
+
+
+def test_a_resumed_sweep_is_one_in_which_a_job_was_begun_if_any_is(tmp_path, monkeypatch):
+    """What was stopped before its first job would be begun anew, and what was done elsewhere done twice."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("1", "2", "3"):
+        (tmp_path / "logs" / f"sweep-{name}" / "0").mkdir(parents=True)
+        said = {"hydra": {"overrides": {"task": ["seed=1,2"]}}}
+        (tmp_path / "logs" / f"sweep-{name}" / "multirun.yaml").write_text(json.dumps(said))
+    assert sweep_folder(True, ["seed=1,2"]) == "logs/sweep-3"
+    (tmp_path / "logs" / "sweep-1" / "0" / ".hydra").mkdir()
+    assert sweep_folder(True, ["seed=1,2"]) == "logs/sweep-1"
+    (tmp_path / "logs" / "sweep-2" / "0" / ".hydra").mkdir()
+    assert sweep_folder(True, ["seed=1,2"]) == "logs/sweep-2"
 
 
 def running(mode: RunMode, folder: Path, **choices: str) -> SimpleNamespace:

@@ -126,5 +126,5 @@ print(json.dumps([told, [name for name in {HEAVY} if name in sys.modules]]))
     assert imported == []
     for command in LIGHT:
         assert f"# python -m fcn.{command}" in told[command]
-    assert "source=archive, directory" in told["monitor"]  # a choice that is still to be made
+    assert "source=directory, replay, seedlink\n" in told["monitor"]  # a choice that is still to be made
     assert "smoke_validation" in told["test"]
