@@ -12,6 +12,8 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.nn import functional
 
 from fcn.config import build
@@ -115,12 +117,38 @@ def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
 
 def n_processes(options: Mapping[str, Any]) -> int:
     """That train together on this machine and others; options: of conf/trainer."""
+    return int(_placed(options).world_size)
+
+
+def check_swept(options: Mapping[str, Any]) -> None:
+    """Raise ValueError where a trainer would start its further processes by the command that is running.
+
+    In a multirun each of them would begin the whole sweep, in a folder of its own. options: of conf/trainer.
+    """
+    if options.get("devices") == 1 and options.get("num_nodes") in (None, 1):
+        return
+    try:
+        placed = _placed(options)
+    except MisconfigurationException:
+        return  # devices that are not here; jobs may run elsewhere, and say so themselves if they do not
+    launcher = placed.strategy.launcher
+    if placed.world_size == 1 or not isinstance(launcher, _SubprocessScriptLauncher):
+        return
+    if not launcher.cluster_environment.creates_processes_externally:
+        raise ValueError(
+            f"a sweep cannot train on several devices at once (trainer.devices={options.get('devices')}): "
+            "each further process would begin the whole sweep. Take trainer=cpu or trainer=gpu, several jobs "
+            "at once with hydra/launcher=joblib (docs/sweeps.md), or train one by one, without -m"
+        )
+
+
+def _placed(options: Mapping[str, Any]) -> lightning.Trainer:
+    """Only Lightning knows what `auto` is on this machine."""
     where = {
         key: options[key] for key in ("accelerator", "devices", "num_nodes", "strategy") if key in options
     }
     _hush()
-    # only Lightning knows what `auto` is on this machine
-    return int(lightning.Trainer(**where, logger=False, enable_checkpointing=False).world_size)
+    return lightning.Trainer(**where, logger=False, enable_checkpointing=False)
 
 
 def build_loggers(config: Mapping[str, Any], folder: Path) -> list[Any]:

@@ -20,8 +20,11 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
 
 def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     """A job of a sweep: see `fcn.sweep_job`."""
-    from fcn.sweep_job import run_once
+    from fcn.engine import check_swept
+    from fcn.sweep_job import noted, run_once
 
+    with noted(folder):
+        check_swept(config["trainer"])
     work = functools.partial(test, config, folder, overrides)
     run_once(config, folder, overrides, work, resume=bool(config["resume"]))
 

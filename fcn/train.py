@@ -19,11 +19,13 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
 
 def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     """A job of a sweep, trained at the cost of `budget` and scored: see `fcn.sweep_job`."""
+    from fcn.engine import check_swept
     from fcn.sweep_job import noted, run_once, train_and_score
     from fcn.training_cost import at_equal_cost
 
     resume = bool(config["resume"])
     with noted(folder):
+        check_swept(config["trainer"])
         config = at_equal_cost(config, folder, resume=resume)
     value: float = run_once(
         config,
