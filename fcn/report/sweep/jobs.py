@@ -66,8 +66,11 @@ def read_jobs(folder: Path) -> list[Job]:
 
 
 def what_differs(jobs: Sequence[Job]) -> list[str]:
-    """Names of the overrides that are not the same in all jobs, in the order they were given."""
-    names = list(dict.fromkeys(name for job in jobs for name in job.swept))
+    """Names of the overrides that are not the same in all jobs, in the order they were given.
+
+    Not the question's own: a test that was added to the folder of a sweep may go without it.
+    """
+    names = list(dict.fromkeys(name for job in jobs for name in job.swept if name != "sweep"))
     return [name for name in names if len({job.swept.get(name) for job in jobs}) > 1]
 
 

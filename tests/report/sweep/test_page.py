@@ -38,6 +38,14 @@ def test_that_a_sweep_was_resumed_is_no_setting(tmp_path):
     assert what_differs(read_jobs(tmp_path)) == ["without"]
 
 
+def test_a_test_that_is_added_to_a_sweep_is_one_more_setting(tmp_path):
+    """As of a 3-D velocity model, which is no choice of the sweep's file."""
+    swept = ["sweep=crust_mismatch", "velocity_model=own"]
+    write_job(tmp_path / "0", swept, [3.0])
+    write_job(tmp_path / "1", ["velocity_model=grid3d", "velocity_model.path=a.h5"], [2.0])
+    assert what_differs(read_jobs(tmp_path)) == ["velocity_model", "velocity_model.path"]
+
+
 def test_failed_and_stopped_jobs_say_so(sweep):
     states = [job.state for job in read_jobs(sweep)]
     assert states == [
