@@ -5,8 +5,10 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
@@ -32,6 +34,10 @@ _PACKAGE = Path(__file__).parent
 CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
 Task = Callable[[DictConfig], Any]
+
+# Files of conf/hydra/launcher say all that their launchers need, and hold without the plugins' schemas of the
+# same names, which Hydra 1.3 still applies, and says that it will not for ever.
+warnings.filterwarnings("ignore", r"\s*'hydra/launcher/.*' is validated against ConfigStore schema")
 
 _TAGS = ("experiment", "sweep", "dataset", "budget")  # groups by which runs are found in a dashboard
 
@@ -236,6 +242,12 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
     )
 
 
+def jobs_at_once(threads: int) -> int:
+    """How many jobs of so many threads each this machine has cores for: at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
+
+
 def _overrides_of(multirun: Path) -> list[str]:
     """That a sweep was begun with, of its multirun.yaml."""
     return lasting(yaml.safe_load(multirun.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"])
@@ -268,6 +280,7 @@ def of_run(what: Literal["name", "group", "job_type", "tags", "id"]) -> str | li
     return found[what]
 
 
+OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("of_run", of_run, replace=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("unused", unused, use_cache=True, replace=True)
