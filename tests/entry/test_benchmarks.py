@@ -153,6 +153,7 @@ def test_scaling_writes_what_it_found(benchmarks, monkeypatch, tmp_path, capsys,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_scaling_runs_as_its_page_says(tmp_path):
     out = tmp_path / "page"
     command = [sys.executable, "benchmarks/scaling.py", "--short", "--out", str(out)]
@@ -165,5 +166,6 @@ def test_scaling_runs_as_its_page_says(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1900)
 def test_all_of_them():
     assert " passed" in run("benchmarks")
