@@ -209,7 +209,8 @@ class BeforeSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Ends the command where it cannot; a trainer that is itself swept over, its jobs ask."""
-        if config.hydra.launcher.get("tasks_per_node", 1) > 1:
+        launcher = config.hydra.launcher
+        if (launcher.get("tasks_per_node") or 1) * (launcher.get("nodes") or 1) > 1:
             return  # Slurm starts a job's processes
         try:
             get_method(self.check)(OmegaConf.to_container(config.trainer, resolve=True))
@@ -231,11 +232,15 @@ def sweep_folder(resume: str | bool | None, given: Sequence[str]) -> str:
     if not resume:
         return f"logs/{unused('logs', f'sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}')}"
     begun = sorted(Path("logs").glob("sweep-*/multirun.yaml"), key=lambda path: _numbers(path.parent.name))
-    same = [path.parent for path in reversed(begun) if _overrides_of(path) == lasting(given)]
-    # one that was stopped before its first job is there as well; of a job Hydra's record comes first
-    with_jobs = (path for path in same if any(path.glob("*/.hydra")))
-    if found := next(with_jobs, same[0] if same else None):
-        return str(found)
+    none_begun: Path | None = None  # a sweep that was stopped before its first job is there as well
+    for path in reversed(begun):
+        if _overrides_of(path) != lasting(given):
+            continue
+        if any(path.parent.glob("*/.hydra")):  # of a job Hydra's record comes first
+            return str(path.parent)
+        none_begun = none_begun or path.parent
+    if none_begun is not None:
+        return str(none_begun)
     raise ValueError(
         f"resume=true: no sweep in {Path('logs').resolve()} was begun with {' '.join(lasting(given))}; give "
         "its folder, resume=FOLDER, or leave resume out to begin one"
@@ -248,9 +253,12 @@ def jobs_at_once(threads: int) -> int:
     return max(1, cores // threads)
 
 
-def _overrides_of(multirun: Path) -> list[str]:
-    """That a sweep was begun with, of its multirun.yaml."""
-    return lasting(yaml.safe_load(multirun.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"])
+def _overrides_of(multirun: Path) -> list[str] | None:
+    """That a sweep was begun with, of its multirun.yaml; None of a file that does not say."""
+    try:
+        return lasting(yaml.safe_load(multirun.read_text(encoding="utf-8"))["hydra"]["overrides"]["task"])
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        return None  # as of a disk that was full
 
 
 def _numbers(name: str) -> list[int]:

@@ -136,7 +136,8 @@ def check_swept(options: Mapping[str, Any]) -> None:
         return
     if not launcher.cluster_environment.creates_processes_externally:
         raise ValueError(
-            f"a sweep cannot train on several devices at once (trainer.devices={options.get('devices')}): "
+            f"a sweep cannot train on several devices at once (trainer.devices={options.get('devices')}, "
+            f"num_nodes={options.get('num_nodes', 1)}): "
             "each further process would begin the whole sweep. Take trainer=cpu or trainer=gpu, several jobs "
             "at once with hydra/launcher=joblib (docs/sweeps.md), or train one by one, without -m"
         )

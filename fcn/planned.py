@@ -14,7 +14,8 @@ def planned_jobs(sweep: Path) -> list[list[str]]:
     """Overrides of each job in the order of their numbers, by what Hydra wrote as the sweep began.
 
     Empty where they are not known: without its multirun.yaml, and of a glob, which says nothing by itself.
-    What a search will try (hparams_search) is not known before: its trials have no overrides.
+    What a search will try (hparams_search) is not known before: its trials have no overrides; nor have jobs
+    whose order was drawn.
     """
     path = sweep / "multirun.yaml"
     config = OmegaConf.load(path) if path.is_file() else OmegaConf.create()
@@ -26,6 +27,7 @@ def planned_jobs(sweep: Path) -> list[list[str]]:
     # as Hydra's sweeper does: its own parameters first, and of one key the last counts, in the first's place
     texts = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     values: dict[str, list[str]] = {}
+    is_drawn = False
     for each in OverridesParser.create().parse_overrides([*texts, *lasting(given)]):
         if each.value_type == ValueType.GLOB_CHOICE_SWEEP:
             return []
@@ -33,4 +35,5 @@ def planned_jobs(sweep: Path) -> list[list[str]]:
         one = not each.is_sweep_override()
         tried = [each.get_value_element_as_str()] if one else each.sweep_string_iterator()
         values[key] = [f"{key}={value}" for value in tried]
-    return [list(job) for job in itertools.product(*values.values())]
+        is_drawn |= not one and getattr(each.value(), "shuffle", False)
+    return [[] if is_drawn else list(job) for job in itertools.product(*values.values())]

@@ -130,6 +130,9 @@ def test_what_has_to_be_said_and_is_not_is_named(entry, overrides, key):
 def test_a_resumed_sweep_is_the_last_one_of_the_same_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     begun = {"1": ["seed=1,2"], "2": ["seed=1,2"], "10": ["seed=1,2", "resume=true"], "11": ["seed=1,3"]}
+    for name, broken in (("0", ""), ("12", "hydra: [")):  # a disk was full
+        (tmp_path / "logs" / f"sweep-{name}").mkdir(parents=True)
+        (tmp_path / "logs" / f"sweep-{name}" / "multirun.yaml").write_text(broken)
     for name, task in begun.items():
         (tmp_path / "logs" / f"sweep-{name}").mkdir(parents=True)
         said = {"hydra": {"overrides": {"task": task}}}

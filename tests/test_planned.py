@@ -42,6 +42,11 @@ def test_what_is_not_known_is_not_guessed(tmp_path, given):
     assert planned_jobs(tmp_path) == []
 
 
+def test_of_jobs_in_an_order_that_was_drawn_the_number_is_known(tmp_path):
+    write_plan(tmp_path, ["a=shuffle(1,2,3)", "b=1,2"])
+    assert planned_jobs(tmp_path) == [[]] * 6
+
+
 def test_trials_of_a_search_are_counted(tmp_path):
     write_plan(tmp_path, ["seed=1"], params={"lr": "interval(0, 1)"}, sweeper={"n_trials": 3})
     assert planned_jobs(tmp_path) == [[], [], []]

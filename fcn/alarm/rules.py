@@ -215,8 +215,9 @@ class Sameness(Nearness):
     """What an event already declared explains: what is near it, or has the same first P at its stations.
 
     The first P is observed, while an early epicentre may move by tens of km as more stations see the event.
-    Estimates that share no station of their origins are of two earthquakes, at whatever time: a network may
-    be wider than either. Where nobody says which stations those are, the time alone counts.
+    Estimates that are further apart than places are wrong by, and share no station of their origins, are of
+    two earthquakes: a network may be wider than either. Where nobody says which stations those are, the time
+    alone counts.
     """
 
     first_p_s: float
@@ -225,7 +226,7 @@ class Sameness(Nearness):
     def holds(self, first: WindowEstimate, second: WindowEstimate) -> bool:
         """Whether two estimates are of one event."""
         same_first_p = abs(first.first_p_time_s - second.first_p_time_s) <= self.first_p_s
-        return (same_first_p and _may_share_stations(first, second)) or super().holds(first, second)
+        return (same_first_p and _may_be_misplaced(first, second)) or super().holds(first, second)
 
 
 @dataclass(frozen=True)
@@ -312,15 +313,17 @@ def _epicentral_distance_km(first: WindowEstimate, second: WindowEstimate) -> fl
     return math.hypot(first.east_km - second.east_km, first.north_km - second.north_km)
 
 
-def _may_share_stations(first: WindowEstimate, second: WindowEstimate) -> bool:
-    """Whether the origins of two estimates rest on P of one station, or either does not say on which."""
+def _may_be_misplaced(first: WindowEstimate, second: WindowEstimate) -> bool:
+    """Whether two estimates are near enough to be of one place, or rest on P of one station if they say."""
     if not (first.origin_stations and second.origin_stations):
+        return True
+    if _epicentral_distance_km(first, second) <= MISPLACED_KM:
         return True
     return not set(first.origin_stations).isdisjoint(second.origin_stations)
 
 
 def _may_be_heard_at(one: WindowEstimate, other: WindowEstimate) -> bool:
-    """Whether P of one may have come to the first station of the other by the time of its first P."""
+    """Whether P of one may by now have come to where the other was first heard: motion is of all since."""
     travel_s = other.first_p_time_s - other.origin_time_s  # so near its epicentre that station lies
     apart_km = _epicentral_distance_km(one, other) - MISPLACED_KM
-    return other.first_p_time_s + travel_s >= one.origin_time_s + apart_km / FASTEST_P_KM_S
+    return other.now_s + travel_s >= one.origin_time_s + apart_km / FASTEST_P_KM_S

@@ -336,19 +336,20 @@ def test_reset_forgets(evidence, windows):
 
 
 @pytest.mark.parametrize(
-    ("stations", "n_events"),
+    ("apart_km", "stations", "n_events"),
     [
-        ((("A.1", "A.2"), ("B.1", "B.2")), 2),
-        ((("A.1", "A.2"), ("A.2", "B.2")), 1),
-        ((None, ("B.1", "B.2")), 1),
-        (((), ("B.1", "B.2")), 1),
+        (300.0, (("A.1", "A.2"), ("B.1", "B.2")), 2),
+        (140.0, (("A.1", "A.2"), ("B.1", "B.2")), 1),
+        (300.0, (("A.1", "A.2"), ("A.2", "B.2")), 1),
+        (300.0, (None, ("B.1", "B.2")), 1),
+        (300.0, ((), ("B.1", "B.2")), 1),
     ],
 )
-def test_one_first_p_is_of_one_event_where_a_station_may_have_seen_both(stations, n_events):
+def test_one_first_p_is_of_one_event_where_a_station_may_have_seen_both(apart_km, stations, n_events):
     """Earthquakes far apart begin within a second, too; an early place of one may be as far off."""
     rule = declarer()
     for now_s in clock(4):
-        places = zip((0.0, 300.0), stations, (4.0, 6.5), strict=True)
+        places = zip((0.0, apart_km), stations, (4.0, 6.5), strict=True)
         said = [
             estimate(now_s, east_km=east_km, origin_stations=names, magnitude=size)
             for east_km, names, size in places

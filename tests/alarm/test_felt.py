@@ -90,8 +90,9 @@ def test_what_is_felt_of_an_open_event_declares_no_other(magnitude, steps, n_eve
     [
         (500.0, 10.0, 2),  # P takes 41 s from 150 km nearer, and its own was there after 12
         (500.0, 45.0, 1),
+        (500.0, 32.0, 1),  # its own P was there before, and what is felt is of seconds after
         (160.0, 2.0, 1),  # either may be misplaced
-        (250.0, 2.0, 2),
+        (300.0, 2.0, 2),
     ],
 )
 def test_what_the_open_event_cannot_have_been_felt_of_yet_is_declared(apart_km, later_s, n_events):

@@ -81,6 +81,11 @@ def test_launchers_of_one_machine_leave_a_core_to_each_thread(entry, monkeypatch
     assert launcher("ray", "trainer.threads=4", entry=entry).ray.remote.num_cpus == 4
 
 
+def test_commands_without_a_trainer_have_launchers_too():
+    assert launcher("joblib", entry="export").n_jobs >= 1
+    assert launcher("ray", entry="export").ray.remote.num_cpus == 1
+
+
 def test_a_job_of_slurm_has_hours_cores_and_memory():
     slurm = launcher("submitit_slurm")
     training = resolved("train")

@@ -61,11 +61,13 @@ def test_processes_that_are_begun_by_others_are_not_refused(monkeypatch):
 
 
 def test_slurm_begins_the_tasks_of_a_job_that_has_several():
-    def begin(n_tasks: int) -> None:
-        launcher = {"launcher": {"tasks_per_node": n_tasks}}
+    def begin(n_tasks: int | None, nodes: int = 1) -> None:
+        launcher = {"launcher": {"tasks_per_node": n_tasks, "nodes": nodes}}
         cfg = OmegaConf.create({"hydra": launcher, "trainer": TWO})
         BeforeSweep("fcn.engine.check_swept").on_multirun_start(cfg)
 
     begin(2)
-    with pytest.raises(SystemExit, match=REFUSED):
-        begin(1)
+    begin(1, nodes=2)
+    for n_tasks in (1, None):
+        with pytest.raises(SystemExit, match=REFUSED):
+            begin(n_tasks)

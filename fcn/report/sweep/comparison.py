@@ -214,7 +214,8 @@ def _over_repeats(repeats: Sequence[Mapping[str, Draws]], rng: np.random.Generat
 
 def _estimate(draws: Draws) -> Estimate:
     known = draws[1:][np.isfinite(draws[1:])]
-    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
+    is_known = len(known) > 0 and np.isfinite(draws[0])  # not where one of the repeats has no such figure
+    low, high = np.percentile(known, INTERVAL) if is_known else (np.nan, np.nan)
     return Estimate(float(draws[0]), float(low), float(high))
 
 
