@@ -4,12 +4,15 @@ What loading costs is the difference: recombination happens in processes of the 
 Run: pytest benchmarks/bench_training.py
 """
 
+import cProfile
 import itertools
+import pstats
 import statistics
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,9 +22,19 @@ from trees import OLD, REPOSITORY
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.module import FcnModule
 from fcn.scheme.base import require_targets
 
 BATCH = 8
+# what a step spends its time in, by the functions that do it (torch's have no file)
+SHARES = {
+    "the backward pass": "run_backward",
+    "recombination": "__getitems__",
+    "convolutions, forward": "conv2d",
+    "volumes along travel times, forward": "apply",  # of autograd functions: fcn.arch.summed
+    "travel times of volumes": "from_columns",
+    "amplitudes": "measure",
+}
 
 
 def stepped(module, batches: Iterator[Batch], n: int) -> list[float]:
@@ -40,10 +53,8 @@ def stepped(module, batches: Iterator[Batch], n: int) -> list[float]:
     return seconds
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_steps(benchmark, tmp_path, short, workers):
-    """Of experiment=generalized with toy records, which have no ruptures: without histories."""
-    store = write_toy_store(tmp_path / "store", n_records=400 if short else 5000)
+def begun(store: Path, workers: int) -> tuple[FcnModule, Iterator[Batch]]:
+    """Network and batches of experiment=generalized with toy records, which have no ruptures."""
     config = resolved(
         "train",
         "experiment=generalized",
@@ -52,10 +63,14 @@ def test_steps(benchmark, tmp_path, short, workers):
         f"data.workers={workers}",
         "data.histories=null",
     )
-    module = build_module(config).train()
-    loader = build_datamodule(config, store).train_dataloader()
+    return build_module(config).train(), iter(build_datamodule(config, store).train_dataloader())
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_steps(benchmark, tmp_path, short, workers):
+    """Without histories."""
+    module, batches = begun(write_toy_store(tmp_path / "store", n_records=400 if short else 5000), workers)
     n = 2 if short else 12
-    batches = iter(loader)
     ready = [next(batches) for _ in range(2)]
     loaded_s = benchmark.pedantic(stepped, args=(module, batches, n), rounds=1)
     ready_s = stepped(module, itertools.cycle(ready), n)
@@ -65,6 +80,24 @@ def test_steps(benchmark, tmp_path, short, workers):
         f"{1 / ours:.2f} steps/s",
         f"without loading {1 / there:.2f}: loading costs {1 - there / ours:.0%}",
     )
+
+
+def test_shares(benchmark, tmp_path, short):
+    """A profile of steps without histories; functions are known by their names alone."""
+    module, batches = begun(write_toy_store(tmp_path / "store", n_records=400 if short else 5000), 0)
+    n = 1 if short else 12
+    stepped(module, batches, 1)
+    profile = cProfile.Profile()
+    benchmark.pedantic(profile.runcall, args=(stepped, module, batches, n), rounds=1)
+    stats: Any = pstats.Stats(profile)
+    for what, function in SHARES.items():
+        took_s = sum(row[3] for (_, _, name), row in stats.stats.items() if _is_of(name, function))
+        row(f"training, share of {what}", f"{took_s / stats.total_tt:.0%}", "of a step")
+
+
+def _is_of(name: str, function: str) -> bool:
+    """Whether a profile means that function: of torch's own it says `<built-in method torch.conv2d>`."""
+    return name == function or f".{function}>" in name or f"'{function}'" in name
 
 
 def train_s(in_tree, n_steps: int, *overrides: str) -> float:
