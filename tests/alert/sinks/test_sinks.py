@@ -147,7 +147,8 @@ def test_a_kill_loses_no_newest_version_and_invents_none(tmp_path):
     for event, version in (map(int, each.split()) for each in said if each.endswith("\n")):
         newest[f"e{event}"] = version
     told = tmp_path / "told.jsonl"
-    n_before = len(told.read_text().splitlines())
+    # of a slow machine's processes the first may be killed before it was told anything
+    n_before = len(told.read_text().splitlines()) if told.exists() else 0
     assert n_before < len(said)  # the slow sink had not been told all
     with start(tmp_path, 0, 0) as second:
         assert second.wait(60) == 0
