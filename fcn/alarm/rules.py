@@ -8,9 +8,10 @@ from typing import Protocol, runtime_checkable
 from fcn.catalogue.event import WindowEstimate
 
 LARGEST_SCORE = 1 - 1e-6  # whose log odds are still finite
-# P from elsewhere comes no sooner than that fast, from a place said that far from the true one: alarms by
-# motion alone have been 80 km off (docs/decisions/024-what-motion-and-most-stations-say.md), two at once.
-FASTEST_P_KM_S, MISPLACED_KM = 8.5, 150.0
+# P from elsewhere comes no faster (8.5 km/s at 310 km depth of iasp91, Kennett & Engdahl 1991), from a place
+# that is said so far from the true one: alarms by motion alone have been 80 km off, and there are two
+# (docs/decisions/024-what-motion-and-most-stations-say.md).
+FASTEST_P_KMPS, MISPLACED_KM = 8.5, 150.0
 CLOCK_S = 1e-3  # two times nearer than this are the same: POSIX seconds in float64 resolve 0.2 us
 
 
@@ -326,4 +327,4 @@ def _may_be_heard_at(one: WindowEstimate, other: WindowEstimate) -> bool:
     """Whether P of one may by now have come to where the other was first heard: motion is of all since."""
     travel_s = other.first_p_time_s - other.origin_time_s  # so near its epicentre that station lies
     apart_km = _epicentral_distance_km(one, other) - MISPLACED_KM
-    return other.now_s + travel_s >= one.origin_time_s + apart_km / FASTEST_P_KM_S
+    return other.now_s + travel_s >= one.origin_time_s + apart_km / FASTEST_P_KMPS
