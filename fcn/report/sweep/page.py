@@ -19,6 +19,8 @@ from fcn.report.sweep.jobs import FINISHED, NOT_BEGUN, Job, read_jobs, what_diff
 from fcn.report.sweep.maps import found_maps, largest_sequence
 from fcn.report.sweep.parallel import parallel_figure
 from fcn.report.sweep.scored import VALIDATION, Scored, read_question
+from fcn.report.sweep.spacing import CAPTION as SPACING_CAPTION
+from fcn.report.sweep.spacing import spacing_figure
 from fcn.report.sweep.tables import everything_table, missing_table, sweep_table
 from fcn.report.sweep.trade import magnitude_figure, settings_figure, trade_figure
 from fcn.terminal import say
@@ -67,10 +69,16 @@ def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None
             "Validation by step. Circles: the checkpoints kept. Crosses: where an unfinished job stopped.",
         ),
         "outcomes": (outcome_figure(jobs), "Dots: jobs. Lines: the median of repeats."),
+        "spacing": (spacing_figure(jobs), SPACING_CAPTION),
+    }
+    headings = {
+        "curves": "Validation",
+        "outcomes": "Against what was swept",
+        "spacing": "Against the spacing of stations",
     }
     for name, (figure, caption) in figures.items():
         if figure is not None:
-            page.heading({"curves": "Validation", "outcomes": "Against what was swept"}[name])
+            page.heading(headings[name])
             _picture(page, figure, folder, name, f"{name} of sweep {sweep.name}", caption)
     path = folder / "report.html"
     page.write(path)

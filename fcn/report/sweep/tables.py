@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from fcn.report.kit.table import Table, number
 from fcn.report.sweep.figures import OUTCOMES
 from fcn.report.sweep.jobs import Job, what_differs
+from fcn.report.sweep.spacing import COLUMN, SPACING, is_swept
 
 
 def sweep_table(name: str, jobs: Sequence[Job]) -> Table:
-    """What differs, and the figures of OUTCOMES that any job has."""
+    """What differs, the spacing of stations where it does, and the figures of OUTCOMES that any job has."""
     differing = what_differs(jobs)
-    shown = [(key, column) for key, _, column in OUTCOMES if any(job.figure(key) is not None for job in jobs)]
+    shown = [(SPACING, COLUMN)] if is_swept(jobs) else []
+    shown += [
+        (key, column) for key, _, column in OUTCOMES if any(job.figure(key) is not None for job in jobs)
+    ]
     rows = tuple(
         (
             str(job.number),
