@@ -324,14 +324,9 @@ def print_summary(used: dict[str, tuple[Use, ...]], out: str) -> None:
     show(f"{len(used)} stations in {out}", header, list(rows.values()), left=(0, 1, 2, 3))
 
 
-@configuration.entry_point("build_sequence", takes={"source": ("fdsn",)})
+@configuration.entry_point("build_sequence")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
-    if cfg.source is not None and "_target_" not in cfg.source:
-        raise ValueError(
-            f"source={', '.join(cfg.source)} makes records of python -m fcn.build_store; python -m "
-            "fcn.build_sequence takes source=fdsn, or files (waveforms= and station_file=)"
-        )
     config = configuration.plain(cfg)
     print_summary(build_sequence(config), config["out"])
 

@@ -11,21 +11,12 @@ from fcn.config import build
 log = logging.getLogger(__name__)
 
 
-@configuration.entry_point(
-    "build_store", takes={"source": ("archive", "knet", "seisbench", "simulated", "simulated_smoke")}
-)
+@configuration.entry_point("build_store")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     from fcn.cache import cached_store, simulated_recipe  # imports obspy and torch: `--help` needs none of it
     from fcn.store.build import build_store, print_summary
 
-    if "kind" in cfg.source:
-        raise ValueError(f"source={cfg.source.kind} is for python -m fcn.monitor: no store is made of it")
-    if "_target_" in cfg.source:
-        raise ValueError(
-            "source=fdsn fetches for python -m fcn.build_sequence; what it makes is read here by "
-            "source=archive source.archive.root=FOLDER"
-        )
     config = configuration.plain(cfg)
     if config["out"] is None:
         recipe = simulated_recipe(config["source"])

@@ -76,6 +76,25 @@ def unknown_choices(given: Sequence[str], folder: Path) -> str:
     return ""
 
 
+def misplaced_choices(
+    name: str, given: Sequence[str], takes: Mapping[str, Mapping[str, Sequence[str]]]
+) -> str:
+    """What of a command line is for another command, and which; else nothing.
+
+    takes: of commands that share a group, which choices of it each takes.
+    """
+    for group, choice in _chosen(given):
+        others = [other for other, groups in takes.items() if choice in groups.get(group, ())]
+        own = takes.get(name, {}).get(group)
+        if own is not None and others and name not in others:
+            owners = " and fcn.".join(others)
+            return (
+                f"{group}={choice} is for python -m fcn.{owners}; "
+                f"python -m fcn.{name} takes {group}={', '.join(own)}"
+            )
+    return ""
+
+
 def unwritable_folder(name: str, given: Sequence[str], folder: Path) -> str:
     """What is wrong with where a command line's runs are put, which Hydra makes at first; else nothing."""
     flags = {each for each in given if each.startswith("-")}

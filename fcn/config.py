@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import hydra
@@ -26,7 +25,7 @@ from hydra.utils import get_method, instantiate
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 
 from fcn import arguments
-from fcn.command_line import help_text, unknown_choices, unwritable_folder
+from fcn.command_line import help_text, misplaced_choices, unknown_choices, unwritable_folder
 from fcn.run_folder import unused
 
 _PACKAGE = Path(__file__).parent
@@ -65,6 +64,13 @@ TOP_LEVEL = {
     "report": "sweep run store examples out",
 }
 
+# Of groups of which a command takes some only: which.
+TAKES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "monitor": {"source": ("directory", "replay", "seedlink")},
+    "build_sequence": {"source": ("fdsn",)},
+    "build_store": {"source": ("archive", "knet", "seisbench", "simulated", "simulated_smoke")},
+}
+
 # What a configuration states, if with ???, which takes no other default's place: None would not be missed.
 STATED = ("ckpt", "out", "folder")
 
@@ -77,13 +83,13 @@ for _entry, _keys in TOP_LEVEL.items():
 
 
 def entry_point(
-    name: str, folder: Path = CONF_DIR, takes: Mapping[str, Sequence[str]] = MappingProxyType({})
+    name: str, folder: Path = CONF_DIR
 ) -> Callable[[Callable[[DictConfig], Any]], Callable[..., Any]]:
     """Make a function of a configuration the command that folder/name.yaml configures; `--help` shows that.
 
     Hydra's own help composes the configuration, which it cannot where a choice is left to be made, loses its
-    comments, and takes seconds to list all groups there are. takes: choices of groups that not every command
-    takes all of.
+    comments, and takes seconds to list all groups there are. What is for another command (`TAKES`) is said to
+    be.
     """
     decorate = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)
 
@@ -93,10 +99,12 @@ def entry_point(
         @functools.wraps(task)
         def main(*given: DictConfig) -> Any:
             if not given and {"--help", "-h"} & set(sys.argv[1:]):
-                sys.stdout.write(help_text(name, folder, sys.argv[1:], takes))
+                sys.stdout.write(help_text(name, folder, sys.argv[1:], TAKES.get(name, {})))
                 return None
             if not given and (unknown := unknown_choices(sys.argv[1:], folder)):
                 sys.exit(unknown)
+            if not given and (misplaced := misplaced_choices(name, sys.argv[1:], TAKES)):
+                sys.exit(misplaced)
             if not given and (unwritable := unwritable_folder(name, sys.argv[1:], folder)):
                 sys.exit(unwritable)
             return run(*given)

@@ -12,7 +12,7 @@ from fcn import config as configuration
 SAID_AS = {"stations": "station_file", "pace": "source.pace"}
 
 
-@configuration.entry_point("monitor", takes={"source": ("directory", "replay", "seedlink")})
+@configuration.entry_point("monitor")
 def _main(cfg: DictConfig) -> None:
     configuration.check_choices()
     config = configuration.plain(cfg)

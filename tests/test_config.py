@@ -14,8 +14,8 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 from toy import resolved
 
-from fcn.command_line import unknown_choices, unwritable_folder
-from fcn.config import CONF_DIR, MisfitError, build, factory, of_run, sweep_folder
+from fcn.command_line import misplaced_choices, unknown_choices, unwritable_folder
+from fcn.config import CONF_DIR, TAKES, MisfitError, build, factory, of_run, sweep_folder
 
 WHOLE = {"_target_": "fractions.Fraction", "numerator": 3}
 PARTIAL = {**WHOLE, "_partial_": True}
@@ -77,6 +77,46 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
 def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, said):
     assert unknown_choices(given, CONF_DIR).startswith(said)
     assert bool(unknown_choices(given, CONF_DIR)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        (
+            "monitor",
+            ["ckpt=a", "source=knet"],
+            "source=knet is for python -m fcn.build_store; python -m fcn.monitor",
+        ),
+        (
+            "monitor",
+            ["source=fdsn"],
+            "source=fdsn is for python -m fcn.build_sequence; python -m fcn.monitor takes ",
+        ),
+        (
+            "build_store",
+            ["source=[archive,seedlink]"],
+            "source=seedlink is for python -m fcn.monitor; python -m fcn.",
+        ),
+        (
+            "build_sequence",
+            ["source=archive"],
+            "source=archive is for python -m fcn.build_store; python -m fcn.build_s",
+        ),
+        ("monitor", ["source=seedlink", "source.root=knet", "declare=fdsn", "source=mine"], ""),
+        ("build_store", ["source=[archive,knet]"], ""),
+        ("build_sequence", ["source=fdsn", "source.client=knet"], ""),
+        ("test", ["source=knet"], ""),
+    ],
+)
+def test_what_is_for_another_command_is_said_to_be(name, given, said):
+    found = misplaced_choices(name, given, TAKES)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+
+
+def test_every_source_is_for_some_command():
+    files = {path.stem for path in (CONF_DIR / "source").glob("*.yaml")}
+    assert files == {each for groups in TAKES.values() for each in groups["source"]}
 
 
 @pytest.mark.parametrize(
