@@ -43,9 +43,12 @@ def test_matching_knew_no_magnitudes():
     assert former.current({**old, "magnitude_scale": 1.0})["magnitude_scale"] == 1.0
 
 
-@pytest.mark.parametrize("name", ["generalized", "compact", "eewnet", "lite"])
+RULES = {"generalized": "migration", "compact": "compact", "eewnet": "eewnet_short", "lite": "eewnet_short"}
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_the_rules_of_shipped_checkpoints_are_those_of_the_configuration(name):
-    rule = "declare=migration" if name in ("generalized", "compact") else "declare=eewnet_short"
+    rule = f"declare={RULES[name]}"
     assert dict(load(name).config["declare"]) == resolved("train", rule)["declare"]
 
 

@@ -82,7 +82,7 @@ MIGRATION: dict[str, dict[str, Any]] = {
             "felt": FELT,
             "shaken": SHAKEN,
         }
-        for total in (3.5, 4.5, 5.5)
+        for total in (3.5, 4.5, 5.5, 7.5, 9.5)
     },
 }
 # of the paper, and for networks whose volumes are more blurred than the paper's
