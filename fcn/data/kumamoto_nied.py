@@ -17,7 +17,7 @@ from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.folder import write_sequence_folder
 from fcn.waveform.inventory import make_inventory
-from fcn.waveform.nied_channels import COMPONENTS, NiedChannel, read_channel_table
+from fcn.waveform.nied_channels import COMPONENTS, NiedChannel, add_channel, read_channel_table
 from fcn.waveform.read import read_waveforms
 from fcn.waveform.response import Sensitivity
 from fcn.waveform.win32 import read_win32
@@ -70,12 +70,13 @@ class KumamotoNied:
         """Write the sequence folder `root`.
 
         Raises FileNotFoundError that says what is missing in `raw` and how to get it, ValueError where the
-        files hold no station in the box.
+        files hold no station in the box, or channel tables contradict each other.
         """
         files = self._files()
         channels: dict[int, NiedChannel] = {}
         for path in files["channels"]:
-            channels |= self._inside(read_channel_table(path))
+            for channel in self._inside(read_channel_table(path)).values():
+                add_channel(channels, channel, str(path))
         if not channels:
             raise ValueError(f"no channel of {files['channels'][0]} lies in the box about {self.centre}")
         stream, sensitivities = self._waveforms(files, channels)

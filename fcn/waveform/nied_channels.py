@@ -54,12 +54,13 @@ def read_channel_table(path: str | Path) -> dict[int, NiedChannel]:
     V per unit, unit, natural period (s), damping, amplifier gain (dB), A/D step (V), latitude, longitude
     (degrees), height (m), corrections and a name. Channels of another unit than velocity or acceleration, or
     of another component than U, N, E, are left out.
-    Raises FileNotFoundError, and ValueError naming the line that lacks coordinates or makes no sense.
+    Raises FileNotFoundError, and ValueError naming the line that lacks coordinates, makes no sense, or gives
+    another channel a number that has one.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no channel table {path}")
-    channels = {}
+    channels: dict[int, NiedChannel] = {}
     # Names in the last column are Japanese in one of several encodings, of which UTF-8 may begin with a mark.
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     for count, line in enumerate(content.decode("ascii", errors="replace").splitlines(), start=1):
@@ -71,10 +72,21 @@ def read_channel_table(path: str | Path) -> dict[int, NiedChannel]:
         except (ValueError, IndexError) as error:
             raise ValueError(f"{path}, line {count}: {error}") from error
         if channel is not None:
-            channels[channel.number] = channel
+            add_channel(channels, channel, f"{path}, line {count}")
     if not channels:
         raise ValueError(f"{path} lists no channels of velocity or acceleration")
     return channels
+
+
+def add_channel(channels: dict[int, NiedChannel], channel: NiedChannel, where: str) -> None:
+    """Put a channel under its number; ValueError, saying where, if that is another one's."""
+    there = channels.setdefault(channel.number, channel)
+    if there != channel:
+        what = "other values" if there.seed_id == channel.seed_id else there.seed_id
+        raise ValueError(
+            f"{where}: number {channel.number:04x} is {channel.seed_id}, and before it {what}: which of the "
+            "two recorded the waveforms cannot be told; leave the other one out"
+        )
 
 
 def _channel(words: list[str]) -> NiedChannel | None:

@@ -137,3 +137,14 @@ def test_files_of_elsewhere_are_refused(raw, tmp_path):
     table.write_text("\n".join(lines))
     with pytest.raises(ValueError, match=r"no channel of .* lies in the box"):
         kumamoto.build(tmp_path / "sequence")
+
+
+def test_tables_that_contradict_each_other_are_refused(raw, tmp_path):
+    write_win32(raw)
+    table = next(raw.glob("*.ch"))
+    (raw / "zz.ch").write_text(table.read_text())  # of another request, and the same
+    kumamoto, _ = builder(raw)
+    kumamoto.build(tmp_path / "sequence")
+    (raw / "zz.ch").write_text(table.read_text().replace("N.KMNH", "N.OTHER"))
+    with pytest.raises(ValueError, match=r"zz\.ch: number .* is BO\.OTHER.*, and before it BO\.KMNH"):
+        kumamoto.build(tmp_path / "other")

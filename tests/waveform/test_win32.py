@@ -212,6 +212,22 @@ def test_lines_that_make_no_sense_are_named(tmp_path, line, message):
         read_channel_table(tmp_path / "a.ch")
 
 
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (table_line(1, "N.B", "U"), r"number 0001 is BO\.B\.\.EHZ, and before it BO\.A\.\.EHZ"),
+        (table_line(1, "N.A", "U", gain="20"), r"number 0001 is BO\.A\.\.EHZ, and before it other values"),
+    ],
+)
+def test_a_number_is_one_channels(tmp_path, second, message):
+    first = table_line(1, "N.A", "U")
+    (tmp_path / "a.ch").write_text(f"{first}\n{first}\n{second}\n")
+    with pytest.raises(ValueError, match=rf"a\.ch, line 3: {message}"):
+        read_channel_table(tmp_path / "a.ch")
+    (tmp_path / "a.ch").write_text(f"{first}\n{first}\n")
+    assert sorted(read_channel_table(tmp_path / "a.ch")) == [1]
+
+
 def test_tables_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no channel table"):
         read_channel_table(tmp_path / "a.ch")
