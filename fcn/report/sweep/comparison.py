@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,8 +35,8 @@ class Setting:
 
     figures: by name of FIGURES, of the mean over repeats; NaN where undefined. behind: by how much its F1 is
     less than the best setting's, on the same draws; None of the best. spread: largest less smallest F1 of
-    the repeats.
-    p_value: of the best being no better, two-sided, by Holm's (1979) correction for the number of settings.
+    the repeats. p_value: of the best being no better, two-sided, by Holm's (1979) correction for the number
+    of settings. n_known: of how many events each figure of a moment is, the mean over repeats.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Setting:
     behind: Estimate | None
     spread: float
     p_value: float = 1.0
+    n_known: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_told_apart(self) -> bool:
@@ -100,8 +101,15 @@ def _mean_absolute(values: Float[np.ndarray, "draw event"]) -> Draws:
     return np.nanmean(np.abs(values), axis=1)
 
 
-def _share_known(values: Float[np.ndarray, "draw event"]) -> Draws:
-    return np.isfinite(values).mean(axis=1)
+def _mean(values: Float[np.ndarray, "draw event"]) -> Draws:
+    return np.nanmean(values, axis=1)
+
+
+def _declared_by_then(event: EventOutcome) -> Sequence[float | None]:
+    """One where it was, nought where not; None of an event that was found and whose first P is not known."""
+    if event.found and event.latency_s is None:
+        return [None] * len(TIMED)
+    return [float(off_km is not None) for off_km in event.timed_epicentre_km]
 
 
 _OF_ALARMS: dict[str, Callable[[Float[np.ndarray, "draw event"], Draws, float], Draws]] = {
@@ -119,7 +127,7 @@ _OF_EVENTS: dict[str, tuple[str, Callable[[Float[np.ndarray, "draw event"]], Dra
 }
 # of the events declared so many seconds after the first P, names ending in TIMED
 _OF_MOMENTS: dict[str, tuple[Callable[[EventOutcome], Sequence[float | None]], Callable[..., Draws]]] = {
-    "recall": (lambda event: event.timed_epicentre_km, _share_known),
+    "recall": (_declared_by_then, _mean),
     "epicentre_p50_km": (lambda event: event.timed_epicentre_km, _median),
     "magnitude_mae": (lambda event: event.timed_magnitude_error, _mean_absolute),
 }
@@ -159,7 +167,9 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
         behind = _estimate(behind_best[name]) if name in behind_best else None
         figures = {figure: _estimate(draws) for figure, draws in means[name].items()}
         spread, p_value = float(max(counted) - min(counted)), p_values.get(name, 1.0)
-        settings.append(Setting(name, len(counted), figures, behind, spread, p_value))
+        known = [_known(scored, shared) for setting, scored in jobs if setting == name]
+        n_known = {figure: float(np.mean([each[figure] for each in known])) for figure in known[0]}
+        settings.append(Setting(name, len(counted), figures, behind, spread, p_value, n_known))
     return Comparison(n, tuple(settings))
 
 
@@ -199,6 +209,16 @@ def _draws(
                 values = np.array([_or_nan(said(event)[i]) for event in events])
                 figures[f"{name}{moment}"] = statistic(values[drawn])
     return figures
+
+
+def _known(scored: Scored, shared: Sequence[str]) -> dict[str, int]:
+    """Of how many events each figure of a moment of one job is."""
+    events = [event for event in (scored.events[key] for key in shared) if event.timed_epicentre_km]
+    return {
+        f"{name}{moment}": sum(said(event)[i] is not None for event in events)
+        for name, (said, _) in _OF_MOMENTS.items()
+        for i, moment in enumerate(TIMED)
+    }
 
 
 def _over_repeats(repeats: Sequence[Mapping[str, Draws]], rng: np.random.Generator) -> dict[str, Draws]:

@@ -19,9 +19,9 @@ PANELS = (  # figure but for its moment, label
 )
 LEAST = 5  # events declared by then, of which a median and its interval are drawn
 CAPTION = (
-    "By seconds after the first P: the share of all events that was declared by then, and the errors of what "
-    f"was said of those, where they are {LEAST} or more. What is declared sooner by one setting may be other "
-    "events than what is declared by another. Thick: the best by F1."
+    "By seconds after the first P: the share of events that was declared by then, and the errors of what was "
+    f"said of those, where they are known of {LEAST} or more. What is declared sooner by one setting may be "
+    "other events than what is declared by another. Thick: the best by F1."
 )
 # factors in seconds, so that no interval hides another: between a setting and the next, between all at most
 _APART, _WIDEST = 1.018, 1.2
@@ -38,7 +38,7 @@ def elapsed_figure(comparison: Comparison) -> Figure | None:
     for axes, name, (key, label) in zip(panels, "abc", PANELS, strict=True):
         for i, each in enumerate(settings):
             apart = min(_APART, _WIDEST ** (1 / len(settings))) ** (i - (len(settings) - 1) / 2)
-            _draw(axes, each, key, comparison.n_events, apart, i)
+            _draw(axes, each, key, apart, i)
         axes.set(xscale="log", xlabel="after the first P (s)", ylabel=label)
         axes.set_xticks(ELAPSED_S, [str(each) for each in ELAPSED_S])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -49,13 +49,12 @@ def elapsed_figure(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def _draw(axes: Axes, setting: Setting, key: str, n_events: int, apart: float, i: int) -> None:
+def _draw(axes: Axes, setting: Setting, key: str, apart: float, i: int) -> None:
     """One setting's figure at all moments; `apart`: factor by which its points are beside the others'."""
-    declared = np.array([setting.figures[f"recall{moment}"].value for moment in TIMED]) * n_events
     found = [setting.figures[f"{key}{moment}"] for moment in TIMED]
     rows = np.array([(each.value, each.low, each.high) for each in found])
     if key != "recall":
-        rows[~(declared >= LEAST)] = np.nan
+        rows[np.array([setting.n_known[f"{key}{moment}"] for moment in TIMED]) < LEAST] = np.nan
     seconds = np.array(ELAPSED_S) * apart
     colour, dash = CYCLE[i % len(CYCLE)], DASHES[i // len(CYCLE) % len(DASHES)]
     axes.vlines(seconds, rows[:, 1], rows[:, 2], color=colour, linewidth=0.8, alpha=0.7)

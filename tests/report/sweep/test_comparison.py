@@ -6,6 +6,7 @@ import pytest
 from sweep_example import timed
 
 from fcn.metrics.by_event import EventOutcome
+from fcn.metrics.moments import TIMED
 from fcn.report.sweep.answer import answer, numbers_table, repeats_said, settings_table
 from fcn.report.sweep.comparison import compare_settings, holm
 from fcn.report.sweep.elapsed import LEAST, elapsed_figure
@@ -197,6 +198,34 @@ def test_curves_over_seconds_after_p_have_a_line_a_setting_and_no_error_of_few()
     (low, high), *_ = [path.vertices[:, 1] for path in share.collections[0].get_paths()][1:]
     assert low < 0.9 < high
     assert elapsed_figure(compare_settings([("a", scored(MOST))])) is None
+
+
+def test_a_found_event_whose_first_p_is_unknown_counts_neither_way():
+    """Neither as declared by then nor as not: all others are."""
+    known = scored(MOST, timed_s=3.0)
+    nothing = {**timed(None), "latency_s": None}
+    unknown = {
+        key: replace(event, **nothing) if key in ("s/0", "s/1") else event
+        for key, event in known.events.items()
+    }
+    (only,) = compare_settings([("a", Scored(unknown, 0, 2.0))]).settings
+    assert only.figures["recall_at_30s"].value == pytest.approx(88 / 98)
+    assert only.figures["recall_at_2s"].value == 0.0
+    assert only.n_known["recall_at_30s"] == 98
+    assert only.n_known["epicentre_p50_km_at_30s"] == 88
+
+
+def test_errors_of_few_known_magnitudes_are_not_drawn():
+    known = scored(MOST, timed_s=3.0)
+    without = {"timed_magnitude_error": (None,) * len(TIMED)}
+    few = {
+        key: event if i < LEAST - 1 else replace(event, **without)
+        for i, (key, event) in enumerate(known.events.items())
+    }
+    comparison = compare_settings([("a", Scored(few, 0, 2.0))])
+    _, off, magnitudes = elapsed_figure(comparison).axes
+    assert np.isfinite(off.lines[0].get_ydata()[1:]).all()
+    assert np.isnan(magnitudes.lines[0].get_ydata()).all()
 
 
 def test_axes_leave_room_above_the_highest_point():
