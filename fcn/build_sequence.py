@@ -2,7 +2,6 @@
 
 import glob
 import logging
-import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -29,19 +28,17 @@ from fcn.publish import new_folder, only_one
 from fcn.terminal import show
 from fcn.waveform import sac
 from fcn.waveform.copies import reconcile_copies
+from fcn.waveform.counted import leave_out_motion
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, stated_sensitivities
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.read import LEFTOVER, matching_files, read_waveforms
 from fcn.waveform.recording import TooLongError
-from fcn.waveform.response import Sensitivity, location_code
+from fcn.waveform.response import Sensitivity
 from fcn.waveform.station import Use
 from fcn.waveform.station_lists import read_all_stations
 
 log = logging.getLogger(__name__)
-
-LEAST_COUNTS = 1.0  # a digitiser's own noise; recordings are made for what stands out of it
-LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instruments
 
 
 def _all_matching(patterns: str | list[str], key: str) -> list[Path]:
@@ -163,11 +160,11 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     measured = {trace.id: kind for trace in stream if (kind := sac.measurement(trace))}
     sensitivities = stated_sensitivities({trace.id for trace in stream}, *stated_values, measured)
     inventory = describe_stations(config["station_file"], stream, sensitivities)
+    leave_out_motion(stream, inventory)
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))
     _warn_of_flat(stream)
-    _check_counts(stream, inventory)
     catalogue, picks = None, None
     if config["catalogue"]:
         catalogue, picks = read_catalogue(Path(config["catalogue"]).expanduser())
@@ -192,39 +189,6 @@ def _warn_of_flat(stream: obspy.Stream) -> None:
             "all samples are one value, of %s: such a component is dead, and a replay takes it for quiet "
             "ground; leave its files out",
             ", ".join(flat),
-        )
-
-
-def _check_counts(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
-    """Raise ValueError where no channel's samples can be counts, for they scatter by less than one.
-
-    As of motion in m/s whose instrument is described beside it: it would be divided by the sensitivity again.
-    """
-    scatters: dict[str, float] = {}
-    for trace in stream:
-        if trace.data.dtype.kind == "f" and np.ma.count(trace.data) > 1:
-            scatter = float(np.ma.masked_invalid(trace.data).std())
-            scatters[trace.id] = max(scatter, scatters.get(trace.id, 0.0))
-        else:
-            scatters[trace.id] = math.inf
-    described = {
-        f"{network.code}.{site.code}.{location_code(channel)}.{channel.code}": abs(stated.value)
-        for network in inventory
-        for site in network
-        for channel in site
-        if (response := channel.response) and (stated := response.instrument_sensitivity) and stated.value
-    }
-    small = [
-        seed_id
-        for seed_id, scatter in sorted(scatters.items())
-        if 0.0 < scatter < LEAST_COUNTS and described.get(seed_id, 0.0) > LEAST_PER_UNIT
-    ]
-    if small and len(small) == len(scatters):
-        seed_id = small[0]
-        raise ValueError(
-            f"samples cannot be counts: those of {seed_id} scatter by {scatters[seed_id]:g}, its sensitivity "
-            f"is {described[seed_id]:g} counts per unit of motion; if they are in m/s or m/s2 already, give "
-            "stations as CSV, with sensitivity_counts_per_mps=1 or sensitivity_counts_per_mps2=1"
         )
 
 

@@ -12,6 +12,9 @@ from fcn.waveform.memory import Memory
 # SEED instrument codes in order of preference: broad-band and short-period seismometers measure weak motion
 # with less noise than accelerometers. The letter before says how fast they sample.
 INSTRUMENT_PREFERENCE = "HLPDN"
+# SEED band codes of 10 to 80 samples a second, and of more. Of one sensor's streams the faster one has all
+# that is read, up to 9 Hz, and fills its packets sooner: a record of 512 bytes takes ten seconds at 20 Hz.
+BANDS = ("BS", "HECDFG")
 SMALLEST_DETERMINANT = 0.2  # of unit vectors: smaller, and they hardly span space
 FAILOVER_S = 5.0  # a channel that has said nothing for so long is taken for dead
 SETTLE_S = 60.0  # a better instrument takes over once it has delivered steadily for so long
@@ -35,14 +38,15 @@ def instrument(seed_id: str) -> str:
     return seed_id[:-1]
 
 
-def rank(key: str, n_channels: int) -> tuple[int, int, tuple[int, ...]]:
+def rank(key: str, n_channels: int) -> tuple[int, int, int, tuple[int, ...]]:
     """Larger is better: most components (up to three), then seismometer before accelerometer, then the
-    lowest location code."""
-    code = key[-1]
-    known = code in INSTRUMENT_PREFERENCE
-    preference = -INSTRUMENT_PREFERENCE.index(code) if known else -len(INSTRUMENT_PREFERENCE)
-    location = key.split(".")[2].ljust(2)  # none is lower than any
-    return min(n_channels, 3), preference, tuple(-ord(letter) for letter in location)
+    faster `BANDS`, then the lowest location code."""
+    *_, place, code = key.split(".")
+    known = code[-1:] in tuple(INSTRUMENT_PREFERENCE)
+    preference = -INSTRUMENT_PREFERENCE.index(code[-1]) if known else -len(INSTRUMENT_PREFERENCE)
+    speed = next((i for i, band in enumerate(BANDS, start=1) if code[:1] in tuple(band)), 0)
+    location = tuple(-ord(letter) for letter in place.ljust(2))  # none is lower than any
+    return min(n_channels, 3), preference, speed, location
 
 
 def component_order(seed_id: str) -> tuple[int, str]:

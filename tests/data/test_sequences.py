@@ -336,9 +336,36 @@ def test_samples_that_cannot_be_counts_are_refused(raw, parts, in_si):
     if not in_si:
         assert build_sequence(raw_config(raw, SENSITIVE))
         return
-    with pytest.raises(ValueError, match=r"samples cannot be counts: .* sensitivity_counts_per_mps=1 or"):
+    with pytest.raises(
+        ValueError, match=r"samples cannot be counts: .*, and so of 9 of 9 channels; .* 1 of m/s"
+    ):
         build_sequence(raw_config(raw, SENSITIVE))
     assert build_sequence(raw_config(raw, "sensitivity_counts_per_mps=1.0"))
+
+
+def test_a_few_channels_that_cannot_be_counts_are_left_out_and_said(raw, parts, caplog):
+    """Some floats in m/s between counts of others; counts as floats are counts."""
+    for number, trace in enumerate(parts[1]):
+        trace.data = trace.data / COUNTS_PER_MPS if number < 3 else trace.data.astype(np.float64)
+        trace.write(str(raw / f"{trace.id}.mseed"), format="MSEED", encoding="FLOAT64")
+    used = build_sequence(raw_config(raw, SENSITIVE))
+    (said,) = [each for each in caplog.messages if "cannot be counts" in each]
+    ids = [trace.id for trace in parts[1][:3]]
+    assert all(seed_id in said for seed_id in ids)
+    assert "1 of m/s and m/s2, 1e6 of um/s" in said
+    channels = {each.seed_id for uses in used.values() for use in uses for each in use.channels}
+    assert channels == {trace.id for trace in parts[1]} - set(ids)
+    assert not any("no whole numbers" in each for each in caplog.messages)
+
+
+def test_samples_that_are_no_whole_numbers_are_warned_of(raw, parts, caplog):
+    """As of nm/s, which scatter by more than one, or of counts that somebody has filtered."""
+    for trace in parts[1]:
+        trace.data = trace.data / COUNTS_PER_MPS * 1e9 + 0.25
+        trace.write(str(raw / f"{trace.id}.mseed"), format="MSEED", encoding="FLOAT64")
+    build_sequence(raw_config(raw, SENSITIVE))
+    (said,) = [each for each in caplog.messages if "no whole numbers" in each]
+    assert said.startswith("samples of 9 of 9 channels are no whole numbers, as counts are (")
 
 
 def test_headers_of_sac_say_what_is_measured_where_no_code_does(raw, parts):

@@ -48,11 +48,27 @@ ALWAYS = [(0.0, 200.0)]
         ((".HGZ", ".HNZ"), ".HNZ"),
         (("10.HHZ", "00.HHZ"), "00.HHZ"),
         (("00.HHZ", ".HHZ"), ".HHZ"),
+        ((".BHE", ".BHN", ".BHZ", ".HHE", ".HHN", ".HHZ"), ".HHZ .HHN .HHE"),
+        ((".HHE", ".HHN", ".HHZ", ".BHE", ".BHN", ".BHZ"), ".HHZ .HHN .HHE"),
+        ((".BHE", ".BHN", ".BHZ", ".HNE", ".HNN", ".HNZ"), ".BHZ .BHN .BHE"),
+        (("00.BHZ", "10.HHZ"), "10.HHZ"),
+        ((".LHZ", ".BHZ"), ".BHZ"),
+        ((".EHZ", ".SHZ", ".HHZ"), ".EHZ"),
+        (("00.HHZ", "10.CHZ"), "00.HHZ"),
+        ((".BHE", ".BHN", ".BHZ", ".HHZ"), ".BHZ .BHN .BHE"),
         ((".HHZ", ".HHN", ".HHE", ".HH1", ".HH2"), ".HHZ .HHN .HHE"),
     ],
 )
 def test_the_best_instrument_is_used(codes, chosen):
     assert uses(dict.fromkeys(codes, ALWAYS)) == [(0.0, 200.0, chosen)]
+
+
+def test_a_slower_stream_of_the_sensor_in_use_never_takes_over():
+    """GE, IU and II deliver both; BH? comes in records of ten seconds and more."""
+    both = {f".{band}H{c}": ALWAYS for c in "ZNE" for band in "BH"}
+    assert uses(both) == [(0.0, 200.0, ".HHZ .HHN .HHE")]
+    late = {**both, **{f".HH{c}": [(50.0, 200.0)] for c in "ZNE"}}
+    assert [each[2] for each in uses(late)] == [".BHZ .BHN .BHE", ".HHZ .HHN .HHE"]
 
 
 def test_channels_need_not_begin_together():

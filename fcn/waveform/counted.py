@@ -1,0 +1,82 @@
+"""Whether samples can be the counts that a sensitivity takes them for: told before it divides them."""
+
+import logging
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import obspy
+
+from fcn.waveform.response import location_code
+
+log = logging.getLogger(__name__)
+
+LEAST_COUNTS = 1.0  # a digitiser's own noise; recordings are made for what stands out of it
+LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instruments
+N_LOOKED_AT = 10_000  # samples of a trace: as many whole numbers come by chance from no motion
+REMEDY = (
+    "if they are motion already, give stations as CSV, with sensitivity_counts_per_mps and "
+    "sensitivity_counts_per_mps2 of one over their unit: 1 of m/s and m/s2, 1e6 of um/s, 1e9 of nm/s"
+)
+
+
+@dataclass
+class _Samples:
+    """Of one channel. scatter: standard deviation, the largest of its traces; infinite of whole numbers."""
+
+    scatter: float = 0.0
+    are_whole: bool = True
+
+
+def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
+    """Remove, and say, channels whose samples cannot be the counts of their sensitivity; warn of those that
+    hardly can.
+
+    As of motion in m/s whose instrument is described beside it: it would be divided by the sensitivity again.
+    Samples that scatter by less than one count are none; those that are no whole numbers may be counts that
+    somebody has filtered. Raises ValueError where half of the channels, or more, are to be left out.
+    """
+    described = {
+        f"{network.code}.{site.code}.{location_code(channel)}.{channel.code}": abs(stated.value)
+        for network in inventory
+        for site in network
+        for channel in site
+        if (response := channel.response) and (stated := response.instrument_sensitivity) and stated.value
+    }
+    samples: dict[str, _Samples] = {}
+    for trace in stream:
+        _look(trace, samples.setdefault(trace.id, _Samples()))
+    broken = {
+        seed_id: each
+        for seed_id, each in sorted(samples.items())
+        if not each.are_whole and described.get(seed_id, 0.0) > LEAST_PER_UNIT
+    }
+    small = [seed_id for seed_id, each in broken.items() if 0.0 < each.scatter < LEAST_COUNTS]
+    if small:
+        seed_id = small[0]
+        what = (
+            f"samples cannot be counts: those of {seed_id} scatter by {samples[seed_id].scatter:g}, its "
+            f"sensitivity is {described[seed_id]:g} counts per unit of motion"
+        )
+        if 2 * len(small) >= len(samples):
+            raise ValueError(f"{what}, and so of {len(small)} of {len(samples)} channels; {REMEDY}")
+        log.warning("%s; left out are %s; %s", what, ", ".join(small), REMEDY)
+        for trace in [trace for trace in stream if trace.id in small]:
+            stream.remove(trace)
+    doubtful = [seed_id for seed_id in broken if seed_id not in small]
+    if doubtful:
+        log.warning(
+            "samples of %d of %d channels are no whole numbers, as counts are (%s): they are taken for "
+            "counts, and divided by their sensitivity; %s",
+            *(len(doubtful), len(samples), ", ".join(doubtful[:3]) + " ..." * (len(doubtful) > 3), REMEDY),
+        )
+
+
+def _look(trace: obspy.Trace, samples: _Samples) -> None:
+    if trace.data.dtype.kind != "f" or np.ma.count(trace.data) < 2:
+        samples.scatter = math.inf
+        return
+    known = np.ma.masked_invalid(trace.data)
+    samples.scatter = max(samples.scatter, float(known.std()))
+    some = known.compressed()[:N_LOOKED_AT]
+    samples.are_whole &= bool((some == np.rint(some)).all())
