@@ -192,16 +192,20 @@ def distinct(
 
 
 def in_company(
-    picks: Picks, apart_s: Float[Tensor, "station station"], *, tolerance_s: float
+    picks: Picks,
+    apart_s: Float[Tensor, "station station"],
+    site: Int[Tensor, " station"],
+    *,
+    tolerance_s: float,
 ) -> Bool[Tensor, " pick"]:
-    """Picks that may be P of one source with another station's pick.
+    """Picks that may be P of one source with a pick at another site.
 
     apart_s: P from station to station: by the triangle inequality, no source's P comes to one that much later
     than to the other.
     """
     later_s = (picks.time_s[:, None] - picks.time_s).abs()
     one, other = picks.station[:, None], picks.station
-    return ((one != other) & (later_s <= apart_s[one, other] + tolerance_s)).any(dim=1)
+    return ((site[one] != site[other]) & (later_s <= apart_s[one, other] + tolerance_s)).any(dim=1)
 
 
 def origin_times(
@@ -270,12 +274,13 @@ def have_picks(
     is_new: Bool[Tensor, " event"],
     explained: Bool[Tensor, " pick"],
     at_once: Bool[Tensor, "event pick"],
+    site: Int[Tensor, " station"],
     *,
     least_picks: int,
     p_tolerance_s: float,
     s_tolerance_s: float,
 ) -> Bool[Tensor, " event"]:
-    """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` stations.
+    """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` sites.
 
     A pick is a hypothesis's own where neither a declared event (`explained`) nor P or S of one with more
     evidence explains it, nor did it come `at_once` with others as P of that hypothesis does not.
@@ -286,8 +291,8 @@ def have_picks(
     free, keep = ~explained, ~is_new
     for event in evidence.argsort(descending=True, stable=True).tolist():
         if bool(is_new[event]):
-            stations = picks.station[is_p[event] & free & ~at_once[event]].unique()
-            keep[event] = len(stations) >= least_picks
+            sites = site[picks.station[is_p[event] & free & ~at_once[event]]].unique()
+            keep[event] = len(sites) >= least_picks
         if bool(keep[event]):
             free = free & ~explains[event]
     return keep

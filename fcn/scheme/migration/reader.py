@@ -184,19 +184,18 @@ class MigrationReader:
         if len(followed) == 0:
             return followed
         place_km, evidence, _ = self._coarse_peaks(seen, followed.station, followed.time_s)
-        least_evidence = self.reading.least_evidence
         return hypotheses.moved(
             followed,
             place_km,
             evidence,
             reach_km=self.core.volume.fine_reach_km,
-            least_evidence=least_evidence,
+            least_evidence=self.reading.least_evidence,
         )
 
     def _new(self, seen: Seen, unexplained: Picks, since_s: float) -> Picks:
         """Of the picks that no declared event explains, those that may anchor a hypothesis.
 
-        A hypothesis needs picks at several stations: one that no other can go with need not be looked at.
+        A hypothesis needs picks at several sites: one that no other can go with need not be looked at.
         """
         recent = unexplained.time_s >= since_s
         if self.reading.least_picks < 2:
@@ -205,9 +204,9 @@ class MigrationReader:
         apart_s = self.volumes.apart_s(seen.batch, seen.here) + delay_s + delay_s[:, None]
         # a pick may be so far off where the hypothesis has it, and the anchor's from the mean of all
         tolerance_s = 2 * self.reading.p_tolerance_s + ROUNDED_S
-        return unexplained.where(
-            recent & hypotheses.in_company(unexplained, apart_s, tolerance_s=tolerance_s)
-        )
+        site = self.volumes.site(seen.batch, seen.here)
+        with_another = hypotheses.in_company(unexplained, apart_s, site, tolerance_s=tolerance_s)
+        return unexplained.where(recent & with_another)
 
     def _anchored(self, seen: Seen, picks: Picks) -> Hypotheses:
         """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
@@ -266,6 +265,7 @@ class MigrationReader:
             torch.tensor([name is None for name in places.follows]),
             explained,
             at_once,
+            self.volumes.site(seen.batch, here),
             least_picks=reading.least_picks,
             p_tolerance_s=within_s,
             s_tolerance_s=reading.s_tolerance_s,

@@ -18,6 +18,7 @@ from fcn.types import TravelTimes
 
 OUTWARD = 0.5  # of its width: so far a coarse volume whose peak lies at its edge is moved
 EDGE_CELLS = 1.5  # peaks so near its faces lie at the edge
+ONE_SITE_KM = 0.3  # P takes a sample from one sensor to the other: they are no two witnesses
 MOST_KEPT = 64  # volumes of a kind: 0.8 MB each, of 24 stations
 
 K = TypeVar("K")
@@ -217,6 +218,7 @@ class VolumesOfStations:
     _coarse: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
     _fine: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict, init=False, repr=False)
     _apart_s: Tensor | None = field(default=None, init=False, repr=False)
+    _site: Tensor | None = field(default=None, init=False, repr=False)
 
     def coarse(self, batch: Batch, here: Batch, stations: Sequence[int]) -> list[Coarse]:
         """The volumes about some stations."""
@@ -251,6 +253,15 @@ class VolumesOfStations:
             self._apart_s = travel_times_of(here, places_km)[..., 0]
         return self._apart_s
 
+    def site(self, batch: Batch, here: Batch) -> Int[Tensor, " station"]:
+        """Number of each station's site: of sensors `ONE_SITE_KM` apart that of the first, as at the top and
+        the bottom of a shallow borehole."""
+        self._look(batch, here)
+        if self._site is None:
+            apart_km = torch.cdist(here.station_km[0], here.station_km[0])
+            self._site = (apart_km < ONE_SITE_KM).int().argmax(dim=1)
+        return self._site
+
     def _look(self, batch: Batch, here: Batch) -> None:
         """Forget what was of other stations or travel times, or on another device."""
         device = batch.waveforms.device
@@ -262,7 +273,7 @@ class VolumesOfStations:
         self._of = (here.station_km.clone(), here.mask.clone(), here.travel_time, device)
         self._coarse.clear()
         self._fine.clear()
-        self._apart_s = None
+        self._apart_s = self._site = None
 
 
 def _travel_times(

@@ -168,6 +168,7 @@ def standing(
     is_new: list[bool],
     taken: list[bool],
     pulses: tuple[int, ...] = (),
+    site: tuple[int, ...] | None = None,
 ) -> list[bool]:
     """Hypotheses that stand where new ones need two picks; `taken`: explained, `pulses`: came at once."""
     at_once = torch.zeros(len(evidence), len(picks), dtype=torch.bool)
@@ -179,6 +180,7 @@ def standing(
         torch.tensor(is_new),
         torch.tensor(taken),
         at_once,
+        torch.arange(arrival_s.shape[1]) if site is None else torch.tensor(site),
         least_picks=2,
         p_tolerance_s=P_TOLERANCE_S,
         s_tolerance_s=S_TOLERANCE_S,
@@ -212,6 +214,15 @@ def test_two_picks_of_one_station_are_not_two_stations(station, stands):
     assert standing(arrival_s, [1.0], picks, [True], [False, False]) == [stands]
 
 
+@pytest.mark.parametrize(("site", "stands"), [((0, 0, 2), False), ((0, 1, 2), True)])
+def test_sensors_of_one_site_are_one_witness(site, stands):
+    arrival_s = torch.tensor([[[10.0, 13.0], [10.0, 13.0], [15.0, 20.0]]])
+    picks = picks_at((0, 10.0), (1, 10.0))
+    assert standing(arrival_s, [1.0], picks, [True], [False, False], site=site) == [stands]
+    apart_s, found = torch.zeros(3, 3), torch.tensor(site)
+    assert in_company(picks, apart_s, found, tolerance_s=0.3).tolist() == [stands, stands]
+
+
 @pytest.mark.parametrize(
     ("pulses", "is_new", "stands"), [((0,), True, True), ((0, 1), True, False), ((0, 1), False, True)]
 )
@@ -243,6 +254,7 @@ def test_a_pick_that_no_other_can_go_with_anchors_nothing():
     """Two of one source; a second one at the same station; one too late for any source."""
     apart_s = torch.tensor([[0.0, 3.0, 8.0], [3.0, 0.0, 5.0], [8.0, 5.0, 0.0]])
     picks = Picks(torch.tensor([0, 1, 1, 2]), torch.tensor([10.0, 13.4, 25.0, 40.0]), torch.ones(4))
-    alone = in_company(picks, apart_s, tolerance_s=0.3)
+    site = torch.arange(3)
+    alone = in_company(picks, apart_s, site, tolerance_s=0.3)
     assert alone.tolist() == [False, False, False, False]
-    assert in_company(picks, apart_s, tolerance_s=0.5).tolist() == [True, True, False, False]
+    assert in_company(picks, apart_s, site, tolerance_s=0.5).tolist() == [True, True, False, False]

@@ -431,8 +431,8 @@ def test_picks_that_are_left_out_for_want_of_company_would_have_made_nothing(mod
     """With anchors enough for all of them, as what is left out no longer takes the place of others."""
     looked_at, in_company = [], hypotheses.in_company
 
-    def noted(picks, apart_s, *, tolerance_s):
-        kept = in_company(picks, apart_s, tolerance_s=tolerance_s)
+    def noted(picks, apart_s, site, *, tolerance_s):
+        kept = in_company(picks, apart_s, site, tolerance_s=tolerance_s)
         looked_at.append((len(picks), int(kept.sum())))
         return kept
 
@@ -441,9 +441,7 @@ def test_picks_that_are_left_out_for_want_of_company_would_have_made_nothing(mod
     for each in (window for count in windows.values() for window in count):
         monkeypatch.setattr(hypotheses, "in_company", noted)
         found = read(module, each, **asked)
-        monkeypatch.setattr(
-            hypotheses, "in_company", lambda picks, apart_s, *, tolerance_s: torch.ones(len(picks)) > 0
-        )
+        monkeypatch.setattr(hypotheses, "in_company", lambda picks, *_, **__: torch.ones(len(picks)) > 0)
         torch.testing.assert_close(numbers(found), numbers(read(module, each, **asked)))
     assert looked_at
 

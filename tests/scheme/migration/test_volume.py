@@ -202,6 +202,18 @@ def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
         torch.testing.assert_close(told, travel_times(window, at, pairs_of(judges)))
 
 
+def test_sensors_nearer_than_a_sample_of_p_are_one_site(volume, neighbourhood, batch):
+    """Also one above the other; of a chain, those that are apart are not, and another network is another."""
+    window = single(batch, 0)
+    station_km = window.station_km.clone()
+    station_km[0, 1] = station_km[0, 0] + torch.tensor([0.0, 0.0, 0.25])
+    station_km[0, 2] = station_km[0, 1] + torch.tensor([0.0, 0.0, 0.25])
+    volumes = VolumesOfStations(volume, neighbourhood)
+    near = replace(window, station_km=station_km)
+    assert volumes.site(near, near).tolist() == [0, 0, 1]
+    assert volumes.site(window, window).tolist() == list(range(window.station_km.shape[1]))
+
+
 def test_no_source_is_seen_by_two_stations_further_apart_than_they_are(volume, neighbourhood, batch):
     """The triangle inequality, by the tables."""
     window = single(batch, 0)
