@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ UNCERTAINTIES = (
     "first_p_uncertainty_s",
 )
 FEWEST = 3  # events of which that can be said
+HIGHEST_KM = -5.0  # above sea level: summits of volcanoes that shake are not higher by much
 
 
 def warn_of_twins(catalogue: Catalogue, path: Path) -> None:
@@ -45,6 +46,28 @@ def warn_of_kilometres(catalogue: Catalogue, path: Path) -> None:
         log.warning(
             "%s: the deepest of %d events is %.3g m deep: QuakeML states metres; are these km?",
             *(path, len(depths_km), 1000.0 * max(depths_km)),
+        )
+
+
+def warn_of_elevations(catalogue: Catalogue, path: Path) -> None:
+    """Log that depths seem to be elevations, up from sea level: all are negative, or one is very high."""
+    depths_km = [event.depth_km for event in catalogue]
+    above = [depth_km for depth_km in depths_km if depth_km < 0.0]
+    if above and (min(above) < HIGHEST_KM or len(above) == len(depths_km) >= FEWEST):
+        log.warning(
+            "%s: %d of %d events lie above sea level, one of them %.3g km: are these elevations? Depths are "
+            "positive down from it",
+            *(path, len(above), len(depths_km), -min(above)),
+        )
+
+
+def warn_of_no_sizes(columns: Collection[str], known: Collection[str], path: Path) -> None:
+    """Log that a CSV catalogue has no magnitudes, and columns that are not read, of which one may be them."""
+    unread = [name for name in columns if name and name not in known]
+    if unread and "magnitude" not in columns:
+        log.warning(
+            "%s: no column magnitude, so that no event has a size, and columns that are not read: %s",
+            *(path, ", ".join(unread)),
         )
 
 

@@ -26,9 +26,9 @@ COMCAT = {
     "place": "note",
 }
 _TELLING = {"id", "time", "latitude", "longitude", "depth", "mag"}  # every file of it has these
-_ALIASES = {  # of columns that may be missing
-    **dict.fromkeys(("mag", "ml", "mw", "magnitude"), "magnitude"),
-    **dict.fromkeys(("mag_type", "magtype", "magnitudetype"), "magnitude_type"),
+_ALIASES = {  # of columns that may be missing, in small letters and without blanks
+    **dict.fromkeys(("m", "mag", "ml", "mw", "pref_mag", "prefmag", "magnitude"), "magnitude"),
+    **dict.fromkeys(("mag_type", "magtype", "magnitudetype", "magnitude_type"), "magnitude_type"),
 }
 
 
@@ -44,9 +44,10 @@ def read_rows(path: Path) -> list[tuple[str, Row]]:
     if named >= _TELLING and not named >= {*REQUIRED_COLUMNS}:
         return _of_comcat(rows, path)
     rows = list(read_table(path, REQUIRED_COLUMNS))
+    written = {each.lower().replace(" ", "_"): each for each in named}
     for name, meant in _ALIASES.items() if rows else ():
-        if name in (row := {each.lower(): each for each in named}) and meant not in named:
-            raise ValueError(f"{path}: no column {meant}, and one {row[name]!r}: rename it, or remove it")
+        if name in written and meant not in named:
+            raise ValueError(f"{path}: no column {meant}, and one {written[name]!r}: rename it, or remove it")
     return _standing(rows, path)
 
 

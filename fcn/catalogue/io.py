@@ -5,7 +5,6 @@ QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time
 
 import csv
 import datetime
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,31 +14,26 @@ from obspy.core import event as quakeml
 
 from fcn import checked
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
-from fcn.catalogue.doubts import warn_of_kilometres, warn_of_twins, without_unknown_uncertainties
+from fcn.catalogue.doubts import (
+    warn_of_elevations,
+    warn_of_kilometres,
+    warn_of_no_sizes,
+    warn_of_twins,
+    without_unknown_uncertainties,
+)
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
+from fcn.catalogue.ranges import check_ranges
 from fcn.catalogue.times import utc_s, without_leap_seconds
 from fcn.tables import Row, number
 
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
 _METRES_PER_KM = 1000.0
 _BEGINNING_BYTES = 4096  # of a file, by which what is no QuakeML is told
-EARLIEST_S = -2_208_988_800.0  # 1900, before any catalogue of use here
-DAY_S = 86_400.0  # of grace for clocks and zones: nobody lists events of the future
-# What earthquakes have; more is a slip of the unit or of a digit. The deepest known lie at 750 km.
-RANGES = {
-    "depth_km": (-10.0, 800.0),
-    "magnitude": (-5.0, 10.0),
-    "horizontal_uncertainty_km": (0.0, 20_038.0),  # half the equator
-    "depth_uncertainty_km": (0.0, 6371.0),
-    "origin_time_uncertainty_s": (0.0, 86_400.0),
-    "magnitude_uncertainty": (0.0, 15.0),
-    "first_p_uncertainty_s": (0.0, 86_400.0),
-}
 
 
 def write_quakeml(
@@ -94,22 +88,12 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
     try:
         made = Catalogue(name, tuple(without_unknown_uncertainties(events, path)))
         for event in made:
-            _check_ranges(event)
+            check_ranges(event)
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
     warn_of_twins(made, path)
+    warn_of_elevations(made, path)
     return without_impossible_first_p(made, path)
-
-
-def _check_ranges(event: Event) -> None:
-    past = {"origin_time_s": (EARLIEST_S, time.time() + DAY_S)}
-    for field, (least, most) in {**RANGES, **past}.items():
-        value = getattr(event, field)
-        if value is not None and not least <= value <= most:
-            said = [str(UTCDateTime(each)) if field in past else f"{each:g}" for each in (value, least, most)]
-            raise ValueError(
-                f"event {event.event_id!r} has {field} {said[0]}, and earthquakes {said[1]} to {said[2]}"
-            )
 
 
 def _read(path: Path) -> quakeml.Catalog:
@@ -179,7 +163,11 @@ def read_csv(path: Path) -> Catalogue:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no catalogue at {path}")
-    events = (event_of_row(row, place) for place, row in read_rows(Path(path)))
+    rows = read_rows(Path(path))
+    warn_of_no_sizes(
+        [] if not rows else rows[0][1], [csv_column(each.name) for each in fields(Event)], Path(path)
+    )
+    events = (event_of_row(row, place) for place, row in rows)
     return _catalogue(Path(path).stem, events, Path(path))
 
 

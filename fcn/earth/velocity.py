@@ -16,8 +16,8 @@ MINIMUM_VPVS = 2 / np.sqrt(3)  # below it the bulk modulus rho (vp^2 - 4/3 vs^2)
 # vp/vs exceeds 10 in soft marine mud alone (Hamilton 1979, JASA 66, 1093-1101) and stays near 2 in rock.
 VP_KMPS = (0.1, 15.0)
 SLOWEST_VS_KMPS = 0.02
-ROCK_KMPS = 3.0  # P in consolidated rock
-HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5}
+ROCK_KMPS, HARD_KMPS = 3.0, 5.0  # P in consolidated rock, and in what holds little water
+HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5, "hard": 2.5}  # serpentinite and partial melts reach 2.3
 DENSITY_GPCM3 = (0.1, 10.0)
 Q = (1.0, 1e6)
 HIGHEST_TOP_KM = -10.0  # no mountain is higher
@@ -57,7 +57,8 @@ class LayeredModel:
         if not isinstance(self.flat_earth, bool):
             raise ValueError(f"{where}: flat_earth must be true or false, got {self.flat_earth!r}")
         for field in ("top_depth_km", *PROPERTIES):  # Hydra hands lists
-            column = _column(f"{where}: {field}", getattr(self, field), positive=field != "top_depth_km")
+            positive = field not in ("top_depth_km", "vs_kmps")  # of S `velocity_fault` has more to say
+            column = _column(f"{where}: {field}", getattr(self, field), positive=positive)
             object.__setattr__(self, field, column)
             if len(column) != len(self.top_depth_km):
                 raise ValueError(
@@ -130,9 +131,11 @@ class LayeredModel:
         """Model of a source without density and Q: `brocher_density_gpcm3`, `rule_of_thumb_q` fill in."""
         where = f"velocity model {name}"
         vp, vs = (
-            np.array(_column(f"{where}: {field}", values, positive=True))
+            np.array(_column(f"{where}: {field}", values, positive=field == "vp_kmps"))
             for field, values in (("vp_kmps", vp_kmps), ("vs_kmps", vs_kmps))
         )
+        if len(vp) == len(vs) == len(top_depth_km) and (fault := velocity_fault(vp, vs)) is not None:
+            raise ValueError(f"{where}: at {top_depth_km[fault[0]]:g} km, {fault[1]}")  # water has no Q
         qp, qs = rule_of_thumb_q(vs)
         density = brocher_density_gpcm3(vp)
         return cls(name, source, top_depth_km, tuple(vp), tuple(vs), tuple(density), tuple(qp), tuple(qs))
@@ -269,14 +272,17 @@ def velocity_fault(
 ) -> tuple[int, str] | None:
     """Flat index of the first (vp, vs) that no ground has, and what is wrong with it; None if all may be."""
     vp, vs = vp_kmps.ravel(), vs_kmps.ravel()
-    vpvs = vp / vs
-    highest = np.where(vp > ROCK_KMPS, HIGHEST_VPVS["rock"], HIGHEST_VPVS["soft"])
+    with np.errstate(divide="ignore"):  # of water
+        vpvs = vp / vs
+    highest = np.select(
+        [vp > HARD_KMPS, vp > ROCK_KMPS], [HIGHEST_VPVS["hard"], HIGHEST_VPVS["rock"]], HIGHEST_VPVS["soft"]
+    )
     checks = (
         (vp > VP_KMPS[1], f"it is at most {VP_KMPS[1]:g} km/s: if velocities are in m/s, divide by 1000"),
         (vp < VP_KMPS[0], f"it is at least {VP_KMPS[0]:g} km/s"),
         (vs < SLOWEST_VS_KMPS, f"S needs rock, {SLOWEST_VS_KMPS:g} km/s or more, also instead of water"),
         (vpvs <= MINIMUM_VPVS, f"vp/vs must exceed {MINIMUM_VPVS:.3f} (positive bulk modulus)"),
-        (vpvs > highest, "vp/vs is near 1.75 in rock, and at most 20 in mud"),
+        (vpvs > highest, "vp/vs is near 1.75 in rock, and at most 20 in mud: is that column vs, in km/s?"),
     )
     for wrong, why in checks:
         if wrong.any():

@@ -218,7 +218,7 @@ def between_nodes(nodes: Table) -> Table:
         if lower[0] < upper[0] or min(upper[1:3].min(), lower[1:3].min()) <= 0:
             raise ValueError(
                 f"from {upper[:3].tolist()} to {lower[:3].tolist()} (depth, vp, vs): depths must increase "
-                "downward, velocities be positive"
+                "downward, velocities be positive: S needs rock, also instead of water"
             )
         if lower[0] > upper[0]:
             parts.append(_between(upper, lower))

@@ -118,8 +118,22 @@ def _read(
         wanted_ids = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
         start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
         raise FileNotFoundError(
-            f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}"
+            f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}{_misnamed(root)}"
         )
+
+
+def _misnamed(root: Path) -> str:
+    """What to say of files that are passed over for their names; nothing where there are none."""
+    others = [
+        path for path in sorted(root.rglob("*")) if path.is_file() and not SDS_NAME.fullmatch(path.name)
+    ]
+    if not others:
+        return ""
+    return (
+        f"; {len(others)} files there have other names than SDS asks for (YEAR/NET/STA/CHA.D/"
+        f"NET.STA.LOC.CHA.D.YEAR.DAY), as {others[0].relative_to(root)}: python -m fcn.build_sequence "
+        "reads files of any name, and writes such an archive"
+    )
 
 
 def _day(

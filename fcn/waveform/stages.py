@@ -52,6 +52,11 @@ def overall_sensitivity(channel: Any, seed_id: str) -> InstrumentSensitivity | N
             f"{product.input_units}: the stages count; mend what is wrong",
         )
         return _in_flat_part(product, stages[0], seed_id)
+    if product is not None and float(stated.value) * float(product.value) < 0.0:
+        warn_once(
+            f"{seed_id}: StationXML states a sensitivity of {float(stated.value):g} counts, and the gains of "
+            f"its {len(stages)} stages make {product.value:g}: which way is up? The stated sign counts",
+        )
     # a frequency that no stages bear out may be the one of another instrument
     return stated if product is None else _in_flat_part(stated, stages[0], seed_id)
 

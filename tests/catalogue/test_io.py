@@ -477,7 +477,15 @@ def test_a_computed_first_p_is_kept_in_csv_and_no_pick(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("magnitude", "mag"), ("magnitude", "Magnitude"), ("magnitude_type", "magType")]
+    ("old", "new"),
+    [
+        ("magnitude", "mag"),
+        ("magnitude", "Magnitude"),
+        ("magnitude", "M"),
+        ("magnitude", "Pref Mag"),
+        ("magnitude_type", "magType"),
+        ("magnitude_type", "Magnitude Type"),
+    ],
 )
 def test_a_column_of_another_name_is_not_passed_over(tmp_path, old, new):
     path = tmp_path / "c.csv"
@@ -486,6 +494,50 @@ def test_a_column_of_another_name_is_not_passed_over(tmp_path, old, new):
     path.write_text(",".join(new if each == old else each for each in first.split(",")) + "\n" + rest)
     with pytest.raises(ValueError, match=rf"c\.csv: no column {old}, and one '{new}': rename it"):
         read_csv(path)
+
+
+def test_columns_that_are_not_read_are_named_where_nothing_has_a_size(tmp_path, caplog):
+    path = tmp_path / "c.csv"
+    write_csv(CATALOGUE, path)
+    table = path.read_text()
+    path.write_text(table.replace("magnitude,magnitude_type,", "size_of_it,magnitude_type,", 1))
+    assert all(event.magnitude is None for event in read_csv(path))
+    assert (
+        "no column magnitude, so that no event has a size, and columns that are not read: size_of_it"
+        in caplog.text
+    )
+    caplog.clear()
+    path.write_text(table.replace("note", "remark", 1))
+    read_csv(path)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("depths_km", "warns"),
+    [
+        ((-7.6,), True),
+        ((-1.2,), False),
+        ((-1.2, -0.3, -2.0), True),
+        ((-1.2, -0.3, 2.0), False),
+        ((-6.0, 9.0), True),
+    ],
+)
+def test_depths_that_seem_to_be_elevations_are_warned_of(tmp_path, caplog, depths_km, warns):
+    events = [
+        dataclasses.replace(
+            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, depth_km=each, first_p_time_s=None
+        )
+        for i, each in enumerate(depths_km)
+    ]
+    write_csv(Catalogue("c", tuple(events)), tmp_path / "c.csv")
+    assert len(read_csv(tmp_path / "c.csv")) == len(depths_km)
+    assert ("are these elevations?" in caplog.text) == warns
+
+
+def test_what_stands_for_an_unknown_magnitude_is_refused_with_what_to_do(tmp_path):
+    write_csv(Catalogue("c", (dataclasses.replace(CATALOGUE[0], magnitude=-9.0),)), tmp_path / "c.csv")
+    with pytest.raises(ValueError, match=r"magnitude -9, and earthquakes -5 to 10: leave the cell empty"):
+        read_csv(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def test_files_of_taup_are_nodes_down_to_the_deepest_earthquakes(tmp_path):
         ("0 5000 2900\n1 6000 3500\n", r"bad\.txt: .*in m/s, divide by 1000"),
         ("0 5.0 2.9\n5000 6.0 3.5\n", r"bad\.txt: .*in m, divide by 1000"),
         ("0 2.9 5.0\n", r"bad\.txt: .*vp/vs 0\.580"),
+        ("0 1.5 0.0\n2 5.5 3.2\n", r"bad\.txt: .*vs 0 km/s .*S needs rock, 0\.02 km/s .* instead of water"),
+        ("0 5.5 1.73\n10 6.0 1.75\n", r"bad\.txt: .*vp/vs is near 1\.75 in rock.*is that column vs"),
         (
             "LAYER 0 5 0 2.9 0 2.7 0\nLAYER 5 6 -9 3.5 0 2.7 0\nLAYER 9 7 0 4 0 3 0\n",
             r"bad\.txt: from .*velocities be positive",

@@ -34,6 +34,17 @@ def test_counts_survive_a_midnight(tmp_path, dtype):
     assert again[0].stats.starttime.timestamp == MIDNIGHT_S - 5.0
 
 
+def test_files_of_other_names_are_told_of_where_nothing_is_found(tmp_path):
+    _, stream, _ = make_network(1)
+    write_sds(stream, tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.rename(f"{path}.mseed")
+    with pytest.raises(
+        FileNotFoundError, match=r"; 3 files there have other names .*\.mseed: python -m fcn\.build_seq"
+    ):
+        read_sds(tmp_path)
+
+
 def test_only_what_is_wanted_is_read(tmp_path):
     _, stream, _ = make_network(3)
     write_sds(stream, tmp_path)
