@@ -29,6 +29,7 @@ from fcn.terminal import show
 from fcn.waveform import sac
 from fcn.waveform.copies import reconcile_copies
 from fcn.waveform.counted import leave_out_motion
+from fcn.waveform.filled import mask_filled
 from fcn.waveform.folder import WAVEFORMS, fill_sequence_folder
 from fcn.waveform.inventory import described_ids, fill_sensitivities, make_inventory, stated_sensitivities
 from fcn.waveform.preprocess import PreprocessSpec
@@ -161,6 +162,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
     sensitivities = stated_sensitivities({trace.id for trace in stream}, *stated_values, measured)
     inventory = describe_stations(config["station_file"], stream, sensitivities)
     leave_out_motion(stream, inventory)
+    mask_filled(stream)
     given: Counter[str] = Counter()
     for trace in stream:
         given[trace.id] += int(np.ma.count(trace.data))

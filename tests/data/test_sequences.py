@@ -358,6 +358,18 @@ def test_a_few_channels_that_cannot_be_counts_are_left_out_and_said(raw, parts, 
     assert not any("no whole numbers" in each for each in caplog.messages)
 
 
+def test_gaps_that_are_filled_with_zeros_are_gaps(raw, parts, caplog):
+    for trace in parts[1]:
+        trace.data = trace.data + np.int32(100 * trace.data.std())
+        trace.data[2000:2500] = 0
+        trace.write(str(raw / f"{trace.id}.mseed"), format="MSEED")
+    build_sequence(raw_config(raw, SENSITIVE))
+    assert "zeros amid samples that lie far from zero are taken for gaps" in caplog.text
+    written = obspy.read(f"{raw}/out/waveforms/*/*/*/*/*{parts[1][0].id}*")
+    assert len(written) == 2
+    assert sum(each.stats.npts for each in written) == parts[1][0].stats.npts - 500
+
+
 def test_samples_that_are_no_whole_numbers_are_warned_of(raw, parts, caplog):
     """As of nm/s, which scatter by more than one, or of counts that somebody has filtered."""
     for trace in parts[1]:
