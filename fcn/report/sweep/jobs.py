@@ -152,8 +152,9 @@ def _hydra_overrides(folder: Path) -> list[str]:
 
 
 def _split(override: str) -> tuple[str, str]:
+    """Key and value, spelt as on a command line: a multirun's record has Python's words for some."""
     name, _, value = override.partition("=")
-    return name.lstrip("+~"), value
+    return name.lstrip("+~"), {"True": "true", "False": "false", "None": "null"}.get(value, value)
 
 
 def _state(

@@ -38,6 +38,13 @@ def test_that_a_sweep_was_resumed_is_no_setting(tmp_path):
     assert what_differs(read_jobs(tmp_path)) == ["without"]
 
 
+def test_a_word_of_python_is_that_of_the_command_line(tmp_path):
+    """`-m` writes True where a test by itself, added to the sweep, writes true."""
+    write_job(tmp_path / "0", ["subset.n_stations=3", "a.b=True", "c=None"], [2.0])
+    write_job(tmp_path / "1", ["subset.n_stations=4", "a.b=true", "c=null"], [2.0])
+    assert what_differs(read_jobs(tmp_path)) == ["subset.n_stations"]
+
+
 def test_a_test_that_is_added_to_a_sweep_is_one_more_setting(tmp_path):
     """As of a 3-D velocity model, which is no choice of the sweep's file."""
     swept = ["sweep=crust_mismatch", "velocity_model=own"]
