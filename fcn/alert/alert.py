@@ -12,7 +12,7 @@ import numpy as np
 
 from fcn.alert.plain import from_line, moment, name, to_line
 from fcn.catalogue.event import Covariance, DeclaredEvent, Event, Status, Update, covariance_of
-from fcn.catalogue.io import RANGES
+from fcn.catalogue.ranges import RANGES
 from fcn.checked import number, text, whole
 
 SCHEMA, SCHEMA_VERSION = "fcn-alert", 3
