@@ -254,12 +254,10 @@ class VolumesOfStations:
         return self._apart_s
 
     def site(self, batch: Batch, here: Batch) -> Int[Tensor, " station"]:
-        """Number of each station's site: of sensors `ONE_SITE_KM` apart that of the first, as at the top and
-        the bottom of a shallow borehole."""
+        """Of each station, see `sites`."""
         self._look(batch, here)
         if self._site is None:
-            apart_km = torch.cdist(here.station_km[0], here.station_km[0])
-            self._site = (apart_km < ONE_SITE_KM).int().argmax(dim=1)
+            self._site = sites(here.station_km[0])
         return self._site
 
     def _look(self, batch: Batch, here: Batch) -> None:
@@ -274,6 +272,14 @@ class VolumesOfStations:
         self._coarse.clear()
         self._fine.clear()
         self._apart_s = self._site = None
+
+
+def sites(station_km: Float[Tensor, "station 3"]) -> Int[Tensor, " station"]:
+    """Number of each station's site: of those less than `ONE_SITE_KM` apart, as at the top and the bottom of a
+    shallow borehole, that of the first."""
+    # not by torch.cdist: of 26 points and more it takes a product, in which places of 300 km cancel
+    apart_km = (station_km[:, None] - station_km).norm(dim=-1)
+    return (apart_km < ONE_SITE_KM).int().argmax(dim=1)
 
 
 def _travel_times(

@@ -14,6 +14,7 @@ from fcn.scheme.migration.volume import (
     Coarse,
     VolumesOfStations,
     VolumeSpec,
+    sites,
     travel_times,
     travel_times_of,
 )
@@ -212,6 +213,13 @@ def test_sensors_nearer_than_a_sample_of_p_are_one_site(volume, neighbourhood, b
     near = replace(window, station_km=station_km)
     assert volumes.site(near, near).tolist() == [0, 0, 1]
     assert volumes.site(window, window).tolist() == list(range(window.station_km.shape[1]))
+
+
+def test_sites_of_many_stations_far_from_the_origin_are_as_exact():
+    km = 300.0 + 5.0 * torch.arange(40.0)[:, None].expand(40, 3).clone()
+    km[1] = km[0] + torch.tensor([0.29, 0.0, 0.0])
+    km[3] = km[2] + torch.tensor([0.31, 0.0, 0.0])
+    assert sites(km).tolist() == [0, 0, *range(2, 40)]
 
 
 def test_no_source_is_seen_by_two_stations_further_apart_than_they_are(volume, neighbourhood, batch):
