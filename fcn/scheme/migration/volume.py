@@ -275,8 +275,8 @@ class VolumesOfStations:
 
 
 def sites(station_km: Float[Tensor, "station 3"]) -> Int[Tensor, " station"]:
-    """Number of each station's site: of those less than `ONE_SITE_KM` apart, as at the top and the bottom of a
-    shallow borehole, that of the first."""
+    """Number of each station's site: of those less than `ONE_SITE_KM` apart that of the first, as at the top
+    and the bottom of a shallow borehole."""
     # not by torch.cdist: of 26 points and more it takes a product, in which places of 300 km cancel
     apart_km = (station_km[:, None] - station_km).norm(dim=-1)
     return (apart_km < ONE_SITE_KM).int().argmax(dim=1)
