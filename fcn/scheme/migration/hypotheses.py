@@ -194,18 +194,18 @@ def distinct(
 def in_company(
     picks: Picks,
     apart_s: Float[Tensor, "station station"],
-    site: Int[Tensor, " station"],
+    witnesses: Bool[Tensor, "station station"],
     *,
     tolerance_s: float,
 ) -> Bool[Tensor, " pick"]:
-    """Picks that may be P of one source with a pick at another site.
+    """Picks that may be P of one source with another one, of a second witness.
 
     apart_s: P from station to station: by the triangle inequality, no source's P comes to one that much later
     than to the other.
     """
     later_s = (picks.time_s[:, None] - picks.time_s).abs()
     one, other = picks.station[:, None], picks.station
-    return ((site[one] != site[other]) & (later_s <= apart_s[one, other] + tolerance_s)).any(dim=1)
+    return (witnesses[one, other] & (later_s <= apart_s[one, other] + tolerance_s)).any(dim=1)
 
 
 def origin_times(
@@ -267,6 +267,18 @@ def with_p(
     return n_near > 0
 
 
+def _n_witnesses(are_two: Bool[Tensor, "station station"]) -> int:
+    """How many of these stations are witnesses beside one another: each is begun with, others are added."""
+    pairs, most = are_two.tolist(), 0
+    for first in range(len(pairs)):
+        counted = [first]
+        for other in range(len(pairs)):
+            if all(pairs[other][each] for each in counted):
+                counted.append(other)
+        most = max(most, len(counted))
+    return most
+
+
 def have_picks(
     arrival_s: Float[Tensor, "event station 2"],
     evidence: Float[Tensor, " event"],
@@ -274,13 +286,13 @@ def have_picks(
     is_new: Bool[Tensor, " event"],
     explained: Bool[Tensor, " pick"],
     at_once: Bool[Tensor, "event pick"],
-    site: Int[Tensor, " station"],
+    witnesses: Bool[Tensor, "station station"],
     *,
     least_picks: int,
     p_tolerance_s: float,
     s_tolerance_s: float,
 ) -> Bool[Tensor, " event"]:
-    """Which hypotheses stand: of the new ones, those with P picks of their own at `least_picks` sites.
+    """Which hypotheses stand: of the new ones, those with P picks of their own by `least_picks` witnesses.
 
     A pick is a hypothesis's own where neither a declared event (`explained`) nor P or S of one with more
     evidence explains it, nor did it come `at_once` with others as P of that hypothesis does not.
@@ -291,8 +303,8 @@ def have_picks(
     free, keep = ~explained, ~is_new
     for event in evidence.argsort(descending=True, stable=True).tolist():
         if bool(is_new[event]):
-            sites = site[picks.station[is_p[event] & free & ~at_once[event]]].unique()
-            keep[event] = len(sites) >= least_picks
+            stations = picks.station[is_p[event] & free & ~at_once[event]].unique()
+            keep[event] = _n_witnesses(witnesses[stations][:, stations]) >= least_picks
         if bool(keep[event]):
             free = free & ~explains[event]
     return keep

@@ -204,8 +204,8 @@ class MigrationReader:
         apart_s = self.volumes.apart_s(seen.batch, seen.here) + delay_s + delay_s[:, None]
         # a pick may be so far off where the hypothesis has it, and the anchor's from the mean of all
         tolerance_s = 2 * self.reading.p_tolerance_s + ROUNDED_S
-        site = self.volumes.site(seen.batch, seen.here)
-        with_another = hypotheses.in_company(unexplained, apart_s, site, tolerance_s=tolerance_s)
+        two = self.volumes.witnesses(seen.batch, seen.here)
+        with_another = hypotheses.in_company(unexplained, apart_s, two, tolerance_s=tolerance_s)
         return unexplained.where(recent & with_another)
 
     def _anchored(self, seen: Seen, picks: Picks) -> Hypotheses:
@@ -265,7 +265,7 @@ class MigrationReader:
             torch.tensor([name is None for name in places.follows]),
             explained,
             at_once,
-            self.volumes.site(seen.batch, here),
+            self.volumes.witnesses(seen.batch, here),
             least_picks=reading.least_picks,
             p_tolerance_s=within_s,
             s_tolerance_s=reading.s_tolerance_s,

@@ -17,7 +17,7 @@ class Reading:
     recent_s:          an unexplained pick anchors for so long, by the end of most stations' data.
     max_anchors:       most probable unexplained picks that anchor in one window.
     least_evidence:    of a coarse volume that is worth a fine one.
-    least_picks:       sites at which a new hypothesis needs a P pick of its own.
+    least_picks:       stations, 0.3 km apart, at which a new hypothesis needs a P pick of its own.
     p_tolerance_s, s_tolerance_s: a pick is explained by an event whose P or S was due so near.
     same_s, same_km:   hypotheses of one window this near each other are one.
     relocate_s:        a declared event is read again after this.

@@ -218,7 +218,7 @@ class VolumesOfStations:
     _coarse: OrderedDict[int, Coarse] = field(default_factory=OrderedDict, init=False, repr=False)
     _fine: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict, init=False, repr=False)
     _apart_s: Tensor | None = field(default=None, init=False, repr=False)
-    _site: Tensor | None = field(default=None, init=False, repr=False)
+    _witnesses: Tensor | None = field(default=None, init=False, repr=False)
 
     def coarse(self, batch: Batch, here: Batch, stations: Sequence[int]) -> list[Coarse]:
         """The volumes about some stations."""
@@ -253,12 +253,12 @@ class VolumesOfStations:
             self._apart_s = travel_times_of(here, places_km)[..., 0]
         return self._apart_s
 
-    def site(self, batch: Batch, here: Batch) -> Int[Tensor, " station"]:
-        """Of each station, see `sites`."""
+    def witnesses(self, batch: Batch, here: Batch) -> Bool[Tensor, "station station"]:
+        """Pairs of stations that are two witnesses, see `two_witnesses`."""
         self._look(batch, here)
-        if self._site is None:
-            self._site = sites(here.station_km[0])
-        return self._site
+        if self._witnesses is None:
+            self._witnesses = two_witnesses(here.station_km[0])
+        return self._witnesses
 
     def _look(self, batch: Batch, here: Batch) -> None:
         """Forget what was of other stations or travel times, or on another device."""
@@ -271,15 +271,13 @@ class VolumesOfStations:
         self._of = (here.station_km.clone(), here.mask.clone(), here.travel_time, device)
         self._coarse.clear()
         self._fine.clear()
-        self._apart_s = self._site = None
+        self._apart_s = self._witnesses = None
 
 
-def sites(station_km: Float[Tensor, "station 3"]) -> Int[Tensor, " station"]:
-    """Number of each station's site: of those less than `ONE_SITE_KM` apart that of the first, as at the top
-    and the bottom of a shallow borehole."""
+def two_witnesses(station_km: Float[Tensor, "station 3"]) -> Bool[Tensor, "station station"]:
+    """Pairs of stations `ONE_SITE_KM` apart or more: not those at both ends of a shallow borehole."""
     # not by torch.cdist: of 26 points and more it takes a product, in which places of 300 km cancel
-    apart_km = (station_km[:, None] - station_km).norm(dim=-1)
-    return (apart_km < ONE_SITE_KM).int().argmax(dim=1)
+    return (station_km[:, None] - station_km).norm(dim=-1) >= ONE_SITE_KM
 
 
 def _travel_times(

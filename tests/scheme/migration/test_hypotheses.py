@@ -161,6 +161,14 @@ def test_origin_times_are_unsure_by_the_place_and_by_what_picks_are_off():
     assert (found_s**2).tolist() == pytest.approx(expected, abs=1e-5)
 
 
+def all_but(n: int, alike: tuple[tuple[int, int], ...] = ()) -> torch.Tensor:
+    """Stations that are witnesses to one another, but for some pairs."""
+    two = ~torch.eye(n, dtype=torch.bool)
+    for one, other in alike:
+        two[one, other] = two[other, one] = False
+    return two
+
+
 def standing(
     arrival_s: torch.Tensor,
     evidence: list[float],
@@ -168,7 +176,7 @@ def standing(
     is_new: list[bool],
     taken: list[bool],
     pulses: tuple[int, ...] = (),
-    site: tuple[int, ...] | None = None,
+    alike: tuple[tuple[int, int], ...] = (),
 ) -> list[bool]:
     """Hypotheses that stand where new ones need two picks; `taken`: explained, `pulses`: came at once."""
     at_once = torch.zeros(len(evidence), len(picks), dtype=torch.bool)
@@ -180,7 +188,7 @@ def standing(
         torch.tensor(is_new),
         torch.tensor(taken),
         at_once,
-        torch.arange(arrival_s.shape[1]) if site is None else torch.tensor(site),
+        all_but(arrival_s.shape[1], alike),
         least_picks=2,
         p_tolerance_s=P_TOLERANCE_S,
         s_tolerance_s=S_TOLERANCE_S,
@@ -214,13 +222,23 @@ def test_two_picks_of_one_station_are_not_two_stations(station, stands):
     assert standing(arrival_s, [1.0], picks, [True], [False, False]) == [stands]
 
 
-@pytest.mark.parametrize(("site", "stands"), [((0, 0, 2), False), ((0, 1, 2), True)])
-def test_sensors_of_one_site_are_one_witness(site, stands):
+@pytest.mark.parametrize(("alike", "stands"), [(((0, 1),), False), ((), True)])
+def test_sensors_of_one_site_are_one_witness(alike, stands):
     arrival_s = torch.tensor([[[10.0, 13.0], [10.0, 13.0], [15.0, 20.0]]])
     picks = picks_at((0, 10.0), (1, 10.0))
-    assert standing(arrival_s, [1.0], picks, [True], [False, False], site=site) == [stands]
-    apart_s, found = torch.zeros(3, 3), torch.tensor(site)
-    assert in_company(picks, apart_s, found, tolerance_s=0.3).tolist() == [stands, stands]
+    assert standing(arrival_s, [1.0], picks, [True], [False, False], alike=alike) == [stands]
+    found = in_company(picks, torch.zeros(3, 3), all_but(3, alike), tolerance_s=0.3)
+    assert found.tolist() == [stands, stands]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_the_ends_of_a_chain_are_two_in_any_order(order):
+    """The middle one is near both."""
+    arrival_s = torch.full((1, 3, 2), 10.0)
+    place = {station: i for i, station in enumerate(order)}
+    alike = ((place[0], place[1]), (place[1], place[2]))
+    picks = picks_at((0, 10.0), (1, 10.0), (2, 10.0))
+    assert standing(arrival_s, [1.0], picks, [True], [False] * 3, alike=alike) == [True]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +272,7 @@ def test_a_pick_that_no_other_can_go_with_anchors_nothing():
     """Two of one source; a second one at the same station; one too late for any source."""
     apart_s = torch.tensor([[0.0, 3.0, 8.0], [3.0, 0.0, 5.0], [8.0, 5.0, 0.0]])
     picks = Picks(torch.tensor([0, 1, 1, 2]), torch.tensor([10.0, 13.4, 25.0, 40.0]), torch.ones(4))
-    site = torch.arange(3)
-    alone = in_company(picks, apart_s, site, tolerance_s=0.3)
+    two = all_but(3)
+    alone = in_company(picks, apart_s, two, tolerance_s=0.3)
     assert alone.tolist() == [False, False, False, False]
-    assert in_company(picks, apart_s, site, tolerance_s=0.5).tolist() == [True, True, False, False]
+    assert in_company(picks, apart_s, two, tolerance_s=0.5).tolist() == [True, True, False, False]

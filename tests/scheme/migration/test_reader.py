@@ -431,8 +431,8 @@ def test_picks_that_are_left_out_for_want_of_company_would_have_made_nothing(mod
     """With anchors enough for all of them, as what is left out no longer takes the place of others."""
     looked_at, in_company = [], hypotheses.in_company
 
-    def noted(picks, apart_s, site, *, tolerance_s):
-        kept = in_company(picks, apart_s, site, tolerance_s=tolerance_s)
+    def noted(picks, apart_s, witnesses, *, tolerance_s):
+        kept = in_company(picks, apart_s, witnesses, tolerance_s=tolerance_s)
         looked_at.append((len(picks), int(kept.sum())))
         return kept
 

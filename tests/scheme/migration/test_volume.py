@@ -14,9 +14,9 @@ from fcn.scheme.migration.volume import (
     Coarse,
     VolumesOfStations,
     VolumeSpec,
-    sites,
     travel_times,
     travel_times_of,
+    two_witnesses,
 )
 
 
@@ -203,23 +203,24 @@ def test_travel_times_of_a_fine_volume_are_kept(volume, neighbourhood, batch):
         torch.testing.assert_close(told, travel_times(window, at, pairs_of(judges)))
 
 
-def test_sensors_nearer_than_a_sample_of_p_are_one_site(volume, neighbourhood, batch):
-    """Also one above the other; of a chain, those that are apart are not, and another network is another."""
+def test_sensors_nearer_than_a_sample_of_p_are_one_witness(volume, neighbourhood, batch):
+    """Also one above the other; of a chain the ends are two, and another network is another."""
     window = single(batch, 0)
     station_km = window.station_km.clone()
     station_km[0, 1] = station_km[0, 0] + torch.tensor([0.0, 0.0, 0.25])
     station_km[0, 2] = station_km[0, 1] + torch.tensor([0.0, 0.0, 0.25])
     volumes = VolumesOfStations(volume, neighbourhood)
     near = replace(window, station_km=station_km)
-    assert volumes.site(near, near).tolist() == [0, 0, 1]
-    assert volumes.site(window, window).tolist() == list(range(window.station_km.shape[1]))
+    assert volumes.witnesses(near, near).nonzero().tolist() == [[0, 2], [2, 0]]
+    assert volumes.witnesses(window, window).int().sum() == 3 * 2
 
 
-def test_sites_of_many_stations_far_from_the_origin_are_as_exact():
+def test_witnesses_among_many_stations_far_from_the_origin_are_as_exact():
     km = 300.0 + 5.0 * torch.arange(40.0)[:, None].expand(40, 3).clone()
     km[1] = km[0] + torch.tensor([0.29, 0.0, 0.0])
     km[3] = km[2] + torch.tensor([0.31, 0.0, 0.0])
-    assert sites(km).tolist() == [0, 0, *range(2, 40)]
+    alike = [pair for pair in (~two_witnesses(km)).nonzero().tolist() if pair[0] != pair[1]]
+    assert alike == [[0, 1], [1, 0]]
 
 
 def test_no_source_is_seen_by_two_stations_further_apart_than_they_are(volume, neighbourhood, batch):
