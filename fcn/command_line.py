@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+# where a command line says that there are other configurations
+ELSEWHERE = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
+
 
 def help_text(name: str, folder: Path, given: Sequence[str], takes: Mapping[str, Sequence[str]]) -> str:
     """What a command says of itself: its configuration as it is written, and the choices of its groups.
@@ -59,8 +62,7 @@ def unknown_choices(given: Sequence[str], folder: Path) -> str:
 
     Hydra says so of GROUP=A, of a list only that there is no such file, of null not even which group it is.
     """
-    elsewhere = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
-    if any(each.lstrip("+").startswith(elsewhere) for each in given):
+    if any(each.lstrip("+").startswith(ELSEWHERE) for each in given):
         return ""  # there may be more
     for each in given:
         group, _, listed = each.partition("=")
@@ -83,6 +85,8 @@ def misplaced_choices(
 
     takes: of commands that share a group, which choices of it each takes.
     """
+    if any(each.lstrip("+").startswith(ELSEWHERE) for each in given):
+        return ""  # it may be the user's own
     for group, choice in _chosen(given):
         others = [other for other, groups in takes.items() if choice in groups.get(group, ())]
         own = takes.get(name, {}).get(group)

@@ -106,6 +106,7 @@ def test_choices_that_there_are_not_are_said_with_those_that_there_are(given, sa
         ("build_store", ["source=[archive,knet]"], ""),
         ("build_sequence", ["source=fdsn", "source.client=knet"], ""),
         ("test", ["source=knet"], ""),
+        ("monitor", ["source=knet", "--config-dir=mine"], ""),
     ],
 )
 def test_what_is_for_another_command_is_said_to_be(name, given, said):

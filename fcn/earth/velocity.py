@@ -16,7 +16,7 @@ MINIMUM_VPVS = 2 / np.sqrt(3)  # below it the bulk modulus rho (vp^2 - 4/3 vs^2)
 # vp/vs exceeds 10 in soft marine mud alone (Hamilton 1979, JASA 66, 1093-1101) and stays near 2 in rock.
 VP_KMPS = (0.1, 15.0)
 SLOWEST_VS_KMPS = 0.02
-ROCK_KMPS, HARD_KMPS = 3.0, 5.0  # P in consolidated rock, and in what holds little water
+ROCK_KMPS, HARD_KMPS = 3.0, 6.0  # P in consolidated rock, and in what holds little water
 HIGHEST_VPVS = {"soft": 20.0, "rock": 3.5, "hard": 2.5}  # serpentinite and partial melts reach 2.3
 DENSITY_GPCM3 = (0.1, 10.0)
 Q = (1.0, 1e6)
@@ -268,15 +268,19 @@ PROPERTIES = ("vp_kmps", "vs_kmps", "density_gpcm3", "qp", "qs")
 
 
 def velocity_fault(
-    vp_kmps: Float[np.ndarray, "*shape"], vs_kmps: Float[np.ndarray, "*shape"]
+    vp_kmps: Float[np.ndarray, "*shape"],
+    vs_kmps: Float[np.ndarray, "*shape"],
+    hard: float = HIGHEST_VPVS["hard"],
 ) -> tuple[int, str] | None:
-    """Flat index of the first (vp, vs) that no ground has, and what is wrong with it; None if all may be."""
+    """Flat index of the first (vp, vs) that no ground has, and what is wrong with it; None if all may be.
+
+    hard: the highest vp/vs of fast rock.
+    """
     vp, vs = vp_kmps.ravel(), vs_kmps.ravel()
     with np.errstate(divide="ignore"):  # of water
         vpvs = vp / vs
-    highest = np.select(
-        [vp > HARD_KMPS, vp > ROCK_KMPS], [HIGHEST_VPVS["hard"], HIGHEST_VPVS["rock"]], HIGHEST_VPVS["soft"]
-    )
+    rock = np.interp(vp, (ROCK_KMPS, HARD_KMPS), (HIGHEST_VPVS["rock"], hard))
+    highest = np.where(vp > ROCK_KMPS, rock, HIGHEST_VPVS["soft"])
     checks = (
         (vp > VP_KMPS[1], f"it is at most {VP_KMPS[1]:g} km/s: if velocities are in m/s, divide by 1000"),
         (vp < VP_KMPS[0], f"it is at least {VP_KMPS[0]:g} km/s"),

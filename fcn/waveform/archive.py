@@ -123,16 +123,14 @@ def _read(
 
 
 def _misnamed(root: Path) -> str:
-    """What to say of files that are passed over for their names; nothing where there are none."""
-    others = [
-        path for path in sorted(root.rglob("*")) if path.is_file() and not SDS_NAME.fullmatch(path.name)
-    ]
-    if not others:
+    """What to say of files where none has a name of SDS; nothing where some have, or there are none."""
+    other = None if sds_stations(root) else next((path for path in root.rglob("*") if path.is_file()), None)
+    if other is None:
         return ""
     return (
-        f"; {len(others)} files there have other names than SDS asks for (YEAR/NET/STA/CHA.D/"
-        f"NET.STA.LOC.CHA.D.YEAR.DAY), as {others[0].relative_to(root)}: python -m fcn.build_sequence "
-        "reads files of any name, and writes such an archive"
+        f"; files there have other names than SDS asks for (YEAR/NET/STA/CHA.D/NET.STA.LOC.CHA.D.YEAR.DAY), "
+        f"as {other.relative_to(root)}: python -m fcn.build_sequence reads files of any name, and writes such "
+        "an archive"
     )
 
 

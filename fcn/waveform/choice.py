@@ -12,9 +12,10 @@ from fcn.waveform.memory import Memory
 # SEED instrument codes in order of preference: broad-band and short-period seismometers measure weak motion
 # with less noise than accelerometers. The letter before says how fast they sample.
 INSTRUMENT_PREFERENCE = "HLPDN"
-# SEED band codes of 10 to 80 samples a second, and of more. Of one sensor's streams the faster one has all
-# that is read, up to 9 Hz, and fills its packets sooner: a record of 512 bytes takes ten seconds at 20 Hz.
-BANDS = ("BS", "HECDFG")
+# SEED band codes of short-period sensors, then of broad-band ones, slower streams (10 to 80 samples a second)
+# first. Of one sensor's streams the faster one has all that is read, up to 9 Hz, and fills its packets
+# sooner: a record of 512 bytes takes ten seconds at 20 Hz.
+BANDS = ("S", "EDG", "B", "HCF")
 SMALLEST_DETERMINANT = 0.2  # of unit vectors: smaller, and they hardly span space
 FAILOVER_S = 5.0  # a channel that has said nothing for so long is taken for dead
 SETTLE_S = 60.0  # a better instrument takes over once it has delivered steadily for so long
@@ -40,7 +41,7 @@ def instrument(seed_id: str) -> str:
 
 def rank(key: str, n_channels: int) -> tuple[int, int, int, tuple[int, ...]]:
     """Larger is better: most components (up to three), then seismometer before accelerometer, then the
-    faster `BANDS`, then the lowest location code."""
+    later of `BANDS`, then the lowest location code."""
     *_, place, code = key.split(".")
     known = code[-1:] in tuple(INSTRUMENT_PREFERENCE)
     preference = -INSTRUMENT_PREFERENCE.index(code[-1]) if known else -len(INSTRUMENT_PREFERENCE)

@@ -11,9 +11,14 @@ from fcn.waveform.response import location_code
 
 log = logging.getLogger(__name__)
 
-LEAST_COUNTS = 1.0  # a digitiser's own noise; recordings are made for what stands out of it
+LEAST_COUNTS = (
+    0.01  # a digitiser's own noise is more, also where somebody has filtered it; motion in m/s is far less
+)
 LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instruments
-N_LOOKED_AT = 10_000  # samples of a trace: as many whole numbers come by chance from no motion
+UNITS = (1e6, 1e9)  # "counts" per m/s of what is in um/s, nm/s
+N_LOOKED_AT = (
+    10_000  # samples of a trace that are not zero: as many whole numbers come by chance from no motion
+)
 REMEDY = (
     "if they are motion already, give stations as CSV, with sensitivity_counts_per_mps and "
     "sensitivity_counts_per_mps2 of one over their unit: 1 of m/s and m/s2, 1e6 of um/s, 1e9 of nm/s"
@@ -22,7 +27,7 @@ REMEDY = (
 
 @dataclass
 class _Samples:
-    """Of one channel. scatter: standard deviation, the largest of its traces; infinite of whole numbers."""
+    """Of one channel. scatter: standard deviation, the largest of its traces; infinite of integers."""
 
     scatter: float = 0.0
     are_whole: bool = True
@@ -49,7 +54,9 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
     broken = {
         seed_id: each
         for seed_id, each in sorted(samples.items())
-        if not each.are_whole and described.get(seed_id, 0.0) > LEAST_PER_UNIT
+        if not each.are_whole
+        and (per_unit := described.get(seed_id, 0.0)) > LEAST_PER_UNIT
+        and per_unit not in UNITS
     }
     small = [seed_id for seed_id, each in broken.items() if 0.0 < each.scatter < LEAST_COUNTS]
     if small:
@@ -73,10 +80,12 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
 
 
 def _look(trace: obspy.Trace, samples: _Samples) -> None:
-    if trace.data.dtype.kind != "f" or np.ma.count(trace.data) < 2:
+    if trace.data.dtype.kind != "f":
         samples.scatter = math.inf
         return
-    known = np.ma.masked_invalid(trace.data)
+    known = np.ma.masked_invalid(trace.data).compressed()
+    if len(known) < 2:
+        return
     samples.scatter = max(samples.scatter, float(known.std()))
-    some = known.compressed()[:N_LOOKED_AT]
+    some = known[known != 0][:N_LOOKED_AT]
     samples.are_whole &= bool((some == np.rint(some)).all())

@@ -10,7 +10,9 @@ log = logging.getLogger(__name__)
 
 LEAST_S = 0.5  # of zeros in a row: strong motion passes through zero, and does not stay there
 LEAST_OFFSET = 20.0  # of what is recorded, in standard deviations and in counts: noise does not reach zero
+STAYS = 0.5  # of the offset, and more, is there on both sides
 SIGMA_OF_MAD = 1.4826  # of a Gaussian
+N_LOOKED_AT = 100_000  # samples, for a digitiser's step
 
 
 def mask_filled(stream: obspy.Stream) -> None:
@@ -35,21 +37,28 @@ def mask_filled(stream: obspy.Stream) -> None:
 
 
 def _filled(data: Shaped[np.ndarray, " sample"], n_least: int) -> Bool[np.ndarray, " sample"]:
+    found = np.zeros(len(data), dtype=bool)
     is_zero = np.ma.filled(np.ma.equal(data, 0), fill_value=False)
     ends = np.flatnonzero(np.diff(np.concatenate(([False], is_zero, [False])).astype(np.int8)))
-    firsts, lasts = ends[::2], ends[1::2]
-    long = lasts - firsts >= n_least
-    if not long.any():
-        return np.zeros(len(data), dtype=bool)
-    known = np.ma.masked_invalid(np.ma.masked_where(is_zero, data)).compressed().astype(np.float64)
-    found = np.zeros(len(data), dtype=bool)
-    if not len(known):
+    long = [
+        (first, last) for first, last in zip(ends[::2], ends[1::2], strict=True) if last - first >= n_least
+    ]
+    if not long:
         return found
-    offset = np.median(known)
-    # of digitisers whose noise is less than a count many samples are alike
-    sigma = max(SIGMA_OF_MAD * float(np.median(np.abs(known - offset))), 1.0)
+    known = np.asarray(np.ma.filled(np.ma.masked_invalid(data).astype(np.float64), np.nan))
+    recorded = known[~is_zero & np.isfinite(known)]
+    if sum(last - first for first, last in long) > len(recorded):
+        return found  # zero is what it says when nothing moves
+    offset = np.median(recorded)
+    # of digitisers whose noise is less than a step many samples are alike
+    steps = np.diff(np.unique(recorded[:N_LOOKED_AT]))
+    step = float(steps.min()) if len(steps) else 0.0
+    sigma = max(SIGMA_OF_MAD * float(np.median(np.abs(recorded - offset))), step, 1.0)
     if abs(offset) <= LEAST_OFFSET * sigma:
         return found
-    for first, last in zip(firsts[long], lasts[long], strict=True):
-        found[first:last] = True
+    for first, last in long:
+        beside = np.concatenate([known[max(first - n_least, 0) : first], known[last : last + n_least]])
+        beside = beside[np.isfinite(beside)]
+        if len(beside) and (beside / offset > STAYS).all():
+            found[first:last] = True
     return found

@@ -68,3 +68,25 @@ def test_of_nothing_but_zeros_or_of_no_numbers_nothing_is_said(data, caplog):
     stream = obspy.Stream([trace_of(data)])
     mask_filled(stream)
     assert not caplog.text
+
+
+def sparse(step: int, n: int = 30000) -> np.ndarray:
+    """Of a digitiser with steps so large that noise seldom reaches one."""
+    rng = np.random.default_rng(0)
+    return (step * (rng.random(n) < 0.02)).astype(np.int32)
+
+
+def tilted() -> np.ndarray:
+    """Nothing but zeros until it shakes, and an offset from then on."""
+    rng = np.random.default_rng(0)
+    shock = (20_000 * rng.standard_normal(1500) * np.exp(-np.arange(1500) / 400)).astype(np.int32)
+    after = 500 + rng.integers(-1, 2, 20_000)
+    return np.concatenate([np.zeros(15_000, dtype=np.int32), shock, after]).astype(np.int32)
+
+
+@pytest.mark.parametrize("data", [sparse(256), sparse(256) - sparse(256)[::-1], tilted(), -tilted()])
+def test_zeros_of_quiet_ground_stay(data, caplog):
+    stream = obspy.Stream([trace_of(data.copy())])
+    mask_filled(stream)
+    assert not np.ma.is_masked(stream[0].data)
+    assert not caplog.text

@@ -201,7 +201,7 @@ def _draws(
     for name, (column, statistic) in _OF_EVENTS.items():
         values = np.array([_or_nan(getattr(event, column)) for event in events])
         figures[name] = statistic(values[drawn])
-    is_timed = all(event.timed_epicentre_km for event in events)
+    is_timed = all(event.timed_epicentre_km for event in events) and _knows_first_p(events)
     for name, (said, statistic) in _OF_MOMENTS.items():
         for i, moment in enumerate(TIMED):
             figures[f"{name}{moment}"] = np.full(len(drawn), np.nan)
@@ -209,6 +209,11 @@ def _draws(
                 values = np.array([_or_nan(said(event)[i]) for event in events])
                 figures[f"{name}{moment}"] = statistic(values[drawn])
     return figures
+
+
+def _knows_first_p(events: Sequence[EventOutcome]) -> bool:
+    """Whether a catalogue has any: of missed events nothing says it."""
+    return not any(event.found for event in events) or any(event.latency_s is not None for event in events)
 
 
 def _known(scored: Scored, shared: Sequence[str]) -> dict[str, int]:

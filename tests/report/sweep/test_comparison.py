@@ -215,6 +215,13 @@ def test_a_found_event_whose_first_p_is_unknown_counts_neither_way():
     assert only.n_known["epicentre_p50_km_at_30s"] == 88
 
 
+def test_of_a_catalogue_without_any_first_p_no_moment_is_known():
+    events = {key: replace(each, latency_s=None) for key, each in scored(MOST, timed_s=3.0).events.items()}
+    (only,) = compare_settings([("a", Scored(events, 0, 2.0))]).settings
+    assert math.isnan(only.figures["recall_at_30s"].value)
+    assert only.figures["recall"].value == pytest.approx(0.9)
+
+
 def test_errors_of_few_known_magnitudes_are_not_drawn():
     known = scored(MOST, timed_s=3.0)
     without = {"timed_magnitude_error": (None,) * len(TIMED)}
