@@ -129,8 +129,8 @@ def _misnamed(root: Path) -> str:
         return ""
     return (
         f"; files there have other names than SDS asks for (YEAR/NET/STA/CHA.D/NET.STA.LOC.CHA.D.YEAR.DAY), "
-        f"as {other.relative_to(root)}: python -m fcn.build_sequence reads files of any name, and writes such "
-        "an archive"
+        f"as {other.relative_to(root)}: python -m fcn.build_sequence reads files of any name, and writes an "
+        "archive"
     )
 
 
