@@ -110,7 +110,8 @@ def _read(
         wanted = station_ids is None or station_id in station_ids
         if wanted and day_s - NEIGHBOUR_S < end_s and day_s + DAY_S + NEIGHBOUR_S > start_s:
             content = path.read_bytes()
-            traces, is_sound = _day(path, content, named["channel_id"], day_s, (start_s, end_s))
+            seed_id = named["channel_id"].replace(".--.", "..")  # as some write a location that is none
+            traces, is_sound = _day(path, content, seed_id, day_s, (start_s, end_s))
             if len(traces):
                 is_any = True
                 yield path, traces, content, is_sound

@@ -34,6 +34,16 @@ def test_counts_survive_a_midnight(tmp_path, dtype):
     assert again[0].stats.starttime.timestamp == MIDNIGHT_S - 5.0
 
 
+def test_a_location_that_is_none_may_be_written_as_dashes(tmp_path):
+    _, stream, _ = make_network(1)
+    write_sds(stream, tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.rename(path.with_name(path.name.replace("..", ".--.", 1)))
+    found = read_sds(tmp_path)
+    assert {trace.id for trace in found} == {trace.id for trace in stream}
+    assert sum(trace.stats.npts for trace in found) == sum(trace.stats.npts for trace in stream)
+
+
 def test_files_of_other_names_are_told_of_where_nothing_is_found(tmp_path):
     _, stream, _ = make_network(1)
     write_sds(stream, tmp_path)
