@@ -25,6 +25,19 @@ def layers(shape=(80, 80, 30)) -> VelocityGrid:
     return grid_of_layers(load("jma2001"), (-40.0, -40.0, -2.0), (1.0, 1.0, 1.0), shape)
 
 
+@pytest.mark.parametrize(("vpvs", "is_taken"), [(3.0, True), (3.6, False)])
+def test_a_node_of_a_tomography_may_be_off(vpvs, is_taken):
+    """Further than a layer of a table, whose column may be another one."""
+    whole = grid()
+    vs = whole.vs_kmps.copy()
+    vs[3, 4, 5] = whole.vp_kmps[3, 4, 5] / vpvs
+    if is_taken:
+        assert replace(whole, vs_kmps=vs).vs_kmps[3, 4, 5] == vs[3, 4, 5]
+        return
+    with pytest.raises(ValueError, match=r"at node \(3, 4, 5\).*is that column vs"):
+        replace(whole, vs_kmps=vs)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -53,6 +53,8 @@ def test_columns_become_tuples_of_floats():
         ({"vp_kmps": (0.05, 6.0, 8.0), "vs_kmps": (0.02, 3.5, 4.6)}, r"vp 0\.05 .*at least 0\.1 km/s"),
         ({"vs_kmps": (0.001, 3.5, 4.6)}, "also instead of water"),
         ({"vs_kmps": (0.29, 3.5, 4.6)}, r"vp/vs 17\.241\): vp/vs is near 1\.75 in rock"),
+        ({"vs_kmps": (2.9, 2.3, 4.6)}, r"at 10 km, vp 6 and vs 2\.3 .*is that column vs, in km/s"),
+        ({"vs_kmps": (0.0, 3.5, 4.6)}, "also instead of water"),
         ({"top_depth_km": (0.0, 900.0, 3100.0)}, "begins at 3100 km.*in m, divide by 1000"),
         (
             {"top_depth_km": (0.0, 200.0, 900.0), "vp_kmps": (4.0, 4.9, 5.5)},
