@@ -11,14 +11,11 @@ from fcn.waveform.response import location_code
 
 log = logging.getLogger(__name__)
 
-LEAST_COUNTS = (
-    0.01  # a digitiser's own noise is more, also where somebody has filtered it; motion in m/s is far less
-)
+# a digitiser's own noise is more, also where somebody has filtered it; motion in m/s is far less
+LEAST_COUNTS = 0.01
 LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instruments
 UNITS = (1e6, 1e9)  # "counts" per m/s of what is in um/s, nm/s
-N_LOOKED_AT = (
-    10_000  # samples of a trace that are not zero: as many whole numbers come by chance from no motion
-)
+N_LOOKED_AT = 10_000  # samples that are not zero: as many whole numbers come from no motion by chance
 REMEDY = (
     "if they are motion already, give stations as CSV, with sensitivity_counts_per_mps and "
     "sensitivity_counts_per_mps2 of one over their unit: 1 of m/s and m/s2, 1e6 of um/s, 1e9 of nm/s"
@@ -38,8 +35,9 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
     hardly can.
 
     As of motion in m/s whose instrument is described beside it: it would be divided by the sensitivity again.
-    Samples that scatter by less than one count are none; those that are no whole numbers may be counts that
-    somebody has filtered. Raises ValueError where half of the channels, or more, are to be left out.
+    Samples that are no whole numbers and scatter by less than `LEAST_COUNTS` are no counts; others that are
+    no whole numbers may be counts that somebody has filtered. Raises ValueError where half of the channels,
+    or more, are to be left out.
     """
     described = {
         f"{network.code}.{site.code}.{location_code(channel)}.{channel.code}": abs(stated.value)

@@ -267,16 +267,22 @@ def with_p(
     return n_near > 0
 
 
-def _n_witnesses(are_two: Bool[Tensor, "station station"]) -> int:
-    """How many of these stations are witnesses beside one another: each is begun with, others are added."""
-    pairs, most = are_two.tolist(), 0
+def _are_enough(are_two: Bool[Tensor, "station station"], least: int) -> bool:
+    """Whether `least` of these stations are witnesses beside one another.
+
+    Each is begun with, and others are added; no more than are asked for, as there may be hundreds.
+    """
+    pairs = are_two.tolist()
     for first in range(len(pairs)):
         counted = [first]
         for other in range(len(pairs)):
+            if len(counted) >= least:
+                break
             if all(pairs[other][each] for each in counted):
                 counted.append(other)
-        most = max(most, len(counted))
-    return most
+        if len(counted) >= least:
+            return True
+    return least < 1
 
 
 def have_picks(
@@ -304,7 +310,7 @@ def have_picks(
     for event in evidence.argsort(descending=True, stable=True).tolist():
         if bool(is_new[event]):
             stations = picks.station[is_p[event] & free & ~at_once[event]].unique()
-            keep[event] = _n_witnesses(witnesses[stations][:, stations]) >= least_picks
+            keep[event] = _are_enough(witnesses[stations][:, stations], least_picks)
         if bool(keep[event]):
             free = free & ~explains[event]
     return keep

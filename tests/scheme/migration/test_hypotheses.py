@@ -231,6 +231,23 @@ def test_sensors_of_one_site_are_one_witness(alike, stands):
     assert found.tolist() == [stands, stands]
 
 
+@pytest.mark.parametrize(
+    ("least", "alike", "stands"),
+    [
+        (1, ((0, 1), (0, 2), (1, 2)), True),
+        (2, ((0, 1), (0, 2), (1, 2)), False),
+        (3, (), True),
+        (3, ((1, 2),), False),
+    ],
+)
+def test_as_many_witnesses_are_asked_for_as_the_reading_says(least, alike, stands):
+    arrival_s = torch.full((1, 3, 2), 10.0)
+    picks, nothing = picks_at((0, 10.0), (1, 10.0), (2, 10.0)), torch.zeros(3, dtype=torch.bool)
+    tolerances = {"p_tolerance_s": P_TOLERANCE_S, "s_tolerance_s": S_TOLERANCE_S}
+    given = arrival_s, torch.ones(1), picks, torch.tensor([True]), nothing, nothing[None], all_but(3, alike)
+    assert have_picks(*given, least_picks=least, **tolerances).tolist() == [stands]
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
 def test_the_ends_of_a_chain_are_two_in_any_order(order):
     """The middle one is near both."""
