@@ -29,7 +29,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.operations.prometheus import installed, write_metrics
 from fcn.operations.status import Status
 from fcn.rotated import RotatedFile
-from fcn.saying import build_sinks, log_to, make_folder
+from fcn.saying import build_sinks, log_to, make_folder, owned
 from fcn.shaking.site import Sites, station_sites
 from fcn.shaking.site_warnings import SiteWarnings
 from fcn.stream.attendants import Attendant, StatusKeeper, Systemd, Told
@@ -62,6 +62,7 @@ def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     """Until the source is over, or SIGTERM or SIGINT comes; the state is written then, too."""
     torch.set_num_threads(checked.whole("threads", config["threads"], 1, 1024))
     make_folder(state_folder(config, run_dir))
+    lock = owned(state_folder(config, run_dir))
     restored = load(config["ckpt"], trust=config["trust"], reading=config["reading"])
     log_to(config["log"], state_folder(config, run_dir))
     running = build_monitor(config, run_dir, restored)
@@ -76,6 +77,7 @@ def monitor(config: Mapping[str, Any], run_dir: Path) -> None:
     for page in (each for each in running.attendants if isinstance(each, Told)):
         say(str(page), terminal())
     running.run()
+    lock.release()
 
 
 def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) -> Monitor:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from fcn.alert.sinks.sinks import Sinks
 from fcn.config import build
 
@@ -22,6 +24,18 @@ def make_folder(folder: Path) -> None:
             f"folder={folder} cannot be written to ({error.strerror}): give one that this user may make, or "
             "write to"
         ) from error
+
+
+def owned(folder: Path) -> FileLock:
+    """The folder's lock, taken; it goes with the process. Raises ValueError for another monitor's folder."""
+    lock = FileLock(folder / ".monitor.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"folder={folder} is another monitor's, which runs: give each its own, or end that one"
+        ) from None
+    return lock
 
 
 def build_sinks(config: Mapping[str, Any], folder: Path) -> Sinks:

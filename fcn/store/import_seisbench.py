@@ -13,9 +13,9 @@ from fcn.store.cut import Arrivals, Importer, Quake
 from fcn.store.schema import StoreRecord
 from fcn.store.seisbench_format import Samples, SeisBenchFolder
 from fcn.tables import Row, number
-from fcn.waveform.inventory import CODE_LETTERS, INSTRUMENT_KINDS
 from fcn.waveform.preprocess import Chunk
 from fcn.waveform.sensor import Sensor
+from fcn.waveform.units import CODE_LETTERS, INSTRUMENT_KINDS
 
 ORIGIN = "seisbench"
 # Units as data sets spell them: what is measured, and how many of the unit make one m/s or m/s2.

@@ -1,11 +1,13 @@
 """State of a monitor on the disk: written beside and renamed, read without pickle.
 
 Two files, as they are needed at different times: `events.json` before anything is said, so that what is said
-is known after any kill; `stream.pt`, buffers and filters, every few seconds.
+is known after any kill; `stream.pt`, buffers and filters, every few seconds. One that cannot be read, as a
+disk that fails leaves it, is set aside: a monitor that warns without it is worth more than one that does not.
 """
 
 import io
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +18,10 @@ import torch
 
 from fcn.publish import new_file
 
+log = logging.getLogger(__name__)
+
 EVENTS, STREAM = "events.json", "stream.pt"
+DAMAGED = ".damaged"  # what is added to the name of what could not be read
 ARRAY = "fcn-array"  # key of what stands for an array
 
 
@@ -27,7 +32,7 @@ def write_events(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_events(folder: Path) -> dict[str, Any] | None:
-    """None where there is none; ValueError naming the file for one that is broken."""
+    """None where there is none, or one that is broken, which is set aside."""
     path = folder / EVENTS
     if not path.is_file():
         return None
@@ -36,7 +41,7 @@ def read_events(folder: Path) -> dict[str, Any] | None:
         if not isinstance(found, dict) or set(found) != {"declarer", "reader"}:
             raise ValueError("declarer and reader are not what it holds")
     except ValueError as error:
-        raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
+        return _set_aside(path, error)
     return found
 
 
@@ -55,19 +60,32 @@ def write_stream(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_stream(folder: Path) -> dict[str, Any] | None:
-    """None where there is none; ValueError naming the file for one that is broken."""
+    """None where there is none, or one that is broken, which is set aside."""
     path = folder / STREAM
     if not path.is_file():
         return None
     try:
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
         found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if set(found) == {"outline", "data"}:
             found = _filled(found["outline"], found["data"].numpy().data)
         else:  # of before arrays were one
             found = _arrays(found)
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise ValueError(f"{path} is no state of a monitor ({error}): remove it to begin anew") from error
+        return _set_aside(path, error)
     return found
+
+
+def _set_aside(path: Path, error: Exception) -> None:
+    """Under another name, so that whoever looks for the reason finds it; OSError where that is impossible."""
+    aside = path.with_name(path.name + DAMAGED)
+    reason = " ".join(str(error).split())[:200]
+    path.replace(aside)
+    log.error(
+        "%s is no state of a monitor (%s): it is kept as %s, and without it the monitor begins anew",
+        *(path, reason, aside.name),
+    )
 
 
 def _outline(value: Any, data: bytearray) -> Any:

@@ -17,7 +17,7 @@ import obspy
 from fcn.alert.alert import Alert, Latencies, Producer
 from fcn.alert.heartbeat import Heartbeat, SinkState
 from fcn.alert.sinks.sinks import Sinks
-from fcn.catalogue.event import DeclaredEvent
+from fcn.catalogue.event import DeclaredEvent, Status
 from fcn.constants import STOPPED_S
 from fcn.geometry.network import Network
 from fcn.stream.attendants import Attendant, Told
@@ -86,12 +86,7 @@ class Monitor:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._restore()
-        journal = self.sinks.journal
-        # without a journal nobody knows: what was declared before is taken for said
-        self._versions = {
-            each.event_id: journal.newest_version(each.event_id) if journal else len(each.updates)
-            for each in self.engine.declarer.events
-        }
+        self._versions = {each.event_id: self._said(each) for each in self.engine.declarer.events}
         self._beat_s = self._tidied_s = -math.inf
         self._kept_s = time.monotonic()
 
@@ -196,6 +191,21 @@ class Monitor:
                 self._is_blind = True
             else:
                 self._is_blind = False
+
+    def _said(self, declared: DeclaredEvent) -> int:
+        """The newest version said of an event, at a start.
+
+        Without a journal nobody knows: what was declared before is taken for said. A kill leaves the versions
+        of one step unsaid, so where a journal knows nothing of an event that has more, it was lost: of what
+        goes on the newest version is said, of what is over none.
+        """
+        journal, n_versions = self.sinks.journal, len(declared.updates)
+        if journal is None:
+            return n_versions
+        known = journal.newest_version(declared.event_id)
+        if known or n_versions == 1:
+            return known
+        return n_versions - (declared.final.status is Status.UPDATE)
 
     def _say(self, made: Made | None) -> None:
         """What is declared and not said, in order of time. made: by what; None at a start."""

@@ -23,13 +23,11 @@ from fcn.geometry.network import Station as Site
 from fcn.waveform import sac
 from fcn.waveform.response import Sensitivity, location_code
 from fcn.waveform.stages import overall_sensitivity
-from fcn.waveform.units import COUNTS
+from fcn.waveform.units import CODE_LETTERS, COUNTS, INSTRUMENT_KINDS
 
 log = logging.getLogger(__name__)
 
-INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
 EITHER_KIND = "L"
-CODE_LETTERS = 3  # of a channel
 INPUT_UNIT = {"velocity": "M/S", "acceleration": "M/S**2"}
 REFERENCE_HZ = 1.0  # where a sensitivity is stated to hold; only StationXML asks
 SEISCOMP = "seiscomp"  # outermost element of SC3ML and SCML

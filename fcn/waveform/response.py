@@ -12,7 +12,7 @@ import obspy
 
 from fcn.geometry.network import SAME_SITE_DEG, can_be_elevation, require_elevation
 from fcn.waveform.stages import overall_sensitivity, warn_once
-from fcn.waveform.units import GAL, LENGTHS_M, are_counts, measured
+from fcn.waveform.units import CODE_LETTERS, GAL, INSTRUMENT_KINDS, LENGTHS_M, are_counts, measured
 
 log = logging.getLogger(__name__)
 
@@ -233,8 +233,9 @@ def sensor_elevation_m(station_m: float, channel_m: float, depth_m: float | None
 def channel_response(channel: Any, seed_id: str) -> Sensitivity:
     """Overall sensitivity of an ObsPy channel, as `overall_sensitivity` has it; seed_id names it.
 
-    Raises ValueError, naming the channel and the remedy, where StationXML gives no sensitivity, an
-    impossible one, or one of something else than counts of velocity or acceleration.
+    Where its code says that it measures the other kind of motion, that is warned of. Raises ValueError,
+    naming the channel and the remedy, where StationXML gives no sensitivity, an impossible one, or one of
+    something else than counts of velocity or acceleration.
     """
     stated = overall_sensitivity(channel, seed_id)
     if stated is None:
@@ -252,6 +253,14 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
             f"{', '.join(LENGTHS_M)}, and {GAL[0]}: state its sensitivity in one of them"
         )
     measurement, size = known
+    code = seed_id.rpartition(".")[2]
+    by_code = INSTRUMENT_KINDS.get(code[1:2]) if len(code) == CODE_LETTERS else None
+    if by_code not in (None, measurement):
+        warn_once(
+            f"{seed_id[:-1]}? measures {stated.input_units} in StationXML, {measurement}, and {by_code} by "
+            f"its code ({code[1]}): it is read as {measurement}. If the code is right, magnitudes are off by "
+            "half a unit or more: mend the input units"
+        )
     if not are_counts(stated.output_units):
         raise ValueError(
             f"{seed_id}: the sensitivity in StationXML gives {stated.output_units!r}, not counts; state that "

@@ -13,6 +13,9 @@ INPUT_UNIT = re.compile(
     r"|(?P<times>[NUMC]?M)[*.]?(SEC|S)(\*\*|\^)?-(?P<power>[12])"
 )
 GAL = ("GAL", 1e-2)  # cm/s2
+# What the middle letter of a channel's code says that it measures (SEED 2.4, appendix A).
+CODE_LETTERS = 3
+INSTRUMENT_KINDS = {"H": "velocity", "P": "velocity", "N": "acceleration", "G": "acceleration"}
 COUNTS = "COUNTS"
 # As manuals of SEED, RESP files and programs spell them.
 COUNT_UNITS = (COUNTS, "COUNT", "CTS", "CNTS", "CNT", "DIGITAL COUNTS", "COUNTS - DIGITAL COUNTS")

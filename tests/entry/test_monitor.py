@@ -31,7 +31,7 @@ from fcn.run_monitor import (
     listen,
     velocity_model,
 )
-from fcn.saying import make_folder
+from fcn.saying import make_folder, owned
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.sources.replay import ReplaySource
 from fcn.waveform.archive import read_sds
@@ -248,3 +248,12 @@ def test_sites_are_warned_of_sources_wherever_they_are(caplog):
     config["source"]["kind"] = "replay"
     with pytest.raises(ValueError, match=r"JP.C are no stations"):
         build_sites(config, frame, lambda km: HalfSpace(), stations)
+
+
+def test_a_folder_is_one_monitors(tmp_path):
+    """Of another process, too: a lock of this one lets nobody in twice either."""
+    lock = owned(tmp_path)
+    with pytest.raises(ValueError, match=rf"folder={re.escape(str(tmp_path))} is another monitor's"):
+        owned(tmp_path)
+    lock.release()
+    owned(tmp_path).release()

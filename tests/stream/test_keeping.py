@@ -1,5 +1,6 @@
 """State on the disk comes back as it was, and what is none is named."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,12 +58,30 @@ def test_a_state_of_an_earlier_monitor_is_read(tmp_path):
         ("stream.pt", read_stream, b"none of ours"),
         ("events.json", read_events, b"none of ours"),
         ("events.json", read_events, b'{"declarer": {}}'),
+        ("events.json", read_events, b"\xff\xfe"),
+        ("events.json", read_events, b""),
+        ("stream.pt", read_stream, b""),
     ],
 )
-def test_a_broken_state_is_named(tmp_path, name, read, content):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"(?s){name} is no state of a monitor .* remove it"):
-        read(tmp_path)
+def test_a_broken_state_is_set_aside(tmp_path, caplog, name, read, content):
+    """And found there; the next one that breaks takes its place."""
+    for _ in range(2):
+        (tmp_path / name).write_bytes(content)
+        assert read(tmp_path) is None
+    assert read(tmp_path) is None
+    assert [each.name for each in tmp_path.iterdir()] == [f"{name}.damaged"]
+    assert (tmp_path / f"{name}.damaged").read_bytes() == content
+    assert len(caplog.messages) == 2
+    assert re.search(rf"{name} is no state of a monitor \(.{{5,}}\): it is kept as", caplog.messages[0])
+
+
+def test_a_state_cut_short_is_set_aside(tmp_path):
+    write_stream(tmp_path, {"a": np.arange(1000)})
+    whole = (tmp_path / "stream.pt").read_bytes()
+    (tmp_path / "stream.pt").write_bytes(whole[: len(whole) // 2])
+    assert read_stream(tmp_path) is None
+    write_stream(tmp_path, {"a": np.arange(3)})
+    np.testing.assert_array_equal(read_stream(tmp_path)["a"], np.arange(3))
 
 
 def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):

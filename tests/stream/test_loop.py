@@ -22,6 +22,7 @@ from fcn.alert.journal import Journal
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
+from fcn.catalogue.event import DeclaredEvent, Status
 from fcn.stream import keeping
 from fcn.stream.clock import ReplayClock, WallClock
 from fcn.stream.loop import Habits, Monitor
@@ -90,9 +91,10 @@ def monitor(tmp_path):
     return listening(tmp_path)
 
 
-def listening(tmp_path, latency_s=0.4, wait_s=0.0):
+def listening(tmp_path, latency_s=0.4, wait_s=0.0, journal=None):
     _, stream, inventory = make_network(3, seconds=14.0)
-    write_sequence_folder(tmp_path / "made", stream, inventory)
+    if not (tmp_path / "made").exists():
+        write_sequence_folder(tmp_path / "made", stream, inventory)
     watched, stream = WatchedNetwork.of_folder(tmp_path / "made", SPEC)
     return Monitor(
         engine_of(watched, watched.inventory, Doctor(), declarer()),
@@ -101,7 +103,9 @@ def listening(tmp_path, latency_s=0.4, wait_s=0.0):
         Habits(wait_s=wait_s, heartbeat_s=1.0, state_s=1e-6),
         {"of": "a test"},
         Sinks(
-            {"jsonl": JsonLines(str(tmp_path / "said" / "alerts.jsonl"), 1.0, 1, None, False)}, PATIENCE, None
+            {"jsonl": JsonLines(str(tmp_path / "said" / "alerts.jsonl"), 1.0, 1, None, False)},
+            PATIENCE,
+            journal,
         ),
         Producer("full", "0123456789ab", "ba9876543210", is_simulated=True),
     )
@@ -245,3 +249,40 @@ def test_windows_that_cannot_be_read_cost_themselves_alone(monitor, caplog):
     told = [each.message for each in caplog.records if "cannot be read" in each.message]
     assert len(told) == 1
     assert "station_p is no number" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "n_versions", "n_known", "n_said"),
+    [
+        (Status.UPDATE, 5, 3, 2),  # killed before it was said
+        (Status.UPDATE, 1, 0, 1),
+        (Status.UPDATE, 5, 0, 1),  # the newest: the journal was lost
+        (Status.FINAL, 5, 0, 0),
+        (Status.RETRACTED, 5, 0, 0),
+        (Status.FINAL, 5, 4, 1),
+    ],
+)
+def test_a_journal_that_was_lost_has_nobody_told_an_old_story(tmp_path, status, n_versions, n_known, n_said):
+    """Only what a kill can have left unsaid is said at a start, and of what goes on the newest version."""
+    first = listening(tmp_path)
+    first.run()
+    (declared,) = first.engine.declarer.events
+    told = DeclaredEvent(declared.event_id, declared.updates[:n_versions])
+    told.updates[-1] = replace(told.updates[-1], status=status)
+    assert len(told.updates) == n_versions
+    state = first.engine.events_state()
+    plain = {"event_id": told.event_id, "updates": [each.plain for each in told.updates]}
+    keeping.write_events(first.folder, {**state, "declarer": {**state["declarer"], "events": [plain]}})
+    (first.folder / "stream.pt").unlink()
+    (first.folder / "alerts.jsonl").write_text("")
+    path = str(tmp_path / "journal.jsonl")
+    before = Journal(path, 1.0, 100)
+    before.open([])
+    for each in told.updates[:n_known]:
+        before.say(Alert.of(told, each, first.producer, issued_time_s=each.now_s))
+    before.close()
+    again = listening(tmp_path, journal=Journal(path, 1.0, 100))
+    again.stop()
+    again.run()
+    expected = list(range(n_versions - n_said + 1, n_versions + 1))
+    assert [each.version for each in said(again.folder)] == expected

@@ -74,6 +74,26 @@ def test_the_same_sensitivity_in_other_units(inventory, unit, measurement, per_s
     assert found.value == pytest.approx(4e8, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("letter", "unit", "by_code"),
+    [("H", "M/S**2", "velocity"), ("N", "m/s", "acceleration"), ("N", "gal", None), ("H", "nm/s", None)]
+    + [("L", unit, None) for unit in ("M/S", "M/S**2")],
+)
+def test_units_that_the_code_contradicts_are_warned_of(inventory, caplog, letter, unit, by_code):
+    """Once for an instrument; they count, as nobody knows which of the two is wrong."""
+    for each in inventory[0][0]:
+        each.code = f"H{letter}{each.code[-1]}"
+        each.response.instrument_sensitivity.input_units = unit
+    for component in "ZNE":
+        found = said(inventory, f"XX.S00..H{letter}{component}").sensitivity
+        assert found.measurement == ("velocity" if unit in ("m/s", "nm/s", "M/S") else "acceleration")
+    warned = [each for each in caplog.messages if "by its code" in each]
+    assert len(warned) == (by_code is not None)
+    if by_code is not None:
+        assert f"XX.S00..H{letter}? measures {unit} in StationXML" in warned[0]
+        assert f"and {by_code} by its code ({letter}): it is read as {found.measurement}" in warned[0]
+
+
 @pytest.mark.parametrize("unit", ["M", "V", "PA", "KM/S", "M/S**3", "M/S**2/S", "M/(S)", "RAD/S", "None", ""])
 def test_units_of_anything_else_are_refused(inventory, unit):
     channel(inventory).response.instrument_sensitivity.input_units = unit
