@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from rows import row
-from streams import Passed, network_of, passed, replay_of, shares
+from streams import Passed, network_of, passed, replay_of, settled_volumes, shares
 from trees import OLD, REPOSITORY
 
 from fcn.checkpoint import Restored, load
@@ -90,3 +90,10 @@ def test_shares(benchmark, restored, short):
             "no longer there" if share is None else f"{share:.0%}",
             "of a pass",
         )
+
+
+def test_coarse_volumes_that_could_be_kept(benchmark, restored, short):
+    """Of 12 stations: docs/decisions/021 says why none is."""
+    replay = replay_of(restored, network_of(12, 14.0 if short else 90.0))
+    settled, n = benchmark.pedantic(settled_volumes, args=(replay, restored.module.network), rounds=1)
+    row("12 stations, coarse volumes that new data change nothing of", f"{settled}", f"of {n}")

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import obspy
 from made_networks import COUNTS_PER_MPS, START_S, make_trace
+from torch import Tensor
 from toy import resolved
 
+from fcn.arch.migration import Features, MigrationNet
 from fcn.assemble import TimesTo, build_engine, choose_velocity_model
 from fcn.checkpoint import Restored
 from fcn.geometry.network import Network, Station
@@ -20,6 +23,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.metrics.matching import MatchTolerance
 from fcn.metrics.watched import Watched
 from fcn.replay import Replay
+from fcn.scheme.migration import reader
 from fcn.scheme.migration.reader import MigrationReader
 from fcn.scheme.migration.scheme import MigrationScheme
 from fcn.stream.engine import Engine, Reader, Timing
@@ -86,16 +90,16 @@ class Anew:
     It keeps what is learnt of stations and where coarse volumes lie, and nothing of the window before.
     """
 
-    def __init__(self, reader: MigrationReader) -> None:
-        self._kept = reader
+    def __init__(self, kept: MigrationReader) -> None:
+        self._kept = kept
 
     def estimates(self, network, batch, known):
         """See `Reader`."""
-        reader = MigrationReader(self._kept.core, self._kept.reading, self._kept.visible_snr)
-        reader.volumes = self._kept.volumes
-        reader.volumes._fine.clear()  # travel times of fine volumes
-        reader.learnt = self._kept.learnt
-        return reader.estimates(network, batch, known)
+        anew = MigrationReader(self._kept.core, self._kept.reading, self._kept.visible_snr)
+        anew.volumes = self._kept.volumes
+        anew.volumes._fine.clear()  # travel times of fine volumes
+        anew.learnt = self._kept.learnt
+        return anew.estimates(network, batch, known)
 
     def state(self):
         """See `Reader`."""
@@ -135,8 +139,8 @@ def reader_of(restored: Restored, kind: str) -> Reader:
     """A new reader: `as it is`, or `anew`."""
     scheme = restored.module.scheme
     assert isinstance(scheme, MigrationScheme)
-    reader = MigrationReader(scheme.core, scheme.reading, scheme.visible_snr)
-    return Anew(reader) if kind == "anew" else reader
+    made = MigrationReader(scheme.core, scheme.reading, scheme.visible_snr)
+    return Anew(made) if kind == "anew" else made
 
 
 def replay_of(
@@ -203,3 +207,30 @@ def shares(replay: Replay) -> dict[str, float | None]:
         ]
         found[what] = sum(seconds) / stats.total_tt if seconds else None
     return found
+
+
+def settled_volumes(replay: Replay, network: MigrationNet) -> tuple[int, int]:
+    """Of the coarse volumes of a pass, how many read nothing that the next data change; how many there are.
+
+    What is nearer to a window's end than the series network sees changes; how long ago an anchor was, which
+    the volume is told as well, is not counted.
+    """
+    seen: list[bool] = []
+
+    def volume(features: Features, pairs: Tensor, arrival_sample: Tensor, condition: Tensor) -> Any:
+        if is_coarse:
+            n_samples = features.station_p.shape[-1]
+            is_old = (arrival_sample.flatten(1) < n_samples - network.series.reach).all(dim=1)
+            seen.extend(bool(is_old[pairs[:, 1] == row].all()) for row in range(condition.shape[1]))
+        return whole(features, pairs, arrival_sample, condition)
+
+    def told(*given: Any) -> Any:
+        nonlocal is_coarse
+        is_coarse = given[-1] == "coarse"
+        return answer(*given)
+
+    is_coarse, whole, answer = False, network.volume, reader.told
+    with mock.patch.object(network, "volume", volume), mock.patch.object(reader, "told", told):
+        for batch in replay:
+            replay.read(batch)
+    return sum(seen), len(seen)

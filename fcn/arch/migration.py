@@ -8,7 +8,7 @@ volume's place and scale and the velocity model are inputs, not weights
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,11 +37,13 @@ class Features:
     table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample of
                the window, from row `first` on, and the next one for what lies after the window. What other
                rows and stations that do not exist have is nobody's.
+    complete:  to be told which stations are read, and in which rows, before they are; None: all is there.
     """
 
     station_p: Float[Tensor, "batch station time"]
     table: Float[Tensor, "batch station 2 row channel"]
     first: int = 0
+    complete: Callable[[Int[Tensor, " pair"], Int[Tensor, "pair 2 cell"]], None] | None = None
 
     def rows(self, sample: Float[Tensor, "*any"]) -> Int[Tensor, "*any"]:
         """Rows to read at samples after the window's first, which are rounded in place.
@@ -111,6 +113,9 @@ class SeriesNet(nn.Module):
         self.blocks = nn.Sequential(*(Block(width, dilation, separable=separable) for dilation in dilations))
         self.p = nn.Conv2d(width, STRIDE, 1)
         self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
+        in_stem = -(-2 * (STEM_KERNEL // 2) // STRIDE)
+        # samples at either end of a window that see beyond it
+        self.reach = STRIDE * (in_stem + sum(dilations) * (BLOCK_KERNEL // 2))
 
     def forward(
         self,
@@ -330,6 +335,8 @@ class MigrationNet(nn.Module):
         count = number.new_zeros(n_batch * n_anchors).index_add_(0, number, torch.ones_like(number))
         with torch.no_grad():
             row = features.rows(arrival_sample.flatten(2))
+        if features.complete is not None:
+            features.complete(station, row)
         place = window * features.table.shape[1] + station
         migrated: Tensor = Summed.apply(features.table.flatten(0, 1), row, place, count)
         mean = migrated.view(len(count), n_x, n_y, -1) / count.clamp_min(1)[:, None, None, None]

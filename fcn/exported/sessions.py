@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.eewnet import EEWNet
-from fcn.arch.migration import MigrationNet, Sized
+from fcn.arch.migration import MigrationNet, SeriesNet, Sized
 from fcn.arch.prediction import Prediction
 from fcn.exported.folder import Exported, GraphFile
 from fcn.types import TravelTimes
@@ -56,9 +56,9 @@ class OnnxGraph:
 class OnnxSeries(nn.Module):
     """In the place of `fcn.arch.migration.SeriesNet`."""
 
-    def __init__(self, graph: OnnxGraph, n_features: int) -> None:
+    def __init__(self, graph: OnnxGraph, series: SeriesNet) -> None:
         super().__init__()
-        self.graph, self.n_features = graph, n_features
+        self.graph, self.n_features, self.reach = graph, series.n_features, series.reach
 
     def forward(
         self,
@@ -160,7 +160,7 @@ def onnx_network(network: nn.Module, exported: Exported, *, threads: int, int8: 
     if not isinstance(network, MigrationNet):
         return OnnxImage(graph("image")).eval()
     made = copy.deepcopy(network)
-    series = OnnxSeries(graph("series-int8" if int8 else "series"), network.series.n_features)
+    series = OnnxSeries(graph("series-int8" if int8 else "series"), network.series)
     made.series, made.volumes = series, OnnxVolumes(graph("volume"))  # type: ignore[assignment]
     made.magnitude = OnnxMagnitude(graph("magnitude"))  # type: ignore[assignment]
     return made.eval()

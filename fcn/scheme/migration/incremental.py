@@ -4,6 +4,7 @@ Consecutive windows share nearly all of their samples, and a feature sees no fur
 reaches. What may differ from the last window's are features near the end, which did not see what followed,
 those near the beginning, where the padding is nearer now, and those about samples that came late. All others
 are kept, layer by layer: features are those of `MigrationNet.encode` to a rounding, whatever came before.
+Those near the beginning are made where a volume reads them, which few do, and P logits there not at all.
 """
 
 from dataclasses import dataclass, field, replace
@@ -70,17 +71,17 @@ class _Layer:
         """How many of the last samples of output see the last n_changed of input."""
         return self.n_out(n_in) - max(-(-(n_in - n_changed - self.reach) // self.stride), 0)
 
-    def seen(self, x: Float[Tensor, "row padded in"], n: int, rows: Rows) -> Float[Tensor, "part seen in"]:
-        """What the first n samples of output, and then the last n, see of the padded input of some rows.
+    def seen(
+        self, x: Float[Tensor, "row padded in"], n: int, rows: Rows, *, at_end: bool
+    ) -> Float[Tensor, "part seen in"]:
+        """What the last n samples of output, or the first n, see of the padded input of some rows.
 
-        Where that is more than all of it: the padded input.
+        Where that is all of it: the padded input.
         """
         n_out = self.n_out(x.shape[1] - 2 * self.reach)
-        if 2 * n >= n_out:
-            return x[rows]
         length = self.stride * (n - 1) + 2 * self.reach + 1
-        last = self.stride * (n_out - n)
-        return torch.cat((x[:, :length][rows], x[:, last : last + length][rows]))
+        first = self.stride * (n_out - n) if at_end else 0
+        return x[rows] if n >= n_out else x[:, first : first + length][rows]
 
 
 class _Kept:
@@ -114,6 +115,8 @@ class _Kept:
         self.p = new(n_stations, room, 1)
         self.after = network.after.detach().clone()
         self.table = new(n_stations, 2, room + 1, series.n_features)  # one row more than windows have
+        self.reach = series.reach
+        self.is_begun = new(n_stations, dtype=torch.bool)  # what is near the beginning is this window's
 
     def serves(self, network: MigrationNet, batch: Batch) -> bool:
         """Whether the network's weights, and the shape of windows, are those that this was made for."""
@@ -124,6 +127,7 @@ class _Kept:
     def move(self, n: int) -> None:
         """The window begins so many samples later."""
         self.start += n // STRIDE
+        self.is_begun.fill_(False)
         for each in (self.inputs, *self.outputs):  # what was the window's is padding now
             gone = n // STRIDE * self._rate(each)
             self.padded(each, gone)[:, :gone] = 0.0
@@ -152,34 +156,50 @@ class _Kept:
         return kept[:, first - n : first + rate * self.n + n]
 
     def make(self, batch: Batch, rows: Rows, n_new: int) -> None:
-        """Everything of some stations that the last n_new samples, or the padding, change."""
+        """What the last n_new samples of some stations change, or everything of them."""
         motion, levels, known = (
             each[0, rows, :, -n_new:] for each in (batch.waveforms, batch.background_mps, batch.known)
         )
-        x, n = self.inputs, n_new
-        self.padded(x, 0)[rows, -n_new:] = series_inputs(motion, levels, known).transpose(1, 2)
+        self.padded(self.inputs, 0)[rows, -n_new:] = series_inputs(motion, levels, known).transpose(1, 2)
+        self._through(rows, n_new, at_end=True)
+        self.table[:, :, STRIDE * (self.start + self.n)] = self.after
+        if n_new == STRIDE * self.n:
+            self.is_begun[rows] = True
+
+    def begin(self, rows: Rows) -> None:
+        """What the padding before the window changes of some stations."""
+        self._through(rows, 0, at_end=False)
+        self.is_begun[rows] = True
+
+    @torch.no_grad()
+    def complete(self, station: Int[Tensor, " pair"], row: Int[Tensor, "pair 2 cell"]) -> None:
+        """See `Features`: `begin`, of those stations of which rows near the beginning are read."""
+        near = row.amin(dim=(1, 2)) < STRIDE * self.start + self.reach
+        asked = station[near & ~self.is_begun[station]].unique()
+        if len(asked):
+            self.begin(asked)
+
+    def _through(self, rows: Rows, n: int, *, at_end: bool) -> None:
+        """Layer by layer what the last n samples of input change, or at the beginning those before them."""
+        x = self.inputs
         for layer, output in zip(self.layers, self.outputs, strict=True):
             n = layer.changed(self._rate(x) * self.n, n)
-            made = layer(layer.seen(self.padded(x, layer.reach), n, rows))
-            _put(self.padded(output, 0), made, rows)
+            made = layer(layer.seen(self.padded(x, layer.reach), n, rows, at_end=at_end))
+            _put(self.padded(output, 0), made, rows, at_end=at_end)
             x = output
         said = functional.linear(made, *self.heads)
-        n_parts, n_made = said.shape[:2]
-        _put(self.window(self.p), said[..., :STRIDE].reshape(n_parts, -1, 1), rows)
-        features = said[..., STRIDE:].view(n_parts, n_made, STRIDE, 2, -1).permute(0, 3, 1, 2, 4)
-        _put(self.window(self.table).unflatten(2, (self.n, STRIDE)), features, rows, dim=2)
-        self.table[:, :, STRIDE * (self.start + self.n)] = self.after
+        n_rows, n_made = said.shape[:2]
+        _put(self.window(self.p), said[..., :STRIDE].reshape(n_rows, -1, 1), rows, at_end=at_end)
+        features = said[..., STRIDE:].view(n_rows, n_made, STRIDE, 2, -1).permute(0, 3, 1, 2, 4)
+        _put(self.window(self.table).unflatten(2, (self.n, STRIDE)), features, rows, at_end=at_end, dim=2)
 
 
-def _put(window: Tensor, made: Float[Tensor, "part *more"], rows: Rows, dim: int = 1) -> None:
-    """What was made of all of some rows, or of both ends, into its place along dim."""
-    n, n_all, made = made.shape[dim], window.shape[dim], made.to(window.dtype)  # bfloat16 under autocast
-    if n == n_all:
-        window[rows] = made
-        return
-    first, last = made.chunk(2)
-    window.narrow(dim, 0, n)[rows] = first
-    window.narrow(dim, n_all - n, n)[rows] = last
+def _put(
+    window: Tensor, made: Float[Tensor, "some *more"], rows: Rows, *, at_end: bool, dim: int = 1
+) -> None:
+    """What was made of some rows into its place, the end along dim or the beginning."""
+    n, n_all = made.shape[dim], window.shape[dim]
+    window.narrow(dim, n_all - n if at_end else 0, n)[rows] = made.to(window.dtype)  # bfloat16 under autocast
 
 
 def _layers(series: SeriesNet) -> list[_Layer]:
@@ -246,8 +266,10 @@ class IncrementalEncoder:
             if chosen.any():
                 rows = slice(None) if chosen.all() else chosen.nonzero()[:, 0].to(batch.mask.device)
                 kept.make(batch, rows, int(n_new[chosen].max()))
+        if batch.mask.device.type != "cpu":  # to be asked which are read would be a wait
+            kept.begin(slice(None))
         p = kept.window(kept.p)[..., 0].masked_fill(~batch.mask[0, :, None], 0.0)
-        return Features(p[None], kept.table[None], kept.start * STRIDE)
+        return Features(p[None], kept.table[None], kept.start * STRIDE, kept.complete)
 
     def _move_on(self, kept: _Kept, batch: Batch) -> Int[Tensor, " station"]:
         """Of each station, how many of the window's last samples the last window did not have as they are."""

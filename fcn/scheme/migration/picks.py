@@ -34,23 +34,28 @@ def find_picks(
     station_p: Float[Tensor, "station time"],
     silent: Bool[Tensor, "station time"],
     *,
+    first: int,
     least_probability: float,
     apart_s: float,
     sampling_rate_hz: float,
 ) -> Picks:
     """Local maxima of P probability, no two of a station closer than `apart_s`, refined by a parabola.
 
-    silent: samples without data; there are no picks there and for `BLIND_S` after them. What is found is on
-    the host.
+    silent: samples without data; there are no picks there and for `BLIND_S` after them. first: the first
+    sample whose logits count; without those before no pick is known for a maximum within `apart_s` of it.
+    What is found is on the host.
     """
     blind = round(BLIND_S * sampling_rate_hz)
     dark = functional.max_pool1d(functional.pad(silent.float(), (blind, 0))[:, None], blind + 1, stride=1)
     probability = station_p.float().sigmoid() * (1 - dark[:, 0])
+    probability[:, :first] = 0.0
     # of equal samples, as bfloat16 gives them, the first one counts
     probability = probability * (1 - 1e-6 * torch.arange(probability.shape[1], device=probability.device))
     reach = max(1, round(apart_s * sampling_rate_hz))
     highest = functional.max_pool1d(probability[:, None], 2 * reach + 1, stride=1, padding=reach)[:, 0]
-    station, sample = ((probability == highest) & (probability >= least_probability)).nonzero(as_tuple=True)
+    is_pick = (probability == highest) & (probability >= least_probability)
+    is_pick[:, : first + reach if first else 0] = False
+    station, sample = is_pick.nonzero(as_tuple=True)
     value = probability[station, sample]
     last = probability.shape[1] - 1
     left = probability[station, (sample - 1).clamp_min(0)]

@@ -120,6 +120,7 @@ class MigrationReader:
         heard = find_picks(
             features.station_p[0],
             ~(batch.heard[0] & batch.mask[0, :, None]),
+            first=network.series.reach,  # logits before it see the padding, or are nobody's
             least_probability=self.reading.least_probability,
             apart_s=self.reading.pick_apart_s,
             sampling_rate_hz=self.core.sampling_rate_hz,
@@ -210,9 +211,8 @@ class MigrationReader:
 
     def _anchored(self, seen: Seen, picks: Picks) -> Hypotheses:
         """Where unexplained picks have evidence for an event, most evidence first, and none twice."""
-        n = min(self.reading.max_anchors, len(picks))
-        station, time_s = picks.station[:n], picks.time_s[:n]
-        if n == 0:
+        station, time_s = (each[: self.reading.max_anchors] for each in (picks.station, picks.time_s))
+        if (n := len(station)) == 0:
             return Hypotheses(seen.here.station_km.new_zeros(0, 3), station, time_s, ())
         place_km, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
@@ -286,8 +286,11 @@ class MigrationReader:
             has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=within_s),
             favour=torch.zeros_like(keep, dtype=torch.long),
         )
-        found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
-        least = self.candidates.least_magnitude
+        found, p_s, least = (
+            found.rows(keep.nonzero()[:, 0].tolist()),
+            p_s[keep],
+            self.candidates.least_magnitude,
+        )
         follows = claims.claimed(found.follows, p_s, known, due_s, seen.picks, least, p_tolerance_s=within_s)
         return replace(found, follows=follows)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from fcn.batch import Batch
 from fcn.scheme.migration.incremental import MOST_NEW, N_WINDOWS, IncrementalEncoder
 
 RATE_HZ, N_SAMPLES, N_STATIONS = 20.0, 200, 4
+EVERYBODY = tuple(range(N_STATIONS))
 
 
 @pytest.fixture(params=[False, True], ids=["full", "separable"])
@@ -68,14 +70,28 @@ class Stream:
         )
 
 
-def agree(encoder: IncrementalEncoder, network: MigrationNet, window: Batch) -> int:
-    """Of how many stations features were kept; those of all are the whole window's."""
+def agree(
+    encoder: IncrementalEncoder, network: MigrationNet, window: Batch, read: tuple[int, ...] = EVERYBODY
+) -> int:
+    """Of how many stations features were kept; those of all are the whole window's.
+
+    read: the stations whose rows near the beginning a volume reads.
+    """
     before = encoder.n_kept
     found = encoder.encode(network, window)
     with torch.no_grad():
         whole = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
-    torch.testing.assert_close(found.station_p, whole.station_p)
+    reach = network.series.reach
+    torch.testing.assert_close(found.station_p[..., reach:], whole.station_p[..., reach:])
     there = window.mask[0]
+    later = found.rows(torch.arange(float(reach), N_SAMPLES + 3.0)).long()
+    torch.testing.assert_close(
+        found.table[:, there][:, :, :, later],
+        whole.table[:, there][:, :, :, whole.rows(torch.arange(float(reach), N_SAMPLES + 3.0)).long()],
+    )
+    there = there & torch.isin(torch.arange(N_STATIONS), torch.tensor(read))
+    pairs = there.nonzero()[:, 0].repeat(2)  # two volumes
+    found.complete(pairs, found.rows(torch.zeros(len(pairs), 2, 3)))
     every_row = found.rows(torch.arange(-3.0, N_SAMPLES + 3.0)).long()
     torch.testing.assert_close(
         found.table[:, there][:, :, :, every_row],
@@ -90,6 +106,30 @@ def test_windows_that_follow_each_other(network):
     kept = [agree(encoder, network, stream.window(end)) for end in range(N_SAMPLES, 2000, 10)]
     assert len(kept) > 10 * N_WINDOWS
     assert kept == [0] + [N_STATIONS] * (len(kept) - 1)
+
+
+def test_what_few_read_is_made_where_they_do(network):
+    """Near the beginning, of other stations each time, after any number of windows, moved back or not."""
+    stream, encoder, rng = Stream(), IncrementalEncoder(RATE_HZ), np.random.default_rng(0)
+    made = []
+    for end in range(N_SAMPLES, 2000, 10):
+        read = tuple(rng.permutation(N_STATIONS)[: rng.integers(0, 3)]) if end % 70 < 40 else ()
+        agree(encoder, network, stream.window(end), read)
+        made.append(int(encoder._kept.is_begun.sum()) - len(read))
+    assert made[1:] == [0] * (len(made) - 1)
+
+
+def test_rows_further_on_make_nothing(network):
+    """A volume that reads none near the beginning leaves them; one that reads one makes its station's."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    for end in (200, 210):
+        features = encoder.encode(network, stream.window(end))
+    row = features.rows(torch.full((3, 2, 5), float(network.series.reach)))
+    features.complete(torch.tensor([0, 1, 3]), row)
+    assert not encoder._kept.is_begun.any()
+    row[1, 1, 2] -= 1
+    features.complete(torch.tensor([0, 1, 3]), row)
+    assert encoder._kept.is_begun.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("step", [2, 24, MOST_NEW, MOST_NEW + 2, N_SAMPLES + 10, 5, -10, 0])
@@ -126,7 +166,8 @@ def test_under_autocast_it_keeps_the_same_features(network):
             found = encoder.encode(network, window)
         with torch.no_grad():
             whole = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
-        torch.testing.assert_close(found.station_p, whole.station_p, atol=0.1, rtol=0.0)
+        later = (..., slice(network.series.reach, None))
+        torch.testing.assert_close(found.station_p[later], whole.station_p[later], atol=0.1, rtol=0.0)
     assert encoder.n_kept
 
 
@@ -185,7 +226,7 @@ def test_no_feature_knows_what_comes_later(network):
         encoder = IncrementalEncoder(RATE_HZ)
         for end in range(first, 421, 10):
             features = encoder.encode(network, each.window(end))
-        found.append(features.station_p)
+        found.append(features.station_p[..., network.series.reach :])
     torch.testing.assert_close(*found)
 
 
