@@ -30,6 +30,7 @@ _NO_NEWS = (
     r"`ModelCheckpoint\(monitor=.*\)` could not find the monitored key",  # it ends the former epoch again
 )
 
+CHECKPOINTS = "checkpoints"  # folder of a run
 LEAST_GAIN = 1.2  # of a CPU; those that gain gain more, and others lose
 
 
@@ -109,7 +110,7 @@ def optimiser_steps(options: Mapping[str, Any], n_batches: int) -> int:
     each `accumulate_grad_batches` of them and after the last.
     """
     share = math.ceil(n_batches / n_processes(options))
-    limit = options.get("limit_train_batches")
+    limit = options.get("overfit_batches") or options.get("limit_train_batches")
     if limit is not None:
         share = min(share, limit) if isinstance(limit, int) else int(share * limit)
     return math.ceil(share / (options.get("accumulate_grad_batches") or 1))
@@ -166,7 +167,7 @@ def build_trainer(
     options.pop("threads")
     nodes = dict(config.get("callbacks") or {})
     kept = [nodes.pop(name) for name in ("checkpoint", "last") if name in nodes]  # the monitored one first
-    callbacks = [*(build(node, dirpath=str(folder / "checkpoints")) for node in kept), *callbacks]
+    callbacks = [*(build(node, dirpath=str(folder / CHECKPOINTS)) for node in kept), *callbacks]
     if "pictures" in nodes:
         callbacks = [build(nodes.pop("pictures"), folder=folder), *callbacks]
     if options.get("enable_progress_bar") is False:

@@ -62,7 +62,7 @@ class FcnModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Total loss of one recombined batch."""
         targets = require_targets(batch)
-        generator = self._step_generator()
+        generator = self._step_generator(batch_index)
         torch.manual_seed(generator.initial_seed())  # dropout knows only torch's own generator
         terms = self.scheme.losses(self.network, batch, targets, generator)
         total = self.loss(terms)
@@ -91,14 +91,18 @@ class FcnModule(lightning.LightningModule):
             "take a smaller optim.optimiser.lr"
         )
 
-    def _step_generator(self) -> torch.Generator:
-        """What this step draws from: of (seed, step, rank), so that a resumed run repeats the whole one.
+    def _step_generator(self, batch_index: int) -> torch.Generator:
+        """What this batch draws from: of (seed, step, rank), so that a resumed run repeats the whole one.
+
+        And of its place among those of which gradients are accumulated, unless it is the first.
 
         Raises RuntimeError for a module without a seed.
         """
         if self.seed is None:
             raise RuntimeError("this module was built without a seed: it can test, not train")
-        derived = derive_generator(self.seed, Purpose.STEP, self.global_step, self.global_rank)
+        place = batch_index % self.trainer.accumulate_grad_batches
+        keys = (self.global_step, self.global_rank, *([place] if place else []))
+        derived = derive_generator(self.seed, Purpose.STEP, *keys)
         return torch.Generator(device=self.device).manual_seed(derived.initial_seed())
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:

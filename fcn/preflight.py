@@ -26,6 +26,15 @@ log = logging.getLogger(__name__)
 _EPOCH = "data.examples_per_epoch / data.batch_size / processes / trainer.accumulate_grad_batches"
 
 
+# What a training that goes on has from its checkpoint, or must not change amid an epoch.
+_GOES_ON = (
+    "optim.optimiser",
+    "weights",
+    "data.batch_size",
+    "data.examples_per_epoch",
+    "trainer.accumulate_grad_batches",
+)
+
 SHORTEST_STEP_S = 0.01  # of windows: less than any sample
 
 # What classes do not check themselves: key, least, most. A value that is None is not asked for.
@@ -152,8 +161,14 @@ def check_training(config: dict[str, Any]) -> None:
     build(config["declare"], frame=LocalFrame(0.0, 0.0))
     velocity_models(config)
     _check_noise(config["store"])
+    for name in ("validation", "evaluation"):
+        if not isinstance(config[name]["sequences"], Mapping):
+            raise ValueError(
+                f"{name}.sequences must be a mapping of names to datasets, got "
+                f"{checked.shown(config[name]['sequences'])}: {name}=none has none of them"
+            )
     batches = math.ceil(data["examples_per_epoch"] / data["batch_size"])
-    _check_epochs(config["trainer"]["max_steps"], optimiser_steps(config["trainer"], batches))
+    _check_epochs(config["trainer"], optimiser_steps(config["trainer"], batches))
     elapsed_s = data["events"]["elapsed_s"]
     if not elapsed_s[0] < data["window_s"]:
         raise ValueError(
@@ -181,8 +196,14 @@ def _check_noise(store: Mapping[str, Any]) -> None:
             raise
 
 
-def _check_epochs(max_steps: object, steps: int) -> None:
-    """Whole epochs of so many steps, at least one: validation, and with it saving, ends each of them."""
+def _check_epochs(options: Mapping[str, Any], steps: int) -> None:
+    """Whole epochs of so many steps, at least one: validation, and with it saving, ends each of them.
+
+    options: of conf/trainer.
+    """
+    max_steps, max_epochs = options["max_steps"], options.get("max_epochs")
+    if options.get("limit_val_batches") == 0:
+        raise ValueError("trainer.limit_val_batches=0: checkpoints are kept at validations, so none would be")
     if not isinstance(max_steps, int) or max_steps < steps:
         raise ValueError(
             f"trainer.max_steps={max_steps} must be a whole number of at least {steps}, the steps of an "
@@ -195,6 +216,23 @@ def _check_epochs(max_steps: object, steps: int) -> None:
             f"{max_steps % steps}, of the smallest learning rate, would never be validated; take "
             f"{max_steps - max_steps % steps} or {max_steps - max_steps % steps + steps}"
         )
+    if max_epochs not in (None, -1) and max_epochs * steps < max_steps:
+        raise ValueError(
+            f"trainer.max_epochs={max_epochs} ends after {max_epochs * steps} of trainer.max_steps="
+            f"{max_steps} steps, for which learning rates are planned: leave it out, and state fewer steps"
+        )
+
+
+def _check_goes_on(config: Mapping[str, Any], former: Mapping[str, Any]) -> None:
+    """Raises ValueError for what a resumed training has from its checkpoint, and is told otherwise."""
+    for key in _GOES_ON:
+        now, before = (_at(each, key) for each in (config, former))
+        if key.partition(".")[0] in former and now != before:
+            raise ValueError(
+                f"{key}={checked.shown(now)} would have no effect, or break an epoch in two: "
+                f"{config['ckpt']} has trained with {checked.shown(before)}, and goes on so. Leave it out, "
+                f"or begin anew with weights={config['ckpt']}"
+            )
 
 
 def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None:
@@ -210,6 +248,7 @@ def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None
             f"{ckpt} has trained {content['global_step']} steps already, and trainer.max_steps={max_steps}: "
             "nothing is left to do"
         )
+    _check_goes_on(config, content["fcn"]["config"])
     monitor = (config["callbacks"] or {}).get("checkpoint", {}).get("monitor")
     former = (content["fcn"]["config"].get("callbacks") or {}).get("checkpoint", {}).get("monitor")
     if monitor != former:

@@ -46,7 +46,9 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
     model = choose_velocity_model(config["velocity_model"], sequence, restored.velocity_models)
     table = {**restored.config["data"]["table"], **config["windows"]["table"]}
     times = TimesTo(model, table, sequence.frame)
-    sequence = _with_first_p(sequence, times, config["dataset"].get("first_p"))
+    own = sequence.velocity_model  # of a sweep's crusts a first P is computed in none
+    first_p = times if own is None else TimesTo(own, table, sequence.frame)
+    sequence = _with_first_p(sequence, first_p, config["dataset"].get("first_p"))
     options = config["site_scores"]
     sites = None if options is None else StationSites.of(options, sequence)
     replay = build_replay(

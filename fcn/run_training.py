@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 
 from fcn.assemble import (
     TimesTo,
@@ -20,13 +21,14 @@ from fcn.assemble import (
 from fcn.cache import cached_store, sequence_root
 from fcn.callbacks.curves import KeptCurves
 from fcn.callbacks.example_batch import ExampleBatch
+from fcn.callbacks.kept import set_aside
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.run_log import run_logs
 from fcn.checkpoint import begin_with
 from fcn.config import build
 from fcn.data.part import some_minutes
 from fcn.data.sequences import Sequence
-from fcn.engine import build_trainer
+from fcn.engine import CHECKPOINTS, build_trainer
 from fcn.module import FcnModule
 from fcn.preflight import check_training
 from fcn.provenance import manifest
@@ -73,6 +75,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
+    if config["ckpt"] is None and int(getattr(rank_zero_only, "rank", None) or 0) == 0:
+        set_aside(folder / CHECKPOINTS)
     module = build_module(config, record=record)
     if config["weights"] is not None:
         module.record["weights_digest"] = record["weights_digest"] = begin_with(module, config["weights"])
@@ -80,6 +84,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     datamodule = build_datamodule(config, store_path, module.validation_replays)
     callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]
     trainer = build_trainer(config, folder, callbacks=callbacks)
+    record["precision"] = str(trainer.precision)  # what trainer.precision=auto came to on this machine
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)
     best = trainer.checkpoint_callback

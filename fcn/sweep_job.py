@@ -15,11 +15,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from fcn.assemble import stated_layers
 from fcn.callbacks.run_log import run_logs
 from fcn.checkpoint import file_digest, find, read
-from fcn.engine import build_loggers
+from fcn.engine import CHECKPOINTS, build_loggers
 from fcn.publish import new_file
 from fcn.report.sweep.scored import IN_CRUST
 from fcn.run_test import test
 from fcn.run_training import train
+from fcn.store.reader import BaseStore
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _scored(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def train_on(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     """The rest of a training that was interrupted in `folder`; all of it where no checkpoint was written."""
-    last = folder / "checkpoints" / "last.ckpt"
+    last = folder / CHECKPOINTS / "last.ckpt"
     if not last.is_file():
         return train(config, folder, overrides)
     content = read(last)
@@ -131,7 +132,7 @@ def _score(
     resume: bool,
 ) -> dict[str, Any]:
     """metrics.json of one sequence in one velocity model, replayed unless, on resuming, it has been."""
-    place, checkpoints = folder / SCORES / name, folder / "checkpoints"
+    place, checkpoints = folder / SCORES / name, folder / CHECKPOINTS
     best = checkpoints / "best.ckpt"
     ckpt = best if best.is_file() else checkpoints / "last.ckpt"
     evaluation = config["evaluation"]
@@ -175,6 +176,12 @@ def _check_same(config: Mapping[str, Any], folder: Path, overrides: list[str]) -
         raise ValueError(
             f"{folder} holds a job {_ANOTHER}: what has changed since is in {', '.join(keys)} "
             "(manifest.json); resume with the configuration that it began with, or begin another sweep"
+        )
+    path = (config.get("store") or {}).get("path")
+    if path is not None and former.get("store_digest") not in (None, BaseStore.open(Path(path)).digest):
+        raise ValueError(
+            f"{folder} holds a job of another base store: {path} is another one since (store_digest in "
+            "manifest.json), and a sweep compares settings on one; begin another sweep"
         )
     digest = former.get("checkpoint_digest")  # of a test; a training goes on from what it has written
     if digest is not None and digest != file_digest(find(config["ckpt"])):

@@ -48,11 +48,27 @@ def finished(tmp_path_factory):
         ),
         (["trainer.max_steps=8", "ckpt={constant}"], "constant.ckpt has none, and this training a sched"),
         (["ckpt=nowhere"], "no checkpoint at nowhere"),
+        (
+            ["+trainer.max_epochs=1", "trainer.max_steps=4"],
+            "max_epochs=1 ends after 2 of trainer.max_steps=4",
+        ),
+        (["+trainer.limit_val_batches=0"], "limit_val_batches=0: .* none would be"),
+        (["validation.sequences=null"], "validation.sequences must be a mapping .* got None"),
+        (["evaluation.sequences=null"], "evaluation.sequences must be a mapping"),
+        (["ckpt={begun}", "optim.optimiser.lr=1e-6"], "optim.optimiser=.*1e-06.* no effect.*trained with .*"),
+        (["ckpt={begun}", "data.batch_size=1"], "data.batch_size=1 would .*trained with 4, and goes on so"),
+        (["ckpt={begun}", "weights=generalized"], "weights='generalized' would have no effect"),
+        (["ckpt={begun}", "+trainer.accumulate_grad_batches=2"], "accumulate_grad_batches=2 would"),
     ],
 )
 def test_impossible_trainings_name_the_key(finished, overrides, message):
-    constant = finished.with_name("constant.ckpt")
-    given = [override.format(finished=finished, constant=constant) for override in overrides]
+    constant, begun = (finished.with_name(f"{name}.ckpt") for name in ("constant", "begun"))
+    given = [override.format(finished=finished, constant=constant, begun=begun) for override in overrides]
+    if str(begun) in given[0]:
+        given.append("trainer.max_steps=8")
+        config = small_training(finished.parent / "store", "trainer.max_steps=8")
+        content = {"fcn": {"config": config}, "state_dict": {}, "global_step": 4}
+        torch.save({**content, "lr_schedulers": [{"total_steps": 8}]}, begun)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         check_training(small_training(finished.parent / "store", *given))
 

@@ -5,15 +5,20 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import h5py
+import lightning
 import pytest
 import small_migration
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from toy import small_training
 
-from fcn import checkpoint
+from fcn import checkpoint, run_training
+from fcn.assemble import build_module
+from fcn.recombine.dataset import RecombinedDataset
+from fcn.seeding import Purpose
 from fcn.train import train
 
 Configured = Callable[..., dict]
@@ -59,6 +64,83 @@ def test_interrupted_and_resumed_equals_uninterrupted(toy_store, tmp_path, confi
     assert whole["global_step"] == resumed["global_step"] == 4
     for name, weight in whole["state_dict"].items():
         assert torch.equal(weight, resumed["state_dict"][name]), name
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_a_training_that_stopped_within_an_epoch_goes_on_with_its_next_examples(toy_store, tmp_path):
+    """Validated twice an epoch of four steps: killed after the second step, or the sixth."""
+    given = ("data.batch_size=2", "trainer.val_check_interval=0.5", "optim.scheduler.total_steps=8")
+
+    class Killed(lightning.Callback):
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+            if trainer.global_step == self.step:
+                raise KeyboardInterrupt
+
+    whole = run(tmp_path / "whole", toy_store, *given, "trainer.max_steps=8")
+    for step in (2, 6):
+        folder = tmp_path / f"killed-{step}"
+        dies = mock.patch.object(run_training, "KeptCurves", lambda step=step: Killed(step))
+        with dies, pytest.raises((KeyboardInterrupt, SystemExit)):
+            run(folder, toy_store, *given, "trainer.max_steps=8")
+        last = folder / "checkpoints" / "last.ckpt"
+        assert torch.load(last, weights_only=True)["global_step"] == step
+        resumed = run(tmp_path / f"on-{step}", toy_store, *given, "trainer.max_steps=8", f"ckpt={last}")
+        for name, weight in whole["state_dict"].items():
+            assert torch.equal(weight, resumed["state_dict"][name]), (step, name)
+
+
+def test_another_training_in_the_same_folder_leaves_the_earlier_ones_checkpoints(toy_store, tmp_path, caplog):
+    """And its best is its own: of the later one the score is told by what the manifest says."""
+    for seed in (1, 2, 3):
+        run(tmp_path, toy_store, "trainer.max_steps=2", f"seed={seed}")
+    seeds = {
+        folder.name: torch.load(folder / "best.ckpt", weights_only=True)["fcn"]["config"]["seed"]
+        for folder in tmp_path.glob("checkpoints*")
+    }
+    assert seeds == {"checkpoints": 3, "checkpoints-1": 1, "checkpoints-2": 2}
+    assert len([each for each in caplog.messages if "of an earlier training" in each]) == 2
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_what_is_to_be_learnt_by_heart_is_the_same_in_every_epoch(toy_store, tmp_path):
+    """debug=overfit; examples of other epochs are others."""
+
+    def asked(*overrides: str) -> list[list[tuple[int, int]]]:
+        keys, made = [], RecombinedDataset.__getitems__
+
+        def kept(self, wanted):
+            if self.purpose is Purpose.TRAIN:
+                keys.append(list(wanted))
+            return made(self, wanted)
+
+        with mock.patch.object(RecombinedDataset, "__getitems__", kept):
+            run(
+                tmp_path / str(len(overrides)), toy_store, "data.workers=0", "trainer.max_steps=2", *overrides
+            )
+        return keys
+
+    first, second = asked("+trainer.overfit_batches=1")
+    assert first == second
+    first, second = asked()
+    assert [example for _, example in first] != [example for _, example in second] or first != second
+
+
+def test_batches_of_one_step_draw_differently(toy_store):
+    """Where gradients are accumulated; the first of them as it would alone."""
+    module = build_module(small_training(toy_store))
+    module.trainer = mock.Mock(global_step=3, global_rank=0, accumulate_grad_batches=2)
+    seeds = [module._step_generator(batch).initial_seed() for batch in range(4)]
+    module.trainer.accumulate_grad_batches = 1
+    alone = module._step_generator(1).initial_seed()
+    assert seeds[0] == seeds[2] == alone
+    assert seeds[1] == seeds[3] != alone
+
+
+def test_the_precision_that_was_taken_is_kept(trained):
+    assert json.loads((trained / "manifest.json").read_text())["precision"] in ("32-true", "bf16-mixed")
 
 
 def test_last_is_written_even_where_nothing_gets_better(toy_store, tmp_path):

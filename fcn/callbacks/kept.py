@@ -1,5 +1,6 @@
 """The best checkpoint, which outlives an interruption."""
 
+import itertools
 import logging
 import shutil
 from pathlib import Path
@@ -11,6 +12,20 @@ from lightning.pytorch.utilities import rank_zero_only
 from fcn.publish import new_file
 
 log = logging.getLogger(__name__)
+
+
+def set_aside(folder: Path) -> None:
+    """The checkpoints of an earlier training in a run's folder, before another begins there from nothing.
+
+    Else the other's `best.ckpt` would be taken for this one's, as long as that has none.
+    """
+    if not any(folder.glob("*.ckpt")):
+        return
+    aside = next(
+        place for n in itertools.count(1) if not (place := folder.with_name(f"{folder.name}-{n}")).exists()
+    )
+    folder.rename(aside)
+    log.warning("%s holds checkpoints of an earlier training: they are kept in %s", folder, aside)
 
 
 class BestCheckpoint(ModelCheckpoint):

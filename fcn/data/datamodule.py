@@ -2,7 +2,7 @@
 
 import itertools
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,33 @@ def start_method() -> str:
     return current if current in usual else usual[0]
 
 
+def _begun(trainer: lightning.Trainer | None) -> int:
+    """Batches that the epoch has had which a training goes on with; none where it begins a new one."""
+    if trainer is None or not trainer.fit_loop.restarting:
+        return 0
+    progress = trainer.fit_loop.epoch_loop.batch_progress
+    return 0 if progress.is_last_batch else int(progress.current.ready)
+
+
 class RankBatches(Sampler[list[Key]]):
     """Every n-th of the batches one process would make of `keys`: a batch's mean is the same on any rank.
 
     Raises ValueError where the ranks would get different numbers of batches: they would wait for each other
     for ever.
+    begun: how many batches of its own a rank has had of this epoch, before a training was interrupted.
     """
 
-    def __init__(self, keys: EpochSampler, batch_size: int, *, rank: int, n_ranks: int) -> None:
+    def __init__(
+        self,
+        keys: EpochSampler,
+        batch_size: int,
+        *,
+        rank: int,
+        n_ranks: int,
+        begun: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.keys, self.batch_size, self.rank, self.n_ranks = keys, batch_size, rank, n_ranks
+        self.begun = begun
         n_batches = -(-len(keys) // batch_size)
         if n_batches % n_ranks:
             raise ValueError(
@@ -55,10 +73,24 @@ class RankBatches(Sampler[list[Key]]):
     def __iter__(self) -> Iterator[list[Key]]:
         keys = iter(self.keys)
         batches = iter(lambda: list(itertools.islice(keys, self.batch_size)), [])
-        return itertools.islice(batches, self.rank, None, self.n_ranks)
+        return itertools.islice(batches, self.rank + self.n_ranks * self.begun(), None, self.n_ranks)
 
     def __len__(self) -> int:
         return self.n_batches
+
+
+class EpochLoader(DataLoader[Batch]):
+    """Batches of an epoch, with which a resumed training goes on where it was; Lightning asks for a state.
+
+    There is none to keep: how far an epoch came is known to the trainer, and `RankBatches` asks it.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing."""
 
 
 class FcnDataModule(lightning.LightningDataModule):
@@ -121,7 +153,8 @@ class FcnDataModule(lightning.LightningDataModule):
         trainer = self.trainer
 
         def epoch() -> int:
-            return 0 if trainer is None or purpose is Purpose.VALIDATION else trainer.current_epoch
+            is_same = trainer is None or purpose is Purpose.VALIDATION or trainer.overfit_batches
+            return 0 if is_same else trainer.current_epoch
 
         whole = EpochSampler(n_examples, epoch=epoch)
         batches = RankBatches(
@@ -129,8 +162,9 @@ class FcnDataModule(lightning.LightningDataModule):
             self.batch_size,
             rank=trainer.global_rank if trainer else 0,
             n_ranks=trainer.world_size if trainer else 1,
+            begun=lambda: _begun(trainer) if purpose is Purpose.TRAIN else 0,
         )
-        return DataLoader(
+        return EpochLoader(
             self.recombined(purpose, split),
             batch_sampler=batches,
             num_workers=self.workers,

@@ -39,7 +39,7 @@ def step(module: FcnModule, batch: Batch, device: torch.device, monkeypatch):
     module, figures = copy.deepcopy(module), {}
     strategy = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision)
     monkeypatch.setattr(FcnModule, "trainer", SimpleNamespace(strategy=strategy))
-    monkeypatch.setattr(FcnModule, "_step_generator", lambda self: torch.Generator().manual_seed(1))
+    monkeypatch.setattr(FcnModule, "_step_generator", lambda self, _: torch.Generator().manual_seed(1))
     monkeypatch.setattr(FcnModule, "log_dict", lambda self, found, **_: figures.update(found))
     with PretendedDevice(pinned=True) as pretended:
         if device == DEVICE:

@@ -68,7 +68,11 @@ def repeats_said(comparison: Comparison, *, differ_in_luck: bool) -> str:
         return "Each setting was trained once: how far luck goes is not known, and not in the intervals."
     else:
         spread = max(each.spread for each in comparison.settings)
-    return f"F1 of trainings that differ in their seed alone differs by up to {spread:.3f}."
+    said = f"F1 of trainings that differ in their seed alone differs by up to {spread:.3f}."
+    alone = [each.name for each in comparison.settings if each.n_jobs == 1]
+    if differ_in_luck or not alone:
+        return said
+    return f"{said} Trained once, and as uncertain as that of the others has it: {', '.join(alone)}."
 
 
 def _latencies(comparison: Comparison) -> str:

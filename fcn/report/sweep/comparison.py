@@ -140,13 +140,21 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
     Bootstrap (Efron 1979, percentile intervals): every draw takes events with replacement, the same for all
     jobs, so that settings are compared on the same earthquakes; of a setting's repeats with replacement; and
     the number of false alarms expected in so long, of which one count is known: gamma-distributed, that of
-    a Poisson process by Jeffreys' prior. None counted does not mean none to come.
+    a Poisson process by Jeffreys' prior. None counted does not mean none to come. Counted are those of the
+    sequences that all jobs were scored on, for as long as the one that watched them least.
+    A setting without repeats, among others that have some, may have been lucky: to its F1 comes a normal
+    deviate of the standard deviation that repeats of the others have.
     """
     if not jobs:
         return None
     shared = [key for key in jobs[0][1].events if all(key in scored.events for _, scored in jobs)]
     if not shared:
         return None
+    hours = {
+        name: min(scored.watched_hours[name] for _, scored in jobs)
+        for name in jobs[0][1].watched_hours
+        if all(name in scored.watched_hours for _, scored in jobs)
+    }
     rng = np.random.default_rng(seed)
     n = len(shared)
     # the first draw is what was counted
@@ -156,8 +164,11 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of draws in which nothing was found
         for setting, scored in jobs:
-            of_jobs[setting].append(_draws(scored, shared, drawn, rng))
+            of_jobs[setting].append(_draws(scored, shared, hours, drawn, rng))
     means = {name: _over_repeats(each, rng) for name, each in of_jobs.items()}
+    luck = _luck([[repeat[BEST_BY][0] for repeat in each] for each in of_jobs.values()])
+    for name in (name for name in names if len(of_jobs[name]) == 1):
+        means[name][BEST_BY][1:] += luck * rng.standard_normal(len(drawn) - 1)
     best = max(names, key=lambda name: means[name][BEST_BY][0])
     behind_best = {name: means[best][BEST_BY] - means[name][BEST_BY] for name in names if name != best}
     p_values = holm({name: _p_value(draws) for name, draws in behind_best.items()})
@@ -189,15 +200,30 @@ def _p_value(draws: Draws) -> float:
     return float(min(2 * max(tail, 1 / (len(drawn) + 1)), 1.0))
 
 
+def _luck(repeats: Sequence[Sequence[float]]) -> float:
+    """Standard deviation of repeats about the mean of their setting, of all together; nought without any."""
+    several = [np.asarray(each) for each in repeats if len(each) > 1]
+    off = [each - each.mean() for each in several]
+    n_free = sum(len(each) - 1 for each in several)
+    return float(np.sqrt(sum((each**2).sum() for each in off) / n_free)) if n_free else 0.0
+
+
 def _draws(
-    scored: Scored, shared: Sequence[str], drawn: Int[np.ndarray, "draw event"], rng: np.random.Generator
+    scored: Scored,
+    shared: Sequence[str],
+    hours: Mapping[str, float],
+    drawn: Int[np.ndarray, "draw event"],
+    rng: np.random.Generator,
 ) -> dict[str, Draws]:
-    """Every figure of one job, of every draw."""
+    """Every figure of one job, of every draw; hours: to count false alarms of, by sequence."""
     events = [scored.events[key] for key in shared]
     found = np.array([event.found for event in events], dtype=np.float64)[drawn]
-    n_false = rng.gamma(scored.n_false + JEFFREYS, size=len(drawn))
-    n_false[0] = scored.n_false
-    figures = {name: take(found, n_false, scored.watched_hours) for name, take in _OF_ALARMS.items()}
+    counted = sum(scored.n_false[name] for name in hours)
+    all_hours, own_hours = sum(hours.values()), sum(scored.watched_hours[name] for name in hours)
+    n_false = rng.gamma(counted + JEFFREYS, size=len(drawn))
+    n_false[0] = counted
+    n_false *= all_hours / own_hours if own_hours > 0 else 1.0
+    figures = {name: take(found, n_false, all_hours) for name, take in _OF_ALARMS.items()}
     for name, (column, statistic) in _OF_EVENTS.items():
         values = np.array([_or_nan(getattr(event, column)) for event in events])
         figures[name] = statistic(values[drawn])

@@ -11,6 +11,7 @@ from fcn.planned import planned_jobs
 from fcn.report.sweep.scored import Scored, read_json, read_scored
 
 FINISHED, NOT_BEGUN = "done", "not begun"
+COMMIT_LETTERS = 7
 _MONITOR = "val/loss"  # where the configuration names no other
 
 
@@ -23,7 +24,8 @@ class Job:
     where that is still there; kept: the one of its checkpoint. score: its metrics.json, empty where it was
     not tested; of several sequences names have theirs before them. scored: event by event. minutes: what was
     scored of each sequence; None: all. answers: whether that, and the training, is enough for an answer.
-    cost: step_tflop, max_steps and training_tflop, where they were counted.
+    cost: step_tflop, max_steps and training_tflop, where they were counted. made_with: the commit, and of a
+    training the precision, where its manifest has them.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Job:
     minutes: float | None = None
     answers: bool = True
     cost: Mapping[str, float] = field(default_factory=dict)
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
@@ -85,6 +88,8 @@ def _read_job(folder: Path) -> Job:
     score = _flat(read_json(folder / "metrics.json"))
     budget = config.get("budget") or {}
     overrides = manifest.get("overrides", _hydra_overrides(folder))
+    commit = (manifest.get("git") or {}).get("commit") or ""
+    made_with = {"commit": commit[:COMMIT_LETTERS], "precision": manifest.get("precision")}
     return Job(
         number=int(folder.name),
         state=_state(folder, own, config, tested=bool(score)),
@@ -96,6 +101,7 @@ def _read_job(folder: Path) -> Job:
         minutes=budget.get("minutes"),
         answers=budget.get("answers", True),
         cost=read_json(folder / "cost.json"),
+        made_with={name: str(value) for name, value in made_with.items() if value},
     )
 
 

@@ -119,6 +119,10 @@ def _reservations(page: Page, jobs: Sequence[Job]) -> None:
         page.flag(f"not an answer: {part or 'too little was trained'} (budget=short)", "warn")
     elif part:
         page.text(f"{part.capitalize()}.", "lead")
+    for name in ("commit", "precision"):
+        values = sorted({job.made_with[name] for job in jobs if name in job.made_with})
+        if len(values) > 1:
+            page.flag(f"not of one {name}: {', '.join(values)}", "warn")
 
 
 def _progress(page: Page, jobs: Sequence[Job], n_planned: int, differing: Sequence[str]) -> None:

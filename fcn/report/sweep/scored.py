@@ -18,11 +18,14 @@ INSIDE = " in "  # the same, for readers
 
 @dataclass(frozen=True)
 class Scored:
-    """A job on one set of sequences, taken together; events: by sequence and event id."""
+    """A job on one set of sequences, taken together.
+
+    events: by sequence and event id; n_false, watched_hours: by sequence.
+    """
 
     events: Mapping[str, EventOutcome]
-    n_false: int
-    watched_hours: float
+    n_false: Mapping[str, int]
+    watched_hours: Mapping[str, float]
 
 
 def read_scored(folder: Path) -> dict[str, Scored]:
@@ -70,6 +73,6 @@ def _together(places: Sequence[tuple[str, Path, Mapping[str, Any]]]) -> Scored:
     }
     return Scored(
         events,
-        sum(int(metrics["n_false"]) for *_, metrics in places),
-        sum(float(metrics["watched_hours"]) for *_, metrics in places),
+        {name: int(metrics["n_false"]) for name, _, metrics in places},
+        {name: float(metrics["watched_hours"]) for name, _, metrics in places},
     )

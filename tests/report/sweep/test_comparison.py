@@ -26,7 +26,7 @@ def scored(found, *, n_false=0, off_km=1.0, seed=0, timed_s=None):
         }
         said_by = {} if timed_s is None else timed(timed_s if is_found else None)
         events[f"s/{i}"] = EventOutcome(f"{i}", 3.0, bool(is_found), **(said if is_found else {}), **said_by)
-    return Scored(events, n_false, 2.0)
+    return Scored(events, {"s": n_false}, {"s": 2.0})
 
 
 MOST = [True] * 90 + [False] * 10
@@ -208,7 +208,7 @@ def test_a_found_event_whose_first_p_is_unknown_counts_neither_way():
         key: replace(event, **nothing) if key in ("s/0", "s/1") else event
         for key, event in known.events.items()
     }
-    (only,) = compare_settings([("a", Scored(unknown, 0, 2.0))]).settings
+    (only,) = compare_settings([("a", Scored(unknown, {"s": 0}, {"s": 2.0}))]).settings
     assert only.figures["recall_at_30s"].value == pytest.approx(88 / 98)
     assert only.figures["recall_at_2s"].value == 0.0
     assert only.n_known["recall_at_30s"] == 98
@@ -217,7 +217,7 @@ def test_a_found_event_whose_first_p_is_unknown_counts_neither_way():
 
 def test_of_a_catalogue_without_any_first_p_no_moment_is_known():
     events = {key: replace(each, latency_s=None) for key, each in scored(MOST, timed_s=3.0).events.items()}
-    (only,) = compare_settings([("a", Scored(events, 0, 2.0))]).settings
+    (only,) = compare_settings([("a", Scored(events, {"s": 0}, {"s": 2.0}))]).settings
     assert math.isnan(only.figures["recall_at_30s"].value)
     assert only.figures["recall"].value == pytest.approx(0.9)
 
@@ -229,7 +229,7 @@ def test_errors_of_few_known_magnitudes_are_not_drawn():
         key: event if i < LEAST - 1 else replace(event, **without)
         for i, (key, event) in enumerate(known.events.items())
     }
-    comparison = compare_settings([("a", Scored(few, 0, 2.0))])
+    comparison = compare_settings([("a", Scored(few, {"s": 0}, {"s": 2.0}))])
     _, off, magnitudes = elapsed_figure(comparison).axes
     assert np.isfinite(off.lines[0].get_ydata()[1:]).all()
     assert np.isnan(magnitudes.lines[0].get_ydata()).all()
@@ -245,3 +245,37 @@ def test_axes_leave_room_above_the_highest_point():
             *(path.vertices[:, 1].max() for path in axes.collections[0].get_paths()),
         ]
         assert high == pytest.approx(1.06 * np.nanmax(drawn))
+
+
+def test_false_alarms_of_a_sequence_that_not_all_have_seen_do_not_count():
+    """As while a sweep runs: on what both were scored on they are the same."""
+    one = scored(MOST, n_false=10)
+    more = Scored(
+        {**one.events, **{f"t/{i}": EventOutcome(f"{i}", 3.0, True) for i in range(50)}},
+        {"s": 10, "t": 40},
+        {"s": 2.0, "t": 2.0},
+    )
+    first, second = compare_settings([("more", more), ("one", one)]).settings
+    for name in ("f1", "false_alarms_per_hour"):
+        assert first.figures[name].value == second.figures[name].value
+    assert (first.n_jobs, second.is_told_apart) == (1, False)
+
+
+def test_false_alarms_are_those_of_as_long():
+    """Of the shortest watch of each sequence, where budgets differ; their rate is each one's own."""
+    half = replace(scored(MOST, n_false=5), watched_hours={"s": 1.0})
+    short, long = compare_settings([("short", half), ("long", scored(MOST, n_false=10))]).settings
+    assert short.figures["f1"].value == long.figures["f1"].value == pytest.approx(180 / 195)
+    assert short.figures["false_alarms_per_hour"].value == long.figures["false_alarms_per_hour"].value == 5.0
+
+
+@pytest.mark.parametrize(("n_repeats", "is_told_apart"), [(1, False), (3, True)])
+def test_a_setting_without_repeats_may_have_been_lucky(n_repeats, is_told_apart):
+    """Among others whose repeats differ by more than what it is behind; with repeats of its own it is."""
+    found = [[True] * n + [False] * (100 - n) for n in (90, 60, 30)]
+    jobs = [("a", scored(each)) for each in found] + [("b", scored([True] * 20 + [False] * 80))] * n_repeats
+    comparison = compare_settings(jobs)
+    assert [each.is_told_apart for each in comparison.settings] == [False, is_told_apart]
+    said = repeats_said(comparison, differ_in_luck=False)
+    assert ("Trained once, and as uncertain as that of the others has it: b." in said) is (n_repeats == 1)
+    assert "differs by up to 0.4" in said

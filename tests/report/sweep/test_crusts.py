@@ -8,7 +8,9 @@ from fcn.report.sweep.scored import Scored
 
 def scored(n_found: int) -> Scored:
     """A hundred events, of which the first so many were found."""
-    return Scored({f"s/{i}": EventOutcome(f"{i}", 3.0, i < n_found) for i in range(100)}, 0, 1.0)
+    return Scored(
+        {f"s/{i}": EventOutcome(f"{i}", 3.0, i < n_found) for i in range(100)}, {"s": 0}, {"s": 1.0}
+    )
 
 
 OF_KINDS = {

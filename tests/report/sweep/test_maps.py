@@ -21,7 +21,7 @@ def scored(found, *, latency_s=3.0, n_false=0, lengths=(6, 2)) -> Scored:
         )
         for name, i in places
     }
-    return Scored(events, n_false, 1.0)
+    return Scored(events, {"v0": n_false, "v1": 0}, {"v0": 0.5, "v1": 0.5})
 
 
 def test_a_map_per_setting_tells_found_from_missed():
@@ -41,7 +41,7 @@ def test_events_on_both_sides_of_180_deg_are_near_each_other():
         f"v0/{i}": EventOutcome(f"{i}", 3.0, True, -17.0, longitude_deg)
         for i, longitude_deg in enumerate((179.9, -179.9))
     }
-    (axes,) = found_maps([("a", Scored(events, 0, 1.0))]).axes
+    (axes,) = found_maps([("a", Scored(events, {"v0": 0}, {"v0": 1.0}))]).axes
     east_km = np.asarray(axes.collections[0].get_offsets())[:, 0]
     assert east_km == pytest.approx([-10.65, 10.65], abs=0.1)
 
@@ -49,7 +49,7 @@ def test_events_on_both_sides_of_180_deg_are_near_each_other():
 def test_the_map_is_of_the_sequence_with_most_events_whose_places_are_known():
     assert largest_sequence([("a", scored({0}))]) == "v0"
     assert largest_sequence([("a", scored({0}, lengths=(2, 5)))]) == "v1"
-    nowhere = Scored({"v0/0": EventOutcome("0", 3.0, True)}, 0, 1.0)
+    nowhere = Scored({"v0/0": EventOutcome("0", 3.0, True)}, {"v0": 0}, {"v0": 1.0})
     assert largest_sequence([("a", nowhere)]) is None
     assert found_maps([("a", nowhere)]) is None
 

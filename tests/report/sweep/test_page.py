@@ -109,6 +109,29 @@ def test_of_a_figure_that_grows_with_quality_the_largest_was_kept(sweep, tmp_pat
     assert job.figure("val/epicentre_p50_km") == pytest.approx(6 * 6.1)
 
 
+@pytest.mark.parametrize(
+    ("commits", "precisions", "flags"),
+    [
+        (("a" * 40, "b" * 40), ("32-true", "32-true"), ["not of one commit: aaaaaaa, bbbbbbb"]),
+        (("a" * 40, "a" * 40), ("32-true", "bf16-mixed"), ["not of one precision: 32-true, bf16-mixed"]),
+        (("a" * 40, None), (None, "32-true"), []),
+    ],
+)
+def test_that_jobs_were_made_unlike_is_said(tmp_path, commits, precisions, flags):
+    """Each went on another machine, or after a change: settings may differ in more than what was swept."""
+    for number, (commit, precision) in enumerate(zip(commits, precisions, strict=True)):
+        folder = tmp_path / "s" / str(number)
+        write_job(folder, [f"seed={number}"], [2.0, 1.0])
+        manifest = json.loads((folder / "manifest.json").read_text())
+        made = {"git": {"commit": commit}, "precision": precision}
+        (folder / "manifest.json").write_text(json.dumps({**manifest, **made}))
+    page = write_sweep_report(tmp_path / "s", tmp_path / "page").read_text()
+    assert [flag for flag in ("not of one commit", "not of one precision") if flag in page] == [
+        each.partition(":")[0] for each in flags
+    ]
+    assert all(flag in page for flag in flags)
+
+
 def test_table_and_page(sweep, written):
     folder, page, printed = written
     header, first, *_ = [sweep_table("s", read_jobs(sweep)).header, *sweep_table("s", read_jobs(sweep)).rows]
@@ -223,7 +246,7 @@ def test_what_a_trained_job_was_scored_on_is_taken_together(tmp_path):
     jobs = read_jobs(tmp_path / "s")
     assert jobs[0].figure("v1/recall") == 0.5
     assert {kind: len(scored.events) for kind, scored in jobs[0].scored.items()} == {"validation": 20}
-    assert jobs[0].scored["validation"].n_false == 2
+    assert jobs[0].scored["validation"].n_false == {"validation-0": 1, "validation-1": 1}
     (setting,) = compare_jobs(jobs, ["seed"])["validation"].settings[:1]
     assert setting.figures["recall"].value == 0.5
 
