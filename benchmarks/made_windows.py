@@ -12,7 +12,7 @@ from fcn.assemble import build_module, travel_times, velocity_models
 from fcn.batch import Batch
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.scheme.migration import reader
+from fcn.scheme.migration import picks as picks_of_stream
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.reader import MigrationReader
 from fcn.scheme.migration.scheme import MigrationScheme
@@ -76,7 +76,7 @@ def reading(n_stations: int, n_anchors: int) -> Callable[[], None]:
         fresh = MigrationReader(scheme.core, asked, scheme.visible_snr)
         fresh.volumes = kept.volumes  # where coarse volumes lie, which no window changes
         fresh.volumes._fine.clear()
-        with mock.patch.object(reader, "find_picks", return_value=picks):
+        with mock.patch.object(picks_of_stream, "find_picks", return_value=picks):
             fresh.estimates(module.network, given, known)
 
     return read

@@ -1,12 +1,13 @@
 """P picks of a stream's window: peaks of the probability that the network gives every sample."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from fcn.batch import Batch
 from fcn.constants import STOPPED_S
 from fcn.scheme.migration.transfer import HOST, moved
 
@@ -74,3 +75,56 @@ def late_s(heard: Bool[Tensor, "station time"], sampling_rate_hz: float) -> floa
     if not delivers.any():
         return 0.0
     return float(since[delivers].int().argmax(dim=1).median()) / sampling_rate_hz
+
+
+@dataclass
+class PicksOfStream:
+    """Picks of a stream's windows, one after the other: those near a window's beginning are the last one's.
+
+    least_probability, apart_s, sampling_rate_hz: see `find_picks`; a pick within `apart_s` of another one at
+    its station is the same. last: picks of the last window, (station, POSIX time, probability).
+    """
+
+    least_probability: float
+    apart_s: float
+    sampling_rate_hz: float
+    last: list[tuple[str, float, float]] = field(default_factory=list)
+
+    def find(
+        self,
+        station_p: Float[Tensor, "station time"],
+        batch: Batch,
+        there: Bool[Tensor, " station"],
+        *,
+        start_s: float,
+        first: int,
+    ) -> Picks:
+        """Picks of the next window.
+
+        there: its mask, on the host. start_s: POSIX time of its first sample. first: see `find_picks`.
+        """
+        rate_hz = self.sampling_rate_hz
+        found = find_picks(
+            station_p,
+            ~(batch.heard[0] & batch.mask[0, :, None]),
+            first=first,
+            least_probability=self.least_probability,
+            apart_s=self.apart_s,
+            sampling_rate_hz=rate_hz,
+        )
+        names = batch.station_ids or tuple(str(row) for row in range(len(station_p)))
+        own = list(zip(*(each.tolist() for each in vars(found).values()), strict=True))
+        rows = {name: row for row, name in enumerate(names) if there[row]}
+        before = [(rows[name], time_s - start_s, value) for name, time_s, value in self.last if name in rows]
+        own += [
+            (row, time_s, value)
+            for row, time_s, value in before
+            if 0 <= time_s < first / rate_hz + self.apart_s
+            and not any(row == other and abs(time_s - at_s) < self.apart_s for other, at_s, _ in own)
+        ]
+        own.sort(key=lambda pick: -pick[2])
+        self.last = [(names[row], start_s + time_s, value) for row, time_s, value in own]
+        if len(own) == len(found):
+            return found
+        station, time_s, probability = (torch.tensor(each) for each in zip(*own, strict=True))
+        return Picks(station, time_s, probability)

@@ -26,7 +26,7 @@ from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.look import look
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, with_own
-from fcn.scheme.migration.picks import Picks, find_picks, late_s
+from fcn.scheme.migration.picks import Picks, PicksOfStream, late_s
 from fcn.scheme.migration.places import Places, at_edge, merged, pdfs_of
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
@@ -53,6 +53,7 @@ class MigrationReader:
     learnt: Learnt = field(init=False)
     encoder: IncrementalEncoder = field(init=False)
     candidates: Candidates = field(init=False)
+    picks: PicksOfStream = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = replace(self.core, volume=replace(self.core.volume, margin=self.reading.margin))
@@ -60,6 +61,8 @@ class MigrationReader:
         self.learnt = Learnt.by(self.reading.terms, self.reading.health, self.reading.moveout)
         self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
         self.candidates = Candidates(self.reading.candidates, self.reading.same_s, self.reading.same_km)
+        asked, rate_hz = self.reading, self.core.sampling_rate_hz
+        self.picks = PicksOfStream(asked.least_probability, asked.pick_apart_s, rate_hz)
 
     @torch.no_grad()
     def estimates(
@@ -106,26 +109,20 @@ class MigrationReader:
         return [said]
 
     def state(self) -> dict[str, Any]:
-        """What it has learnt of its stations, and what it has found and not declared."""
-        return {**self.learnt.state(), "candidates": self.candidates.state()}
+        """What it has learnt of its stations, what it has found and not declared, and the last picks."""
+        return {**self.learnt.state(), "candidates": self.candidates.state(), "picks": self.picks.last}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Reader`."""
         self.learnt.restore(state)
         self.candidates.restore(state.get("candidates", ()))
+        self.picks.last = [(name, time_s, value) for name, time_s, value in state.get("picks", ())]
 
     def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
         features = self.encoder.encode(network, batch)
         require_finite(batch, station_p=features.station_p)
-        heard = find_picks(
-            features.station_p[0],
-            ~(batch.heard[0] & batch.mask[0, :, None]),
-            first=network.series.reach,  # logits before it see the padding, or are nobody's
-            least_probability=self.reading.least_probability,
-            apart_s=self.reading.pick_apart_s,
-            sampling_rate_hz=self.core.sampling_rate_hz,
-        )
-        start_s = float(batch.now_s[0]) - self.core.window_s(batch)
+        start_s, first = float(batch.now_s[0]) - self.core.window_s(batch), network.series.reach
+        heard = self.picks.find(features.station_p[0], batch, here.mask[0], start_s=start_s, first=first)
         waves = self.learnt.waves(heard, batch, start_s, self.core.sampling_rate_hz)
         picks = waves.where(sound.times[waves.station])
         here = replace(here, mask=here.mask & sound.times)

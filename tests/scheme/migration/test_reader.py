@@ -255,7 +255,7 @@ def picked(monkeypatch, *picks: tuple[int, float]) -> None:
     found = Picks(
         torch.tensor(station, dtype=torch.long), torch.tensor(time_s), torch.full((len(picks),), 0.9)
     )
-    monkeypatch.setattr(reader, "find_picks", lambda *_, **__: found)
+    monkeypatch.setattr("fcn.scheme.migration.picks.find_picks", lambda *_, **__: found)
 
 
 @pytest.mark.parametrize(("recent_s", "n_found"), [(12.0, 1), (10.0, 0)])
