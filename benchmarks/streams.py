@@ -216,6 +216,7 @@ def settled_volumes(replay: Replay, network: MigrationNet) -> tuple[int, int]:
     the volume is told as well, is not counted.
     """
     seen: list[bool] = []
+    is_coarse, whole, answer = False, network.volume, reader.told
 
     def volume(features: Features, pairs: Tensor, arrival_sample: Tensor, condition: Tensor) -> Any:
         if is_coarse:
@@ -229,7 +230,6 @@ def settled_volumes(replay: Replay, network: MigrationNet) -> tuple[int, int]:
         is_coarse = given[-1] == "coarse"
         return answer(*given)
 
-    is_coarse, whole, answer = False, network.volume, reader.told
     with mock.patch.object(network, "volume", volume), mock.patch.object(reader, "told", told):
         for batch in replay:
             replay.read(batch)

@@ -29,11 +29,12 @@ _EPOCH = "data.examples_per_epoch / data.batch_size / processes / trainer.accumu
 # What a training that goes on has from its checkpoint, or must not change amid an epoch.
 _GOES_ON = (
     "optim.optimiser",
-    "weights",
     "data.batch_size",
     "data.examples_per_epoch",
     "trainer.accumulate_grad_batches",
 )
+
+_UNSAID = {"trainer.accumulate_grad_batches": 1}  # what null, or nothing, means
 
 SHORTEST_STEP_S = 0.01  # of windows: less than any sample
 
@@ -226,7 +227,7 @@ def _check_epochs(options: Mapping[str, Any], steps: int) -> None:
 def _check_goes_on(config: Mapping[str, Any], former: Mapping[str, Any]) -> None:
     """Raises ValueError for what a resumed training has from its checkpoint, and is told otherwise."""
     for key in _GOES_ON:
-        now, before = (_at(each, key) for each in (config, former))
+        now, before = (_at(each, key) or _UNSAID.get(key) for each in (config, former))
         if key.partition(".")[0] in former and now != before:
             raise ValueError(
                 f"{key}={checked.shown(now)} would have no effect, or break an epoch in two: "

@@ -75,10 +75,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
-    if config["ckpt"] is None and int(getattr(rank_zero_only, "rank", None) or 0) == 0:
-        set_aside(folder / CHECKPOINTS)
     module = build_module(config, record=record)
-    if config["weights"] is not None:
+    if config["weights"] is not None and config["ckpt"] is None:  # what it goes on from has weights
         module.record["weights_digest"] = record["weights_digest"] = begin_with(module, config["weights"])
     module.validation_replays = validation_replays(config, module)
     datamodule = build_datamodule(config, store_path, module.validation_replays)
@@ -86,6 +84,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     trainer = build_trainer(config, folder, callbacks=callbacks)
     record["precision"] = str(trainer.precision)  # what trainer.precision=auto came to on this machine
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
+    if config["ckpt"] is None and int(getattr(rank_zero_only, "rank", None) or 0) == 0:
+        set_aside(folder / CHECKPOINTS)
     trainer.fit(module, datamodule, ckpt_path=config["ckpt"], weights_only=True)
     best = trainer.checkpoint_callback
     if not isinstance(best, ModelCheckpoint) or best.best_model_score is None:

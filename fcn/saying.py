@@ -35,6 +35,10 @@ def owned(folder: Path) -> FileLock:
         raise ValueError(
             f"folder={folder} is another monitor's, which runs: give each its own, or end that one"
         ) from None
+    except (OSError, NotImplementedError) as error:
+        raise ValueError(
+            f"folder={folder} cannot be locked ({error}): give a folder of this user's, on a disk with locks"
+        ) from error
     return lock
 
 

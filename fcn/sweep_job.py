@@ -177,10 +177,12 @@ def _check_same(config: Mapping[str, Any], folder: Path, overrides: list[str]) -
             f"{folder} holds a job {_ANOTHER}: what has changed since is in {', '.join(keys)} "
             "(manifest.json); resume with the configuration that it began with, or begin another sweep"
         )
-    path = (config.get("store") or {}).get("path")
-    if path is not None and former.get("store_digest") not in (None, BaseStore.open(Path(path)).digest):
+    stated = (config.get("store") or {}).get("path")
+    store = None if stated is None else Path(stated).expanduser()
+    digest = former.get("store_digest")
+    if digest and store is not None and store.exists() and digest != BaseStore.open(store).digest:
         raise ValueError(
-            f"{folder} holds a job of another base store: {path} is another one since (store_digest in "
+            f"{folder} holds a job of another base store: {store} is another one since (store_digest in "
             "manifest.json), and a sweep compares settings on one; begin another sweep"
         )
     digest = former.get("checkpoint_digest")  # of a test; a training goes on from what it has written

@@ -105,6 +105,33 @@ def test_another_training_in_the_same_folder_leaves_the_earlier_ones_checkpoints
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
+def test_a_training_may_begin_with_the_weights_that_its_folder_has(toy_store, tmp_path):
+    """They are read before they are set aside; and what fails before it trains sets nothing aside."""
+    run(tmp_path, toy_store, "trainer.max_steps=2")
+    best = tmp_path / "checkpoints" / "best.ckpt"
+    with pytest.raises(FileNotFoundError, match="no checkpoint at nowhere"):
+        run(tmp_path, toy_store, "trainer.max_steps=2", "weights=nowhere")
+    assert best.is_file()
+    run(tmp_path, toy_store, "trainer.max_steps=2", f"weights={best}")
+    assert best.is_file()
+    assert (tmp_path / "checkpoints-1" / "best.ckpt").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+def test_what_began_with_weights_goes_on_without_them(toy_store, tmp_path):
+    """Said again or not, and where they are gone."""
+    run(tmp_path / "first", toy_store, "trainer.max_steps=2", "optim.scheduler.total_steps=4")
+    weights = tmp_path / "first" / "checkpoints" / "best.ckpt"
+    begun = ("optim.scheduler.total_steps=4", f"weights={weights}")
+    run(tmp_path / "second", toy_store, "trainer.max_steps=2", *begun)
+    weights.unlink()
+    last = tmp_path / "second" / "checkpoints" / "last.ckpt"
+    for number, said in enumerate((begun, begun[:1])):
+        done = run(tmp_path / f"on-{number}", toy_store, "trainer.max_steps=4", *said, f"ckpt={last}")
+        assert done["global_step"] == 4
+
+
 def test_what_is_to_be_learnt_by_heart_is_the_same_in_every_epoch(toy_store, tmp_path):
     """debug=overfit; examples of other epochs are others."""
 

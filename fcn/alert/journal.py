@@ -165,6 +165,12 @@ class Journal:
         with self._changed:
             return self._kept.known.get(event_id, 0)
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether nothing was ever said, or it was lost."""
+        with self._changed:
+            return not self._kept.known
+
     def say(self, alert: Alert) -> bool:
         """Write an alert; False, and nothing, where that version or a newer one of its event is written.
 

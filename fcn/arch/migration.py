@@ -37,12 +37,14 @@ class Features:
     table:     (batch, station, phase, row, channel) features read at P and at S times; one row per sample of
                the window, from row `first` on, and the next one for what lies after the window. What other
                rows and stations that do not exist have is nobody's.
+    nobodys:   first samples whose logits are nobody's, either.
     complete:  to be told which stations are read, and in which rows, before they are; None: all is there.
     """
 
     station_p: Float[Tensor, "batch station time"]
     table: Float[Tensor, "batch station 2 row channel"]
     first: int = 0
+    nobodys: int = 0
     complete: Callable[[Int[Tensor, " pair"], Int[Tensor, "pair 2 cell"]], None] | None = None
 
     def rows(self, sample: Float[Tensor, "*any"]) -> Int[Tensor, "*any"]:

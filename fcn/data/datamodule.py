@@ -153,8 +153,10 @@ class FcnDataModule(lightning.LightningDataModule):
         trainer = self.trainer
 
         def epoch() -> int:
-            is_same = trainer is None or purpose is Purpose.VALIDATION or trainer.overfit_batches
-            return 0 if is_same else trainer.current_epoch
+            if trainer is None or purpose is Purpose.VALIDATION:
+                return 0
+            by_heart = getattr(trainer, "overfit_batches", 0)  # set by Lightning, and not declared
+            return 0 if by_heart else trainer.current_epoch
 
         whole = EpochSampler(n_examples, epoch=epoch)
         batches = RankBatches(

@@ -32,16 +32,17 @@ def write_events(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_events(folder: Path) -> dict[str, Any] | None:
-    """None where there is none, or one that is broken, which is set aside."""
+    """None where there is none, or one that is broken, which is set aside; OSError if it cannot be read."""
     path = folder / EVENTS
     if not path.is_file():
         return None
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or set(found) != {"declarer", "reader"}:
+        if not isinstance(found, dict) or set(found) != {"declarer", "reader"} or not found["declarer"]:
             raise ValueError("declarer and reader are not what it holds")
     except ValueError as error:
-        return _set_aside(path, error)
+        _set_aside(path, error)
+        return None
     return found
 
 
@@ -60,20 +61,26 @@ def write_stream(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_stream(folder: Path) -> dict[str, Any] | None:
-    """None where there is none, or one that is broken, which is set aside."""
+    """None where there is none, or one that is broken, which is set aside; OSError if it cannot be read."""
     path = folder / STREAM
     if not path.is_file():
         return None
+    content = path.read_bytes()  # what the system says of it, too many open files say, is no damage
     try:
-        if not path.stat().st_size:
+        if not content:
             raise ValueError("it is empty")
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if set(found) == {"outline", "data"}:
             found = _filled(found["outline"], found["data"].numpy().data)
         else:  # of before arrays were one
             found = _arrays(found)
+        if not isinstance(found, dict) or not found:
+            raise ValueError("there is nothing in it")
+    except MemoryError:
+        raise
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        return _set_aside(path, error)
+        _set_aside(path, error)
+        return None
     return found
 
 

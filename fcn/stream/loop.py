@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ class Monitor:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._restore()
         self._versions = {each.event_id: self._said(each) for each in self.engine.declarer.events}
+        self._told = {each.event_id: self._told_beyond(each) for each in self.engine.declarer.events}
         self._beat_s = self._tidied_s = -math.inf
         self._kept_s = time.monotonic()
 
@@ -172,6 +173,7 @@ class Monitor:
             self.engine.declarer.forget(now_s - REMEMBER_S)
             known = {each.event_id for each in self.engine.declarer.events}
             self._versions = {name: v for name, v in self._versions.items() if name in known}
+            self._told = {name: n for name, n in self._told.items() if name in known}
         if time.monotonic() - self._kept_s >= self.habits.state_s:
             self.keep()
 
@@ -195,20 +197,31 @@ class Monitor:
     def _said(self, declared: DeclaredEvent) -> int:
         """The newest version said of an event, at a start.
 
-        Without a journal nobody knows: what was declared before is taken for said. A kill leaves the versions
-        of one step unsaid, so where a journal knows nothing of an event that has more, it was lost: of what
-        goes on the newest version is said, of what is over none.
+        Without a journal nobody knows: what was declared before is taken for said. One that knows of nothing
+        at all, where an event has several versions, was lost: of what goes on the newest version is said, of
+        what is over none.
         """
         journal, n_versions = self.sinks.journal, len(declared.updates)
         if journal is None:
             return n_versions
-        known = journal.newest_version(declared.event_id)
-        if known or n_versions == 1:
-            return known
-        return n_versions - (declared.final.status is Status.UPDATE)
+        if journal.knows_nothing and n_versions > 1:
+            return n_versions - (declared.final.status is Status.UPDATE)
+        return min(journal.newest_version(declared.event_id), n_versions)
+
+    def _told_beyond(self, declared: DeclaredEvent) -> int:
+        """Versions said of an event besides those that it has: of before its state was lost.
+
+        An earthquake that is declared anew goes on under its id, and with versions that nobody has had.
+        """
+        journal, n_versions = self.sinks.journal, len(declared.updates)
+        return 0 if journal is None else max(journal.newest_version(declared.event_id) - n_versions, 0)
 
     def _say(self, made: Made | None) -> None:
         """What is declared and not said, in order of time. made: by what; None at a start."""
+        for each in self.engine.declarer.events:
+            if each.event_id not in self._told:
+                journal = self.sinks.journal
+                self._told[each.event_id] = 0 if journal is None else journal.newest_version(each.event_id)
         missing = [
             (update.now_s, version, each)
             for each in self.engine.declarer.events
@@ -234,7 +247,8 @@ class Monitor:
             rule_s = time.perf_counter() - step.done_s
             waited_s = max(made[0] - update.now_s, 0.0)
             latencies = Latencies(waited_s, step.read_s, rule_s, self._transport_s(waited_s))
-        return Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
+        said = Alert.of(declared, update, self.producer, issued_time_s=issued_s, latencies=latencies)
+        return replace(said, version=said.version + self._told[declared.event_id])
 
     def _transport_s(self, waited_s: float) -> float | None:
         """How long before the end of a window, so old, the data of the station in the middle ended."""

@@ -286,3 +286,24 @@ def test_a_journal_that_was_lost_has_nobody_told_an_old_story(tmp_path, status, 
     again.run()
     expected = list(range(n_versions - n_said + 1, n_versions + 1))
     assert [each.version for each in said(again.folder)] == expected
+
+
+def test_an_earthquake_whose_state_was_lost_goes_on_under_its_id(tmp_path):
+    """Declared anew, with versions that nobody has had; and after another restart none is said twice."""
+    path = str(tmp_path / "journal.jsonl")
+    first = listening(tmp_path, journal=Journal(path, 1.0, 100))
+    first.run()
+    (event,) = first.engine.declarer.events
+    n_versions = len(event.updates)
+    assert n_versions > 3
+    for damage in ("{", None):  # then nothing is lost, and nothing is said again
+        if damage is not None:
+            (first.folder / "events.json").write_text(damage)
+            (first.folder / "stream.pt").unlink()
+        (first.folder / "alerts.jsonl").write_text("")
+        again = listening(tmp_path, journal=Journal(path, 1.0, 100))
+        again.run()
+        (anew,) = again.engine.declarer.events
+        assert anew.event_id == event.event_id
+        expected = list(range(n_versions + 1, 2 * n_versions + 1)) if damage is not None else []
+        assert [each.version for each in said(again.folder)] == expected

@@ -19,6 +19,7 @@ from obspy.core.inventory.response import (
 
 from fcn.waveform.inventory import make_inventory, read_stations
 from fcn.waveform.response import Sensitivity, describe, direction, sensor_elevation_m
+from fcn.waveform.stages import warn_once
 
 
 @pytest.fixture
@@ -81,9 +82,11 @@ def test_the_same_sensitivity_in_other_units(inventory, unit, measurement, per_s
 )
 def test_units_that_the_code_contradicts_are_warned_of(inventory, caplog, letter, unit, by_code):
     """Once for an instrument; they count, as nobody knows which of the two is wrong."""
+    warn_once.cache_clear()
     for each in inventory[0][0]:
         each.code = f"H{letter}{each.code[-1]}"
         each.response.instrument_sensitivity.input_units = unit
+        each.response.instrument_sensitivity.value = 1000.0
     for component in "ZNE":
         found = said(inventory, f"XX.S00..H{letter}{component}").sensitivity
         assert found.measurement == ("velocity" if unit in ("m/s", "nm/s", "M/S") else "acceleration")

@@ -72,7 +72,7 @@ def repeats_said(comparison: Comparison, *, differ_in_luck: bool) -> str:
     alone = [each.name for each in comparison.settings if each.n_jobs == 1]
     if differ_in_luck or not alone:
         return said
-    return f"{said} Trained once, and as uncertain as that of the others has it: {', '.join(alone)}."
+    return f"{said} Trained once, their F1 as uncertain as that of the others has it: {', '.join(alone)}."
 
 
 def _latencies(comparison: Comparison) -> str:

@@ -168,7 +168,8 @@ def compare_settings(jobs: Sequence[tuple[str, Scored]], seed: int = 0) -> Compa
     means = {name: _over_repeats(each, rng) for name, each in of_jobs.items()}
     luck = _luck([[repeat[BEST_BY][0] for repeat in each] for each in of_jobs.values()])
     for name in (name for name in names if len(of_jobs[name]) == 1):
-        means[name][BEST_BY][1:] += luck * rng.standard_normal(len(drawn) - 1)
+        lucky = means[name][BEST_BY][1:] + luck * rng.standard_normal(len(drawn) - 1)
+        means[name][BEST_BY][1:] = lucky.clip(0.0, 1.0)
     best = max(names, key=lambda name: means[name][BEST_BY][0])
     behind_best = {name: means[best][BEST_BY] - means[name][BEST_BY] for name in names if name != best}
     p_values = holm({name: _p_value(draws) for name, draws in behind_best.items()})

@@ -33,6 +33,8 @@ MOST_NEW = 80  # samples: a station of which more are new, or others than before
 N_WINDOWS = 3  # of room that a window moves through before what is kept is moved back
 
 
+LEAST_REACHES = 3  # in a window, else its beginning is most of it
+
 Rows = slice | Int[Tensor, " some"]
 
 
@@ -247,10 +249,16 @@ class IncrementalEncoder:
 
     @torch.no_grad()
     def encode(self, network: MigrationNet, batch: Batch) -> Features:
-        """Features of a batch of one window, the one after the last or any other, until the next call."""
-        n_samples = batch.waveforms.shape[-1]
+        """Features of a batch of one window, the one after the last or any other, until the next call.
+
+        P logits near the window's beginning are nobody's, but in a window that is hardly longer than what a
+        feature sees; whatever made them, so that all backends say the same.
+        """
+        n_samples, reach = batch.waveforms.shape[-1], network.series.reach
+        nobodys = reach if n_samples >= LEAST_REACHES * reach else 0
         if not isinstance(network.series, SeriesNet) or n_samples % STRIDE:
-            return network.encode(batch.waveforms, batch.background_mps, batch.known, batch.mask)
+            whole = network.encode(batch.waveforms, batch.background_mps, batch.known, batch.mask)
+            return replace(whole, nobodys=nobodys)
         batch = replace(batch, background_mps=until_the_end(batch.background_mps, batch.known))
         if self._kept is None or not self._kept.serves(network, batch):
             with torch.inference_mode(False), torch.no_grad():  # else it could be changed in that mode alone
@@ -266,10 +274,14 @@ class IncrementalEncoder:
             if chosen.any():
                 rows = slice(None) if chosen.all() else chosen.nonzero()[:, 0].to(batch.mask.device)
                 kept.make(batch, rows, int(n_new[chosen].max()))
-        if batch.mask.device.type != "cpu":  # to be asked which are read would be a wait
+        # to be asked which are read would be a wait for a device
+        at_once = batch.mask.device.type != "cpu" or not nobodys
+        if at_once:
             kept.begin(slice(None))
         p = kept.window(kept.p)[..., 0].masked_fill(~batch.mask[0, :, None], 0.0)
-        return Features(p[None], kept.table[None], kept.start * STRIDE, kept.complete)
+        return Features(
+            p[None], kept.table[None], kept.start * STRIDE, nobodys, None if at_once else kept.complete
+        )
 
     def _move_on(self, kept: _Kept, batch: Batch) -> Int[Tensor, " station"]:
         """Of each station, how many of the window's last samples the last window did not have as they are."""

@@ -116,14 +116,16 @@ class PicksOfStream:
         own = list(zip(*(each.tolist() for each in vars(found).values()), strict=True))
         rows = {name: row for row, name in enumerate(names) if there[row]}
         before = [(rows[name], time_s - start_s, value) for name, time_s, value in self.last if name in rows]
+        edge_s = first / rate_hz + self.apart_s if first else 0.0
         own += [
             (row, time_s, value)
             for row, time_s, value in before
-            if 0 <= time_s < first / rate_hz + self.apart_s
+            if 0 <= time_s < edge_s
             and not any(row == other and abs(time_s - at_s) < self.apart_s for other, at_s, _ in own)
         ]
         own.sort(key=lambda pick: -pick[2])
-        self.last = [(names[row], start_s + time_s, value) for row, time_s, value in own]
+        away = [each for each in self.last if each[0] not in rows and start_s <= each[1] < start_s + edge_s]
+        self.last = [(names[row], start_s + time_s, value) for row, time_s, value in own] + away
         if len(own) == len(found):
             return found
         station, time_s, probability = (torch.tensor(each) for each in zip(*own, strict=True))

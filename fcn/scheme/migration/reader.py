@@ -61,8 +61,8 @@ class MigrationReader:
         self.learnt = Learnt.by(self.reading.terms, self.reading.health, self.reading.moveout)
         self.encoder = IncrementalEncoder(self.core.sampling_rate_hz)
         self.candidates = Candidates(self.reading.candidates, self.reading.same_s, self.reading.same_km)
-        asked, rate_hz = self.reading, self.core.sampling_rate_hz
-        self.picks = PicksOfStream(asked.least_probability, asked.pick_apart_s, rate_hz)
+        asked = self.reading.least_probability, self.reading.pick_apart_s
+        self.picks = PicksOfStream(*asked, self.core.sampling_rate_hz)
 
     @torch.no_grad()
     def estimates(
@@ -121,7 +121,7 @@ class MigrationReader:
     def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
         features = self.encoder.encode(network, batch)
         require_finite(batch, station_p=features.station_p)
-        start_s, first = float(batch.now_s[0]) - self.core.window_s(batch), network.series.reach
+        start_s, first = float(batch.now_s[0]) - self.core.window_s(batch), features.nobodys
         heard = self.picks.find(features.station_p[0], batch, here.mask[0], start_s=start_s, first=first)
         waves = self.learnt.waves(heard, batch, start_s, self.core.sampling_rate_hz)
         picks = waves.where(sound.times[waves.station])

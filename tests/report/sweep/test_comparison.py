@@ -277,5 +277,9 @@ def test_a_setting_without_repeats_may_have_been_lucky(n_repeats, is_told_apart)
     comparison = compare_settings(jobs)
     assert [each.is_told_apart for each in comparison.settings] == [False, is_told_apart]
     said = repeats_said(comparison, differ_in_luck=False)
-    assert ("Trained once, and as uncertain as that of the others has it: b." in said) is (n_repeats == 1)
+    assert ("Trained once, their F1 as uncertain as that of the others has it: b." in said) is (
+        n_repeats == 1
+    )
     assert "differs by up to 0.4" in said
+    f1 = comparison.settings[1].figures["f1"]
+    assert 0.0 <= f1.low < f1.value < f1.high <= 1.0

@@ -255,3 +255,20 @@ def test_streams_may_go_on_in_another_mode(network):
     encoder.encode(network, window)
     network.encode(window.waveforms, window.background_mps, window.known, window.mask).table.sum().backward()
     assert network.series.out.weight.grad is not None
+
+
+def test_a_window_hardly_longer_than_a_feature_sees_is_made_with_its_beginning(network):
+    """Else there would be nowhere to look for picks."""
+    stream, encoder = Stream(), IncrementalEncoder(RATE_HZ)
+    for n_samples, nobodys in ((170, 0), (174, network.series.reach)):
+        assert network.series.reach == 58
+        for end in (300, 310):
+            window = stream.window(end)
+            short = {
+                name: getattr(window, name)[..., -n_samples:]
+                for name in ("waveforms", "waveforms_broad", "background_mps", "known")
+            }
+            found = encoder.encode(network, replace(window, **short))
+            assert (found.nobodys, found.complete is None) == (nobodys, nobodys == 0)
+    whole = network.encode(*(short[name] for name in ("waveforms", "background_mps", "known")), window.mask)
+    torch.testing.assert_close(found.station_p[..., nobodys:], whole.station_p[..., nobodys:])

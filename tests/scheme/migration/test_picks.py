@@ -141,3 +141,16 @@ def test_picks_of_before_are_those_of_stations_that_are_there():
             nothing, batch_of("BA", 1029.0), torch.tensor(there), start_s=999.0, first=100
         )
         assert found.station.tolist() == (expected if all(there) else [0])
+
+
+def test_a_station_that_may_say_nothing_for_a_moment_has_its_picks_again():
+    stream = PicksOfStream(0.3, 0.5, RATE_HZ, [("A", 1000.0, 0.9), ("B", 1001.0, 0.8)])
+    nothing, found = torch.full((2, N_SAMPLES), -8.0), []
+    for end_s, there in ((1028.0, [True, True]), (1028.5, [True, False]), (1029.0, [True, True])):
+        picks = stream.find(
+            nothing, batch_of("AB", end_s), torch.tensor(there), start_s=end_s - 30.0, first=100
+        )
+        found.append(sorted(picks.station.tolist()))
+    assert found == [[0, 1], [0], [0, 1]]
+    stream.find(nothing, batch_of("AB", 1040.0), torch.ones(2, dtype=torch.bool), start_s=1010.0, first=100)
+    assert stream.last == []
