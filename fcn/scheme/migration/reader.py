@@ -283,11 +283,8 @@ class MigrationReader:
             has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=within_s),
             favour=torch.zeros_like(keep, dtype=torch.long),
         )
-        found, p_s, least = (
-            found.rows(keep.nonzero()[:, 0].tolist()),
-            p_s[keep],
-            self.candidates.least_magnitude,
-        )
+        found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
+        least = self.candidates.least_magnitude
         follows = claims.claimed(found.follows, p_s, known, due_s, seen.picks, least, p_tolerance_s=within_s)
         return replace(found, follows=follows)
 
