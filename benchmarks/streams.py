@@ -98,7 +98,7 @@ class Anew:
         anew = MigrationReader(self._kept.core, self._kept.reading, self._kept.visible_snr)
         anew.volumes = self._kept.volumes
         anew.volumes._fine.clear()  # travel times of fine volumes
-        anew.learnt = self._kept.learnt
+        anew.learnt, anew.picks = self._kept.learnt, self._kept.picks
         return anew.estimates(network, batch, known)
 
     def state(self):
