@@ -1,5 +1,6 @@
 """P picks of a stream's window: peaks of the probability that the network gives every sample."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import torch
@@ -82,7 +83,7 @@ class PicksOfStream:
     """Picks of a stream's windows, one after the other: those near a window's beginning are the last one's.
 
     least_probability, apart_s, sampling_rate_hz: see `find_picks`; a pick within `apart_s` of another one at
-    its station is the same. last: picks of the last window, (station, POSIX time, probability).
+    its station is the same. last: picks of the last window, (station, POSIX s, probability).
     """
 
     least_probability: float
@@ -117,11 +118,13 @@ class PicksOfStream:
         rows = {name: row for row, name in enumerate(names) if there[row]}
         before = [(rows[name], time_s - start_s, value) for name, time_s, value in self.last if name in rows]
         edge_s = first / rate_hz + self.apart_s if first else 0.0
+        at = defaultdict[int, list[float]](list)
+        for row, time_s, _ in own:
+            at[row].append(time_s)
         own += [
             (row, time_s, value)
             for row, time_s, value in before
-            if 0 <= time_s < edge_s
-            and not any(row == other and abs(time_s - at_s) < self.apart_s for other, at_s, _ in own)
+            if 0 <= time_s < edge_s and not any(abs(time_s - at_s) < self.apart_s for at_s in at[row])
         ]
         own.sort(key=lambda pick: -pick[2])
         away = [each for each in self.last if each[0] not in rows and start_s <= each[1] < start_s + edge_s]
