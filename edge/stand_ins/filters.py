@@ -14,15 +14,18 @@ import numpy as np
 BLOCK = 128  # samples at once
 
 _designs: dict[tuple[Any, ...], np.ndarray] = {}
+_ahead: dict[tuple[Any, ...], int] = {}
 
 
 def know(content: Mapping[str, Any]) -> None:
     """Take the designs of a `filters.json`."""
     for kind, designs in content.items():
         for each in designs:
-            arguments = {key: value for key, value in each.items() if key != "sos"}
+            arguments = {key: value for key, value in each.items() if key not in ("sos", "samples_ahead")}
             if kind == "butterworth" and arguments["high_hz"] is None:
                 arguments["high_hz"] = math.inf
+            if kind == "anti_alias":  # exports of before it was known have all channels as they come
+                _ahead[tuple(arguments.values())] = each.get("samples_ahead", 0)
             _designs[kind, *arguments.values()] = np.array(each["sos"], dtype=np.float64).reshape(-1, 6)
 
 
@@ -58,6 +61,11 @@ def to_velocity_sos(highpass_hz: float, acceleration: bool, sampling_rate_hz: fl
 def anti_alias_sos(stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float) -> np.ndarray:
     """See `fcn.waveform.filters.anti_alias_sos`."""
     return _design("anti_alias", stop_hz, attenuation_db, order, sampling_rate_hz)
+
+
+def samples_ahead(stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float) -> int:
+    """See `fcn.waveform.filters.samples_ahead`; of a rate for which there is an `anti_alias_sos`."""
+    return _ahead[stop_hz, attenuation_db, order, sampling_rate_hz]
 
 
 def sosfilt(sos: np.ndarray, samples: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import obspy
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.stream.network import WatchedNetwork
 from fcn.waveform.choice import component_order
-from fcn.waveform.filters import anti_alias_sos, to_velocity_sos
+from fcn.waveform.filters import anti_alias_sos, samples_ahead, to_velocity_sos
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.response import describe
 
@@ -96,7 +96,8 @@ def _channels(inventory: obspy.Inventory, station_id: str, slowest_hz: float) ->
 
 
 def filters(spec: PreprocessSpec, rates_hz: Sequence[float]) -> dict[str, list[dict[str, Any]]]:
-    """Second-order sections of all filters of a preprocessing, each with what it was designed for."""
+    """Second-order sections of all filters of a preprocessing, each with what it was designed for; and
+    `samples_ahead`."""
     stop = spec.anti_alias
     bands = [
         {
@@ -126,6 +127,7 @@ def filters(spec: PreprocessSpec, rates_hz: Sequence[float]) -> dict[str, list[d
             "attenuation_db": stop.attenuation_db,
             "order": stop.order,
             "sampling_rate_hz": rate_hz,
+            "samples_ahead": samples_ahead(stop.stop_hz, stop.attenuation_db, stop.order, rate_hz),
             "sos": anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, rate_hz).tolist(),
         }
         for rate_hz in rates_hz

@@ -12,6 +12,8 @@ from scipy.fft import next_fast_len
 
 # Share of the first sample to which a filter's memory must have died away before a window may wrap around.
 RINGING = 1e-7
+# Of seismometers and accelerographs, recorded and simulated: networks learn with the delay of their low-pass.
+USUAL_RATE_HZ = 100.0
 
 
 @dataclass(frozen=True)
@@ -109,3 +111,17 @@ def _low_pass(
     stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float
 ) -> Float64[np.ndarray, "section 6"]:
     return signal.cheby2(order, attenuation_db, stop_hz, "lowpass", fs=sampling_rate_hz, output="sos")
+
+
+@lru_cache(maxsize=64)
+def samples_ahead(stop_hz: float, attenuation_db: float, order: int, sampling_rate_hz: float) -> int:
+    """Whole input samples by which the low-pass of a slow channel, or its lack, lets P be sooner than others.
+
+    Others are sampled at `USUAL_RATE_HZ`; 0 from 40 Hz on. Phase delays at 3 Hz are compared.
+    """
+    delays_s = []
+    for rate_hz in (USUAL_RATE_HZ, sampling_rate_hz):
+        sos = anti_alias_sos(stop_hz, attenuation_db, order, rate_hz)
+        response = signal.sosfreqz(sos, [3.0], fs=rate_hz)[1] if len(sos) else np.ones(1)
+        delays_s.append(-float(np.angle(response)[0]) / (2.0 * math.pi * 3.0))
+    return max(round((delays_s[0] - delays_s[1]) * sampling_rate_hz), 0)

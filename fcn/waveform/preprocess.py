@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from fcn.waveform.filters import Butterworth, anti_alias_sos, to_velocity_sos
+from fcn.waveform.filters import Butterworth, anti_alias_sos, samples_ahead, to_velocity_sos
 from fcn.waveform.gaps import stretches
 from fcn.waveform.memory import Memory
 from fcn.waveform.resample import GridResampler
@@ -127,7 +127,7 @@ class ToVelocity(Memory):
 
     Removes the offset, integrates acceleration, keeps out what would alias (to_velocity_sos, anti_alias_sos)
     and interpolates (4-point Lagrange) to the grid t = k / sampling_rate_hz. Causal but for the two input
-    samples that interpolation waits for; delays 2-5 Hz by 0.05-0.07 s where the input is faster than 20 Hz.
+    samples that interpolation waits for; delays 2-5 Hz by 0.05-0.07 s, a slow input by whole samples as well.
 
     NaN, a sample beyond `LARGEST` or exactly at an end of 32 bits, or a start later than expected is a gap,
     of all components. Up to `max_gap_s` it is bridged by a straight line once it has ended: a step would look
@@ -165,7 +165,9 @@ class ToVelocity(Memory):
         self._largest = LARGEST[measurement]
         motion = to_velocity_sos(spec.highpass_hz, measurement == "acceleration", sampling_rate_hz)
         stop = spec.anti_alias
-        low = anti_alias_sos(stop.stop_hz, stop.attenuation_db, stop.order, sampling_rate_hz)
+        low_pass = stop.stop_hz, stop.attenuation_db, stop.order, float(sampling_rate_hz)
+        low = anti_alias_sos(*low_pass)
+        self._later_s = samples_ahead(*low_pass) / sampling_rate_hz
         self._filters = Filters.of(np.concatenate((motion, low)))
         self._start_time_s, self._fresh = 0.0, True
         self._resampler: GridResampler | None = None
@@ -258,7 +260,7 @@ class ToVelocity(Memory):
         self._offset = self._last = first
         self._memory = self._rest()
         self._fresh = True
-        self._resampler = self._new_resampler(start_time_s)
+        self._resampler = self._new_resampler(start_time_s + self._later_s)
 
     def _new_resampler(self, start_time_s: float = 0.0) -> GridResampler:
         return GridResampler(start_time_s, self.input_rate_hz, self.spec.sampling_rate_hz, self.n_components)

@@ -37,6 +37,7 @@ def test_every_filter_of_a_preprocessing_is_known(stand_in):
             assert (stand_in.to_velocity_sos(*given) == filters.to_velocity_sos(*given)).all()
         given = (stop.stop_hz, stop.attenuation_db, stop.order, rate_hz)
         assert np.array_equal(stand_in.anti_alias_sos(*given), filters.anti_alias_sos(*given))
+        assert stand_in.samples_ahead(*given) == filters.samples_ahead(*given) == int(rate_hz == 20.0)
     assert stand_in.anti_alias_sos(*given).shape == (0, 6)  # none at the network's own rate
     for own in SPEC.filters:
         assert (stand_in.Butterworth(*vars(own).values()).sos() == own.sos()).all()
