@@ -3,7 +3,7 @@
 import datetime
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,3 +45,13 @@ def manifest(config: dict[str, Any], overrides: Sequence[str], *, store_digest: 
         "overrides": list(overrides),
         "config": config,
     }
+
+
+def went_on(former: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """What the manifest of a training says besides, that goes on from a checkpoint of another's at a step.
+
+    former: the manifest in that checkpoint. `parts` are those of the training until then, oldest first.
+    """
+    part = {key: former.get(key) for key in ("created_utc", "fcn", "git", "precision")}
+    kept = {key: former[key] for key in ("weights_digest",) if key in former}
+    return {"parts": [*former.get("parts", []), {**part, "to_step": step}], **kept}

@@ -24,14 +24,14 @@ from fcn.callbacks.example_batch import ExampleBatch
 from fcn.callbacks.kept import set_aside
 from fcn.callbacks.manifest import Manifest
 from fcn.callbacks.run_log import run_logs
-from fcn.checkpoint import begin_with
+from fcn.checkpoint import begin_with, find, read
 from fcn.config import build
 from fcn.data.part import some_minutes
 from fcn.data.sequences import Sequence
 from fcn.engine import CHECKPOINTS, build_trainer
 from fcn.module import FcnModule
 from fcn.preflight import check_training
-from fcn.provenance import manifest
+from fcn.provenance import manifest, went_on
 from fcn.replay import Replay
 from fcn.store.reader import BaseStore
 
@@ -75,6 +75,9 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
     digest = BaseStore.open(store_path).digest
     record = manifest(config, overrides, store_digest=digest)
+    if config["ckpt"] is not None:
+        content = read(find(config["ckpt"]))
+        record.update(went_on(content["fcn"], content["global_step"]))
     module = build_module(config, record=record)
     if config["weights"] is not None and config["ckpt"] is None:  # what it goes on from has weights
         module.record["weights_digest"] = record["weights_digest"] = begin_with(module, config["weights"])
@@ -82,7 +85,9 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     datamodule = build_datamodule(config, store_path, module.validation_replays)
     callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]
     trainer = build_trainer(config, folder, callbacks=callbacks)
-    record["precision"] = str(trainer.precision)  # what trainer.precision=auto came to on this machine
+    module.record["precision"] = record["precision"] = str(
+        trainer.precision
+    )  # what trainer.precision=auto came to on this machine
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     if config["ckpt"] is None and int(getattr(rank_zero_only, "rank", None) or 0) == 0:
         set_aside(folder / CHECKPOINTS)

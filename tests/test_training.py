@@ -130,6 +130,13 @@ def test_what_began_with_weights_goes_on_without_them(toy_store, tmp_path):
     for number, said in enumerate((begun, begun[:1])):
         done = run(tmp_path / f"on-{number}", toy_store, "trainer.max_steps=4", *said, f"ckpt={last}")
         assert done["global_step"] == 4
+        told = json.loads((tmp_path / f"on-{number}" / "manifest.json").read_text())
+        first = json.loads((tmp_path / "second" / "manifest.json").read_text())
+        (part,) = told["parts"]
+        assert (part["created_utc"], part["git"]) == (first["created_utc"], first["git"])
+        assert part["to_step"] == 2
+        assert part["precision"] == first["precision"]
+        assert told["weights_digest"] == first["weights_digest"]
 
 
 def test_what_is_to_be_learnt_by_heart_is_the_same_in_every_epoch(toy_store, tmp_path):

@@ -24,8 +24,8 @@ class Job:
     where that is still there; kept: the one of its checkpoint. score: its metrics.json, empty where it was
     not tested; of several sequences names have theirs before them. scored: event by event. minutes: what was
     scored of each sequence; None: all. answers: whether that, and the training, is enough for an answer.
-    cost: step_tflop, max_steps and training_tflop, where they were counted. made_with: the commit, and of a
-    training the precision, where its manifest has them.
+    cost: step_tflop, max_steps and training_tflop, where they were counted. made_with: the commit, or all
+    of one that went on at another, and of a training the precision, where its manifest has them.
     """
 
     number: int
@@ -88,8 +88,9 @@ def _read_job(folder: Path) -> Job:
     score = _flat(read_json(folder / "metrics.json"))
     budget = config.get("budget") or {}
     overrides = manifest.get("overrides", _hydra_overrides(folder))
-    commit = (manifest.get("git") or {}).get("commit") or ""
-    made_with = {"commit": commit[:COMMIT_LETTERS], "precision": manifest.get("precision")}
+    states = [each.get("git") or {} for each in (*manifest.get("parts", []), manifest)]
+    commits = dict.fromkeys((state.get("commit") or "")[:COMMIT_LETTERS] for state in states)
+    made_with = {"commit": ", ".join(filter(None, commits)), "precision": manifest.get("precision")}
     return Job(
         number=int(folder.name),
         state=_state(folder, own, config, tested=bool(score)),

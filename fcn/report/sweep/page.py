@@ -120,7 +120,8 @@ def _reservations(page: Page, jobs: Sequence[Job]) -> None:
     elif part:
         page.text(f"{part.capitalize()}.", "lead")
     for name in ("commit", "precision"):
-        values = sorted({job.made_with[name] for job in jobs if name in job.made_with})
+        made_with = [job.made_with[name].split(", ") for job in jobs if name in job.made_with]
+        values = sorted({value for each in made_with for value in each})
         if len(values) > 1:
             page.flag(f"not of one {name}: {', '.join(values)}", "warn")
 
