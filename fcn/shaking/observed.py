@@ -14,7 +14,7 @@ from fcn.shaking.real_time import LEAST_RATE_HZ, RealTimeIntensity
 from fcn.waveform.choice import instrument, spanned
 from fcn.waveform.clipping import Clipping
 from fcn.waveform.memory import Memory
-from fcn.waveform.preprocess import FILL_COUNTS, LARGEST
+from fcn.waveform.preprocess import LARGEST, is_filled
 from fcn.waveform.rates import SAME_RATE, in_step, same_rate
 from fcn.waveform.response import Described, Sensitivity, describe
 from fcn.waveform.stored import AnyTrace
@@ -62,7 +62,7 @@ class ToAcceleration(Memory):
         """Of samples that follow those before; NaN where unknown, as where counts are."""
         motion = counts / self._sensitivity.value
         known = np.abs(motion) <= LARGEST[self._sensitivity.measurement]
-        motion[~known | np.isin(counts, FILL_COUNTS)] = np.nan
+        motion[~known | is_filled(counts)] = np.nan
         if self._sensitivity.measurement == "acceleration" or not motion.size:
             return motion
         motion[self._clipping.process(counts)] = np.nan

@@ -10,6 +10,8 @@ import numpy as np
 import obspy
 from jaxtyping import Float64
 
+from fcn.waveform.gaps import counts_of
+
 log = logging.getLogger(__name__)
 
 FASTEST_HZ = 10_000.0
@@ -55,8 +57,8 @@ def packets_of(trace: obspy.Trace, length_s: float = math.inf) -> Iterator[Packe
     rate_hz, start_s = float(trace.stats.sampling_rate), trace.stats.starttime.timestamp
     n = trace.stats.npts if math.isinf(length_s) else max(round(length_s * rate_hz), 1)
     for first in range(0, trace.stats.npts, max(n, 1)):
-        part = np.ma.asarray(trace.data[first : first + n], dtype=np.float64)
-        yield Packet(trace.id, start_s + first / rate_hz, rate_hz, np.ma.filled(part, np.nan))
+        part = counts_of(trace.data[first : first + n])
+        yield Packet(trace.id, start_s + first / rate_hz, rate_hz, part)
 
 
 def note_clock(counts: Counter[str], when: str, packet: Packet) -> None:

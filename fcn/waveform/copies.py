@@ -9,6 +9,7 @@ import numpy as np
 import obspy
 from jaxtyping import Bool, Float64
 
+from fcn.waveform.gaps import counts_of
 from fcn.waveform.rates import SAME_RATE, samples_in_step
 
 log = logging.getLogger(__name__)
@@ -72,14 +73,14 @@ def _is_other(one: obspy.Trace, other: obspy.Trace, overlap: tuple[int, int] | N
     if overlap is None:
         return True  # between its samples
     begin, n = overlap
-    a, b = _values(one, begin, n), _values(other, 0, n)
+    a, b = counts_of(one.data[begin : begin + n]), counts_of(other.data[:n])
     told = np.isfinite(a) & np.isfinite(b)
     return bool(told.any() and (a != b)[told].mean() > MOST_DIFFERENT)
 
 
 def _reconcile(one: _Held, other: _Held, begin: int, n: int) -> None:
     """`one` begins first, or at the same time; they share n samples, of it those from `begin` on."""
-    a, b = _values(one[1], begin, n), _values(other[1], 0, n)
+    a, b = counts_of(one[1].data[begin : begin + n]), counts_of(other[1].data[:n])
     n_least = FILLED_S * float(one[1].stats.sampling_rate)
     filled_a, filled_b = _of_one_value(a, n_least), _of_one_value(b, n_least)
     known_a, known_b = np.isfinite(a), np.isfinite(b)
@@ -128,12 +129,6 @@ def _overlap(first: obspy.Trace, second: obspy.Trace) -> tuple[int, int] | None:
     if abs(after - begin) > ON_SAMPLE or n < 1:
         return None
     return begin, min(n, samples_in_step(other_hz, rate_hz))
-
-
-def _values(trace: obspy.Trace, begin: int, n: int) -> Float64[np.ndarray, " n"]:
-    """NaN where it is masked."""
-    part = np.ma.asarray(trace.data[begin : begin + n], dtype=np.float64)
-    return np.asarray(np.ma.filled(part, np.nan))
 
 
 def _of_one_value(values: Float64[np.ndarray, " n"], n_least: float) -> Bool[np.ndarray, " n"]:

@@ -24,6 +24,12 @@ FILL_COUNTS = (-(2.0**31), 2.0**31 - 1.0, 2.0**31)
 START_S, LEFT_S, WITHHELD_S = 2.0, 2.0, 30.0  # see `Bands`
 
 
+def is_filled(counts: Float[np.ndarray, "*any n"]) -> Bool[np.ndarray, "*any n"]:
+    """Where there is one of `FILL_COUNTS`, asked for every packet."""
+    lowest, highest, as_float = FILL_COUNTS
+    return (counts == lowest) | (counts == highest) | (counts == as_float)
+
+
 @dataclass(frozen=True)
 class Band:
     """Causal Butterworth band-pass; `order` poles at each edge."""
@@ -196,7 +202,7 @@ class ToVelocity(Memory):
         if samples.shape[0] != self.n_components:
             raise ValueError(f"expected {self.n_components} components, got shape {samples.shape}")
         motion = samples / self._sensitivity
-        possible = (np.abs(motion) <= self._largest) & ~np.isin(samples, FILL_COUNTS)  # NaN is not
+        possible = (np.abs(motion) <= self._largest) & ~is_filled(samples)  # NaN is not
         known = np.all(possible, axis=0)
         if not known.all():  # as hardly ever
             self.n_absurd += int((~possible & np.isfinite(samples)).sum())

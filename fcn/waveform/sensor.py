@@ -7,7 +7,8 @@ import numpy as np
 import obspy
 from jaxtyping import Float, Float64
 
-from fcn.waveform.preprocess import FILL_COUNTS, Chunk, PreprocessSpec, ToVelocity
+from fcn.waveform.gaps import counts_of
+from fcn.waveform.preprocess import Chunk, PreprocessSpec, ToVelocity, is_filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Sensor:
 
         Raises ValueError where no sample is known.
         """
-        motion = np.where(np.isin(counts, FILL_COUNTS), np.nan, counts) / self.sensitivity[:, None]
+        motion = np.where(is_filled(counts), np.nan, counts) / self.sensitivity[:, None]
         converter = ToVelocity(spec, self.sampling_rate_hz, self.measurement, 1.0, len(self.sensitivity))
         chunk = converter.whole(start_time_s, motion)
         return Chunk(chunk.start_sample, self.to_zne @ chunk.velocity_mps, chunk.valid, chunk.fresh)
@@ -53,6 +54,5 @@ def assemble(
     n_samples = max(begin + trace.stats.npts for begin, trace in zip(first, chosen, strict=True))
     counts = np.full((len(seed_ids), n_samples), np.nan)
     for begin, trace in zip(first, chosen, strict=True):
-        data = np.ma.filled(np.ma.asarray(trace.data, dtype=np.float64), np.nan)
-        counts[list(seed_ids).index(trace.id), begin : begin + trace.stats.npts] = data
+        counts[list(seed_ids).index(trace.id), begin : begin + trace.stats.npts] = counts_of(trace.data)
     return start_s, rates[0], counts

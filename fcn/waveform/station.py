@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64
 
 from fcn.waveform.channel import ON_SAMPLE, ChannelMotion
 from fcn.waveform.choice import Stretch, component_order, instrument, joined_stretches, spanned
+from fcn.waveform.gaps import counts_of
 from fcn.waveform.mixer import StationMixer
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.rates import same_rate, samples_in_step
@@ -152,8 +153,7 @@ class _Fed:
             n = min(trace.stats.npts, (self._at // self._in_step + 1) * self._in_step) - self._at
             if not math.isinf(until_s):
                 n = min(n, math.ceil((until_s - start_s) * self.channel.rate_hz))
-            counts = np.ma.asarray(trace.data[self._at : self._at + n], dtype=np.float64)
-            self.channel.push(start_s, np.ma.filled(counts, np.nan))
+            self.channel.push(start_s, counts_of(trace.data[self._at : self._at + n]))
             self._at += n
             if self._at == trace.stats.npts:
                 self._traces.pop()

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64
 from fcn import checked
 from fcn.stream.clock import ReplayClock
 from fcn.stream.packet import Packet
+from fcn.waveform.gaps import counts_of
 from fcn.waveform.stored import AnyTrace
 
 AHEAD_S = 0.1 + 1e-6  # interpolation to 20 Hz waits for two samples of the input
@@ -119,8 +120,8 @@ class ReplaySource:
 
     def _packet(self, due: _Due) -> Packet:
         trace = self._traces[due.trace]
-        counts = np.ma.asarray(trace.data[due.first : due.first + due.n], dtype=np.float64)
-        return Packet(trace.id, due.first_s, float(trace.stats.sampling_rate), np.ma.filled(counts, np.nan))
+        counts = counts_of(trace.data[due.first : due.first + due.n])
+        return Packet(trace.id, due.first_s, float(trace.stats.sampling_rate), counts)
 
 
 _Sent = Iterator[tuple[_Due, bool]]
