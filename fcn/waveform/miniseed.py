@@ -18,7 +18,7 @@ from obspy.io.mseed.util import get_record_information
 # What a record of miniSEED 2 begins with: sequence number, quality, reserved byte (SEED 2.4, fixed header).
 HEADER = re.compile(rb"[0-9 \0]{6}[DRQM][ \0]")
 HEADER_BYTES = 48
-SPACING_BYTES = 64  # records lie on multiples of it; SEED allows 128 and more
+SPACING_BYTES = 64  # records lie on multiples of it, but after an interrupted write; SEED allows 128 and more
 SHORTEST_BYTES, LONGEST_BYTES = 2**7, 2**20  # of a record, to libmseed
 NOT_A_RECORD = "not miniSEED"
 CUT_SHORT = "cut short"
@@ -115,7 +115,14 @@ def whole_records(content: bytes) -> int:
 
 def _records(content: bytes) -> tuple[list[Record], Counter[str], list[int]]:
     """Records that lie in the file as they state, the count of others, and where what is none begins."""
-    headers = _headers(content)
+    found = _lying(content, SPACING_BYTES)
+    # who goes on writing after half a record moves all that follow
+    return _lying(content, 1) if found[1] or found[2] else found
+
+
+def _lying(content: bytes, spacing: int) -> tuple[list[Record], Counter[str], list[int]]:
+    """As `_records`, of those that begin at multiples of so many bytes."""
+    headers = _headers(content, spacing)
     records, refused, gaps = list[Record](), Counter[str](), list[int]()
     reached, follows_damage = 0, False
     # where the next header that makes sense is
@@ -131,7 +138,7 @@ def _records(content: bytes) -> tuple[list[Record], Counter[str], list[int]]:
         follows_damage = not header.length or header.end > limit
         if follows_damage:
             refused[CUT_SHORT if header.length else UNREADABLE] += 1
-            reached = header.start + SPACING_BYTES
+            reached = header.start + spacing
         else:
             records.append(header)
             reached = header.end
@@ -140,13 +147,14 @@ def _records(content: bytes) -> tuple[list[Record], Counter[str], list[int]]:
     return records, refused, gaps
 
 
-def _headers(content: bytes) -> list[Record]:
-    """Everything that looks like a record's header, in order."""
-    n_rows = len(content) // SPACING_BYTES
-    rows = np.frombuffer(content, np.uint8, n_rows * SPACING_BYTES).reshape(n_rows, SPACING_BYTES)
-    places = np.flatnonzero(np.isin(rows[:, 6], np.frombuffer(b"DRQM", np.uint8))) * SPACING_BYTES
+def _headers(content: bytes, spacing: int) -> list[Record]:
+    """Everything at multiples of so many bytes that looks like a record's header, in order."""
+    data, n_places = np.frombuffer(content, np.uint8), max(len(content) - SPACING_BYTES + 1, 0)
+    quality, reserved = (data[at : at + n_places : spacing] for at in (6, 7))
+    looks = np.isin(quality, np.frombuffer(b"DRQM", np.uint8)) & np.isin(reserved, (0, ord(" ")))
+    places = np.flatnonzero(looks) * spacing
     places = places[[HEADER.match(content, place) is not None for place in places.tolist()]]
-    rows = rows[places // SPACING_BYTES]
+    rows = data[places[:, None] + np.arange(SPACING_BYTES)]
     big, little = (np.ascontiguousarray(rows).view(order + "u2").astype(np.int64) for order in "><")
     words = np.where(_is_date(big)[:, None], big, little)
     # Blockette 1000 states the record's length, as a power of two, and nearly always comes first.

@@ -225,12 +225,8 @@ def test_a_state_of_before_goes_on_and_knows_a_file_that_is_replaced_afterwards(
     [
         (gzip.compress, "compressed", "decompress it"),
         (bz2.compress, "compressed", "decompress it"),
-        (b"MS\x03".__add__, "miniSEED 3", "convert it to miniSEED 2"),
-        (
-            b"# a line of text\n".__add__,
-            "not miniSEED at its beginning",
-            "take away what comes before its records, or leave it out by source.pattern",
-        ),
+        (lambda _: b"MS\x03" * 9999, "miniSEED 3", "convert it to miniSEED 2"),
+        (lambda _: b"# a line\n" * 999, "not miniSEED at its beginning", "leave it out by source.pattern"),
     ],
     ids=["gzip", "bzip2", "miniSEED 3", "text"],
 )
@@ -251,6 +247,17 @@ def test_a_file_that_no_record_can_be_got_from_is_warned_of_once(
     assert caplog.messages == [f"a is {kind}: a folder source takes plain miniSEED 2; {remedy}"]
     replace(folder / "a", records(trace))  # the remedy
     np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+
+
+@pytest.mark.parametrize("n_bytes", [16, 300])
+def test_records_after_a_part_of_one_are_read(folder, trace, caplog, n_bytes):
+    source = DirectorySource(folder, "*", from_now=True)
+    content = records(trace)
+    (folder / "a").write_bytes(content[:n_bytes])
+    assert source.poll(0.0) == []
+    (folder / "a").write_bytes(content[:n_bytes] + content)  # whoever writes it began again
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+    assert source.counts.total() == 1
 
 
 def test_a_record_that_is_on_its_way_is_not_warned_of(folder, trace, caplog):

@@ -65,6 +65,16 @@ def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
     assert sum(trace.stats.npts for trace in stream) > 0.6 * N
 
 
+@pytest.mark.parametrize("n_kept", [100, 301, 511])
+def test_what_is_written_after_half_a_record_is_read(tmp_path, content, n_kept):
+    data, good = content
+    (before, after), refused = read(tmp_path, good[: 3 * 512 + n_kept] + good[4 * 512 :])
+    assert refused == {"cut short": 1}
+    np.testing.assert_array_equal(before.data, data[: before.stats.npts])
+    np.testing.assert_array_equal(after.data, data[-after.stats.npts :])
+    assert N - before.stats.npts - after.stats.npts < 600
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """One item for each time that records are decoded."""

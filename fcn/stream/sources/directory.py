@@ -36,7 +36,7 @@ FOREIGN = (
     (re.compile(rb"MS\x03"), "miniSEED 3", "convert it to miniSEED 2"),
 )
 HEADLESS = "not miniSEED at its beginning"
-HEADLESS_REMEDY = "take away what comes before its records, or leave it out by source.pattern"
+HEADLESS_REMEDY = "leave it out by source.pattern"
 
 
 class Look(NamedTuple):
