@@ -5,7 +5,7 @@ import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,19 +25,31 @@ CUT_SHORT = "cut short"
 LARGEST_PIECE = 2**14  # samples that are decoded at once of a file that stays on the disk
 LONGEST_UNSTATED_BYTES = 2**14  # what ObsPy looks at for where the next record begins
 UNREADABLE = "whose header or data cannot be read"
+# Of a sample, by the encoding that blockette 1000 states (SEED 2.4): text, integers of 16, 24 and 32 bits,
+# floats of 32 and 64. libmseed would go on after the record's end for more of them than it holds.
+SAMPLE_BYTES: Mapping[int | None, int] = {0: 1, 1: 2, 2: 3, 3: 4, 4: 4, 5: 8}
 
 
 class Record(NamedTuple):
-    """Where a header is in a file, and what it states; `length` 0 is of a header that makes no sense."""
+    """Where a header is in a file, and what it states; `length` 0 is of a header that makes no sense.
+
+    encoding: of its samples, None where blockette 1000 does not come first.
+    """
 
     start: int
     length: int  # bytes
     n_samples: int
+    encoding: int | None
 
     @property
     def end(self) -> int:
         """The byte after it."""
         return self.start + self.length
+
+    @property
+    def has_room(self) -> bool:
+        """Whether its samples may be in it, as far as their encoding says."""
+        return self.n_samples * SAMPLE_BYTES.get(self.encoding, 0) <= self.length - HEADER_BYTES
 
 
 class Piece(NamedTuple):
@@ -162,9 +174,20 @@ def _headers(content: bytes, spacing: int) -> list[Record]:
     exponents = np.where(first, rows[:, 54], 0)
     makes_sense = _is_date(words) & (rows[:, 24] < 24) & (rows[:, 25] < 60) & (rows[:, 26] <= 60)
     return [
-        Record(place, _sensible(2**exponent if exponent else _length(content, place)) if sense else 0, n)
-        for place, exponent, sense, n in zip(
-            places.tolist(), exponents.tolist(), makes_sense.tolist(), words[:, 15].tolist(), strict=True
+        Record(
+            place,
+            _sensible(2**exponent if exponent else _length(content, place)) if sense else 0,
+            n,
+            encoding if is_first else None,
+        )
+        for place, exponent, sense, n, encoding, is_first in zip(
+            places.tolist(),
+            exponents.tolist(),
+            makes_sense.tolist(),
+            words[:, 15].tolist(),
+            rows[:, 52].tolist(),
+            first.tolist(),
+            strict=True,
         )
     ]
 
@@ -195,6 +218,8 @@ def _decode(
 ) -> obspy.Stream:
     """Of records, as ObsPy reads them, its warnings of damaged data made errors, and what it leaves out."""
     start, end = (None if math.isinf(time) else UTCDateTime(time) for time in (start_time_s, end_time_s))
+    if not all(record.has_room for record in records):
+        raise ValueError("more samples are stated than there is room for")
     if records[-1].end - records[0].start == sum(record.length for record in records):
         part = content[records[0].start : records[-1].end]
     else:

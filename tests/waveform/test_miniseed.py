@@ -111,6 +111,7 @@ def test_records_of_several_lengths_are_read_at_once(tmp_path, calls, tail):
         (54, 8, "whose samples do not end as stated"),  # 256 bytes
         (54, 40, "whose header or data cannot be read"),
         (24, 31, "whose header or data cannot be read"),  # o'clock
+        (52, 3, "whose header or data cannot be read"),  # integers: there is no room for so many
     ],
 )
 def test_a_header_that_makes_no_sense_costs_its_record(tmp_path, content, place, value, reason):
