@@ -29,6 +29,7 @@ SDS_NAME = re.compile(
 )
 DAY_S = 86_400
 NEIGHBOUR_S = 3_600  # of the days before and after that a day file may hold
+BY_LOCAL_DAY = "files by local days are read by python -m fcn.build_sequence, whatever they are called"
 STEIM2_STEP = 2**29  # from one sample to the next, less than this: 30 bits (SEED 2.4, appendix B)
 COUNTS_64_BIT = 2**53  # beyond, doubles leave out whole numbers
 
@@ -148,7 +149,8 @@ def _day(
         if trace.id != seed_id:
             foreign[f"of {trace.id}"] += 1
         elif not -NEIGHBOUR_S <= begins_after_s <= DAY_S + NEIGHBOUR_S:
-            foreign[f"of {trace.stats.starttime}, another day"] += 1
+            length_s = trace.stats.npts * trace.stats.delta
+            foreign[f"of {trace.stats.starttime}, another day ({length_s:.0f} s; {BY_LOCAL_DAY})"] += 1
         else:
             # ObsPy trims to the nearest sample, which may lie outside
             part = trace.slice(
@@ -158,7 +160,7 @@ def _day(
     left_out = refused + foreign
     if left_out:
         reasons = "; ".join(f"{n} {reason}" for reason, n in left_out.items())
-        log.warning("%s: %d record(s) left out: %s", path, left_out.total(), reasons)
+        log.warning("%s: %d record(s) or stretches left out: %s", path, left_out.total(), reasons)
     return kept, not refused
 
 

@@ -111,7 +111,7 @@ def test_a_broken_file_is_named_and_an_unfinished_one_is_a_gap(tmp_path, caplog)
     assert not caplog.text
     files[4].write_bytes(b"garbage" * 1000)
     assert len(read_sds(tmp_path)) == 4
-    assert f"{files[4]}: 1 record(s) left out: 1 not miniSEED" in caplog.text
+    assert f"{files[4]}: 1 record(s) or stretches left out: 1 not miniSEED" in caplog.text
     with pytest.raises(FileNotFoundError, match="no miniSEED"):
         read_sds(tmp_path, {"XX.S01"}, START_S + 100.0)
 
@@ -157,7 +157,16 @@ def test_a_record_that_is_not_the_files_own_is_left_out(tmp_path, caplog, change
         wrong.write(file, format="MSEED", reclen=512)
     found = read_sds(tmp_path)
     assert [(trace.id, trace.stats.npts) for trace in found] == [(f"XX.S00..HH{c}", 6000) for c in "ENZ"]
-    assert re.search(f"{re.escape(str(path))}: 1 record\\(s\\) left out: 1 {reason}", caplog.text)
+    said = f"{re.escape(str(path))}: 1 record\\(s\\) or stretches left out: 1 {reason}"
+    assert re.search(said, caplog.text)
+
+
+def test_of_files_by_local_days_it_is_said_how_much_is_left_out_and_what_reads_them(tmp_path, caplog):
+    (path,) = write_sds(obspy.Stream([make_trace("XX.A..HHZ", np.arange(90_000))]), tmp_path)
+    path.rename(path.with_name(path.name.replace(".105", ".106")))  # east of Greenwich its day has begun
+    with pytest.raises(FileNotFoundError):
+        read_sds(tmp_path)
+    assert "another day (900 s; files by local days are read by python -m fcn.build_sequence" in caplog.text
 
 
 def test_an_archive_is_not_overwritten(tmp_path):
