@@ -116,7 +116,7 @@ class StationInParts:
             first = end
         for each in self._fed:
             _warn_of_absurd(each.channel)
-        _say(self.station_id, self.uses)
+        _say(self.station_id, self.uses, [each.channel.described for each in self._fed])
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -313,12 +313,29 @@ def _uses(channels: Sequence[ChannelMotion], stretches: Sequence[Stretch], rate_
         ended = stretch.last
 
 
-def _say(station_id: str, uses: Sequence[Use]) -> None:
-    """Warn of missing components and of another instrument taking over."""
+def _completing(used: Sequence[Described], all_channels: Sequence[Described]) -> list[str]:
+    """Channels of other instruments that point where none of the used does."""
+    directions, own = [each.direction for each in used], instrument(used[0].seed_id)
+    return sorted(
+        {
+            each.seed_id
+            for each in all_channels
+            if instrument(each.seed_id) != own and spanned(np.array([*directions, each.direction]))
+        }
+    )
+
+
+def _say(station_id: str, uses: Sequence[Use], all_channels: Sequence[Described]) -> None:
+    """Warn of missing components, also where channels that are not used have them, and of another instrument
+    taking over."""
     most = max((use.channels for use in uses), key=len, default=())
     if 0 < len(most) < 3:
         names = ", ".join(channel.seed_id for channel in most)
-        log.warning("%s has only %s: the rest is zero", station_id, names)
+        told = ""
+        if beside := ", ".join(_completing(most, all_channels)):
+            told = f"; not used with them, as of another instrument: {beside}. Give channels of one a single "
+            told += "location, and codes that differ in the last letter alone"
+        log.warning("%s has only %s: the rest is zero%s", station_id, names, told)
     using = [(instrument(use.channels[0].seed_id), use.from_s) for use in uses if use.channels]
     changes = [(old, *new) for (old, _), new in itertools.pairwise(using) if old != new[0]]
     if changes:

@@ -95,6 +95,15 @@ def test_missing_components_are_zero_and_said(spec, caplog):
     assert "XX.A has only XX.A..HHZ, XX.A..HHN: the rest is zero" in caplog.text
 
 
+@pytest.mark.parametrize("vertical", ["XX.A..EHZ", "XX.A.10.HHZ"])
+def test_a_component_that_is_named_as_another_instruments_is_said(spec, caplog, vertical):
+    rng = np.random.default_rng(1)
+    names = (vertical, "XX.A..HHN", "XX.A..HHE")
+    stream = obspy.Stream([make_trace(name, 1e4 * rng.standard_normal(3000)) for name in names])
+    station_motion(stream, described(stream), spec)
+    assert f"the rest is zero; not used with them, as of another instrument: {vertical}. Give" in caplog.text
+
+
 def test_a_gap_in_one_component_is_its_own(spec):
     _, stream, inventory = make_network(1)
     whole = station_motion(stream, inventory, spec)
