@@ -53,7 +53,14 @@ class Packet:
 
 
 def packets_of(trace: obspy.Trace, length_s: float = math.inf) -> Iterator[Packet]:
-    """A trace in packets of a length, in order; masked samples are NaN."""
+    """A trace in packets of a length, in order; masked samples are NaN.
+
+    Raises ValueError, naming the channel, for text, as of a data logger's log, and for what `Packet` refuses.
+    """
+    if trace.data.dtype.kind not in "iuf" or not trace.stats.sampling_rate > 0.0:
+        raise ValueError(
+            f"{trace.id} is no motion: samples of type {trace.data.dtype} at {trace.stats.sampling_rate:g} Hz"
+        )
     rate_hz, start_s = float(trace.stats.sampling_rate), trace.stats.starttime.timestamp
     n = trace.stats.npts if math.isinf(length_s) else max(round(length_s * rate_hz), 1)
     for first in range(0, trace.stats.npts, max(n, 1)):

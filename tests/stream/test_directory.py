@@ -260,6 +260,25 @@ def test_records_after_a_part_of_one_are_read(folder, trace, caplog, n_bytes):
     assert source.counts.total() == 1
 
 
+def test_logs_of_data_loggers_and_rates_that_cannot_be_are_left_out(folder, trace, caplog):
+    source = DirectorySource(folder, "*", from_now=True)
+    log = make_trace("XX.S00..LOG", np.frombuffer(b"12345, clock locked", "S1"), 1.0, START_S)
+    log.write(file := io.BytesIO(), format="MSEED", reclen=512)
+    numbers = make_trace("XX.S00..LOG", np.frombuffer(b"12345", "S1"), 1.0, START_S)
+    numbers.write(file, format="MSEED", reclen=512)
+    content = file.getvalue()
+    for factor in (0, 30_000):  # of the rate, in bytes 32 and 33 of the header
+        record = records(trace, 0.0, 1.0)
+        content += record[:32] + factor.to_bytes(2, "big") + record[34:]
+    for n in range(4):
+        (folder / "a").write_bytes(content[: 512 * (n + 1)])
+        assert source.poll(0.0) == []
+    (folder / "a").write_bytes(content + records(trace))
+    np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
+    assert source.counts == {"no motion": 4}
+    assert len(caplog.messages) == 1
+
+
 def test_a_record_that_is_on_its_way_is_not_warned_of(folder, trace, caplog):
     path, content = folder / "a.mseed", records(trace)
     source = DirectorySource(folder, "*", from_now=True)

@@ -30,6 +30,7 @@ GROWING_S = 3_600.0  # a file that has grown since is looked at in between, too
 GONE_S = 3_600.0  # a file that was in no look for so long is forgotten
 MARK_BYTES = 4096  # of what was read last of a file it is known again: a record, as the longest usual ones
 NO_RECORD = "not miniSEED"
+NO_MOTION = "no motion"
 # How files begin that no record can be got from, what they are, and the remedy.
 FOREIGN = (
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|PK\x03\x04"), "compressed", "decompress it"),
@@ -238,7 +239,16 @@ class DirectorySource:
         self.counts.update(refused)
         if refused:
             log.warning("%s: %d record(s) left out: %s", name, refused.total(), ", ".join(refused))
-        return [packet for trace in stream for packet in packets_of(trace)], len(content)
+        packets: list[Packet] = []
+        for trace in stream:
+            try:
+                packets += packets_of(trace)
+            except ValueError as error:  # a data logger's log, or a header that is damaged
+                self.counts[NO_MOTION] += 1
+                if name not in self._told:
+                    self._told.add(name)
+                    log.warning("%s: left out, as what else it has of such: %s", name, error)
+        return packets, len(content)
 
     def _left_out(self, name: str, begin: int, content: bytes) -> int:
         """Bytes that are passed over where no record is whole; none where it may be on its way."""
