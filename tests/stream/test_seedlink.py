@@ -4,8 +4,9 @@ import ssl
 import time
 
 import numpy as np
+import obspy
 import pytest
-from made_networks import make_network
+from made_networks import START_S, make_network, make_trace
 from seedlink_server import SeedLinkServer
 
 from fcn.stream.sources import seedlink
@@ -140,6 +141,17 @@ def test_garbage_costs_the_packet_alone(stream, protocol):
         packets, counts = listened(server.address, len(server.records) - 1)
     assert len(packets) == len(server.records) - 1
     assert counts["damaged packets"] == 1
+
+
+def test_logs_of_data_loggers_are_no_damage_and_told_once(stream, protocol, caplog):
+    caplog.set_level("INFO")
+    text = np.frombuffer(b"1234567, clock locked", "S1")
+    logs = [make_trace("XX.S00..LOG", text, 1.0, START_S + at_s) for at_s in range(5)]
+    with SeedLinkServer(stream + obspy.Stream(logs), [None], protocol=protocol) as server:
+        packets, counts = listened(server.address, len(server.records) - len(logs))
+    assert_whole(packets, stream)
+    assert counts == {"packets without motion": len(logs)}
+    assert sum("left out" in each for each in caplog.messages) == 1
 
 
 @pytest.mark.parametrize("answer", [b"\xff" * 3000, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\r\n" * 9])

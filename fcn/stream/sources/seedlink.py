@@ -25,6 +25,10 @@ NUMBERS_V3 = 0x1000000  # sequence numbers of protocol 3 have six digits of sixt
 MOST_PER_BYTE = 8  # samples; what compresses best, Steim 2, has seven of them in four bytes
 
 
+class NoMotionError(ValueError):
+    """A sound record of no motion."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """timeout_s: of connecting and of answers. reconnect_s: between attempts. idle_s: without data for so
@@ -160,6 +164,7 @@ class _Link:
         self._looks = False  # whether the server has refused, and is asked what it has
         self._met_unreadable = False
         self._told: set[str] = set()  # of the connection, since the last packet
+        self._without_motion: set[str] = set()  # channels that come without, and have been told
         self._ends = threading.Event()
         self._selected = threading.Event()  # since the connection was made
         self._open: Any = None
@@ -272,6 +277,12 @@ class _Link:
             self._received[station_id] = each.seqnum
         try:
             packet = decoded(each.payload)
+        except NoMotionError as error:
+            self._counts["packets without motion"] += 1
+            if str(error) not in self._without_motion and len(self._without_motion) < MOST_TOLD:
+                self._without_motion.add(str(error))
+                log.info("%s: packets of %s are left out: %s", self.server, station_id, error)
+            return
         except Exception as error:  # libmseed's, the package's, or our own
             self._counts["damaged packets"] += 1
             log.warning("%s: a packet of %s left out: %s", self.server, station_id, error)
@@ -292,15 +303,18 @@ def _check_address(client: Any, server: str) -> None:
 
 
 def decoded(payload: bytes) -> Packet:
-    """A record of miniSEED 2 or 3. Raises what libmseed raises for one that is none."""
+    """A record of miniSEED 2 or 3. Raises what libmseed raises for one that is none, else ValueError."""
     from pymseed import MS3Record, sourceid2nslc
 
-    n_stated = MS3Record.parse(payload).samplecnt
+    stated = MS3Record.parse(payload)
+    if stated.samplecnt == 0 or stated.samprate == 0.0:  # of a log, or of what a data logger has noticed
+        raise NoMotionError(f"a record of {stated.sourceid} without samples or rate")
+    n_stated = stated.samplecnt
     if not 0 < n_stated <= MOST_PER_BYTE * len(payload):  # libmseed would make room for what is stated
         raise ValueError(f"a record of {len(payload)} bytes with {n_stated} samples")
     record = MS3Record.parse(payload, unpack_data=True)
     if record.sampletype not in ("i", "f", "d"):
-        raise ValueError(f"a record of {record.sourceid} without samples")
+        raise NoMotionError(f"a record of {record.sourceid} with text")
     counts = np.array(record.np_datasamples, dtype=np.float64)
     start_s = record.starttime / 1e9  # ns
     return Packet(".".join(sourceid2nslc(record.sourceid)), start_s, float(record.samprate), counts)
