@@ -181,9 +181,7 @@ def build_sequence(config: dict[str, Any]) -> dict[str, tuple[Use, ...]]:
 def _warn_of_flat(stream: obspy.Stream) -> None:
     """Of channels whose samples are all one value: a replay takes one such component for quiet ground."""
     values: dict[str, set[float]] = {}
-    for trace in (
-        trace for trace in stream if trace.data.dtype.kind in "iuf" and np.ma.count(trace.data) > 1
-    ):
+    for trace in (trace for trace in stream if np.ma.count(trace.data) > 1):
         values.setdefault(trace.id, set()).update((float(trace.data.min()), float(trace.data.max())))
     flat = [f"{seed_id} ({min(met):g})" for seed_id, met in sorted(values.items()) if len(met) == 1]
     if flat:

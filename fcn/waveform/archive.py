@@ -19,7 +19,7 @@ from obspy.clients.filesystem.sds import SDS_FMTSTR
 
 from fcn.geometry.codes import check_codes
 from fcn.publish import new_file
-from fcn.waveform.miniseed import decode_miniseed
+from fcn.waveform.miniseed import decode_miniseed, is_motion
 from fcn.waveform.stored import StoredStream, StoredTrace, stored
 
 log = logging.getLogger(__name__)
@@ -148,6 +148,8 @@ def _day(
         begins_after_s = trace.stats.starttime.timestamp - day_s
         if trace.id != seed_id:
             foreign[f"of {trace.id}"] += 1
+        elif not is_motion(trace):
+            foreign["of text or without a sampling rate"] += 1
         elif not -NEIGHBOUR_S <= begins_after_s <= DAY_S + NEIGHBOUR_S:
             length_s = trace.stats.npts * trace.stats.delta
             foreign[f"of {trace.stats.starttime}, another day ({length_s:.0f} s; {BY_LOCAL_DAY})"] += 1

@@ -119,6 +119,12 @@ def decode_piece(
         return _read_mseed(io.BytesIO(content), starttime=start, endtime=end)
 
 
+def is_motion(trace: obspy.Trace) -> bool:
+    """Whether it holds numbers at a rate, which a data logger's log does not."""
+    rate_hz = trace.stats.sampling_rate
+    return trace.data.dtype.kind in "iuf" and bool(np.isfinite(rate_hz) and rate_hz > 0.0)
+
+
 def whole_records(content: bytes) -> int:
     """Bytes up to the end of the last record that is there whole: what is written now may go on."""
     records, *_ = _records(content)

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import obspy
 from obspy.core.util.base import ENTRY_POINTS
 from obspy.io.mseed import InternalMSEEDWarning
 
 from fcn.waveform import sac
-from fcn.waveform.miniseed import HEADER, decode_miniseed
+from fcn.waveform.miniseed import HEADER, decode_miniseed, is_motion
 
 log = logging.getLogger(__name__)
 
@@ -167,10 +166,11 @@ def _read_archive(path: Path) -> obspy.Stream:
 def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
     """Traces of one file, checked, as `read_waveforms` has them; `name` is what errors call it."""
     stream = obspy.Stream()
-    without_rate = list[str]()
+    no_motion = list[str]()
     for trace in _traces(source, name):
-        if not np.isfinite(trace.stats.sampling_rate) or trace.stats.sampling_rate <= 0.0:
-            without_rate.append(f"{name}: {trace.id} has a sampling rate of {trace.stats.sampling_rate} Hz")
+        if not is_motion(trace):
+            kind = "text" if trace.data.dtype.kind == "S" else f"samples of type {trace.data.dtype}"
+            no_motion.append(f"{name}: {trace.id} has {kind} at {trace.stats.sampling_rate} Hz, no motion")
             continue
         trace.stats.location = trace.stats.location.strip(" -")  # "--" stands for none, as of StationXML
         if "sac" in trace.stats:
@@ -180,9 +180,9 @@ def read_one(source: Path | io.BytesIO, name: str) -> obspy.Stream:
             _check_nied_length(trace, name)
             _name_nied_channel(trace, name)
         stream.append(trace)
-    if without_rate and not len(stream):
-        raise ValueError(without_rate[0])
-    for what in without_rate:  # a log beside the waveforms, or a damaged header
+    if no_motion and not len(stream):
+        raise ValueError(no_motion[0])
+    for what in no_motion:  # a log beside the waveforms, or a damaged header
         log.warning("left out: %s", what)
     return stream
 

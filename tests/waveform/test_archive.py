@@ -1,5 +1,6 @@
 """SDS archives and sequence folders: what goes in comes out, whole or not at all."""
 
+import io
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from made_networks import START_S, make_network, make_trace
 
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.io import PhasePick, read_quakeml
-from fcn.waveform.archive import read_sds, write_sds
+from fcn.waveform.archive import open_sds, read_sds, write_sds
 from fcn.waveform.folder import Description, fill_sequence_folder, read_description, write_sequence_folder
 
 MIDNIGHT_S = 1_460_678_400.0  # 2016-04-15
@@ -167,6 +168,19 @@ def test_of_files_by_local_days_it_is_said_how_much_is_left_out_and_what_reads_t
     with pytest.raises(FileNotFoundError):
         read_sds(tmp_path)
     assert "another day (900 s; files by local days are read by python -m fcn.build_sequence" in caplog.text
+
+
+@pytest.mark.parametrize("rate_factor", [0, 1])
+def test_a_log_in_the_archive_is_left_out(tmp_path, caplog, rate_factor):
+    _, stream, _ = make_network(1)
+    (path, *_) = write_sds(stream, tmp_path)
+    log = tmp_path / "2016" / "XX" / "S00" / "LOG.D" / path.name.replace("HHE", "LOG")
+    log.parent.mkdir()
+    text = make_trace("XX.S00..LOG", np.frombuffer(b"clock locked", "S1"), 1.0)
+    text.write(file := io.BytesIO(), format="MSEED", reclen=512)
+    log.write_bytes(file.getvalue()[:32] + rate_factor.to_bytes(2, "big") + file.getvalue()[34:])
+    assert len(open_sds(tmp_path)) == 3
+    assert f"{log}: 1 record(s) or stretches left out: 1 of text" in caplog.text
 
 
 def test_an_archive_is_not_overwritten(tmp_path):

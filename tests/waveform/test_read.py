@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import obspy
 import pytest
+from made_networks import make_trace
 from nied_files import COUNTS_PER_MPS2, START_S, write_nied
 
 from fcn.build_sequence import read_all
@@ -194,7 +195,16 @@ def test_a_trace_that_cannot_be_used_leaves_the_others_of_its_file(tmp_path, cap
     assert {trace.id for trace in stream} == {"XX.ABC..HHZ"}
     assert sum(trace.stats.npts for trace in stream) > 3800
     assert "'?BC' is no station code" in caplog.text
-    assert "has a sampling rate of 0.0 Hz" in caplog.text
+    assert "XX.ABC..HHZ has samples of type int32 at 0.0 Hz, no motion" in caplog.text
+
+
+def test_a_log_beside_the_waveforms_is_left_out(tmp_path, caplog):
+    make_trace("XX.ABC..LOG", np.frombuffer(b"clock locked", "S1"), 1.0).write(
+        str(tmp_path / "log"), format="MSEED"
+    )
+    (tmp_path / "a.mseed").write_bytes(miniseed())
+    assert {trace.id for trace in read_all(str(tmp_path / "*"))} == {"XX.ABC..HHZ"}
+    assert "log: XX.ABC..LOG has text at 1.0 Hz, no motion" in caplog.text
 
 
 def test_a_stray_member_leaves_the_others_of_its_archive(tmp_path, caplog):
