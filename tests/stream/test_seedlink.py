@@ -125,7 +125,7 @@ def test_other_stations_are_asked_for_at_once(stream, protocol):
     assert source.counts["connections lost"] == 0
 
 
-def test_no_station_that_the_server_has_is_tried_again(stream, protocol):
+def test_no_station_that_the_server_has_is_tried_again_and_told_once(stream, protocol, caplog):
     with SeedLinkServer(stream, [None], protocol=protocol) as server:
         source = SeedLinkSource(server.address, ["XX.NONE"], **OPTIONS)
         until = time.monotonic() + 20.0
@@ -134,6 +134,8 @@ def test_no_station_that_the_server_has_is_tried_again(stream, protocol):
             time.sleep(0.01)
         source.close()
     assert len(server.asked) >= 3
+    told = [each.message for each in caplog.records if each.name.startswith("fcn")]
+    assert len(told) == len(set(told)) > 0
 
 
 def test_garbage_costs_the_packet_alone(stream, protocol):

@@ -257,7 +257,7 @@ class _Link:
             there = {each["id"] for each in link.info_dict("STATIONS")["station"]}
             stations = [each for each in stations if each.replace(".", "_") in there]
             missing = sorted(set(self._stations) - set(stations))
-            log.warning("%s: has not %s", self.server, ", ".join(missing))
+            self._tell(logging.WARNING, f"has not {', '.join(missing)}")
             self._counts["stations refused"] += len(missing)
         for station_id in stations:
             number = self._received.get(station_id)
