@@ -75,7 +75,8 @@ class Lane:
     """Queue and thread of a sink. `put`, `warn` and `beat` return at once, whatever the sink does.
 
     Of warnings the newest of each site waits, so that there are at most as many as sites; they and alerts
-    take turns, so that neither many sites nor many versions hold the others up.
+    take turns, so that neither many sites nor many versions hold the others up, and what fails lets what else
+    waits pass.
     on_delivered: called by the thread with each alert that the sink has taken.
     """
 
@@ -150,7 +151,8 @@ class Lane:
         if superseded:
             self._drop(superseded[0], "superseded")
         elif len(self._waiting) > self.patience.most_events:
-            self._drop(next(each for each in self._waiting if each is not self._taken), "left")
+            others = (each for each in self._waiting if each is not self._taken)
+            self._drop(min(others, key=lambda each: self._put_s[id(each)]), "left")
 
     def _superseded(self) -> list[Alert]:
         """Alerts that wait, oldest first, while a newer version of their event waits as well."""
@@ -223,6 +225,7 @@ class Lane:
         """Note a try without success and pause; whether there will be another."""
         with self._changed:
             self._taken = None  # while it pauses, this one, too, may be superseded
+            self._let_others_pass(item)
             self._failing = type(item)
             self._numbers["failed"] += 1
             self._n_failed += 1
@@ -234,6 +237,13 @@ class Lane:
             while not self._closing and (left_s := end_s - time.monotonic()) > 0:
                 self._changed.wait(left_s)  # what is put meanwhile does not hasten it
             return not self._closing
+
+    def _let_others_pass(self, item: Item) -> None:
+        """To the end of the queue, with other versions of its event: it may fail, and not the sink."""
+        if isinstance(item, Alert):
+            self._waiting.sort(key=lambda each: each.event_id == item.event_id)
+        elif isinstance(item, ToldWarning) and self._warnings.get(item.warning.site) is item:
+            self._warnings[item.warning.site] = self._warnings.pop(item.warning.site)
 
     def _refused(self, item: Item, error: Exception) -> None:
         with self._changed:

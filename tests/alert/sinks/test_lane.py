@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import threading
 import time
@@ -145,19 +146,53 @@ def test_a_sink_out_of_reach_is_tried_again_and_logged_once(caplog):
     assert "made is in reach again" in said[1][1]
 
 
+class Failing(Recorder):
+    """Fails for one event and one site, every time, as a receiver may that trips over what they say."""
+
+    def deliver(self, alert):
+        if alert.event_id == "bad":
+            raise OSError("500")
+        super().deliver(alert)
+
+    def warn(self, told):
+        if told.warning.site == "bad":
+            raise OSError("500")
+        super().warn(told)
+
+
+def test_an_alert_that_fails_holds_up_no_other():
+    sink = Failing()
+    lane = Lane("made", sink, dataclasses.replace(PATIENCE, queue_length=9), lambda *_: None)
+    for event_id, version in (("bad", 1), ("a", 1), ("bad", 2), ("a", 2), ("b", 1)):
+        lane.put(alert(event_id, version))
+    until(lambda: len(sink.told) == 3)
+    assert sink.told == [("a", 1), ("a", 2), ("b", 1)]
+    assert lane.counts.waiting == 2
+    assert not closed(lane)
+
+
+def test_a_warning_that_fails_holds_up_no_other():
+    sink = Failing()
+    lane = Lane("made", sink, PATIENCE, lambda *_: None)
+    for site in ("bad", "a", "b"):
+        lane.warn(site_warning(site))
+    until(lambda: [each.warning.site for each in sink.warned] == ["a", "b"])
+    assert not closed(lane)
+
+
 def test_an_outage_ends_with_a_refusal_and_the_next_one_is_told_of(caplog):
     caplog.set_level(logging.INFO)
-    sink = Recorder(OSError("away"), ValueError("no"), OSError("away again"))
-    lane = Lane("made", sink, PATIENCE, lambda *_: None)
-    for event_id in ("a", "b"):
-        lane.put(alert(event_id))
-    until(lambda: sink.told == [("b", 1)])
+    sink = Recorder(OSError("away"), ValueError("no"), OSError("away again"), shut=True)
+    lane = shut_lane(sink)
+    lane.put(alert("second"))
+    sink.gate.set()
+    until(lambda: sink.told == [("first", 1)])
     assert closed(lane)
     said = [each.getMessage() for each in caplog.records]
     assert [text.split("made ")[1].split(":")[0].split(" after")[0] for text in said] == [
         "is out of reach and will be tried again",
         "is in reach again",
-        "refuses version 1 of a",
+        "refuses version 1 of second",
         "is out of reach and will be tried again",
         "is in reach again",
     ]
