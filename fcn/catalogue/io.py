@@ -5,6 +5,8 @@ QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time
 
 import csv
 import datetime
+import glob
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -29,6 +31,7 @@ from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.ranges import check_ranges
 from fcn.catalogue.times import utc_s, without_leap_seconds
+from fcn.catalogue.zmap import readable_zmap
 from fcn.tables import Row, number
 
 FIRST = ("XX", "FIRST")  # network and station of a pick that stands for the first P anywhere
@@ -105,13 +108,22 @@ def _read(path: Path) -> quakeml.Catalog:
     if not beginning:
         raise ValueError(f"{path} is empty: not even QuakeML without events")
     try:
-        catalog = read_events(without_leap_seconds(path))
+        catalog = read_events(_readable(path))
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         is_xml = beginning.startswith(b"<")
         table = f"; if it is a table, save it as CSV and name it {path.stem}.csv"
         remedy = checked.false_encoding(path.read_bytes()) if is_xml else table
         raise ValueError(f"{path} cannot be read as QuakeML: {error}{remedy}") from error
     return without_impossible(catalog, path)
+
+
+def _readable(path: Path) -> str | io.BytesIO:
+    """What ObsPy is to read for a catalogue: its file, or the content, mended where it would misread it."""
+    content = path.read_bytes()
+    is_xml = content.lstrip().startswith(b"<")
+    plain = without_leap_seconds(content) if is_xml else readable_zmap(content)
+    # a name with brackets would be a pattern to ObsPy
+    return glob.escape(str(path)) if plain == content else io.BytesIO(plain)
 
 
 def read_picks(path: Path) -> dict[str, list[PhasePick]]:

@@ -1,10 +1,7 @@
 """Times in tables of events, as people and spreadsheets write them, and leap seconds in those of programs."""
 
 import datetime
-import glob
-import io
 import re
-from pathlib import Path
 
 from fcn.tables import time_s
 
@@ -30,13 +27,9 @@ def utc_s(text: str, place: str) -> float:
         ) from None
 
 
-def without_leap_seconds(path: Path) -> str | io.BytesIO:
-    """What ObsPy is to read for a catalogue: its file, or of XML with leap seconds, which it would take for
-    times that are missing, the content with what POSIX time has in their place."""
-    content = path.read_bytes()
-    plain = _LEAP_IN_XML.sub(_next_second, content) if content.lstrip().startswith(b"<") else content
-    # a name with brackets would be a pattern to ObsPy
-    return glob.escape(str(path)) if plain == content else io.BytesIO(plain)
+def without_leap_seconds(xml: bytes) -> bytes:
+    """XML with what POSIX time has for leap seconds, which ObsPy would take for times that are missing."""
+    return _LEAP_IN_XML.sub(_next_second, xml)
 
 
 def _next_second(found: re.Match[bytes]) -> bytes:

@@ -461,6 +461,19 @@ def test_what_is_no_quakeml_is_named(tmp_path, content, message):
         read_quakeml(tmp_path / "c.txt")
 
 
+@pytest.mark.parametrize("year", ["2016", "2016.2849", "2016.284937"])
+def test_zmap_has_its_times_from_all_columns_and_its_errors_in_kilometres(tmp_path, year):
+    row = f"130.8087\t32.7417\t{year}\t4\t14\t6.5\t11.39\t12\t26\t34.43\t1.5\t2.0\t0.2\n"
+    (tmp_path / "c.txt").write_text(
+        row + row.replace("\t12\t26\t", "\t13\t2\t").replace("\t1.5\t", "\tNaN\t")
+    )
+    first, second = read_quakeml(tmp_path / "c.txt")
+    assert first.origin_time_s == pytest.approx(1_460_636_794.43)
+    assert second.origin_time_s - first.origin_time_s == pytest.approx(36 * 60.0)
+    assert (first.horizontal_uncertainty_km, second.horizontal_uncertainty_km) == (1.5, None)
+    assert (first.depth_km, first.depth_uncertainty_km, first.magnitude) == (11.39, 2.0, 6.5)
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_catalogue_without_events_is_one(kind, tmp_path):
     write, read = WRITERS[kind]
