@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 TWIN_S, TWIN_DEG = 2.0, 0.3  # two agencies' solutions of one earthquake differ by less
 MOST_TWINS = 1 / 3  # of a catalogue's events: in the densest swarms fewer follow each other so closely
 SHALLOWEST_KM = 0.1  # where a deepest event lies above that, depths in km were taken for metres
+DEEPEST_TOP_KM = 100.0  # and where the shallowest lies below that, metres were taken for km
 UNCERTAINTIES = (
     "horizontal_uncertainty_km",
     "depth_uncertainty_km",
@@ -46,6 +47,16 @@ def warn_of_kilometres(catalogue: Catalogue, path: Path) -> None:
         log.warning(
             "%s: the deepest of %d events is %.3g m deep: QuakeML states metres; are these km?",
             *(path, len(depths_km), 1000.0 * max(depths_km)),
+        )
+
+
+def warn_of_metres(catalogue: Catalogue, path: Path) -> None:
+    """Log that depths in km seem to be metres: few networks have no event above `DEEPEST_TOP_KM`."""
+    depths_km = [event.depth_km for event in catalogue]
+    if len(depths_km) >= FEWEST and min(depths_km) >= DEEPEST_TOP_KM:
+        log.warning(
+            "%s: the shallowest of %d events is %g km deep: are depths in metres? Here they are km",
+            *(path, len(depths_km), min(depths_km)),
         )
 
 

@@ -19,6 +19,7 @@ from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.doubts import (
     warn_of_elevations,
     warn_of_kilometres,
+    warn_of_metres,
     warn_of_no_sizes,
     warn_of_twins,
     without_unknown_uncertainties,
@@ -96,6 +97,7 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
     warn_of_twins(made, path)
     warn_of_elevations(made, path)
+    warn_of_metres(made, path)
     return without_impossible_first_p(made, path)
 
 

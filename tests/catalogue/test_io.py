@@ -547,6 +547,22 @@ def test_depths_that_seem_to_be_elevations_are_warned_of(tmp_path, caplog, depth
     assert ("are these elevations?" in caplog.text) == warns
 
 
+@pytest.mark.parametrize(
+    ("depths_km", "warns"),
+    [((500.0, 250.0, 700.0), True), ((500.0, 250.0), False), ((500.0, 9.0, 700.0), False)],
+)
+def test_depths_that_seem_to_be_metres_are_warned_of(tmp_path, caplog, depths_km, warns):
+    events = [
+        dataclasses.replace(
+            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, depth_km=each, first_p_time_s=None
+        )
+        for i, each in enumerate(depths_km)
+    ]
+    write_csv(Catalogue("c", tuple(events)), tmp_path / "c.csv")
+    assert len(read_csv(tmp_path / "c.csv")) == len(depths_km)
+    assert ("the shallowest of 3 events is 250 km deep: are depths in metres?" in caplog.text) == warns
+
+
 def test_what_stands_for_an_unknown_magnitude_is_refused_with_what_to_do(tmp_path):
     write_csv(Catalogue("c", (dataclasses.replace(CATALOGUE[0], magnitude=-9.0),)), tmp_path / "c.csv")
     with pytest.raises(ValueError, match=r"magnitude -9, and earthquakes -5 to 10: leave the cell empty"):
