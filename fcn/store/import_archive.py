@@ -220,12 +220,10 @@ def picks_at(
 
 
 def stations_of(pick: PhasePick, stations: Collection[Station]) -> list[str]:
-    """Ids of the stations a pick may mean: many analysts' programs state no network, but a code alone."""
-    return [
-        station.id
-        for station in stations
-        if station.code == pick.station and pick.network in ("", station.network)
-    ]
+    """Ids of the stations a pick may mean: many analysts' programs state no network, but a code alone, or in
+    the place of one "NET.STA"."""
+    stated = f"{pick.network}.{pick.station}" if pick.network else pick.station
+    return [each.id for each in stations if stated == each.id or (not pick.network and stated == each.code)]
 
 
 def _placed(

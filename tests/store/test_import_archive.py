@@ -169,8 +169,9 @@ def test_picks_that_could_be_of_two_stations_are_refused():
     sites = [*SITES, Station("YY", "A", "", 33.0, 131.0, 0.0)]
     picks = [PhasePick("", "A", "P", 3.0), PhasePick("YY", "A", "P", 4.0), PhasePick("YY", "B", "P", 5.0)]
     picks += [PhasePick("", "B", "pP", 1.0), PhasePick("", "B", "S", 7.0), PhasePick("XX", "B", "Sg", 6.0)]
+    picks += [PhasePick("", "XX.A", "P", 8.0), PhasePick("", "ZZ.A", "P", 1.0)]  # as of HypoDD
     found, unclear = picks_at(sites, picks)
-    assert found == {"YY.A": {"P": 4.0}, "XX.B": {"S": 6.0}}
+    assert found == {"YY.A": {"P": 4.0}, "XX.B": {"S": 6.0}, "XX.A": {"P": 8.0}}
     assert unclear == [(".A", "its picks state no network, and XX.A and YY.A have this code: state it")]
 
 
