@@ -28,7 +28,7 @@ _SUREST = (None, "preliminary", "confirmed", "reviewed", "final")
 def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
     """The earthquakes whose origin nobody has rejected; how many others there are, and why, is logged.
 
-    So is how many state several origins or magnitudes and prefer none.
+    So is how many state several origins or magnitudes and prefer none, and that none has a magnitude.
     """
     left_out: Counter[str] = Counter()
     # where none has, the catalogue is refused
@@ -37,6 +37,7 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
         for event in catalog
     )
     undecided: Counter[str] = Counter()
+    n_counted = n_sized = 0
     for event in catalog:
         if event.event_type in NO_EARTHQUAKES:
             left_out[f"of type {event.event_type}"] += 1
@@ -48,7 +49,10 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
         else:
             undecided["origins"] += event.preferred_origin() is None and len(event.origins) > 1
             undecided["magnitudes"] += event.preferred_magnitude() is None and len(event.magnitudes) > 1
+            n_counted, n_sized = n_counted + 1, n_sized + (magnitude_of(event) is not None)
             yield event
+    if n_counted and not n_sized:
+        log.warning("%s: none of %d events has a magnitude (of NonLinLoc's, none is read)", path, n_counted)
     if left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
         log.warning("%s: %d of %d events left out: %s", path, left_out.total(), len(catalog), reasons)

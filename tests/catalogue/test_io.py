@@ -474,6 +474,17 @@ def test_zmap_has_its_times_from_all_columns_and_its_errors_in_kilometres(tmp_pa
     assert (first.depth_km, first.depth_uncertainty_km, first.magnitude) == (11.39, 2.0, 6.5)
 
 
+@pytest.mark.parametrize("magnitudes", [(None, None), (None, 3.0)])
+def test_a_catalogue_without_any_magnitude_is_warned_of(tmp_path, caplog, magnitudes):
+    events = [
+        dataclasses.replace(CATALOGUE[0], event_id=f"a{i}", magnitude=each)
+        for i, each in enumerate(magnitudes)
+    ]
+    write_quakeml(Catalogue("c", tuple(events)), tmp_path / "c.xml")
+    assert len(read_quakeml(tmp_path / "c.xml")) == 2
+    assert ("none of 2 events has a magnitude" in caplog.text) == (magnitudes[1] is None)
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_catalogue_without_events_is_one(kind, tmp_path):
     write, read = WRITERS[kind]
