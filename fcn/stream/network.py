@@ -10,7 +10,7 @@ import obspy
 
 from fcn import checked
 from fcn.earth.velocity import LayeredModel
-from fcn.geometry.network import Network, ended_before, require_elevation, warn_of_places
+from fcn.geometry.network import MovedError, Network, Station, ended_before, require_elevation, warn_of_places
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import open_sds
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
@@ -41,7 +41,8 @@ class WatchedNetwork:
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
         """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
 
-        Those whose elevation none can have are left out, and, where not all are, those that were closed.
+        Those whose elevation none can have, or of which two epochs that are open have other places, are left
+        out, and, where not all are, those that were closed.
         Raises ValueError for wanted ones that are no list, for one that the file does not describe, and where
         none is left.
         """
@@ -50,28 +51,30 @@ class WatchedNetwork:
             raise ValueError(f"station_ids=[] leaves no station: name some, or null for all of {path}")
         inventory = read_stations(path)
         now_s = obspy.UTCDateTime().timestamp
-        found = {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}
-        names = list(found) if wanted is None else list(wanted)
+        found, unusable = _standing(inventory, now_s)
+        names = [*found, *unusable] if wanted is None else list(wanted)
         closed = ended_before(inventory, now_s) if wanted is None else set()
         if 0 < len(closed) < len(names):
             shown = checked.shown(", ".join(each for each in names if each in closed))
             log.warning("%s: left out, their last epochs have ended: %s (station_ids)", path, shown)
             names = [each for each in names if each not in closed]
-        if missing := sorted(map(str, set(names) - set(found))):
+        if missing := sorted(map(str, set(names) - {*found, *unusable})):
             raise ValueError(
                 f"stations {', '.join(missing)} are not in {path}, or have no epoch that is open: there are "
                 f"{checked.shown(', '.join(found))} (station_ids)"
             )
-        usable, unusable = [], {}
-        for name in names:
+        unusable = {name: why for name, why in unusable.items() if name in names}
+        usable = []
+        for name in (name for name in names if name in found):
             try:
                 require_elevation(found[name].elevation_m, f"station {name}")
             except ValueError as error:
-                log.warning("%s left out: %s", name, error)
                 unusable[name] = str(error)
             else:
                 usable.append(found[name])
-        if not usable:
+        for name, why in unusable.items():
+            log.warning("%s left out: %s", name, why)
+        if unusable and not usable:
             raise ValueError(f"{path}: no station can be used: {'; '.join(unusable.values())}")
         stations = Network(tuple(usable))
         warn_of_places(stations, str(path))
@@ -118,3 +121,22 @@ class WatchedNetwork:
         kept = stream.of_stations(each.id for each in usable)
         name = stated.name or root.name
         return cls(name, network, inventory, LocalFrame(**centre), model, unusable), kept
+
+
+def _standing(inventory: obspy.Inventory, now_s: float) -> tuple[dict[str, Station], dict[str, str]]:
+    """Stations where they stand at a POSIX time, by id; of others why nobody can say where that is.
+
+    One that is to move stands where it is, with a warning.
+    """
+    found, unclear = dict[str, Station](), dict[str, str]()
+    for name in dict.fromkeys(f"{network.code}.{site.code}" for network in inventory for site in network):
+        try:
+            (found[name],) = Network.from_inventory(inventory, (now_s, math.inf), {name})
+        except MovedError:
+            try:
+                (found[name],) = Network.from_inventory(inventory, (now_s, now_s), {name})
+                log.warning("%s is to move: its present place counts until the file is read again", name)
+            except MovedError as error:
+                moved = str(error).partition(":")[0]
+                unclear[name] = f"{moved}, and both are open: end the one that is over"
+    return found, unclear

@@ -263,6 +263,25 @@ def test_a_station_whose_elevation_is_not_known_is_left_out(tmp_path, caplog):
         WatchedNetwork.of_file(path, ["XX.S01"])
 
 
+@pytest.mark.parametrize("begins", [obspy.UTCDateTime(2020, 1, 1), obspy.UTCDateTime(2190, 1, 1)])
+def test_a_station_with_epochs_at_two_places_costs_no_other(tmp_path, caplog, begins):
+    path, inventory = tmp_path / "stations.xml", make_network(3)[2]
+    after = copy.deepcopy(make_network(3)[2][0][1])
+    for each in (after, *after):
+        each.latitude, each.start_date = 33.5, begins
+    inventory[0].stations.append(after)
+    inventory.write(str(path), format="STATIONXML")
+    network = WatchedNetwork.of_file(path)
+    if begins < obspy.UTCDateTime():  # of two that are open nobody knows which it is
+        assert [each.id for each in network.stations] == ["XX.S00", "XX.S02"]
+        assert network.unusable["XX.S01"].endswith("and both are open: end the one that is over")
+        with pytest.raises(ValueError, match="both are open"):
+            WatchedNetwork.of_file(path, ["XX.S01"])
+    else:
+        assert {each.id: each.latitude_deg for each in network.stations}["XX.S01"] == pytest.approx(32.8)
+        assert "XX.S01 is to move: its present place counts" in caplog.text
+
+
 def test_closed_stations_are_left_out_unless_all_are(tmp_path, caplog):
     """One that was closed 300 km away drew the centre of the frame there."""
     path, inventory = tmp_path / "stations.xml", make_network(3)[2]
