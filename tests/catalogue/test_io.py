@@ -138,7 +138,7 @@ def test_picks_count_without_arrivals_and_foreign_ids_are_kept(tmp_path):
         ("induced or triggered event", True),
         ("quarry blast", True),
         ("not existing", False),
-        ("not reported", False),
+        ("not reported", True),
         ("thunder", False),
     ],
 )
