@@ -24,6 +24,8 @@ NOT_A_RECORD = "not miniSEED"
 CUT_SHORT = "cut short"
 LARGEST_PIECE = 2**14  # samples that are decoded at once of a file that stays on the disk
 LONGEST_UNSTATED_BYTES = 2**14  # what ObsPy looks at for where the next record begins
+# What ObsPy warns of and damages no sample: some digitisers miscount their blockettes, or carry no second.
+HARMLESS = (".*Number of blockettes in fixed header", ".*Record .* a fractional second")
 UNREADABLE = "whose header or data cannot be read"
 # Of a sample, by the encoding that blockette 1000 states (SEED 2.4): text, integers of 16, 24 and 32 bits,
 # floats of 32 and 64. libmseed would go on after the record's end for more of them than it holds.
@@ -115,6 +117,8 @@ def decode_piece(
     """The traces of sound records; its warnings of damaged data and what else ObsPy raises are raised."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", InternalMSEEDWarning)
+        for harmless in HARMLESS:
+            warnings.filterwarnings("ignore", harmless, UserWarning)
         # obspy.read looks for the reader of the format in each call, which takes longer than a record
         return _read_mseed(io.BytesIO(content), starttime=start, endtime=end)
 

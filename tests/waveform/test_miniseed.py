@@ -65,6 +65,19 @@ def test_what_is_no_record_is_stepped_over(tmp_path, content, n_lost):
     assert sum(trace.stats.npts for trace in stream) > 0.6 * N
 
 
+@pytest.mark.parametrize(
+    ("place", "written_there"), [(39, b"\x02"), (28, (10_000).to_bytes(2, "big"))], ids=["count", "fraction"]
+)
+def test_headers_that_are_not_strictly_valid_cost_nothing(tmp_path, content, place, written_there):
+    data, good = content
+    bad = bytearray(good)
+    for start in range(0, len(good), 512):  # the number of blockettes; the fraction of a second
+        bad[start + place : start + place + len(written_there)] = written_there
+    stream, refused = read(tmp_path, bytes(bad))
+    assert not refused
+    np.testing.assert_array_equal(np.concatenate([each.data for each in stream]), data)
+
+
 @pytest.mark.parametrize("n_kept", [100, 301, 511])
 def test_what_is_written_after_half_a_record_is_read(tmp_path, content, n_kept):
     data, good = content
