@@ -97,5 +97,5 @@ def _check_width(cells: list[str], columns: list[str], place: str) -> None:
     if len(cells) < len(columns) or beyond:
         raise ValueError(
             f"{place} has {len(cells)} cells, the table {len(columns)} columns: cells with a comma need "
-            "quotes, and numbers a decimal point"
+            f"quotes, and numbers a decimal point{separator_hint(columns)}"
         )

@@ -50,6 +50,11 @@ def test_what_is_broken_is_named(tmp_path, content, message):
         rows(tmp_path, content, ["a"])
 
 
+def test_of_decimal_commas_between_semicolons_the_separator_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"line 2 has 2 cells, .*: separate columns by commas, not by semi"):
+        rows(tmp_path, "a;b\n1,5;x\n", [])
+
+
 def test_a_line_far_down_is_counted(tmp_path):
     content = b"a,b\n" + b"1,x\n" * 20_000 + b"1,\xff\n"
     with pytest.raises(ValueError, match="line 20002 is not UTF-8"):
