@@ -59,7 +59,7 @@ def counted(catalog: quakeml.Catalog, path: Path) -> Iterator[quakeml.Event]:
         log.warning("%s: %d of %d events left out: %s", path, left_out.total(), len(catalog), reasons)
     for what, count in undecided.items():
         if count:
-            order = "moment magnitudes, then " if what == "magnitudes" else ""
+            order = "moment magnitudes, then the origin's, then " if what == "magnitudes" else ""
             log.warning(
                 "%s: %d events have several %s and prefer none: %san analyst's, then the surest count",
                 *(path, count, what, order),
@@ -77,13 +77,17 @@ def origin_of(event: quakeml.Event) -> quakeml.Origin | None:
 
 
 def magnitude_of(event: quakeml.Event) -> quakeml.Magnitude | None:
-    """The preferred magnitude, else a moment magnitude, else the surest, of those not rejected."""
-    preferred = event.preferred_magnitude()
+    """The preferred magnitude, else a moment magnitude, else one of the origin, else the surest, of those not
+    rejected."""
+    origin, preferred = origin_of(event), event.preferred_magnitude()
     if preferred is not None and stands(preferred):
         return preferred
-    return max(
-        filter(stands, event.magnitudes), key=lambda each: (_is_moment(each), *_sureness(each)), default=None
-    )
+
+    def order(each: quakeml.Magnitude) -> tuple[bool, bool, bool, int]:
+        is_of_origin = origin is not None and each.origin_id == origin.resource_id
+        return _is_moment(each), is_of_origin, *_sureness(each)
+
+    return max(filter(stands, event.magnitudes), key=order, default=None)
 
 
 def stands(part: quakeml.Origin | quakeml.Magnitude | quakeml.Pick) -> bool:

@@ -260,6 +260,20 @@ def test_a_moment_magnitude_goes_before_others(tmp_path):
     assert (event.magnitude, event.magnitude_type) == (4.2, "Mww")
 
 
+@pytest.mark.parametrize("preferred", [0, 1])
+def test_of_magnitudes_that_of_the_origin_goes_before_others(tmp_path, preferred):
+    place = {"time": UTCDateTime(T0), "latitude": 1.0, "longitude": 2.0}
+    origins = [Origin(**place, depth=depth) for depth in (3000.0, 8000.0)]
+    magnitudes = [
+        Magnitude(mag=mag, magnitude_type="ML", origin_id=origin.resource_id)
+        for mag, origin in zip((3.0, 4.0), origins, strict=True)
+    ]
+    chosen = origins[preferred].resource_id
+    path = quakeml(tmp_path / "c.xml", origins=origins, magnitudes=magnitudes, preferred_origin_id=chosen)
+    (event,) = read_quakeml(path)
+    assert (event.depth_km, event.magnitude) == [(3.0, 3.0), (8.0, 4.0)][preferred]
+
+
 def test_an_event_without_origin_or_depth_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"'quakeml:net/ev7' has no origin; add it"):
         read_quakeml(quakeml(tmp_path / "a.xml"))
