@@ -1,13 +1,16 @@
 """Whether samples can be the counts that a sensitivity takes them for: told before it divides them."""
 
+import contextlib
 import logging
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import obspy
 
-from fcn.waveform.response import location_code
+from fcn.waveform.inventory import channels_of
+from fcn.waveform.response import channel_response
 
 log = logging.getLogger(__name__)
 
@@ -39,22 +42,16 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
     no whole numbers may be counts that somebody has filtered. Raises ValueError where half of the channels,
     or more, are to be left out.
     """
-    described = {
-        f"{network.code}.{site.code}.{location_code(channel)}.{channel.code}": abs(stated.value)
-        for network in inventory
-        for site in network
-        for channel in site
-        if (response := channel.response) and (stated := response.instrument_sensitivity) and stated.value
-    }
     samples: dict[str, _Samples] = {}
     for trace in stream:
         _look(trace, samples.setdefault(trace.id, _Samples()))
+    described = _per_unit(inventory, samples)
     broken = {
         seed_id: each
         for seed_id, each in sorted(samples.items())
         if not each.are_whole
         and (per_unit := described.get(seed_id, 0.0)) > LEAST_PER_UNIT
-        and per_unit not in UNITS
+        and not any(math.isclose(per_unit, unit) for unit in UNITS)
     }
     small = [seed_id for seed_id, each in broken.items() if 0.0 < each.scatter < LEAST_COUNTS]
     if small:
@@ -75,6 +72,16 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
             "counts, and divided by their sensitivity; %s",
             *(len(doubtful), len(samples), ", ".join(doubtful[:3]) + " ..." * (len(doubtful) > 3), REMEDY),
         )
+
+
+def _per_unit(inventory: obspy.Inventory, seed_ids: Collection[str]) -> dict[str, float]:
+    """Counts per m/s or m/s2 of those channels of which that is known, by id."""
+    found = {}
+    for seed_id, channel in channels_of(inventory):
+        if seed_id in seed_ids:
+            with contextlib.suppress(ValueError):  # it will be left out, and said
+                found[seed_id] = abs(channel_response(channel, seed_id).value)
+    return found
 
 
 def _look(trace: obspy.Trace, samples: _Samples) -> None:

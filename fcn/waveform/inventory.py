@@ -57,7 +57,7 @@ def read_stations(path: str | Path) -> Inventory:
     except Exception as error:  # each of ObsPy's readers has exceptions of its own
         raise _unreadable(path, error) from error
     if is_fdsn_station_text_file(str(path)) or _is_of_seiscomp(path):
-        for _, channel in _channels(inventory):
+        for _, channel in channels_of(inventory):
             if channel.response is not None and channel.response.instrument_sensitivity is not None:
                 channel.response.instrument_sensitivity.output_units = COUNTS
     return inventory
@@ -176,7 +176,7 @@ def stated_sensitivities(
 def fill_sensitivities(inventory: Inventory, stated: Mapping[str, Sensitivity]) -> list[str]:
     """Give the channels among those stated that have no sensitivity theirs, in place; returns their ids."""
     filled = set()
-    for seed_id, channel in _channels(inventory):
+    for seed_id, channel in channels_of(inventory):
         if seed_id not in stated or overall_sensitivity(channel, seed_id) is not None:
             continue
         filled.add(seed_id)
@@ -190,10 +190,10 @@ def fill_sensitivities(inventory: Inventory, stated: Mapping[str, Sensitivity]) 
 
 def described_ids(inventory: Inventory) -> set[str]:
     """Ids "NET.STA.LOC.CHA" of the channels of which something is said."""
-    return {seed_id for seed_id, _ in _channels(inventory)}
+    return {seed_id for seed_id, _ in channels_of(inventory)}
 
 
-def _channels(inventory: Inventory) -> Iterator[tuple[str, Channel]]:
+def channels_of(inventory: Inventory) -> Iterator[tuple[str, Channel]]:
     """Every epoch of every channel, with its id."""
     for network in inventory:
         for site in network:

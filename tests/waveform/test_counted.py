@@ -6,6 +6,7 @@ import numpy as np
 import obspy
 import pytest
 from made_networks import make_network
+from obspy.core.inventory.response import ResponseStage
 
 from fcn.waveform.counted import leave_out_motion
 
@@ -42,6 +43,29 @@ def test_micrometres_and_nanometres_that_are_stated_are_taken(made, caplog, per_
     leave_out_motion(stream, inventory)
     assert ids(stream) == before
     assert not caplog.text
+
+
+def stages_alone(response):
+    stage = ResponseStage(1, 4e8, 1.0, "M/S", "COUNTS")
+    response.response_stages, response.instrument_sensitivity = [stage], None
+
+
+def in_nanometres(response):
+    stated = response.instrument_sensitivity
+    stated.value, stated.input_units = 0.4, "NM/S"
+
+
+@pytest.mark.parametrize("state", [stages_alone, in_nanometres])
+def test_a_sensitivity_counts_however_it_is_stated(made, state):
+    stream, inventory = made
+    for trace in stream:
+        trace.data = motion(6000, 0)
+    for channel in (channel for network in inventory for site in network for channel in site):
+        state(channel.response)
+    with pytest.raises(
+        ValueError, match=r"its sensitivity is 4e\+08 counts per unit of motion.*9 of 9 channels"
+    ):
+        leave_out_motion(stream, inventory)
 
 
 def motion(n: int, n_zeros: int) -> np.ndarray:
