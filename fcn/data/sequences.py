@@ -21,6 +21,7 @@ from fcn.geometry.projection import LocalFrame
 from fcn.metrics.watched import Watched
 from fcn.waveform.amplitude import samples_in
 from fcn.waveform.archive import open_sds
+from fcn.waveform.counted import without_motion
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.level import LEVEL_BLOCK_S
@@ -90,7 +91,7 @@ class Sequence:
         stated = read_description(root)
         inventory = read_stations(root / STATIONS)
         stream = open_sds(root / WAVEFORMS, stated.stations, *(stated.span_s or (None, None)))
-        stream = shared_time(stream, str(root))
+        stream = without_motion(shared_time(stream, str(root)), inventory)
         described = described_stations(inventory, stream, stated.stations)
         stations = _usable(described, inventory, stream, spec)
         first, arrays = _arrays(stations, spec.sampling_rate_hz)

@@ -13,6 +13,7 @@ from fcn.earth.velocity import LayeredModel
 from fcn.geometry.network import MovedError, Network, Station, ended_before, require_elevation, warn_of_places
 from fcn.geometry.projection import LocalFrame
 from fcn.waveform.archive import open_sds
+from fcn.waveform.counted import without_motion
 from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_description
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import PreprocessSpec
@@ -100,7 +101,7 @@ class WatchedNetwork:
         names = stated.stations if wanted is None else list(map(str, wanted))
         inventory = read_stations(root / STATIONS)
         stream = open_sds(root / WAVEFORMS, names, *(stated.span_s or (None, None)))
-        stream = shared_time(stream, str(root))
+        stream = without_motion(shared_time(stream, str(root)), inventory)
         described = described_stations(inventory, stream, names)
         usable, unusable = [], {}
         for name, station in described.items():

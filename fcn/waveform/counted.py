@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import obspy
 
 from fcn.waveform.inventory import channels_of
 from fcn.waveform.response import channel_response
+from fcn.waveform.stored import AnyTrace, StoredStream
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,8 @@ LEAST_PER_UNIT = 1e4  # counts per m/s or m/s2 of the least sensitive instrument
 UNITS = (1e6, 1e9)  # "counts" per m/s of what is in um/s, nm/s
 N_LOOKED_AT = 10_000  # samples that are not zero: as many whole numbers come from no motion by chance
 REMEDY = (
-    "if they are motion already, give stations as CSV, with sensitivity_counts_per_mps and "
-    "sensitivity_counts_per_mps2 of one over their unit: 1 of m/s and m/s2, 1e6 of um/s, 1e9 of nm/s"
+    "if they are motion already, give fcn.build_sequence stations as CSV, with sensitivity_counts_per_mps "
+    "and sensitivity_counts_per_mps2 of one over their unit: 1 of m/s and m/s2, 1e6 of um/s, 1e9 of nm/s"
 )
 
 
@@ -34,16 +35,38 @@ class _Samples:
 
 
 def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
-    """Remove, and say, channels whose samples cannot be the counts of their sensitivity; warn of those that
-    hardly can.
+    """Remove, and say, channels whose samples cannot be the counts of their sensitivity (`told_apart`); warn
+    of those that hardly can."""
+    small, doubtful, n_channels = told_apart(stream, inventory)
+    for trace in [trace for trace in stream if trace.id in small]:
+        stream.remove(trace)
+    if doubtful:
+        log.warning(
+            "samples of %d of %d channels are no whole numbers, as counts are (%s): they are taken for "
+            "counts, and divided by their sensitivity; %s",
+            *(len(doubtful), n_channels, ", ".join(doubtful[:3]) + " ..." * (len(doubtful) > 3), REMEDY),
+        )
+
+
+def without_motion(stream: StoredStream, inventory: obspy.Inventory) -> StoredStream:
+    """An archive's traces, but for the channels whose samples cannot be counts (`told_apart`)."""
+    small, *_ = told_apart(stream, inventory)
+    return StoredStream(trace for trace in stream if trace.id not in small)
+
+
+def told_apart(
+    traces: Iterable[AnyTrace], inventory: obspy.Inventory
+) -> tuple[Collection[str], Sequence[str], int]:
+    """Channels whose samples cannot be the counts of their sensitivity, which is logged; those whose samples
+    hardly can; and how many channels there are.
 
     As of motion in m/s whose instrument is described beside it: it would be divided by the sensitivity again.
     Samples that are no whole numbers and scatter by less than `LEAST_COUNTS` are no counts; others that are
     no whole numbers may be counts that somebody has filtered. Raises ValueError where half of the channels,
-    or more, are to be left out.
+    or more, are no counts.
     """
     samples: dict[str, _Samples] = {}
-    for trace in stream:
+    for trace in traces:
         _look(trace, samples.setdefault(trace.id, _Samples()))
     described = _per_unit(inventory, samples)
     broken = {
@@ -63,15 +86,7 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
         if 2 * len(small) >= len(samples):
             raise ValueError(f"{what}, and so of {len(small)} of {len(samples)} channels; {REMEDY}")
         log.warning("%s; left out are %s; %s", what, ", ".join(small), REMEDY)
-        for trace in [trace for trace in stream if trace.id in small]:
-            stream.remove(trace)
-    doubtful = [seed_id for seed_id in broken if seed_id not in small]
-    if doubtful:
-        log.warning(
-            "samples of %d of %d channels are no whole numbers, as counts are (%s): they are taken for "
-            "counts, and divided by their sensitivity; %s",
-            *(len(doubtful), len(samples), ", ".join(doubtful[:3]) + " ..." * (len(doubtful) > 3), REMEDY),
-        )
+    return small, [seed_id for seed_id in broken if seed_id not in small], len(samples)
 
 
 def _per_unit(inventory: obspy.Inventory, seed_ids: Collection[str]) -> dict[str, float]:
@@ -84,7 +99,7 @@ def _per_unit(inventory: obspy.Inventory, seed_ids: Collection[str]) -> dict[str
     return found
 
 
-def _look(trace: obspy.Trace, samples: _Samples) -> None:
+def _look(trace: AnyTrace, samples: _Samples) -> None:
     if trace.data.dtype.kind != "f":
         samples.scatter = math.inf
         return

@@ -157,6 +157,25 @@ def test_a_missing_component_is_zero_and_said(tmp_path, spec, parts, caplog):
     assert not sequence.known[1, 2].any()
 
 
+def in_mps(stream, station):
+    """With motion in m/s where StationXML describes counts."""
+    made = copy.deepcopy(stream)
+    for trace in made.select(station=station):
+        trace.data = ((trace.data - trace.data.mean()) / COUNTS_PER_MPS).astype(np.float32)
+    return made
+
+
+def test_motion_in_an_archive_that_comes_as_it_is_is_no_counts(tmp_path, spec, parts, caplog):
+    write_sequence_folder(tmp_path / "one", in_mps(parts[1], "S01"), parts[2])
+    assert "XX.S01" not in {each.id for each in Sequence.load(tmp_path / "one", spec).network}
+    assert "left out are XX.S01..HHE, XX.S01..HHN, XX.S01..HHZ" in caplog.text
+    watched, _ = WatchedNetwork.of_folder(tmp_path / "one", spec)
+    assert "XX.S01" not in {each.id for each in watched.stations}
+    write_sequence_folder(tmp_path / "all", in_mps(parts[1], "*"), parts[2])
+    with pytest.raises(ValueError, match=r"samples cannot be counts: .* give fcn\.build_sequence stations"):
+        Sequence.load(tmp_path / "all", spec)
+
+
 def test_a_silent_station_is_left_out_and_said(tmp_path, spec, parts, caplog):
     _, stream, inventory = parts
     write_sequence_folder(
