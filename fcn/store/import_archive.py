@@ -19,6 +19,7 @@ from fcn.store.build import Report
 from fcn.store.cut import Arrivals, BeyondTable, Importer, Path, Quake
 from fcn.store.schema import StoreRecord
 from fcn.waveform.archive import read_sds, sds_stations
+from fcn.waveform.counted import told_apart
 from fcn.waveform.folder import CATALOGUE, STATIONS, WAVEFORMS
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import Chunk
@@ -131,7 +132,9 @@ class ArchiveSource:
             p_range_s=(p_s - self.p_search_s, p_s + self.p_search_s),
         )
         spec = self.importer.preprocess
-        motion = station_motion(_living(traces), self._inventory, spec)
+        small, *_ = told_apart(traces, self._inventory)
+        counts = obspy.Stream([trace for trace in traces if trace.id not in small])
+        motion = station_motion(_living(counts), self._inventory, spec)
         chunk = Chunk(motion.start_sample, *_components(motion), fresh=True)
         chunk = self._without_others(chunk, event, station, path)
         return self.importer.records(ORIGIN, quake, station, path, chunk, known)

@@ -264,6 +264,17 @@ def test_missing_parts_are_named(tmp_path, archive_importer, name):
         ArchiveSource(root, 2.0, 40.0, 30.0, archive_importer)
 
 
+def test_motion_beside_stationxml_is_refused(tmp_path, archive_importer):
+    """In m/s already: divided by the sensitivity it would be a silent record."""
+    spoil = lambda code, counts: counts / COUNTS_PER_MPS if code == "A" else counts  # noqa: E731
+    root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)], spoil=spoil)
+    records, refused, _ = collect(root, archive_importer)
+    assert {record.station_code for record in records} == {"XX.B"}
+    ((_, station_id, reason),) = refused
+    assert station_id == "XX.A"
+    assert "if they are motion already" in reason
+
+
 def test_a_station_without_coordinates_is_refused(tmp_path, archive_importer):
     root = write_archive(tmp_path / "s", archive_importer, [make_event("e1", 150.0)])
     text = (root / "stations.xml").read_text()
