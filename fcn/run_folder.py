@@ -4,9 +4,12 @@ import contextlib
 import functools
 import itertools
 import os
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 RANKS = ("WORLD_SIZE", "SLURM_NTASKS")  # of a run of several processes, which share one folder
+FAILURE = "failure.txt"  # of a job of a sweep
 
 
 def unused(parent: str, name: str) -> str:
@@ -33,3 +36,14 @@ def _made(parent: Path, name: str) -> str:
     except OSError:
         pass
     return name
+
+
+@contextlib.contextmanager
+def noted(folder: Path) -> Iterator[None]:
+    """What is raised stands in failure.txt, too."""
+    try:
+        yield
+    except Exception:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILURE).write_text(traceback.format_exc())
+        raise

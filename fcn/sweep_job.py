@@ -1,10 +1,8 @@
 """A job of a sweep: done once, gone on with after a kill, scored once it is trained; what failed says so."""
 
-import contextlib
 import json
 import logging
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from fcn.checkpoint import file_digest, find, read
 from fcn.engine import CHECKPOINTS, build_loggers
 from fcn.publish import new_file
 from fcn.report.sweep.scored import IN_CRUST
+from fcn.run_folder import FAILURE, noted
 from fcn.run_test import test
 from fcn.run_training import train
 from fcn.store.reader import BaseStore
@@ -25,7 +24,6 @@ from fcn.store.reader import BaseStore
 log = logging.getLogger(__name__)
 
 DONE = "done.json"  # beside a job that is: what it returned
-FAILURE = "failure.txt"
 SCORES = "scores"  # folder of what a trained job was scored on: a folder for each sequence in each crust
 # keys of what is compared by its content, and of what only looks on
 _MAY_DIFFER = ("ckpt", "resume", "velocity_model", "logger")
@@ -49,6 +47,7 @@ def run_once(
         _check_same(config, folder, overrides)
         if (folder / DONE).is_file():
             log.info("%s is done", folder)
+            (folder / FAILURE).unlink(missing_ok=True)  # of an attempt to do it otherwise
             return json.loads((folder / DONE).read_text())["returned"]
     (folder / DONE).unlink(missing_ok=True)
     with noted(folder):
@@ -58,17 +57,6 @@ def run_once(
         _write(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
         _write(folder / DONE, json.dumps({"returned": returned}) + "\n")
     return returned
-
-
-@contextlib.contextmanager
-def noted(folder: Path) -> Iterator[None]:
-    """What is raised stands in failure.txt, too."""
-    try:
-        yield
-    except Exception:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FAILURE).write_text(traceback.format_exc())
-        raise
 
 
 def train_and_score(config: dict[str, Any], folder: Path, overrides: list[str], *, resume: bool) -> float:

@@ -1,5 +1,6 @@
 """`python -m fcn.test`: replay a sequence through a checkpoint; catalogue, metrics, report."""
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fcn import config as configuration
+from fcn.run_folder import noted
 
 # What takes seconds to import is imported when a replay begins: `--help` and completion need none of it.
 
@@ -21,7 +23,7 @@ def test(config: dict[str, Any], folder: Path, overrides: list[str]) -> dict[str
 def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
     """A job of a sweep: see `fcn.sweep_job`."""
     from fcn.engine import check_swept
-    from fcn.sweep_job import noted, run_once
+    from fcn.sweep_job import run_once
 
     with noted(folder):
         check_swept(config["trainer"])
@@ -32,12 +34,15 @@ def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> None:
 @configuration.entry_point("test")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
-    configuration.check_choices()
     import wandb
 
     try:
-        run = job if configuration.is_of_sweep() else test
-        run(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
+        folder, is_of_sweep = configuration.run_dir(), configuration.is_of_sweep()
+        with noted(folder) if is_of_sweep else contextlib.nullcontext():
+            configuration.check_choices()
+            config = configuration.plain(cfg)
+        run = job if is_of_sweep else test
+        run(config, folder, configuration.overrides())
     finally:
         wandb.finish()  # a multirun starts the next job in this process
 

@@ -1,11 +1,13 @@
 """`python -m fcn.train`: train a network on recombined earthquakes."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from fcn import config as configuration
+from fcn.run_folder import noted
 
 # What takes seconds to import is imported when a training begins: `--help` and completion need none of it.
 
@@ -20,7 +22,7 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
 def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     """A job of a sweep, trained at the cost of `budget` and scored: see `fcn.sweep_job`."""
     from fcn.engine import check_swept
-    from fcn.sweep_job import noted, run_once, train_and_score
+    from fcn.sweep_job import run_once, train_and_score
     from fcn.training_cost import at_equal_cost
 
     resume = bool(config["resume"])
@@ -40,12 +42,15 @@ def job(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
 @configuration.entry_point("train")
 def main(cfg: DictConfig) -> float:
     """Entry point; the value returned is what a Hydra sweeper optimises."""
-    configuration.check_choices()
     import wandb
 
     try:
-        run = job if configuration.is_of_sweep() else train
-        return run(configuration.plain(cfg), configuration.run_dir(), configuration.overrides())
+        folder, is_of_sweep = configuration.run_dir(), configuration.is_of_sweep()
+        with noted(folder) if is_of_sweep else contextlib.nullcontext():
+            configuration.check_choices()
+            config = configuration.plain(cfg)
+        run = job if is_of_sweep else train
+        return run(config, folder, configuration.overrides())
     finally:
         wandb.finish()  # a multirun starts the next job in this process
 

@@ -9,7 +9,8 @@ from fcn.assemble import stated_layers
 from fcn.checkpoint import file_digest
 from fcn.config import TOP_LEVEL
 from fcn.preflight import check_test
-from fcn.sweep_job import noted, run_once, train_and_score
+from fcn.run_folder import noted
+from fcn.sweep_job import run_once, train_and_score
 
 CONFIG = {
     "seed": 1,

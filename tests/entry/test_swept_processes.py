@@ -71,3 +71,10 @@ def test_slurm_begins_the_tasks_of_a_job_that_has_several():
     for n_tasks in (1, None):
         with pytest.raises(SystemExit, match=REFUSED):
             begin(n_tasks)
+
+
+def test_a_job_whose_value_cannot_be_has_failed(call, tmp_path):
+    with pytest.raises(SystemExit):
+        call("fcn.test", "-m", "ckpt=lite", "dataset=smoke", "latency_s=late,later", "hydra.sweep.dir=sweep")
+    for job in "01":
+        assert "latency_s must be a number" in (tmp_path / "sweep" / job / "failure.txt").read_text()
