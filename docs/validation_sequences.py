@@ -145,7 +145,7 @@ def draw_hour(axes: Axes, sequence: Sequence) -> None:
     image = axes.imshow(
         level, aspect="auto", extent=extent, vmin=-8.5, vmax=-4, cmap="magma", interpolation="none"
     )
-    axes.figure.colorbar(image, ax=axes, label="log$_{10}$ peak, 2-8 Hz vertical (m/s)", pad=0.01)
+    axes.figure.colorbar(image, ax=axes, label="log10 peak, 2-8 Hz vertical (m/s)", pad=0.01)
     outside = read_quakeml(sequence.root / OUTSIDE)
     for events, colour, height in ((sequence.catalogue, BLUE, -1.3), (outside, VERMILION, -2.6)):
         times = [(event.origin_time_s - sequence.start_time_s) / 60 for event in events]
