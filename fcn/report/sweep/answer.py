@@ -124,6 +124,8 @@ def numbers_table(compared: Sequence[tuple[str, Comparison]]) -> Table:
 def _verdict(setting: Setting) -> str:
     if setting.behind is None:
         return "best"
+    if setting.behind.value == 0.0:
+        return "equal to the best"
     return "behind the best" if setting.is_told_apart else "not told apart"
 
 

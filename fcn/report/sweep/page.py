@@ -27,6 +27,7 @@ from fcn.terminal import say
 
 UNEQUAL = 0.05  # of operations: epochs are of whole steps
 AS_IT_IS = "as it is"
+FEW_REPEATS = "So few repeats say little about luck. "
 
 
 def write_sweep_report(sweep: Path, folder: Path, console: Console | None = None) -> Path:
@@ -211,8 +212,9 @@ def _comparisons(
             "In brackets 95 % intervals: a bootstrap over the events that all jobs were scored on, the same "
             "for every setting, over repeats of a setting, and of the false alarms expected. "
             "Behind the best: the same bootstrap leaves less than 5 % to a difference of nought, by Holm's "
-            "correction for the number of settings (p). Three repeats say little about luck, and the best of "
-            "many looks better than it is."
+            "correction for the number of settings (p). "
+            f"{FEW_REPEATS if any(each.n_jobs > 1 for each in comparison.settings) else ''}"
+            "The best of many looks better than it is."
         )
         if not is_told_whole(kind):
             continue

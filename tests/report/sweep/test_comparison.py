@@ -78,6 +78,12 @@ def test_settings_are_compared_on_the_same_earthquakes():
     assert not any(each.is_told_apart for each in same.settings)
 
 
+def test_settings_of_the_same_f1_are_equal_in_the_table_too():
+    comparison = compare_settings([("a", scored(MOST)), ("b", scored(MOST[::-1])), ("c", scored(HALF))])
+    rows = settings_table("kumamoto", comparison).rows
+    assert [row[1] for row in rows] == ["best", "equal to the best", "behind the best"]
+
+
 def test_repeats_widen_what_is_uncertain_and_only_shared_events_count():
     repeats = [("a", scored(MOST)), ("a", scored(HALF)), ("b", scored(MOST[:60]))]
     comparison = compare_settings(repeats)

@@ -298,6 +298,7 @@ def test_the_page_says_what_trainings_cost_and_whether_as_much(tmp_path, budget)
     assert ("not at equal cost" in page) == (budget != "equal")
     assert ("each network trained as its experiment says" in page) == (budget == "none")
     assert "Each setting was trained once: how far luck goes is not known" in page
+    assert "So few repeats" not in page
     assert "On kumamoto, arch=eewnet (10 events) tested in stated and tested in slow are equal" in page
     assert (tmp_path / "out" / "crusts.csv").is_file()
 
