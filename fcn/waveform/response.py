@@ -239,9 +239,11 @@ def channel_response(channel: Any, seed_id: str) -> Sensitivity:
     """
     stated = overall_sensitivity(channel, seed_id)
     if stated is None:
+        polynomial = getattr(channel.response, "instrument_polynomial", None)
+        instead = "" if polynomial is None else ", but an InstrumentPolynomial, which is not read"
         raise ValueError(
-            f"{seed_id} has no instrument sensitivity in StationXML, and counts without one are no ground "
-            "motion: add InstrumentSensitivity or the gains of all stages to the channel, or make the "
+            f"{seed_id} has no instrument sensitivity in StationXML{instead}, and counts without one are no "
+            "ground motion: add InstrumentSensitivity or the gains of all stages to the channel, or make the "
             "sequence again with python -m fcn.build_sequence ... "
             "sensitivity_counts_per_mps=<counts per m/s>, or of accelerometers (codes HN?) "
             "sensitivity_counts_per_mps2=<counts per m/s2>, which hold for the channels that state none"

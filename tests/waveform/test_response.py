@@ -10,6 +10,7 @@ import obspy
 import pytest
 from made_networks import START_S, make_network, make_site, make_trace
 from obspy.core.inventory.response import (
+    InstrumentPolynomial,
     InstrumentSensitivity,
     PolesZerosResponseStage,
     PolynomialResponseStage,
@@ -193,18 +194,22 @@ def test_the_epoch_of_the_time_counts(inventory):
         said(inventory, "XX.S00..HHZ")
 
 
-@pytest.mark.parametrize("how", ["no response", "no sensitivity", "zero"])
+@pytest.mark.parametrize("how", ["no response", "no sensitivity", "zero", "polynomial"])
 def test_counts_without_a_sensitivity_are_refused(inventory, how):
     found = channel(inventory)
     if how == "no response":
         found.response = None
-    elif how == "no sensitivity":
-        found.response.instrument_sensitivity = None
-    else:
+    elif how == "zero":
         found.response.instrument_sensitivity.value = 0.0
-    with pytest.raises(
-        ValueError, match=r"XX.S00..HHZ has no instrument sensitivity.*sensitivity_counts_per_mps="
-    ):
+    else:
+        found.response.instrument_sensitivity = None
+    if how == "polynomial":
+        found.response.instrument_polynomial = InstrumentPolynomial(
+            *("M/S", "COUNTS", 0.01, 10.0, -1.0, 1.0, 0.0, [0.0, 1e-9])
+        )
+    instead = ", but an InstrumentPolynomial, which is not read," if how == "polynomial" else ","
+    told = rf"XX.S00..HHZ has no instrument sensitivity in StationXML{instead} .*sensitivity_counts_per_mps="
+    with pytest.raises(ValueError, match=told):
         said(inventory, "XX.S00..HHZ")
 
 
