@@ -76,7 +76,10 @@ class Catalogue:
         ids = [event.event_id for event in ordered]
         repeated = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
         if repeated:
-            raise ValueError(f"catalogue {self.name!r} holds several events of one id: {repeated[:5]}")
+            raise ValueError(
+                f"catalogue {self.name!r} holds several events of one id: {repeated[:5]}; keep one of each, "
+                "or give each an id of its own"
+            )
 
     def __len__(self) -> int:
         return len(self.events)
