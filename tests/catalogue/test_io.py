@@ -488,6 +488,16 @@ def test_zmap_has_its_times_from_all_columns_and_its_errors_in_kilometres(tmp_pa
     assert (first.depth_km, first.depth_uncertainty_km, first.magnitude) == (11.39, 2.0, 6.5)
 
 
+@pytest.mark.parametrize("year", ["2016", "2016.2849"])
+@pytest.mark.parametrize(
+    ("stated", "second_s"), [("12\t26\t60", 60.0), ("12\t60\t0.5", 34 * 60.0 + 0.5), ("12\t26\tNaN", 0.0)]
+)
+def test_a_second_of_zmap_that_was_rounded_up_or_is_unknown_spoils_no_table(tmp_path, year, stated, second_s):
+    (tmp_path / "c.txt").write_text(f"130.8\t32.7\t{year}\t4\t14\t6.5\t11.4\t{stated}\n")
+    (event,) = read_quakeml(tmp_path / "c.txt")
+    assert event.origin_time_s == pytest.approx(1_460_636_760.0 + second_s, abs=1e-5)
+
+
 @pytest.mark.parametrize("magnitudes", [(None, None), (None, 3.0)])
 def test_a_catalogue_without_any_magnitude_is_warned_of(tmp_path, caplog, magnitudes):
     events = [
