@@ -28,8 +28,12 @@ LONGEST_UNSTATED_BYTES = 2**14  # what ObsPy looks at for where the next record 
 HARMLESS = (".*Number of blockettes in fixed header", ".*Record .* a fractional second")
 UNREADABLE = "whose header or data cannot be read"
 # Of a sample, by the encoding that blockette 1000 states (SEED 2.4): text, integers of 16, 24 and 32 bits,
-# floats of 32 and 64. libmseed would go on after the record's end for more of them than it holds.
-SAMPLE_BYTES: Mapping[int | None, int] = {0: 1, 1: 2, 2: 3, 3: 4, 4: 4, 5: 8}
+# floats of 32 and 64, and those of GEOSCOPE, CDSN, SRO and DWWSSN. libmseed would go on after the record's
+# end for more of them than it holds.
+SAMPLE_BYTES: Mapping[int | None, int] = {
+    **{0: 1, 1: 2, 2: 3, 3: 4, 4: 4, 5: 8},
+    **{12: 3, 13: 2, 14: 2, 16: 2, 30: 2, 32: 2},
+}
 
 
 class Record(NamedTuple):
@@ -40,6 +44,7 @@ class Record(NamedTuple):
 
     start: int
     length: int  # bytes
+    data_begin: int  # bytes from the start
     n_samples: int
     encoding: int | None
 
@@ -51,7 +56,8 @@ class Record(NamedTuple):
     @property
     def has_room(self) -> bool:
         """Whether its samples may be in it, as far as their encoding says."""
-        return self.n_samples * SAMPLE_BYTES.get(self.encoding, 0) <= self.length - HEADER_BYTES
+        room = max(self.length - max(self.data_begin, HEADER_BYTES), 0)
+        return self.n_samples * SAMPLE_BYTES.get(self.encoding, 0) <= room
 
 
 class Piece(NamedTuple):
@@ -187,13 +193,15 @@ def _headers(content: bytes, spacing: int) -> list[Record]:
         Record(
             place,
             _sensible(2**exponent if exponent else _length(content, place)) if sense else 0,
+            data_begin,
             n,
             encoding if is_first else None,
         )
-        for place, exponent, sense, n, encoding, is_first in zip(
+        for place, exponent, sense, data_begin, n, encoding, is_first in zip(
             places.tolist(),
             exponents.tolist(),
             makes_sense.tolist(),
+            words[:, 22].tolist(),
             words[:, 15].tolist(),
             rows[:, 52].tolist(),
             first.tolist(),

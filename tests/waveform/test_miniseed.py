@@ -125,6 +125,7 @@ def test_records_of_several_lengths_are_read_at_once(tmp_path, calls, tail):
         (54, 40, "whose header or data cannot be read"),
         (24, 31, "whose header or data cannot be read"),  # o'clock
         (52, 3, "whose header or data cannot be read"),  # integers: there is no room for so many
+        (52, 14, "whose header or data cannot be read"),  # GEOSCOPE's, likewise
     ],
 )
 def test_a_header_that_makes_no_sense_costs_its_record(tmp_path, content, place, value, reason):
@@ -136,6 +137,20 @@ def test_a_header_that_makes_no_sense_costs_its_record(tmp_path, content, place,
     np.testing.assert_array_equal(before.data, data[: before.stats.npts])
     np.testing.assert_array_equal(after.data, data[-after.stats.npts :])
     assert N - before.stats.npts - after.stats.npts < 600
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])
+def test_a_record_has_room_from_where_its_data_begins(tmp_path, kind):
+    n = (512 - 56) // np.dtype(kind).itemsize  # after the header and blockette 1000
+    make_trace("XX.A..HHZ", np.arange(2 * n, dtype=kind)).write(
+        str(tmp_path / "a"), "MSEED", reclen=512, encoding=np.dtype(kind).name.upper()
+    )
+    good = bytearray((tmp_path / "a").read_bytes())
+    ((trace,), refused), good[31] = read(tmp_path, bytes(good)), good[31] + 1  # one that would be the next's
+    assert (trace.stats.npts, dict(refused)) == (2 * n, {})
+    ((trace,), refused) = read(tmp_path, bytes(good))
+    assert dict(refused) == {"whose header or data cannot be read": 1}
+    assert trace.data[0] == n
 
 
 def test_a_record_of_another_rate_stays_apart(tmp_path, content):
