@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import obspy
 
 from fcn.waveform.inventory import channels_of
 from fcn.waveform.response import channel_response
-from fcn.waveform.stored import AnyTrace, StoredStream
+from fcn.waveform.stored import AnyTrace, StoredStream, StoredTrace
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,14 @@ def leave_out_motion(stream: obspy.Stream, inventory: obspy.Inventory) -> None:
 
 def without_motion(stream: StoredStream, inventory: obspy.Inventory) -> StoredStream:
     """An archive's traces, but for the channels whose samples cannot be counts (`told_apart`)."""
-    small, *_ = told_apart(stream, inventory)
+    small, *_ = told_apart(_one_at_a_time(stream), inventory)
     return StoredStream(trace for trace in stream if trace.id not in small)
+
+
+def _one_at_a_time(stream: StoredStream) -> Iterator[StoredTrace]:
+    for trace in stream:
+        yield trace
+        trace.forget()  # a piece of each file of a long archive is a lot
 
 
 def told_apart(
@@ -69,7 +75,7 @@ def told_apart(
     samples: dict[str, _Samples] = {}
     for trace in traces:
         _look(trace, samples.setdefault(trace.id, _Samples()))
-    described = _per_unit(inventory, samples)
+    described = _per_unit(inventory, {seed_id for seed_id, each in samples.items() if not each.are_whole})
     broken = {
         seed_id: each
         for seed_id, each in sorted(samples.items())
@@ -92,8 +98,8 @@ def told_apart(
 
 def _per_unit(inventory: obspy.Inventory, seed_ids: Collection[str]) -> dict[str, float]:
     """Counts per m/s or m/s2 of those channels of which that is known, by id."""
-    found = {}
-    for seed_id, channel in channels_of(inventory):
+    found = dict[str, float]()
+    for seed_id, channel in channels_of(inventory) if seed_ids else ():  # asked for each record of an archive
         if seed_id in seed_ids:
             with contextlib.suppress(ValueError):  # it will be left out, and said
                 found[seed_id] = abs(channel_response(channel, seed_id).value)

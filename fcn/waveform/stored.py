@@ -61,8 +61,12 @@ class StoredFile:
             parts.append(self._piece(index)[first - begun : end - begun])
             first, index = self._ends[index], index + 1
         if end == self._ends[-1]:
-            self._newest = None  # a file that has been read keeps nothing in memory
+            self.forget()  # a file that has been read keeps nothing in memory
         return parts
+
+    def forget(self) -> None:
+        """Keep nothing in memory until samples are asked for again."""
+        self._newest = None
 
     def _as_it_is(self) -> tuple[int, int]:
         found = self.path.stat()
@@ -112,6 +116,10 @@ class StoredSamples:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Shaped[np.ndarray, " n"]:
         return self[:] if dtype is None else self[:].astype(dtype)
 
+    def forget(self) -> None:
+        """See `StoredFile`."""
+        self._file.forget()
+
     def cut(self, first: int, n: int) -> "StoredSamples":
         """Some of them, still in the file."""
         return StoredSamples(self._file, self._first + first, n, self.dtype)
@@ -123,6 +131,11 @@ class StoredTrace:
     def __init__(self, stats: Stats, data: StoredSamples | Shaped[np.ndarray, " n"]) -> None:
         self.stats, self.data = stats, data
         self.id = str(obspy.Trace(header=stats).id)  # network, station, location and channel
+
+    def forget(self) -> None:
+        """See `StoredFile`."""
+        if isinstance(self.data, StoredSamples):
+            self.data.forget()
 
     def slice(self, start: UTCDateTime | None, end: UTCDateTime | None) -> "StoredTrace":
         """What lies between two times, as ObsPy slices with nearest_sample=False; it may be empty."""

@@ -1,14 +1,16 @@
 """Samples that cannot be counts are told from those that can, channel by channel."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
 import obspy
 import pytest
-from made_networks import make_network
+from made_networks import make_network, make_trace
 from obspy.core.inventory.response import ResponseStage
 
-from fcn.waveform.counted import leave_out_motion
+from fcn.waveform.archive import open_sds, write_sds
+from fcn.waveform.counted import leave_out_motion, without_motion
 
 
 @pytest.fixture
@@ -88,3 +90,15 @@ def test_motion_is_seen_behind_zeros_and_beside_scraps(made, caplog, n_zeros, pi
     assert gone not in ids(stream)
     assert len(ids(stream)) == 8
     assert f"left out are {gone}" in caplog.text
+
+
+def test_of_an_archive_of_floats_nothing_stays_in_memory(tmp_path):
+    """A piece of every file, a day of a channel each, was a gigabyte of a month of a network."""
+    data = 100.0 * np.random.default_rng(0).standard_normal(2**19)
+    write_sds(obspy.Stream([make_trace(f"XX.A..HH{letter}", data) for letter in "ABCDEF"]), tmp_path)
+    stream = open_sds(tmp_path)
+    tracemalloc.start()
+    assert len(without_motion(stream, obspy.Inventory())) == 6
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2**17
