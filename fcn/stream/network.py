@@ -1,5 +1,6 @@
 """The stations that are watched: what a recording or a station file says of them."""
 
+import contextlib
 import logging
 import math
 from collections.abc import Collection, Mapping
@@ -52,7 +53,7 @@ class WatchedNetwork:
             raise ValueError(f"station_ids=[] leaves no station: name some, or null for all of {path}")
         inventory = read_stations(path)
         now_s = obspy.UTCDateTime().timestamp
-        found, unusable = _standing(inventory, now_s)
+        found, unusable = _standing(inventory, now_s, wanted)
         names = [*found, *unusable] if wanted is None else list(wanted)
         closed = ended_before(inventory, now_s) if wanted is None else set()
         if 0 < len(closed) < len(names):
@@ -124,11 +125,15 @@ class WatchedNetwork:
         return cls(name, network, inventory, LocalFrame(**centre), model, unusable), kept
 
 
-def _standing(inventory: obspy.Inventory, now_s: float) -> tuple[dict[str, Station], dict[str, str]]:
+def _standing(
+    inventory: obspy.Inventory, now_s: float, wanted: Collection[str] | None
+) -> tuple[dict[str, Station], dict[str, str]]:
     """Stations where they stand at a POSIX time, by id; of others why nobody can say where that is.
 
-    One that is to move stands where it is, with a warning.
+    One that is to move stands where it is, with a warning if it is wanted.
     """
+    with contextlib.suppress(MovedError):  # as hardly ever; one by one takes as long as there are, squared
+        return {each.id: each for each in Network.from_inventory(inventory, (now_s, math.inf))}, {}
     found, unclear = dict[str, Station](), dict[str, str]()
     for name in dict.fromkeys(f"{network.code}.{site.code}" for network in inventory for site in network):
         try:
@@ -136,7 +141,8 @@ def _standing(inventory: obspy.Inventory, now_s: float) -> tuple[dict[str, Stati
         except MovedError:
             try:
                 (found[name],) = Network.from_inventory(inventory, (now_s, now_s), {name})
-                log.warning("%s is to move: its present place counts until the file is read again", name)
+                if wanted is None or name in wanted:
+                    log.warning("%s is to move: its present place counts until the file is read again", name)
             except MovedError as error:
                 moved = str(error).partition(":")[0]
                 unclear[name] = f"{moved}, and both are open: end the one that is over"

@@ -280,6 +280,9 @@ def test_a_station_with_epochs_at_two_places_costs_no_other(tmp_path, caplog, be
     else:
         assert {each.id: each.latitude_deg for each in network.stations}["XX.S01"] == pytest.approx(32.8)
         assert "XX.S01 is to move: its present place counts" in caplog.text
+        caplog.clear()
+        assert len(WatchedNetwork.of_file(path, ["XX.S00", "XX.S02"]).stations) == 2
+        assert not caplog.text  # it is none of those
 
 
 def test_closed_stations_are_left_out_unless_all_are(tmp_path, caplog):
