@@ -76,7 +76,8 @@ class Lane:
 
     Of warnings the newest of each site waits, so that there are at most as many as sites; they and alerts
     take turns, so that neither many sites nor many versions hold the others up, and what fails lets what else
-    waits pass.
+    waits pass. While one event, site or heartbeat alone fails, an alert of another waits for no pause: it may
+    be what is said, and not the sink.
     on_delivered: called by the thread with each alert that the sink has taken.
     """
 
@@ -94,6 +95,7 @@ class Lane:
         self._numbers = dict.fromkeys(("delivered", "superseded", "left", "refused", "failed"), 0)
         self._n_failed, self._down_since_s = 0, 0.0
         self._failing: type | None = None  # of what was tried last without success
+        self._failed_on: set[str | None] = set()  # events, sites, heartbeats since it answered
         self._refuses: set[type] = set()  # of what the last that it was given was refused
         self._closing = False
         self._changed = threading.Condition()
@@ -225,8 +227,8 @@ class Lane:
         """Note a try without success and pause; whether there will be another."""
         with self._changed:
             self._taken = None  # while it pauses, this one, too, may be superseded
-            self._let_others_pass(item)
             self._failing = type(item)
+            self._failed_on.add(_about(item))
             self._numbers["failed"] += 1
             self._n_failed += 1
             if self._n_failed == 1:
@@ -234,9 +236,16 @@ class Lane:
                 log.warning("sink %s is out of reach and will be tried again: %s", self.name, error)
             pause_s = self.patience.retry_s(self._n_failed)
             end_s = time.monotonic() + pause_s
-            while not self._closing and (left_s := end_s - time.monotonic()) > 0:
-                self._changed.wait(left_s)  # what is put meanwhile does not hasten it
+            while not (self._closing or self._may_work()) and (left_s := end_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)  # else what is put meanwhile does not hasten it
+            self._let_others_pass(item)
             return not self._closing
+
+    def _may_work(self) -> bool:
+        """Whether an alert waits, and nothing but one other thing has failed since the sink answered."""
+        return len(self._failed_on) == 1 and any(
+            _about(each) not in self._failed_on for each in self._waiting
+        )
 
     def _let_others_pass(self, item: Item) -> None:
         """To the end of the queue, with other versions of its event: it may fail, and not the sink."""
@@ -265,6 +274,14 @@ class Lane:
             down_s = time.monotonic() - self._down_since_s
             log.info("sink %s is in reach again after %.0f s, %d tries", self.name, down_s, self._n_failed)
         self._n_failed = 0
+        self._failed_on.clear()
+
+
+def _about(item: Item) -> str | None:
+    """What it tells of: an event, a site, or nothing."""
+    if isinstance(item, Alert):
+        return f"event {item.event_id}"
+    return f"site {item.warning.site}" if isinstance(item, ToldWarning) else None
 
 
 def _named(item: Item) -> str:

@@ -147,7 +147,7 @@ def test_a_sink_out_of_reach_is_tried_again_and_logged_once(caplog):
 
 
 class Failing(Recorder):
-    """Fails for one event and one site, every time, as a receiver may that trips over what they say."""
+    """Fails for one event, one site and heartbeats, every time, as a receiver may that trips over them."""
 
     def deliver(self, alert):
         if alert.event_id == "bad":
@@ -159,6 +159,9 @@ class Failing(Recorder):
             raise OSError("500")
         super().warn(told)
 
+    def beat(self, heartbeat):
+        raise OSError("500")
+
 
 def test_an_alert_that_fails_holds_up_no_other():
     sink = Failing()
@@ -169,6 +172,38 @@ def test_an_alert_that_fails_holds_up_no_other():
     assert sink.told == [("a", 1), ("a", 2), ("b", 1)]
     assert lane.counts.waiting == 2
     assert not closed(lane)
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda lane: lane.put(alert("bad")),
+        lambda lane: lane.warn(site_warning("bad")),
+        lambda lane: lane.beat(heartbeat()),
+    ],
+    ids=["alert", "warning", "heartbeat"],
+)
+def test_an_alert_waits_for_no_pause_after_what_alone_fails(fail):
+    """After some tries it is a minute."""
+    sink = Failing()
+    lane = Lane("made", sink, Patience(9, 5, 600.0, 600.0), lambda *_: None)
+    fail(lane)
+    until(lambda: lane.counts.failed == 1)
+    lane.put(alert("a", 1))
+    until(lambda: sink.told == [("a", 1)])
+    lane.put(alert("a", 2))
+    until(lambda: sink.told == [("a", 1), ("a", 2)])
+    lane.close(time.monotonic() + 5.0)
+
+
+def test_nothing_hastens_what_is_tried_of_a_sink_out_of_reach():
+    lane = Lane("made", Recorder(*[OSError("away")] * 9), Patience(9, 5, 600.0, 600.0), lambda *_: None)
+    for event_id in "abcd":
+        lane.put(alert(event_id))
+    until(lambda: lane.counts.failed == 2)
+    time.sleep(0.1)
+    assert lane.counts.failed == 2
+    lane.close(time.monotonic() + 5.0)
 
 
 def test_a_warning_that_fails_holds_up_no_other():
