@@ -1,7 +1,7 @@
 """What the jobs of a Hydra multirun left behind: overrides, validation curves, test scores, failures."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ class Job:
     where that is still there; kept: the one of its checkpoint. score: its metrics.json, empty where it was
     not tested; of several sequences names have theirs before them. scored: event by event. minutes: what was
     scored of each sequence; None: all. answers: whether that, and the training, is enough for an answer.
-    cost: step_tflop, max_steps and training_tflop, where they were counted. made_with: the commit, or all
-    of one that went on at another, and of a training the precision, where its manifest has them.
+    cost: step_tflop, max_steps and training_tflop, where they were counted. made_with: the commit, and of a
+    training the precision, or all of one that went on with another, where its manifest has them.
     """
 
     number: int
@@ -88,9 +88,9 @@ def _read_job(folder: Path) -> Job:
     score = _flat(read_json(folder / "metrics.json"))
     budget = config.get("budget") or {}
     overrides = manifest.get("overrides", _hydra_overrides(folder))
-    states = [each.get("git") or {} for each in (*manifest.get("parts", []), manifest)]
-    commits = dict.fromkeys((state.get("commit") or "")[:COMMIT_LETTERS] for state in states)
-    made_with = {"commit": ", ".join(filter(None, commits)), "precision": manifest.get("precision")}
+    parts = [*manifest.get("parts", []), manifest]
+    commits = (((each.get("git") or {}).get("commit") or "")[:COMMIT_LETTERS] for each in parts)
+    made_with = {"commit": commits, "precision": (each.get("precision") for each in parts)}
     return Job(
         number=int(folder.name),
         state=_state(folder, own, config, tested=bool(score)),
@@ -102,8 +102,12 @@ def _read_job(folder: Path) -> Job:
         minutes=budget.get("minutes"),
         answers=budget.get("answers", True),
         cost=read_json(folder / "cost.json"),
-        made_with={name: str(value) for name, value in made_with.items() if value},
+        made_with={name: met for name, each in made_with.items() if (met := _met(each))},
     )
+
+
+def _met(values: Iterable[Any]) -> str:
+    return ", ".join(dict.fromkeys(map(str, filter(None, values))))
 
 
 def _flat(score: Mapping[str, Any]) -> dict[str, Any]:

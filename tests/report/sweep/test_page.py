@@ -132,16 +132,15 @@ def test_that_jobs_were_made_unlike_is_said(tmp_path, commits, precisions, flags
     assert all(flag in page for flag in flags)
 
 
-def test_a_job_that_went_on_at_another_commit_is_of_both(tmp_path):
+def test_a_job_that_went_on_at_another_commit_or_precision_is_of_both(tmp_path):
     write_job(tmp_path / "s" / "0", ["seed=0"], [2.0, 1.0])
     path = tmp_path / "s" / "0" / "manifest.json"
-    parts = [{"git": {"commit": "a" * 40}}, {"git": {"commit": None}}]
-    made = {"git": {"commit": "b" * 40}, "parts": parts}
+    parts = [{"git": {"commit": "a" * 40}, "precision": "bf16-mixed"}, {"git": {"commit": None}}]
+    made = {"git": {"commit": "b" * 40}, "parts": parts, "precision": "32-true"}
     path.write_text(json.dumps({**json.loads(path.read_text()), **made}))
-    assert (
-        "not of one commit: aaaaaaa, bbbbbbb"
-        in write_sweep_report(tmp_path / "s", tmp_path / "p").read_text()
-    )
+    page = write_sweep_report(tmp_path / "s", tmp_path / "p").read_text()
+    assert "not of one commit: aaaaaaa, bbbbbbb" in page
+    assert "not of one precision: 32-true, bf16-mixed" in page
 
 
 def test_table_and_page(sweep, written):
