@@ -178,9 +178,10 @@ def _lying(content: bytes, spacing: int) -> tuple[list[Record], Counter[str], li
 def _headers(content: bytes, spacing: int) -> list[Record]:
     """Everything at multiples of so many bytes that looks like a record's header, in order."""
     data, n_places = np.frombuffer(content, np.uint8), max(len(content) - SPACING_BYTES + 1, 0)
-    quality, reserved = (data[at : at + n_places : spacing] for at in (6, 7))
-    looks = np.isin(quality, np.frombuffer(b"DRQM", np.uint8)) & np.isin(reserved, (0, ord(" ")))
-    places = np.flatnonzero(looks) * spacing
+    quality, reserved = data[6 : 6 + n_places : spacing], data[7:]
+    # bytes among bytes: of other numbers NumPy makes eight bytes each
+    places = np.flatnonzero(np.isin(quality, np.frombuffer(b"DRQM", np.uint8))) * spacing
+    places = places[np.isin(reserved[places], np.frombuffer(b"\0 ", np.uint8))]
     places = places[[HEADER.match(content, place) is not None for place in places.tolist()]]
     rows = data[places[:, None] + np.arange(SPACING_BYTES)]
     big, little = (np.ascontiguousarray(rows).view(order + "u2").astype(np.int64) for order in "><")

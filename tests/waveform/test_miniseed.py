@@ -2,6 +2,7 @@
 
 import functools
 import io
+import tracemalloc
 
 import numpy as np
 import obspy
@@ -115,6 +116,15 @@ def test_records_of_several_lengths_are_read_at_once(tmp_path, calls, tail):
     assert max(trace.stats.npts for trace in stream.select(channel="HHZ")) == N
     assert refused.total() == bool(tail)
     assert len(calls) <= 2
+
+
+def test_room_that_is_made_for_a_file_takes_little_memory(content):
+    whole = content[1] + bytes(2**23)
+    tracemalloc.start()
+    decode_miniseed(whole)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(whole)
 
 
 @pytest.mark.parametrize(
