@@ -1,7 +1,7 @@
 """All trainings of the shipped `generalized`, one after the other, and the file to ship.
 
     python experiments/generalized/make.py logs/made
-    python experiments/generalized/make.py logs/made trainer=cpu data.batch_size=16   # of all trainings
+    python experiments/generalized/make.py logs/made trainer.precision=32-true   # of all trainings
 
 Each stage is a command of fcn.train, which is printed, in a folder of its own; a stage that is finished is
 skipped, and one that was interrupted goes on from its last checkpoint, so that the same command goes on with
