@@ -12,6 +12,8 @@ from fcn.report.sweep.scored import Scored, read_json, read_scored
 
 FINISHED, NOT_BEGUN = "done", "not begun"
 COMMIT_LETTERS = 7
+# overrides that no result depends on: the question itself, and how a job is looked at
+_NO_SETTING = ("sweep", "logger", "trainer.enable_progress_bar")
 _MONITOR = "val/loss"  # where the configuration names no other
 
 
@@ -71,9 +73,9 @@ def read_jobs(folder: Path) -> list[Job]:
 def what_differs(jobs: Sequence[Job]) -> list[str]:
     """Names of the overrides that are not the same in all jobs, in the order they were given.
 
-    Not the question's own: a test that was added to the folder of a sweep may go without it.
+    Not `_NO_SETTING`: a test that was added to the folder of a sweep may go without the question.
     """
-    names = list(dict.fromkeys(name for job in jobs for name in job.swept if name != "sweep"))
+    names = list(dict.fromkeys(name for job in jobs for name in job.swept if name not in _NO_SETTING))
     return [name for name in names if len({job.swept.get(name) for job in jobs}) > 1]
 
 

@@ -32,9 +32,10 @@ def test_jobs_are_in_order_with_their_overrides(sweep):
     assert what_differs(jobs) == ["stations.count", "seed"]
 
 
-def test_that_a_sweep_was_resumed_is_no_setting(tmp_path):
+def test_that_a_sweep_was_resumed_or_how_it_was_watched_is_no_setting(tmp_path):
     write_job(tmp_path / "0", ["without=path"], [2.0])
     write_job(tmp_path / "1", ["without=mechanism", "resume=logs/sweep"], [])  # has no manifest yet
+    write_job(tmp_path / "2", ["without=path", "trainer.enable_progress_bar=false", "logger=csv"], [2.0])
     assert what_differs(read_jobs(tmp_path)) == ["without"]
 
 
