@@ -560,6 +560,18 @@ def test_columns_that_are_not_read_are_named_where_nothing_has_a_size(tmp_path, 
     assert not caplog.text
 
 
+def read_at_depths(path, depths_km):
+    """A catalogue of events at these depths is read, whatever is said of it."""
+    events = [
+        dataclasses.replace(
+            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, depth_km=each, first_p_time_s=None
+        )
+        for i, each in enumerate(depths_km)
+    ]
+    write_csv(Catalogue("c", tuple(events)), path)
+    assert len(read_csv(path)) == len(depths_km)
+
+
 @pytest.mark.parametrize(
     ("depths_km", "warns"),
     [
@@ -571,14 +583,7 @@ def test_columns_that_are_not_read_are_named_where_nothing_has_a_size(tmp_path, 
     ],
 )
 def test_depths_that_seem_to_be_elevations_are_warned_of(tmp_path, caplog, depths_km, warns):
-    events = [
-        dataclasses.replace(
-            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, depth_km=each, first_p_time_s=None
-        )
-        for i, each in enumerate(depths_km)
-    ]
-    write_csv(Catalogue("c", tuple(events)), tmp_path / "c.csv")
-    assert len(read_csv(tmp_path / "c.csv")) == len(depths_km)
+    read_at_depths(tmp_path / "c.csv", depths_km)
     assert ("are these elevations?" in caplog.text) == warns
 
 
@@ -587,14 +592,7 @@ def test_depths_that_seem_to_be_elevations_are_warned_of(tmp_path, caplog, depth
     [((500.0, 250.0, 700.0), True), ((500.0, 250.0), False), ((500.0, 9.0, 700.0), False)],
 )
 def test_depths_that_seem_to_be_metres_are_warned_of(tmp_path, caplog, depths_km, warns):
-    events = [
-        dataclasses.replace(
-            CATALOGUE[0], event_id=f"a{i}", origin_time_s=1e9 + 100.0 * i, depth_km=each, first_p_time_s=None
-        )
-        for i, each in enumerate(depths_km)
-    ]
-    write_csv(Catalogue("c", tuple(events)), tmp_path / "c.csv")
-    assert len(read_csv(tmp_path / "c.csv")) == len(depths_km)
+    read_at_depths(tmp_path / "c.csv", depths_km)
     assert ("the shallowest of 3 events is 250 km deep: are depths in metres?" in caplog.text) == warns
 
 
