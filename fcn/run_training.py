@@ -85,9 +85,8 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     datamodule = build_datamodule(config, store_path, module.validation_replays)
     callbacks = [Manifest(folder, record), ExampleBatch(folder), KeptCurves()]
     trainer = build_trainer(config, folder, callbacks=callbacks)
-    module.record["precision"] = record["precision"] = str(
-        trainer.precision
-    )  # what trainer.precision=auto came to on this machine
+    # what trainer.precision=auto came to on this machine
+    module.record["precision"] = record["precision"] = str(trainer.precision)
     log.info("%d parameters", sum(p.numel() for p in module.parameters()))
     if config["ckpt"] is None and int(getattr(rank_zero_only, "rank", None) or 0) == 0:
         set_aside(folder / CHECKPOINTS)
