@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from fcn import checked
 from fcn.constants import RELEASED
@@ -16,6 +16,7 @@ REFUSED_FILE = "refused.csv"
 UNIT = "m/s"
 CATEGORIES = ("earthquake", "noise")
 YES = "yes"  # in trace_vertical_only; empty: no
+DECIMALS = 4  # of samples, magnitudes, kilometres and degrees in the table
 LONGEST_CELL = 256  # characters: readers keep a column as wide as its widest cell
 RUPTURES = f"{SIMULATED}_rupture"  # origin of large ruptures, each recorded by a dense array
 
@@ -28,6 +29,7 @@ RANGES = {
     "path_ep_distance_km": (0.0, 20_038.0),  # half around the equator
     "path_azimuth_deg": (-360.0, 360.0),
 }
+TIMES = ("p_arrival_sample", "s_arrival_sample", "path_p_travel_s")
 
 # SeisBench names: CATEGORY_PARAMETER_UNIT (Woollam et al. 2022, SRL 93(3), table 1).
 COLUMNS = (
@@ -68,7 +70,7 @@ class StoreRecord:
     """One three-component record of ground velocity at one station.
 
     waveform_mps: Z, R, T in m/s, (3, npts); R away from the source, T 90 degrees clockwise of R. Noise has
-        no source: its horizontals are any two perpendicular ones.
+        no source: its horizontals are any two perpendicular ones. Stored in single precision.
     source_id: what shares a split: records of one earthquake carry the same.
     station_code: "NET.STA", or a code alone.
     source_magnitude, source_depth_km, path_ep_distance_km, path_azimuth_deg (source to station, clockwise
@@ -80,7 +82,7 @@ class StoreRecord:
     vertical_only: nobody recorded horizontals: R and T are zero.
     """
 
-    waveform_mps: Float32[np.ndarray, "..."]
+    waveform_mps: Float[np.ndarray, "..."]
     category: Literal["earthquake", "noise"]
     source_id: str
     station_code: str
@@ -110,9 +112,14 @@ class StoreRecord:
         return f"record of {self.source_id or 'unnamed source'} at {self.station_code or 'unnamed station'}"
 
     def check(self) -> None:
-        """Raise ValueError, naming the record, the value and the remedy, unless it may enter a store."""
-        if not self.source_id or not self.station_code:
-            raise ValueError(f"{self.name}: source_id and station_code must not be empty")
+        """Raise ValueError, naming the record, the value and the remedy, unless it may enter a store.
+
+        What enters is read: of all that the reader refuses of a table, nothing gets past this.
+        """
+        if not self.source_id or not self.station_code.rpartition(".")[2] or not self.origin:
+            raise ValueError(f"{self.name}: source_id, station_code and origin must not be empty")
+        if self.category not in CATEGORIES:
+            raise ValueError(f"{self.name}: category is {self.category!r}, must be {' or '.join(CATEGORIES)}")
         names = (f"{self.source_id}_{self.station_code}", self.source_magnitude_type, self.origin)
         longest = max(names, key=len)
         if len(longest) > LONGEST_CELL:
@@ -123,6 +130,11 @@ class StoreRecord:
         self._check_waveform()
         if self.category == "earthquake":
             self._check_source()
+            return
+        given = [name for name in (*RANGES, *TIMES) if not np.isnan(getattr(self, name))]
+        if given or self.source_release_s:
+            named = ", ".join(given or ("source_release_s",))
+            raise ValueError(f"{self.name}: noise has no source, and this has {named}: StoreRecord.noise")
 
     def _check_waveform(self) -> None:
         shape = self.waveform_mps.shape
@@ -166,7 +178,9 @@ class StoreRecord:
                 "times after origin, none before the one in front of it, or none at all"
             )
         n_samples = self.waveform_mps.shape[1]
-        if not 0.0 <= self.p_arrival_sample < self.s_arrival_sample < n_samples:
+        p_sample = round(self.p_arrival_sample, DECIMALS)  # as it will be read
+        s_sample = round(self.s_arrival_sample, DECIMALS)
+        if not 0.0 <= p_sample < s_sample < n_samples:
             raise ValueError(
                 f"{self.name}: P at sample {self.p_arrival_sample}, S at {self.s_arrival_sample}; "
                 f"both must lie in the record of {n_samples} samples, P before S"

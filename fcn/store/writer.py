@@ -17,6 +17,7 @@ from fcn.constants import COMPONENTS_ZRT
 from fcn.publish import new_folder
 from fcn.store.schema import (
     COLUMNS,
+    DECIMALS,
     METADATA_FILE,
     REFUSED_FILE,
     SAMPLING_RATES_HZ,
@@ -82,7 +83,7 @@ class StoreWriter:
             self._flush()
         name = f"bucket{self._n_buckets}${len(self._bucket)},:3,:{n_samples}"
         self._rows.append(self._row(record, name))
-        self._bucket.append(record.waveform_mps)
+        self._bucket.append(np.asarray(record.waveform_mps, np.float32))
         self.accepted[record.origin, record.category] += 1
         if len(self._bucket) * record.waveform_mps.nbytes >= BUCKET_BYTES:
             self._flush()
@@ -102,18 +103,18 @@ class StoreWriter:
             "trace_sampling_rate_hz": self.sampling_rate_hz,
             "trace_component_order": "".join(COMPONENTS_ZRT),
             "trace_unit": UNIT,
-            "trace_p_arrival_sample": _text(record.p_arrival_sample, 4),
-            "trace_s_arrival_sample": _text(record.s_arrival_sample, 4),
+            "trace_p_arrival_sample": _text(record.p_arrival_sample, DECIMALS),
+            "trace_s_arrival_sample": _text(record.s_arrival_sample, DECIMALS),
             "trace_snr_db": _text(snr_db(record, self.sampling_rate_hz), 3),
             "station_network_code": network,
             "station_code": station,
             "source_id": record.source_id,
             "source_type": record.category,
-            "source_magnitude": _text(record.source_magnitude, 4),
+            "source_magnitude": _text(record.source_magnitude, DECIMALS),
             "source_magnitude_type": record.source_magnitude_type,
-            "source_depth_km": _text(record.source_depth_km, 4),
-            "path_ep_distance_km": _text(record.path_ep_distance_km, 4),
-            "path_azimuth_deg": _text(record.path_azimuth_deg, 4),
+            "source_depth_km": _text(record.source_depth_km, DECIMALS),
+            "path_ep_distance_km": _text(record.path_ep_distance_km, DECIMALS),
+            "path_azimuth_deg": _text(record.path_azimuth_deg, DECIMALS),
             "path_p_travel_s": _text(record.path_p_travel_s, 3),
             "source_release_s": " ".join(f"{time_s:.3f}" for time_s in record.source_release_s),
             "trace_vertical_only": YES if record.vertical_only else "",

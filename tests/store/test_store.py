@@ -250,7 +250,14 @@ def test_impossible_fractions(tmp_path, fractions, message):
         ({"source_depth_km": 8250.0}, "source_depth_km is 8250.0, must be -10 to 800"),
         ({"waveform_mps": np.full((3, 600), 4e5, np.float32)}, r"moves at 4e\+05 m/s.*unit or sensitivity"),
         ({"source_id": "x" * 250}, r"record of 'x{100,}\.\.\.: a name of 258 characters, 256 at most"),
-        ({"source_id": ""}, "unnamed source at XX.S000: source_id and station_code must not be empty"),
+        ({"source_id": ""}, "unnamed source at XX.S000: source_id, station_code and origin must not"),
+        ({"station_code": "XX."}, "source_id, station_code and origin must not be empty"),
+        ({"origin": ""}, "source_id, station_code and origin must not be empty"),
+        ({"s_arrival_sample": 599.99999}, "must lie in the record of 600 samples"),
+        (
+            {"category": "noise"},
+            "noise has no source, and this has source_magnitude, source_depth_km, .*_arrival_sample: Store",
+        ),
     ],
 )
 def test_records_that_may_not_enter(tmp_path, changes, message):
@@ -259,6 +266,22 @@ def test_records_that_may_not_enter(tmp_path, changes, message):
         with pytest.raises(ValueError, match=message):
             writer.add(make_record(**changes))
     assert len(BaseStore.open(tmp_path / "s")) == 1
+
+
+def test_a_category_that_is_none_may_not_enter():
+    record = make_record()
+    object.__setattr__(record, "category", "Earthquake")  # types are checked in tests alone
+    with pytest.raises(ValueError, match="category is 'Earthquake', must be earthquake or noise"):
+        record.check()
+
+
+def test_records_of_twice_the_precision_are_read_back(tmp_path):
+    """What NumPy makes unless told otherwise; readers map the file as float32."""
+    waveform_mps = make_record().waveform_mps
+    with StoreWriter(tmp_path / "s", 20.0, FRACTIONS, 0) as writer:
+        writer.add(make_record(waveform_mps=waveform_mps.astype(np.float64)))
+    read = BaseStore.open(tmp_path / "s").waveforms(np.array([0]))[0]
+    np.testing.assert_array_equal(read, waveform_mps)
 
 
 def test_snr_is_the_power_ratio():
