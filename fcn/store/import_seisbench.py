@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +136,7 @@ def interpret_unit(
         if given:
             raise ValueError(f"{name} is in {known}, not counts: leave the sensitivity out")
         measured, units_per_si = UNITS[known]
+        _check_stated(data_format, (measured,), f"{name} is in {known}")
         return {measured: units_per_si}
     if known not in COUNTS:
         raise ValueError(
@@ -149,7 +150,18 @@ def interpret_unit(
             f"{name} holds counts of {stated or 'velocity or acceleration'}, and no sensitivity turns "
             f"them into ground motion: state it, e.g. source.seisbench.{option}=6.0e8"
         )
+    _check_stated(data_format, given, f"{name} is in counts of what a sensitivity is stated of")
     return given
+
+
+def _check_stated(data_format: Mapping[str, str], expected: Collection[str], what: str) -> None:
+    """ValueError where the data set says that it measures something else; of what else it may say nothing."""
+    stated = _stated_measurement(data_format)
+    if stated in ("displacement", *INSTRUMENTS) and stated not in expected:
+        raise ValueError(
+            f"{what}, {' or '.join(expected)}, and its data_format says that it measures {stated}: correct "
+            "measurement or unit in its HDF5 file"
+        )
 
 
 def measurement(row: Row, data_format: Mapping[str, str], counts_per_unit: Mapping[str, float]) -> str:

@@ -9,37 +9,40 @@ import numpy as np
 from jaxtyping import Float64
 
 from fcn.hdf5 import scalar
+from fcn.store.schema import METADATA_FILE, WAVEFORM_FILE
 from fcn.tables import Row, read_table
 
 NEEDED = ("trace_name",)
+READ = ("dimension_order", "component_order", "sampling_rate", "unit", "measurement")  # of data_format
 Samples = Float64[np.ndarray, "component time"]
 
 
 class SeisBenchFolder:
-    """metadata.csv and waveforms.hdf5 of one folder, or those of its chunks.
+    """metadata.csv and waveforms.hdf5 of one folder, or those of its chunks, listed or by their names.
 
     data_format: what the group of that name says, as text. Raises FileNotFoundError where files are missing,
-    OSError naming an HDF5 file that is truncated or none, and ValueError for a damaged one and a chunk in
-    another folder.
+    OSError naming an HDF5 file that is truncated or none, and ValueError for a damaged one, a chunk in
+    another folder, or of another data_format.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).expanduser()
-        chunks = [""]
-        if (self.root / "chunks").is_file():
-            chunks = (self.root / "chunks").read_text().split()
-            elsewhere = [chunk for chunk in chunks if "/" in chunk or "\\" in chunk]
-            if elsewhere:
-                raise ValueError(f"{self.root / 'chunks'} names {elsewhere[0]!r}: chunks lie in its folder")
+        chunks = _chunks(self.root)
         self._parts = [
             (self.root / f"metadata{chunk}.csv", self.root / f"waveforms{chunk}.hdf5") for chunk in chunks
         ]
         missing = [path.name for part in self._parts for path in part if not path.is_file()]
         if missing:
             raise FileNotFoundError(f"no SeisBench data set at {self.root}: {', '.join(missing)} missing")
-        with _open(self._parts[0][1]) as file:
-            stated = file.get("data_format", {})
-            self.data_format = {name: _text(scalar(stated[name])) for name in stated}
+        self.data_format, *others = (_data_format(waveforms) for _, waveforms in self._parts)
+        for (_, waveforms), other in zip(self._parts[1:], others, strict=True):
+            for name in READ:
+                if other.get(name) != self.data_format.get(name):
+                    raise ValueError(
+                        f"{waveforms}: its data_format says {name} {other.get(name)}, and that of "
+                        f"{self._parts[0][1].name} {self.data_format.get(name)}: import chunks that differ "
+                        "as data sets of their own"
+                    )
 
     def __len__(self) -> int:
         """Number of records."""
@@ -69,6 +72,27 @@ class SeisBenchFolder:
                     yield row, partial(_samples, file, name, waveforms, transposed)
 
 
+def _chunks(root: Path) -> list[str]:
+    """What names of a part's files have after "metadata" and "waveforms": nothing where there are no chunks.
+
+    Where none are listed their files say which there are, as SeisBench has it.
+    """
+    listed = root / "chunks"
+    chunks = list(dict.fromkeys(listed.read_text().split())) if listed.is_file() else []
+    elsewhere = [chunk for chunk in chunks if "/" in chunk or "\\" in chunk]
+    if elsewhere:
+        raise ValueError(f"{listed} names {elsewhere[0]!r}: chunks lie in its folder")
+    if chunks or (root / METADATA_FILE).exists() or (root / WAVEFORM_FILE).exists():
+        return chunks or [""]
+    return sorted(path.stem.removeprefix("metadata") for path in root.glob("metadata*.csv")) or [""]
+
+
+def _data_format(path: Path) -> dict[str, str]:
+    with _open(path) as file:
+        stated = file.get("data_format", {})
+        return {name: _text(scalar(stated[name])) for name in stated}
+
+
 def _open(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
@@ -77,6 +101,8 @@ def _open(path: Path) -> h5py.File:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return f"{value:.15g}"  # 20 of one chunk is 20.0 of another
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
@@ -91,7 +117,7 @@ def _samples(file: h5py.File, trace_name: str, path: Path, transposed: bool) -> 
         block = file["data"][name]
         index = tuple(_slice(part) for part in place.split(",")) if place else ()
         samples = np.asarray(block[index], dtype=np.float64)
-    except (KeyError, IndexError, ValueError, OSError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
         raise ValueError(f"{path} does not hold {trace_name}: {error}") from error
     if samples.ndim != 2:
         raise ValueError(f"{path}: {trace_name} has shape {samples.shape}, not components by samples")

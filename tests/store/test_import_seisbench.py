@@ -57,6 +57,7 @@ def write_set(folder, waves, rows, data_format=None, order="ENZ", transpose=Fals
     with h5py.File(folder / f"waveforms{chunk}.hdf5", "w") as file:
         file["data/bucket0"] = np.stack(arranged)
         file["data/loose"] = arranged[-1]
+        file.create_group("data/group")
         for name, value in {**stated, "measurement": "velocity", **(data_format or {})}.items():
             if value is not None:
                 file[f"data_format/{name}"] = value
@@ -174,6 +175,7 @@ def test_a_pick_of_p_alone_gets_its_s(tmp_path, seisbench_importer, path):
         ({"trace_sampling_rate_hz": "", "trace_dt_s": "0"}, "trace_dt_s is 0, must be positive"),
         ({"trace_sampling_rate_hz": "10"}, "input at 10.0 Hz cannot give 20.0 Hz"),
         ({"trace_name": "bucket7$0,:,:"}, "does not hold bucket7"),
+        ({"trace_name": "group"}, "does not hold group: .* a group"),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(tmp_path, seisbench_importer, path, changes, reason):
@@ -289,6 +291,26 @@ def test_chunks_are_read_in_turn(tmp_path, seisbench_importer, path):
         open_source(tmp_path / "set", seisbench_importer)
 
 
+@pytest.mark.parametrize("listed", [None, "", "_a\n_b\n_a\n"])
+def test_chunks_that_nobody_lists_are_found_and_each_is_read_once(tmp_path, seisbench_importer, path, listed):
+    for chunk in ("_a", "_b"):
+        write_set(tmp_path / "set", waves(path), [ROW, ROW], chunk=chunk)
+    if listed is not None:
+        (tmp_path / "set" / "chunks").write_text(listed)
+    assert len(collect(open_source(tmp_path / "set", seisbench_importer))[0]) == 8
+
+
+def test_chunks_of_another_format_are_refused(tmp_path, seisbench_importer, path):
+    """The first one's would be that of all: accelerations as velocities, north as east."""
+    write_set(tmp_path / "set", waves(path), [ROW, ROW], {"sampling_rate": 50}, chunk="_a")
+    write_set(tmp_path / "set", waves(path), [ROW, ROW], {"sampling_rate": 50.0, "version": "2"}, chunk="_b")
+    assert open_source(tmp_path / "set", seisbench_importer).n_expected == 8
+    write_set(tmp_path / "set", waves(path), [ROW, ROW], {"sampling_rate": 50.0}, order="ZNE", chunk="_c")
+    message = r"waveforms_c.hdf5: its data_format says component_order ZNE, and that of waveforms_a.hdf5 ENZ"
+    with pytest.raises(ValueError, match=message):
+        open_source(tmp_path / "set", seisbench_importer)
+
+
 def test_metadata_of_a_spreadsheet_are_read(tmp_path, seisbench_importer, path):
     folder = write_set(tmp_path / "set", waves(path), [ROW, ROW])
     text = (folder / "metadata.csv").read_text() + "," * len(ROW) + "\n"
@@ -387,6 +409,14 @@ def test_units_that_are_stated(data_format, unit, stated, expected):
         ({"unit": "m/s"}, "counts", NONE, r"source\.seisbench\.unit=counts contradicts it"),
         ({"unit": "m/s"}, None, VELOCITY, "is in m/s, not counts: leave the sensitivity out"),
         ({"unit": "counts"}, None, NONE, "counts of velocity or acceleration"),
+        (
+            {"unit": "m/s", "measurement": "acceleration"},
+            None,
+            NONE,
+            "set is in m/s, velocity, and its data_format says that it measures acceleration: correct",
+        ),
+        ({"measurement": "velocity"}, "gal", NONE, "is in gal, acceleration, .* measures velocity"),
+        ({"unit": "counts", "measurement": "Displacement"}, None, BOTH, "measures displacement"),
         (
             {"unit": "counts", "measurement": "acceleration"},
             None,
