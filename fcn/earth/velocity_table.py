@@ -177,7 +177,7 @@ def _text(path: Path) -> str:
 
 
 def _words(line: str, where: str) -> list[str]:
-    """The columns of a line; ValueError where commas may be decimal ones."""
+    """The columns of a line; ValueError where commas may be decimal ones, or have nothing in between."""
     content = line.split("#")[0].strip()
     parts = content.split()
     if parts and parts[0].upper() == "LAYER":
@@ -187,7 +187,13 @@ def _words(line: str, where: str) -> list[str]:
             f"{where}: {line.strip()!r} has semicolons, or commas beside spaces: write decimal points, and "
             "spaces between columns"
         )
-    return " ".join(parts).replace(",", " ").split()
+    cells = " ".join(parts).rstrip(", ").split(",")
+    if not all(cell.strip() for cell in cells) and any(cells):
+        raise ValueError(
+            f"{where}: {line.strip()!r} has an empty cell, and what follows would be in the column before: "
+            "write its number, or leave the column out"
+        )
+    return " ".join(cells).split()
 
 
 def _names_a_column(word: str) -> bool:

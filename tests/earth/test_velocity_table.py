@@ -11,7 +11,7 @@ FLAT = "{0}-0.20 3.32 0.0 1.87 0.0 2.7 0.0\n{0}0.80 4.20 0.0 2.36 0.0 2.6 0.0\n"
     ("text", "expected"),
     [
         (
-            "depth_top,vp,vs\n# a comment\n0, 5.0, 2.9\n10, 6.0, 3.5 # crust\n",
+            "depth_top,vp,vs,\n# a comment\n0, 5.0, 2.9,\n10, 6.0, 3.5 , # crust\n,,,\n",
             {
                 "top_depth_km": (0.0, 10.0),
                 "vs_kmps": (2.9, 3.5),
@@ -73,6 +73,8 @@ def test_files_of_taup_are_nodes_down_to_the_deepest_earthquakes(tmp_path):
         ("0 1e999 2.9\n", "line 1: not numbers.*1e999"),
         ("0,0 5,8 3,4\n20,0 6,5 3,8\n", "line 1: '0,0 5,8 3,4' has .*decimal points"),
         ("0;5,8;3,4\n", "line 1: .*semicolons"),
+        ("0,5.8,,2.7\n20,6.5,,2.9\n", "line 1: '0,5.8,,2.7' has an empty cell, and what follows"),
+        (",depth_top,vp,vs\n0,0,5.8,3.4\n", "line 1: .* has an empty cell"),
         ("0 5000 2900\n1 6000 3500\n", r"bad\.txt: .*in m/s, divide by 1000"),
         ("0 5.0 2.9\n5000 6.0 3.5\n", r"bad\.txt: .*in m, divide by 1000"),
         ("0 2.9 5.0\n", r"bad\.txt: .*vp/vs 0\.580"),
