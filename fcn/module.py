@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
+from fcn import checked
 from fcn.batch import Batch
 from fcn.loss.multitask import MultitaskLoss
 from fcn.metrics.row import accumulating
@@ -43,6 +44,11 @@ class FcnModule(lightning.LightningModule):
         record: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(getattr(loss, "weights", None), Mapping):
+            raise ValueError(
+                f"{type(loss).__name__} has no weights: a loss has a mapping of them, one of each term "
+                f"({', '.join(scheme.terms)}), as MultitaskLoss does"
+            )
         if set(loss.weights) != set(scheme.terms):
             raise ValueError(
                 f"loss.weights names {sorted(loss.weights)}, and {type(scheme).__name__} has the losses "
@@ -66,6 +72,9 @@ class FcnModule(lightning.LightningModule):
         torch.manual_seed(generator.initial_seed())  # dropout knows only torch's own generator
         terms = self.scheme.losses(self.network, batch, targets, generator)
         total = self.loss(terms)
+        if not isinstance(total, Tensor) or total.ndim:
+            what = f"of shape {tuple(total.shape)}" if isinstance(total, Tensor) else checked.shown(total)
+            raise ValueError(f"{type(self.loss).__name__} returns {what}: it must be a tensor of one number")
         self._refuse_divergence(total, terms)
         figures = {"loss": total, **terms, "widened": targets.widened.mean()}
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, batch_size=len(batch))

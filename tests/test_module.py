@@ -11,7 +11,9 @@ from toy import resolved, small_training
 
 from fcn.assemble import build_datamodule, build_module
 from fcn.batch import Batch
+from fcn.module import FcnModule
 from fcn.scheme.base import NonFiniteError
+from fcn.scheme.image import objective
 from fcn.scheme.image.predict import predict
 from fcn.seeding import Purpose
 
@@ -105,6 +107,31 @@ def test_the_image_holds_e_n_z_and_position_by_x_then_by_y(module):
             assert (sample[first + 3 : first + 5, row] / 23.0).tolist() == pytest.approx(position, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda made: (made.first_p, made.location),
+            r"EEWNet returns a tuple: it must be a fcn\.arch\.\S+tion",
+        ),
+        (
+            lambda made: replace(made, location=made.location.transpose(2, 3)),
+            r"returns location of shape \(12, (\d+), (\d+), (\d+)\), and it must be \(12, \1, \3, \2\)",
+        ),
+        (
+            lambda made: replace(made, station_p=made.station_p[..., 1:], first_p=made.first_p[..., 1:]),
+            "station_p of shape .*599.*must be .*600",
+        ),
+        (lambda made: replace(made, magnitude=made.magnitude[:, 1:]), "magnitude of shape"),
+    ],
+)
+def test_an_answer_of_another_shape_is_named(module, batch, monkeypatch, spoil, message):
+    """As of a network of one's own; replaced where it is called, for types are checked in tests alone."""
+    monkeypatch.setattr(objective, "predict", lambda *args: spoil(predict(*args)))
+    with pytest.raises(ValueError, match=message):
+        module.scheme.losses(module.network, batch, batch.targets, torch.Generator())
+
+
 class _NoTimes:
     def between(self, source_km, station_km):
         raise AssertionError("not needed")
@@ -132,12 +159,36 @@ def test_a_network_that_answers_with_no_number_is_no_quiet_one(module, batch, br
         module.scheme.estimates(spoilt, batch, [])
 
 
+class OwnNetwork(torch.nn.Module):
+    """Takes what the scheme gives, and nothing of EEWNet's."""
+
+    def __init__(self, *, grid_axes_km, magnitude_axis):
+        super().__init__()
+
+
+def test_a_loss_names_its_terms_and_makes_one_number_of_them(module, batch, monkeypatch):
+    other = copy.deepcopy(module.loss)
+    del other.weights
+    with pytest.raises(ValueError, match=r"Loss has no weights: .* each term \(station_p, first_p, loc"):
+        FcnModule(module.network, other, module.scheme)
+    trained = FcnModule(module.network, module.loss, module.scheme, seed=1)
+    monkeypatch.setattr(trained, "_step_generator", lambda _: torch.Generator())
+    for total, message in ((torch.ones(4), r"returns of shape \(4,\)"), (2.0, "returns 2.0")):
+        monkeypatch.setattr(module.loss, "forward", lambda _, total=total: total)
+        with pytest.raises(ValueError, match=f"MultitaskLoss {message}: it must be a tensor of one number"):
+            trained.training_step(batch, 0)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["arch=migration", "scheme=image"], "not made for ImageScheme"),
         (["arch=eewnet", "scheme=migration"], "not made for MigrationScheme"),
         (["arch=migration", "loss=image"], "choose the loss"),
+        (
+            ["experiment=smoke", "arch._target_=test_module.OwnNetwork"],
+            r"'location_channels'\): leave scheme= out, .* keys of arch that an experiment .*~arch\.<key>",
+        ),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused(overrides, message):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from fcn.arch.prediction import Prediction
@@ -43,13 +44,13 @@ class ImageObjective:
         self, network: nn.Module, batch: Batch, targets: Targets, generator: Generator
     ) -> dict[str, Tensor]:
         """Each branch's loss, unweighted; distances are those to the true source."""
-        return self.score(predict(network, batch, targets.source_km), batch, targets)
+        return self.score(self._predicted(network, batch, targets.source_km), batch, targets)
 
     def validate(
         self, network: nn.Module, batch: Batch, targets: Targets
     ) -> tuple[dict[str, Tensor], Located]:
         """Losses, and where and how large the network says the visible events are, on its own."""
-        prediction = predict(network, batch)
+        prediction = self._predicted(network, batch)
         seen = targets.is_event
         where = self.decoder.location(prediction.location)
         size, _ = self.decoder.magnitude(prediction.magnitude)
@@ -57,6 +58,32 @@ class ImageObjective:
             where.hypocentre_km[seen], targets.source_km[seen], size[seen], targets.magnitude[seen]
         )
         return self.score(prediction, batch, targets), located
+
+    def _predicted(
+        self, network: nn.Module, batch: Batch, source_km: Float[Tensor, "batch 3"] | None = None
+    ) -> Prediction:
+        """See `predict`; ValueError for what is none, or not on the grid's cells and the bins."""
+        made = predict(network, batch, source_km)
+        name = type(network).__name__
+        if not isinstance(made, Prediction):
+            raise ValueError(
+                f"{name} returns a {type(made).__name__}: it must be a {Prediction.__module__}."
+                f"{Prediction.__name__}"
+            )
+        n_windows, n_stations, _, n_samples = batch.waveforms.shape
+        wanted = {
+            "station_p": (n_windows, n_stations, n_samples),
+            "first_p": (n_windows, n_samples),
+            "location": (n_windows, *self.decoder.grid.shape),
+            "magnitude": (n_windows, self.decoder.bins.count),
+        }
+        for branch, shape in wanted.items():
+            if (found := tuple(getattr(made, branch).shape)) != shape:
+                raise ValueError(
+                    f"{name} returns {branch} of shape {found}, and it must be {shape}: {n_windows} windows, "
+                    f"{n_stations} stations, {n_samples} samples, cells along x, y and z, bins"
+                )
+        return made
 
     def score(self, prediction: Prediction, batch: Batch, targets: Targets) -> dict[str, Tensor]:
         """Loss terms of a prediction."""
