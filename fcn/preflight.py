@@ -170,6 +170,7 @@ def check_training(config: dict[str, Any]) -> None:
             )
     batches = math.ceil(data["examples_per_epoch"] / data["batch_size"])
     _check_epochs(config["trainer"], optimiser_steps(config["trainer"], batches))
+    _check_planned(config)
     elapsed_s = data["events"]["elapsed_s"]
     if not elapsed_s[0] < data["window_s"]:
         raise ValueError(
@@ -221,6 +222,17 @@ def _check_epochs(options: Mapping[str, Any], steps: int) -> None:
         raise ValueError(
             f"trainer.max_epochs={max_epochs} ends after {max_epochs * steps} of trainer.max_steps="
             f"{max_steps} steps, for which learning rates are planned: leave it out, and state fewer steps"
+        )
+
+
+def _check_planned(config: Mapping[str, Any]) -> None:
+    """Raises ValueError for learning rates that end before the training: torch stops it at that step."""
+    key, max_steps = "optim.scheduler.total_steps", config["trainer"]["max_steps"]
+    planned = _at(config, key)
+    if planned is not None and not _is_of_another(config, key) and planned < max_steps:
+        raise ValueError(
+            f"{key}={planned} plans no learning rate for the last {max_steps - planned} of "
+            f"trainer.max_steps={max_steps}, and torch would stop there: leave it out, it follows max_steps"
         )
 
 

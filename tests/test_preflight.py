@@ -52,6 +52,10 @@ def finished(tmp_path_factory):
             ["+trainer.max_epochs=1", "trainer.max_steps=4"],
             "max_epochs=1 ends after 2 of trainer.max_steps=4",
         ),
+        (
+            ["trainer.max_steps=6", "optim.scheduler.total_steps=4"],
+            "optim.scheduler.total_steps=4 plans no .* the last 2 of trainer.max_steps=6, and torch would stop",
+        ),
         (["+trainer.limit_val_batches=0"], "limit_val_batches=0: .* none would be"),
         (["validation.sequences=null"], "validation.sequences must be a mapping .* got None"),
         (["evaluation.sequences=null"], "evaluation.sequences must be a mapping"),
@@ -74,7 +78,7 @@ def test_impossible_trainings_name_the_key(finished, overrides, message):
 
 def test_possible_ones_pass(finished):
     check_training(small_training(finished.parent / "store", "trainer.max_steps=4"))
-    longer = ("trainer.max_steps=6", "optim.scheduler.total_steps=4", f"ckpt={finished}")
+    longer = ("trainer.max_steps=4", "optim.scheduler.total_steps=6")  # as of one that is to go on
     check_training(small_training(finished.parent / "store", *longer))
     constant = ("trainer.max_steps=6", "optim.scheduler=null", f"ckpt={finished.with_name('constant.ckpt')}")
     check_training(small_training(finished.parent / "store", *constant))
