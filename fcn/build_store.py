@@ -18,6 +18,8 @@ def main(cfg: DictConfig) -> None:
     from fcn.store.build import build_store, print_summary
 
     config = configuration.plain(cfg)
+    if not config.get("source"):
+        raise ValueError("source=[] names none: take one or more of those that --help shows, or your own")
     if config["out"] is None:
         recipe = simulated_recipe(config["source"])
         store = {"path": None, "recipe": recipe, "splits": config["splits"]}

@@ -54,7 +54,7 @@ def finished(tmp_path_factory):
         ),
         (
             ["trainer.max_steps=6", "optim.scheduler.total_steps=4"],
-            "optim.scheduler.total_steps=4 plans no .* the last 2 of trainer.max_steps=6, and torch would stop",
+            "optim.scheduler.total_steps=4 plans no .* the last 2 of trainer.max_steps=6, and torch",
         ),
         (["+trainer.limit_val_batches=0"], "limit_val_batches=0: .* none would be"),
         (["validation.sequences=null"], "validation.sequences must be a mapping .* got None"),

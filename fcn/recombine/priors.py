@@ -10,9 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fcn.geometry.network import can_be_elevation
+
 Interval = tuple[float, float]
 Layout = Callable[..., Float[np.ndarray, "station 3"]]  # (rng, n_stations, half_size_km, elevation_range_km)
 
+LEAST_STATIONS = 3  # that locate an event
 KINDS = ("anywhere", "burst", "coda", "distant")
 
 
@@ -49,7 +52,7 @@ class StationPrior:
 
     def __post_init__(self) -> None:
         low, high = interval("stations.count", self.count)
-        if low < 3:
+        if low < LEAST_STATIONS:
             raise ValueError(f"stations.count must be at least 3 to locate an event, got {list(self.count)}")
         shares("stations.weights", self.weights, sorted(self.layouts))
         # Hydra's partials look up their target's permission in every call, which takes longer than the layout
@@ -74,7 +77,10 @@ class StationPrior:
     def draw(
         self, rng: np.random.Generator, half_width_km: tuple[float, float]
     ) -> Float[np.ndarray, "station 3"]:
-        """East, north, depth of one network inside the box."""
+        """East, north, depth of one network inside the box.
+
+        Raises ValueError, naming the layout, where it returns no network.
+        """
         low, high = self.count
         if self.log_count:
             n = min(high, math.floor(low * ((high + 1) / low) ** rng.random()))
@@ -82,7 +88,25 @@ class StationPrior:
             n = int(rng.integers(low, high + 1))
         names = sorted(self.layouts)
         name = names[rng.choice(len(names), p=shares("stations.weights", self.weights, names))]
-        return self.layouts[name](rng, n, half_width_km, self.elevation_km)
+        return _network(name, self.layouts[name](rng, n, half_width_km, self.elevation_km))
+
+
+def _network(layout: str, places_km: object) -> Float[np.ndarray, "station 3"]:
+    """What a layout, of one's own perhaps, returned; ValueError for what is no network of sensors."""
+    found = np.asarray(places_km, float)
+    broken = int((~np.isfinite(found)).sum())
+    if found.ndim != 2 or found.shape[1] != 3 or len(found) < LEAST_STATIONS or broken:
+        raise ValueError(
+            f"stations.layouts.{layout} returned an array of shape {found.shape} with {broken} values that "
+            f"are no number: it must be east, north and depth in km of {LEAST_STATIONS} stations or more"
+        )
+    highest_km, deepest_km = float(found[:, 2].min()), float(found[:, 2].max())
+    if not (can_be_elevation(-1e3 * highest_km) and can_be_elevation(-1e3 * deepest_km)):
+        raise ValueError(
+            f"stations.layouts.{layout} returned stations at depths of {highest_km:g} to {deepest_km:g} km, "
+            "where no sensor is: depths are km below sea level, positive down"
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,24 @@ def test_every_count_time_azimuth_magnitude_depth_and_model_is_reached(stations,
         assert bins.min() > 150, name
 
 
+@pytest.mark.parametrize(
+    ("places_km", "message"),
+    [
+        (
+            np.zeros((6, 2)),
+            r"layouts\.own returned an array of shape \(6, 2\) with 0 .* of 3 stations or",
+        ),
+        (np.full((6, 3), np.nan), "with 18 values that are no number: it must be east"),
+        (np.zeros((0, 3)), "must be east, north and depth"),
+        (np.full((6, 3), 250.0), "own returned stations at depths of 250 to 250 km, where no sensor is"),
+    ],
+)
+def test_a_layout_that_lays_out_no_network_is_named(stations, places_km, message):
+    own = replace(stations, layouts={"own": lambda *_: places_km}, weights={"own": 1.0})
+    with pytest.raises(ValueError, match=message):
+        own.draw(np.random.default_rng(0), HALF_KM)
+
+
 def test_any_number_of_events_is_drawn(stations, events):
     scene = draw(stations, replace(events, overlap_share=0.6, max_events=4))
     number = scene.exists.sum(dim=1).numpy()

@@ -136,6 +136,13 @@ def test_without_out_the_store_is_the_one_training_looks_for(tmp_path, monkeypat
     assert str(made) in capsys.readouterr().out.replace("\n", "")
 
 
+def test_no_source_at_all_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["build_store", "source=[]", f"hydra.run.dir={tmp_path}"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(ValueError, match=r"source=\[\] names none"):
+        main()
+
+
 def test_imported_records_need_a_place():
     with pytest.raises(ValueError, match="not simulated, knet: give out="):
         simulated_recipe({"simulated": {}, "knet": {}})
