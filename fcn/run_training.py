@@ -64,6 +64,16 @@ def validation_replays(config: dict[str, Any], module: FcnModule) -> list[Replay
     return replays
 
 
+def _check_splits(store: BaseStore) -> None:
+    """Raises ValueError for a store that would fail at the first validation, an epoch later, if at all."""
+    for split in ("train", "dev"):
+        if not len(store.select(split, "earthquake")):
+            raise ValueError(
+                f"{store.path} has no earthquake in its split {split}, and a training needs some in train "
+                "and dev: build it of more earthquakes, or with other splits.split_fractions"
+            )
+
+
 def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     """One training run in `folder`; returns the best value of the monitored validation figure.
 
@@ -73,8 +83,9 @@ def train(config: dict[str, Any], folder: Path, overrides: list[str]) -> float:
     config = {**config, "velocity_model": stated_layers(config["velocity_model"])}
     torch.set_num_threads(config["trainer"]["threads"])
     store_path = cached_store(config["store"], Path(config["cache"]).expanduser())
-    digest = BaseStore.open(store_path).digest
-    record = manifest(config, overrides, store_digest=digest)
+    store = BaseStore.open(store_path)
+    _check_splits(store)
+    record = manifest(config, overrides, store_digest=store.digest)
     if config["ckpt"] is not None:
         content = read(find(config["ckpt"]))
         record.update(went_on(content["fcn"], content["global_step"]))

@@ -9,16 +9,18 @@ from unittest import mock
 
 import h5py
 import lightning
+import numpy as np
 import pytest
 import small_migration
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from toy import small_training
+from toy import RATE_HZ, small_training, toy_record
 
 from fcn import checkpoint, run_training
 from fcn.assemble import build_module
 from fcn.recombine.dataset import RecombinedDataset
 from fcn.seeding import Purpose
+from fcn.store.writer import StoreWriter
 from fcn.train import train
 
 Configured = Callable[..., dict]
@@ -297,6 +299,20 @@ def test_divergence_in_another_process_stops_this_one(toy_store, tmp_path, monke
     monkeypatch.setattr(SingleDeviceStrategy, "reduce_boolean_decision", lambda *_, **__: False)
     with pytest.raises(ValueError, match="diverged at step 0 in another process"):
         run(tmp_path, toy_store, "trainer.max_steps=4")
+
+
+def test_a_store_without_earthquakes_to_validate_on_is_refused_before_the_first_step(tmp_path):
+    rng = np.random.default_rng(0)
+    with StoreWriter(tmp_path / "store", RATE_HZ, {"train": 0.8, "dev": 0.1, "test": 0.1}, seed=0) as writer:
+        for number in range(4):  # one event's, which is in one split
+            writer.add(toy_record(rng, number, 20.0, 8.0))
+    with (
+        mock.patch.object(run_training, "build_module", side_effect=AssertionError("it began")),
+        pytest.raises(
+            ValueError, match=r"store has no earthquake in its split dev, .* splits\.split_fractions"
+        ),
+    ):
+        run(tmp_path / "run", tmp_path / "store", "trainer.max_steps=2")
 
 
 def test_training_too_short_to_save_anything_is_refused(toy_store, tmp_path):
