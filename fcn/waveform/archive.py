@@ -19,6 +19,7 @@ from obspy.clients.filesystem.sds import SDS_FMTSTR
 
 from fcn.geometry.codes import check_codes
 from fcn.publish import new_file
+from fcn.waveform.filled import Filled, mask_filled_of, warn_of_filled
 from fcn.waveform.miniseed import decode_miniseed, is_motion
 from fcn.waveform.stored import StoredStream, StoredTrace, stored
 
@@ -66,7 +67,8 @@ def read_sds(
     In order of channel and time, as they are: not merged. A missing day file is a gap. What a day file holds
     of its neighbours' first and last minutes is found. Files whose names are none of SDS's are passed over;
     records that are damaged, of another channel or of another day are left out, and a warning names the
-    file, counts them and says why. Raises FileNotFoundError where nothing wanted is left.
+    file, counts them and says why. Gaps that were filled are gaps (`mask_filled`, of each trace of a file).
+    Raises FileNotFoundError where nothing wanted is left.
     """
     stream = obspy.Stream()
     for _, traces, *_ in _read(Path(root), station_ids, start_time_s, end_time_s):
@@ -101,7 +103,7 @@ def _read(
 ) -> Iterator[tuple[Path, obspy.Stream, bytes, bool]]:
     """Each file of which something is wanted: what, the file's content, and whether all of it was sound."""
     start_s, end_s = (-math.inf if start_time_s is None else start_time_s), end_time_s or math.inf
-    is_any = False
+    is_any, filled = False, Filled()
     for path in sorted(root.glob("[0-9]*/*/*/*.D/*.D.????.???")):
         named = SDS_NAME.fullmatch(path.name)
         if named is None or not path.is_file():
@@ -115,13 +117,24 @@ def _read(
             traces, is_sound = _day(path, content, seed_id, day_s, (start_s, end_s))
             if len(traces):
                 is_any = True
-                yield path, traces, content, is_sound
+                yield path, _without_filled(traces, filled), content, is_sound
+    warn_of_filled(filled, f"{root}: ")
     if not is_any:
         wanted_ids = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
         start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
         raise FileNotFoundError(
             f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}{_misnamed(root)}"
         )
+
+
+def _without_filled(traces: obspy.Stream, filled: Filled) -> obspy.Stream:
+    parts = obspy.Stream()
+    for trace in traces:
+        mask_filled_of(trace, filled)
+        parts.extend(
+            trace.split() if np.ma.isMaskedArray(trace.data) else [trace]
+        )  # of others it makes copies
+    return parts
 
 
 def _misnamed(root: Path) -> str:

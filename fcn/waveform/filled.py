@@ -1,64 +1,118 @@
-"""Zeros that stand for samples nobody recorded, as some programs fill gaps: told by an offset of the rest."""
+"""One value that fills gaps in place of samples nobody recorded: told by an offset of the rest."""
 
 import logging
+from collections import Counter, defaultdict
 
 import numpy as np
 import obspy
-from jaxtyping import Bool, Shaped
+from jaxtyping import Float64, Shaped
+
+from fcn.waveform.gaps import counts_of
 
 log = logging.getLogger(__name__)
 
-LEAST_S = 0.5  # of zeros in a row: strong motion passes through zero, and does not stay there
-LEAST_OFFSET = 20.0  # of what is recorded, in standard deviations and in counts: noise does not reach zero
+LEAST_S = 0.5  # of one value in a row: strong motion passes through it, and does not stay there
+LEAST_OFFSET = 20.0  # of what is recorded, in standard deviations and in counts: noise does not reach it
 STAYS = 0.5  # of the offset, and more, is there on both sides
 SIGMA_OF_MAD = 1.4826  # of a Gaussian
 N_LOOKED_AT = 100_000  # samples, for a digitiser's step
 
+Filled = Counter[tuple[str, float]]  # seconds, by channel and value
+_Span = tuple[int, int]  # the first sample, and the one after the last
+
 
 def mask_filled(stream: obspy.Stream) -> None:
-    """Mask runs of zeros amid samples that lie far from it, and say where: they would be steps of the ground.
+    """Mask runs of one value amid samples that lie far from it, and say where: they would be steps.
 
-    Filters ring at both ends of such a step for as long as an earthquake lasts.
+    Filters ring at both ends of a step of the ground for as long as an earthquake lasts.
     """
-    filled: dict[str, float] = {}
+    filled: Filled = Counter()
     for trace in stream:
-        if trace.data.dtype.kind not in "iuf":
-            continue
-        zeros = _filled(trace.data, max(2, round(LEAST_S * trace.stats.sampling_rate)))
-        if zeros.any():
-            trace.data = np.ma.masked_where(zeros, trace.data)
-            seconds = float(zeros.sum()) / trace.stats.sampling_rate
-            filled[trace.id] = filled.get(trace.id, 0.0) + seconds
+        mask_filled_of(trace, filled)
+    warn_of_filled(filled)
+
+
+def mask_filled_of(trace: obspy.Trace, filled: Filled) -> None:
+    """As `mask_filled`, of one trace; what is masked is counted."""
+    if trace.data.dtype.kind not in "iuf":
+        return
+    found = _filled(trace.data, max(2, round(LEAST_S * trace.stats.sampling_rate)))
+    masked = np.zeros(len(trace.data), dtype=bool)
+    for value, (first, last) in found:
+        masked[first:last] = True
+        filled[trace.id, value] += (last - first) / trace.stats.sampling_rate
+    if found:
+        trace.data = np.ma.masked_where(masked, trace.data)
+
+
+def warn_of_filled(filled: Filled, where: str = "") -> None:
+    """Log what was masked, if anything."""
     if filled:
         log.warning(
-            "zeros amid samples that lie far from zero are taken for gaps that somebody has filled: of %s",
-            ", ".join(f"{seed_id} {seconds:.1f} s" for seed_id, seconds in sorted(filled.items())),
+            "%svalues that stand still far from what is recorded on both sides are taken for gaps that "
+            "somebody has filled: %s",
+            where,
+            ", ".join(
+                f"{seed_id} {s:.1f} s of {value:.10g}" for (seed_id, value), s in sorted(filled.items())
+            ),
         )
 
 
-def _filled(data: Shaped[np.ndarray, " sample"], n_least: int) -> Bool[np.ndarray, " sample"]:
-    found = np.zeros(len(data), dtype=bool)
-    is_zero = np.ma.filled(np.ma.equal(data, 0), fill_value=False)
-    ends = np.flatnonzero(np.diff(np.concatenate(([False], is_zero, [False])).astype(np.int8)))
-    long = [
-        (first, last) for first, last in zip(ends[::2], ends[1::2], strict=True) if last - first >= n_least
-    ]
-    if not long:
-        return found
-    known = np.asarray(np.ma.filled(np.ma.masked_invalid(data).astype(np.float64), np.nan))
-    recorded = known[~is_zero & np.isfinite(known)]
-    if sum(last - first for first, last in long) > len(recorded):
-        return found  # zero is what it says when nothing moves
-    offset = np.median(recorded)
+def _filled(data: Shaped[np.ndarray, " sample"], n_least: int) -> list[tuple[float, _Span]]:
+    """Runs of at least so many samples, each with its value."""
+    is_same = np.ma.filled(np.ma.equal(data[1:], data[:-1]), fill_value=False)
+    ends = np.flatnonzero(np.diff(np.concatenate(([False], is_same, [False])).astype(np.int8)))
+    # from the first of two that are the same to the second of the last two
+    firsts, lasts = ends[::2], ends[1::2] + 1
+    long = lasts - firsts >= n_least
+    runs = list(zip(firsts[long].tolist(), lasts[long].tolist(), strict=True))
+    if not runs:
+        return []
+    counts = counts_of(data)
+    by_value: dict[float, list[_Span]] = defaultdict(list)
+    for first, last in runs:
+        # nearly all runs of coarse digitisers are next to a value beside theirs
+        if _is_apart(_beside(counts, (first, last), n_least) - counts[first]):
+            by_value[float(counts[first])].append((first, last))
+    return [(value, run) for value, apart in by_value.items() for run in _far(counts, value, apart, n_least)]
+
+
+def _far(
+    counts: Float64[np.ndarray, " sample"], value: float, apart: list[_Span], n_least: int
+) -> list[_Span]:
+    """Those runs of a value that lie far from all else that is recorded, and from what is beside them."""
+    recorded = counts[(counts != value) & np.isfinite(counts)]
+    if sum(last - first for first, last in apart) > len(recorded):
+        return []  # it is what it says when nothing moves
     # of digitisers whose noise is less than a step many samples are alike
     steps = np.diff(np.unique(recorded[:N_LOOKED_AT]))
-    step = float(steps.min()) if len(steps) else 0.0
-    sigma = max(SIGMA_OF_MAD * float(np.median(np.abs(recorded - offset))), step, 1.0)
-    if abs(offset) <= LEAST_OFFSET * sigma:
-        return found
-    for first, last in long:
-        beside = np.concatenate([known[max(first - n_least, 0) : first], known[last : last + n_least]])
-        beside = beside[np.isfinite(beside)]
-        if len(beside) and (beside / offset > STAYS).all():
-            found[first:last] = True
+    least = max(float(steps.min()) if len(steps) else 0.0, 1.0)
+    offset = float(np.median(recorded)) - value
+    if abs(offset) <= LEAST_OFFSET * max(_sigma(recorded), least):
+        return []
+    found = []
+    for span in apart:
+        beside = _beside(counts, span, n_least)
+        stays = (beside - value) / offset
+        # zero is no end of a digitiser's range, at which it stays while it shakes, or from one to the other
+        is_quiet = abs(offset) > LEAST_OFFSET * max(_sigma(beside), least) and stays.max() < 2.0 - STAYS
+        if stays.min() > STAYS and (value == 0.0 or is_quiet):
+            found.append(span)
     return found
+
+
+def _beside(counts: Float64[np.ndarray, " sample"], span: _Span, n: int) -> Float64[np.ndarray, " n"]:
+    """What is recorded of so many samples on either side."""
+    first, last = span
+    beside = np.concatenate([counts[max(first - n, 0) : first], counts[last : last + n]])
+    return beside[np.isfinite(beside)]
+
+
+def _is_apart(above: Float64[np.ndarray, " n"]) -> bool:
+    """Whether all lie on one side, by more than noise of less than a count does."""
+    least = STAYS * LEAST_OFFSET
+    return bool(above.size and ((above > least).all() or (above < -least).all()))
+
+
+def _sigma(counts: Float64[np.ndarray, " n"]) -> float:
+    return SIGMA_OF_MAD * float(np.median(np.abs(counts - np.median(counts))))

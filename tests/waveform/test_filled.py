@@ -1,4 +1,4 @@
-"""Zeros that fill gaps are gaps; zeros that were recorded are not."""
+"""One value that fills gaps is a gap; what was recorded and stands still is not."""
 
 import numpy as np
 import obspy
@@ -31,7 +31,28 @@ def test_zeros_amid_an_offset_are_gaps(dtype, span, offset, caplog):
     (trace,) = stream
     np.testing.assert_array_equal(np.flatnonzero(np.ma.getmaskarray(trace.data)), np.arange(*span))
     np.testing.assert_array_equal(np.ma.getdata(trace.data), data)
-    assert f"XX.A..HHZ {(span[1] - span[0]) / RATE_HZ:.1f} s" in caplog.text
+    assert f"XX.A..HHZ {(span[1] - span[0]) / RATE_HZ:.1f} s of 0" in caplog.text
+
+
+@pytest.mark.parametrize("value", [-9999, 999_999, -2_147_483_647, 8_388_607])
+@pytest.mark.parametrize(("offset", "sigma"), [(0.0, 100.0), (-52_000.0, 300.0), (0.0, 0.0), (3.0, 0.4)])
+@pytest.mark.parametrize("span", [(1000, 1500), (0, 300), (3900, 4000)])
+def test_another_value_far_from_all_that_is_recorded_is_a_gap(value, offset, sigma, span, caplog):
+    data = noise(offset, sigma)
+    data[slice(*span)] = value
+    stream = obspy.Stream([trace_of(data)])
+    mask_filled(stream)
+    np.testing.assert_array_equal(np.flatnonzero(np.ma.getmaskarray(stream[0].data)), np.arange(*span))
+    assert f"XX.A..HHZ {(span[1] - span[0]) / RATE_HZ:.1f} s of {value}" in caplog.text
+
+
+def test_each_value_that_fills_is_told(caplog):
+    data = noise(5e4, 100.0)
+    data[1000:1500], data[2000:2100], data[3000:3100] = 0, -9999, -9999
+    stream = obspy.Stream([trace_of(data)])
+    mask_filled(stream)
+    assert np.ma.count_masked(stream[0].data) == 700
+    assert "XX.A..HHZ 2.0 s of -9999, XX.A..HHZ 5.0 s of 0" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -87,6 +108,48 @@ def tilted() -> np.ndarray:
 @pytest.mark.parametrize("data", [sparse(256), sparse(256) - sparse(256)[::-1], tilted(), -tilted()])
 def test_zeros_of_quiet_ground_stay(data, caplog):
     stream = obspy.Stream([trace_of(data.copy())])
+    mask_filled(stream)
+    assert not np.ma.is_masked(stream[0].data)
+    assert not caplog.text
+
+
+def shaken(peak: float = 2e6) -> np.ndarray:
+    """Quiet ground, half a minute of shaking of three seconds' period, quiet ground."""
+    data, time_s = noise(0.0, 50.0, n=12_000).astype(np.float64), np.arange(3000) / RATE_HZ
+    data[4000:7000] += peak * np.sin(2 * np.pi * time_s / 3.0) * np.exp(-time_s / 15.0)
+    return data
+
+
+def held() -> np.ndarray:
+    """What came last before a packet that was lost in the midst of shaking, and in quiet ground."""
+    data = shaken()
+    data[4480:4700], data[9000:9400] = data[4480], data[9000]
+    return data.astype(np.int32)
+
+
+def steps_of_a_coarse_digitiser() -> np.ndarray:
+    """A strong motion that stands for seconds on one value or the next, far from zero, and shakes once."""
+    slow = np.cumsum(np.random.default_rng(0).standard_normal(20_000)) / 40
+    shock = np.zeros(20_000)
+    shock[10_000:11_000] = 3000 * np.sin(np.arange(1000) / 4.0) * np.exp(-np.arange(1000) / 300)
+    return np.round(-1500 + slow + shock).astype(np.int32)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.clip(shaken(), -(2**20), 2**20).astype(np.int32),  # up to 0.9 s at the end of its range
+        np.where(np.abs(shaken()) > 2e5, np.sign(shaken()) * 2**20, shaken()).astype(
+            np.int32
+        ),  # from end to end
+        held(),
+        steps_of_a_coarse_digitiser(),
+        steps_of_a_coarse_digitiser() * 256,
+        np.concatenate([noise(0.0, 0.4, n=8000), 3000 + noise(0.0, 0.4, n=9000)]),  # a step of the offset
+    ],
+)
+def test_what_was_recorded_stays_however_still_it_stands(data, caplog):
+    stream = obspy.Stream([trace_of(data)])
     mask_filled(stream)
     assert not np.ma.is_masked(stream[0].data)
     assert not caplog.text

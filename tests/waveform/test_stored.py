@@ -82,6 +82,17 @@ def test_traces_are_those_of_the_file(tmp_path, make, span):
     same(open_sds(tmp_path, None, *span), read_sds(tmp_path, None, *span))
 
 
+def test_gaps_that_were_filled_are_gaps(tmp_path, caplog):
+    """As of a data centre or an acquisition, which ask nobody; whatever part of it is read at once."""
+    data = 50_000 + counts() // 10
+    data[2000:2600], data[5000:5200] = 0, -9999
+    file_of(tmp_path, make_trace(SEED_ID, data))
+    assert [trace.stats.npts for trace in read_sds(tmp_path)] == [2000, 2400, 800]
+    assert "6.0 s of 0" in caplog.text
+    assert "2.0 s of -9999" in caplog.text
+    same(open_sds(tmp_path), read_sds(tmp_path))
+
+
 def test_records_that_are_left_out_stay_out(tmp_path, caplog):
     file_of(tmp_path, *gap())
     (path,) = tmp_path.rglob("*.105")
