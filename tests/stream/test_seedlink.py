@@ -1,5 +1,6 @@
 """SeedLink from servers that fail in every way: everything is received once."""
 
+import logging
 import ssl
 import time
 
@@ -136,6 +137,23 @@ def test_no_station_that_the_server_has_is_tried_again_and_told_once(stream, pro
     assert len(server.asked) >= 3
     told = [each.message for each in caplog.records if each.name.startswith("fcn")]
     assert len(told) == len(set(told)) > 0
+    assert any("none such" in each for each in told)
+    assert not logging.getLogger("seedlink_client").propagate  # to a monitor's log, at each attempt
+
+
+def test_a_server_that_refuses_all_stations_is_asked_less_and_less_until_others_are_wanted(
+    stream, protocol, monkeypatch
+):
+    monkeypatch.setattr(seedlink, "LONGEST_PAUSE_S", 30.0)
+    with SeedLinkServer(stream, [None], protocol=protocol) as server:
+        source = SeedLinkSource(server.address, ["XX.NONE"], **OPTIONS)
+        assert received(source, 1, within_s=1.5) == []
+        assert 3 <= len(server.asked) <= 8
+        began_s = time.monotonic()
+        source.select(IDS)
+        assert received(source, 1)
+        source.close()
+    assert time.monotonic() - began_s < 1.0
 
 
 def test_garbage_costs_the_packet_alone(stream, protocol):

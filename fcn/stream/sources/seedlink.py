@@ -22,6 +22,7 @@ NO_RECORD = "miniSEED"  # in what the client says of a packet that holds none
 MOST_WAITING = 100_000  # packets; then the oldest are dropped, and counted
 MOST_TOLD = 20  # of one connection's troubles, in the log
 NUMBERS_V3 = 0x1000000  # sequence numbers of protocol 3 have six digits of sixteen
+LONGEST_PAUSE_S = 60.0  # between attempts at a server that has none of the stations
 MOST_PER_BYTE = 8  # samples; what compresses best, Steim 2, has seven of them in four bytes
 
 
@@ -162,6 +163,7 @@ class _Link:
         self._counts, self._put = counts, put
         self._received: dict[str, int] = {}  # sequence number, by station
         self._looks = False  # whether the server has refused, and is asked what it has
+        self._n_refused = 0  # times that it did, since it sent a packet
         self._met_unreadable = False
         self._told: set[str] = set()  # of the connection, since the last packet
         self._without_motion: set[str] = set()  # channels that come without, and have been told
@@ -176,12 +178,13 @@ class _Link:
 
     def end(self) -> None:
         self._ends.set()
+        self._selected.set()  # it may be in a pause
         if self._open is not None:
             with contextlib.suppress(Exception):  # whatever the thread is doing with it
                 self._open.close()
 
     def select(self, station_ids: list[str]) -> None:
-        self._stations = station_ids
+        self._stations, self._n_refused = station_ids, 0
         self._selected.set()
         if self._open is not None:
             with contextlib.suppress(Exception):  # whatever the thread is doing with it
@@ -193,6 +196,9 @@ class _Link:
 
     def _receive(self) -> None:
         """Connection after connection, until it ends."""
+        library, its_log = _Library(self._tell), logging.getLogger(self._client.__name__)
+        its_log.addHandler(library)
+        its_log.propagate = False  # every attempt at a server that refuses stations would be logged
         while not self._ends.is_set():
             self._selected.clear()
             try:
@@ -200,10 +206,17 @@ class _Link:
             except Exception as error:  # whatever a server sends, the monitor goes on
                 if not self._ends.is_set() and not self._selected.is_set():
                     self._counts["connections lost"] += 1
-                    seconds = self._patience.reconnect_s
+                    most_s = LONGEST_PAUSE_S if self._n_refused else 0.0
+                    seconds = max(most_s, self._patience.reconnect_s)
                     self._tell(logging.WARNING, f"{error}; again every {seconds:g} s")
-            if not self._selected.is_set():
-                self._ends.wait(self._patience.reconnect_s)
+            if not self._ends.is_set():
+                self._selected.wait(self._pause_s())
+        its_log.removeHandler(library)
+
+    def _pause_s(self) -> float:
+        """Until the next attempt: doubled each time that all stations are refused, as it may be for days."""
+        shortest_s = self._patience.reconnect_s
+        return min(shortest_s * 2.0 ** max(self._n_refused - 1, 0), max(LONGEST_PAUSE_S, shortest_s))
 
     def _connection(self) -> None:
         patience = self._patience
@@ -268,6 +281,7 @@ class _Link:
             link.negotiate()
         except self._client.SeedLinkError:
             self._looks = is_v4
+            self._n_refused = min(self._n_refused + 1, MOST_TOLD)
             raise
 
     def _take(self, each: Any) -> None:
@@ -288,7 +302,21 @@ class _Link:
             log.warning("%s: a packet of %s left out: %s", self.server, station_id, error)
             return
         self._told.clear()
+        self._n_refused = 0
         self._put(self.server, station_id, each.seqnum, packet)
+
+
+class _Library(logging.Handler):
+    """What the client library logs in the thread that made this, for `tell`."""
+
+    def __init__(self, tell: Callable[[int, str], None]) -> None:
+        super().__init__()
+        self._tell, self._thread = tell, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        if record.thread == self._thread:
+            self._tell(record.levelno, record.getMessage())
 
 
 def _check_address(client: Any, server: str) -> None:
