@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from fcn import config as configuration
+from fcn.catalogue.doubts import said_before
 from fcn.catalogue.io import read_catalogue
 from fcn.config import build
 from fcn.data.sequences import Sequence
@@ -263,7 +264,8 @@ def check_replayable(folder: Path, preprocess: PreprocessSpec) -> dict[str, tupl
     Nothing of one too long for a replay, as archives for a store are.
     """
     try:
-        sequence = Sequence.load(folder, preprocess)
+        with said_before():  # the catalogue has been read
+            sequence = Sequence.load(folder, preprocess)
         sequence.watched  # noqa: B018 - raises where no three stations ever deliver together
         return {station.id: uses for station, uses in zip(sequence.network, sequence.uses, strict=True)}
     except TooLongError as error:

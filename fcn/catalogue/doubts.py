@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,16 @@ UNCERTAINTIES = (
 )
 FEWEST = 3  # events of which that can be said
 HIGHEST_KM = -5.0  # above sea level: summits of volcanoes that shake are not higher by much
+
+
+@contextmanager
+def said_before() -> Iterator[None]:
+    """Within it nothing is said: of the catalogue that is read, it was, when it had its own name."""
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def warn_of_twins(catalogue: Catalogue, path: Path) -> None:
