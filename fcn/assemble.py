@@ -26,9 +26,10 @@ from fcn.module import FcnModule
 from fcn.replay import Replay
 from fcn.scheme.base import Scheme
 from fcn.seeding import Purpose, derive_generator, derive_rng
-from fcn.stream.engine import Engine, Reader, Timing
+from fcn.stream.engine import Engine, Timing
 from fcn.stream.network import WatchedNetwork
 from fcn.stream.observing import ObservedNetwork, Observing
+from fcn.stream.reader import Reader
 from fcn.types import TravelTimes
 from fcn.waveform.preprocess import PreprocessSpec
 

@@ -109,6 +109,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         declare=config["declare"] or restored.declare,
         timing=timing,
     )
+    engine.crust = crust_digest(model)
     producer = Producer(
         monitor=config["name"],
         checkpoint_digest=_digest(restored.path.read_bytes()),
@@ -289,6 +290,14 @@ def velocity_model(
     if stated is None and watched.velocity_model is None and len(trained) > 1:
         stated = config["source"].get(MODEL)
     return choose_velocity_model(stated, watched, trained)
+
+
+def crust_digest(model: LayeredModel | GridModel) -> str:
+    """Of the numbers that travel times are made of: a name or a source makes no other crust."""
+    if isinstance(model, GridModel):
+        return _digest(Path(model.path).expanduser().read_bytes())
+    numbers = {key: value for key, value in vars(model).items() if key not in ("name", "source")}
+    return _digest(json.dumps(numbers, sort_keys=True).encode())
 
 
 def _check_arguments(of: type, options: Mapping[str, Any], place: str) -> None:

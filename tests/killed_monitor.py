@@ -85,6 +85,9 @@ class Learner:
     def restore(self, state):
         self.terms.restore(state)
 
+    def forget(self, station_km):
+        self.terms.forget(station_km)
+
 
 def run(folder: Path, root: Path) -> Learner:
     watched, stream = WatchedNetwork.of_folder(root, SPEC)

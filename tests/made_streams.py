@@ -48,6 +48,7 @@ class Listener:
     def __init__(self, says=None):
         self.batches: list[Batch] = []
         self.says = says or (lambda batch, known: [])
+        self.forgotten_km: list[list[float]] = []
 
     def estimates(self, network, batch, known):
         self.batches.append(batch)
@@ -58,6 +59,9 @@ class Listener:
 
     def restore(self, state):
         pass
+
+    def forget(self, station_km):
+        self.forgotten_km += station_km.tolist()
 
 
 def faulty_network(seconds: float = 60.0):

@@ -42,7 +42,7 @@ from fcn.metrics.matching import epicentral_distance_km
 from fcn.metrics.score import compare
 from fcn.replay import Replay
 from fcn.scheme.image.scheme import ImageScheme
-from fcn.stream.engine import Reader
+from fcn.stream.reader import Reader
 
 SEQUENCES = [
     *(("validation_dense", i) for i in range(3)),
@@ -217,6 +217,10 @@ class Once:
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Reader`."""
         self._reader.restore(state)
+
+    def forget(self, station_km: Any) -> None:
+        """See `Reader`."""
+        self._reader.forget(station_km)
 
 
 @torch.no_grad()

@@ -97,6 +97,10 @@ class Reader(Protocol):
         """Go on from what `state` returned. Raises ValueError for what it did not."""
         ...
 
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """What was learnt of the stations at these places holds no longer."""
+        ...
+
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
         """What the network, in eval mode, makes of one training window.
 
@@ -165,6 +169,10 @@ class JoinedScheme(ABC):
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Reader`."""
         self.reader.restore(state)
+
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """See `Reader`."""
+        self.reader.forget(station_km)
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:
         """See `Reader`."""

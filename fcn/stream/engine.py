@@ -4,9 +4,9 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import obspy
@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from fcn.alarm.declarer import Declarer
 from fcn.batch import Batch
-from fcn.catalogue.event import Known, Update, WindowEstimate
+from fcn.catalogue.event import Update, WindowEstimate
 from fcn.constants import FIRST_S
-from fcn.geometry.network import Network
+from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.channel import LiveChannel
 from fcn.stream.left_out import Strangers
 from fcn.stream.packet import Packet, note_clock
+from fcn.stream.reader import Reader
 from fcn.stream.station import LiveStation
 from fcn.types import TravelTimes
 from fcn.waveform.amplitude import BLOCK_S, samples_in
@@ -37,25 +38,6 @@ ON_BLOCK = 1e-3
 SILENT_S = 60.0  # a station that has said nothing for so long does not deliver
 
 _Placed = tuple[tuple[float | None, ...], Float[Tensor, "station 3"], TravelTimes]  # elevations, km, times
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """What reads windows, `fcn.scheme.base.Reader`, as far as it is needed here."""
-
-    def estimates(
-        self, network: nn.Module, batch: Batch, known: Sequence[Known]
-    ) -> list[list[WindowEstimate]]:
-        """The hypotheses of each window."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """What it has learnt of the stream: plain data, as JSON holds them."""
-        ...
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,8 @@ class Engine:
     the order of windows. travel_times: of stations at places (station, 3), km in the frame.
     What has come by `advance` counts, from whichever station; what comes later counts in the next window.
     newest: the last window that was read; None before there is one. unusable: stations that were left out
-    beforehand, and why. strangers: that deliver and are not watched.
+    beforehand, and why. strangers: that deliver and are not watched. crust: a digest of what travel times are
+    of; what was learnt of stations by others is forgotten.
     """
 
     network: nn.Module
@@ -125,6 +108,7 @@ class Engine:
     timing: Timing
     unusable: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    crust: str = ""
 
     def __post_init__(self) -> None:
         self._rate_hz = self.preprocess.sampling_rate_hz
@@ -157,6 +141,8 @@ class Engine:
         }
         live |= {name: old[name] for name in same}
         placed = self._placing(stations, live)
+        # a gain that was mended says nothing of the ground any more
+        self._forget({name: each.elevation_m for name, each in old.items() if name not in same})
         for name in same:
             live[name].inventory = inventory
         self.stations, self.inventory, self.live, self._placed = stations, inventory, live, placed
@@ -298,14 +284,21 @@ class Engine:
 
     def _placing(self, stations: Network, live: Mapping[str, LiveStation]) -> _Placed:
         elevations_m = tuple(each.elevation_m for each in live.values())
-        placed = (
-            station if elevation_m is None else replace(station, elevation_m=elevation_m)
-            for station, elevation_m in zip(stations, elevations_m, strict=True)
-        )
-        km = torch.as_tensor(Network(tuple(placed)).local_km(self.frame), dtype=torch.float32)
+        km = self._km(zip(stations, elevations_m, strict=True))
         if self._placed is not None and torch.equal(km, self._placed[1]):
             return elevations_m, km, self._placed[2]
         return elevations_m, km, self.travel_times(km)
+
+    def _km(self, of: Iterable[tuple[Station, float | None]]) -> Float[Tensor, "station 3"]:
+        """Places of stations, each with the elevation of its sensor, None where that is not known."""
+        placed = (each if up_m is None else replace(each, elevation_m=up_m) for each, up_m in of)
+        return torch.as_tensor(Network(tuple(placed)).local_km(self.frame), dtype=torch.float32)
+
+    def _forget(self, elevations_m: Mapping[str, float | None]) -> None:
+        """What the reader has learnt of stations; elevations_m: where their sensors were, if it is known."""
+        if elevations_m:
+            at = ((each, elevations_m[each.id]) for each in self.stations if each.id in elevations_m)
+            self.reader.forget(self._km(at))
 
     @property
     def delivering(self) -> dict[str, float | None]:
@@ -330,6 +323,7 @@ class Engine:
         return {
             "clock_s": self.clock_s,
             "next": self._next,
+            "crust": self.crust,
             "counts": dict(self.counts),
             "stations": {name: each.state() for name, each in self.live.items()},
         }
@@ -338,6 +332,7 @@ class Engine:
         """Go on from what `state` returned; stations that are not described as they were begin anew."""
         self.clock_s, self._next = state["clock_s"], state["next"]
         self.counts = Counter(state["counts"])
+        anew = set[str]()
         for name, each in state["stations"].items():
             if name not in self.live:
                 continue
@@ -348,3 +343,8 @@ class Engine:
             except ValueError as error:  # or a channel is of no use any more
                 log.warning("%s begins anew: %s", name, error)
                 self.live[name] = self._new(name, self.inventory)
+                anew.add(name)
+        if state.get("crust", self.crust) != self.crust:
+            log.warning("travel times are of another velocity model: what stations have taught is forgotten")
+            anew = set(self.live)
+        self._forget({name: state["stations"].get(name, {}).get("elevation_m") for name in anew})

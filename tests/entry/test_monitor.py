@@ -20,6 +20,7 @@ from fcn.alert.alert import Alert
 from fcn.assemble import velocity_models
 from fcn.catalogue.io import iso
 from fcn.checkpoint import load
+from fcn.earth.eikonal import GridModel
 from fcn.geometry.network import Network, Station
 from fcn.geometry.projection import LocalFrame
 from fcn.replay import plain_link
@@ -28,6 +29,7 @@ from fcn.run_monitor import (
     build_observed,
     build_sinks,
     build_sites,
+    crust_digest,
     listen,
     velocity_model,
 )
@@ -172,6 +174,18 @@ def test_a_live_monitor_has_a_velocity_model_where_nobody_tells_one(source):
     assert velocity_model(resolved(*given, "velocity_model=jma2001"), silent, family).name == "jma2001"
     with pytest.raises(ValueError, match="choose one with velocity_model="):
         velocity_model(resolved("monitor", "ckpt=x", "source=replay", "source.root=x"), silent, family)
+
+
+def test_a_crust_is_its_numbers_whatever_its_name(tmp_path):
+    model = velocity_models(resolved("train"))["prem"]
+    assert crust_digest(replace(model, name="other", source="made")) == crust_digest(model)
+    faster = replace(model, vp_kmps=tuple(1.01 * each for each in model.vp_kmps))
+    assert crust_digest(faster) != crust_digest(model)
+    (tmp_path / "a.nc").write_bytes(b"a")
+    grid = GridModel(str(tmp_path / "a.nc"), 1.0)
+    before = crust_digest(grid)
+    (tmp_path / "a.nc").write_bytes(b"b")
+    assert crust_digest(grid) != before
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,49 @@ def test_those_that_stay_keep_what_they_hold(made):
     assert (known_s[:2] < 12.0).all()
 
 
+def mended(inventory, code):
+    """With another sensitivity."""
+    changed = copy.deepcopy(inventory)
+    for channel in changed.select(station=code)[0][0]:
+        channel.response.instrument_sensitivity.value *= 1000.0
+    return changed
+
+
+def of_rows(engine, *rows):
+    return engine.stations.local_km(engine.frame)[list(rows)].astype("float32").tolist()
+
+
+def test_what_a_station_taught_is_forgotten_where_it_is_described_anew(made):
+    """A gain that is mended would be false of what was learnt by the one that was wrong."""
+    _, inventory = made
+    engine = engine_of(watched(inventory, "S00", "S01"), inventory, Listener(), declarer())
+    assert engine.watch(engine.stations, copy.deepcopy(inventory), {}) == ""
+    assert engine.reader.forgotten_km == []
+    other = mended(inventory, "S01")
+    assert engine.watch(engine.stations, other, {}) == "1 described anew (XX.S01)"
+    assert engine.reader.forgotten_km == of_rows(engine, 1)
+
+
+@pytest.mark.parametrize(
+    ("crust", "change", "rows"), [("a", mended, [1]), ("a", None, []), ("b", None, [0, 1])]
+)
+def test_so_it_is_at_a_restart_and_of_all_with_another_crust(made, caplog, crust, change, rows):
+    _, inventory = made
+    network = watched(inventory, "S00", "S01")
+    first = engine_of(network, inventory, Listener(), declarer())
+    first.crust = "a"
+    other = inventory if change is None else change(inventory, "S01")
+    second = engine_of(watched(other, "S00", "S01"), other, Listener(), declarer())
+    second.crust = crust
+    second.restore(first.state())
+    assert sorted(second.reader.forgotten_km) == sorted(of_rows(second, *rows))
+    assert ("another velocity model" in caplog.text) == (crust == "b")
+    old = {key: each for key, each in first.state().items() if key != "crust"}
+    third = engine_of(network, inventory, Listener(), declarer())
+    third.restore(old)  # of before there was a digest
+    assert third.reader.forgotten_km == []
+
+
 def test_nothing_changes_where_nothing_did_or_travel_times_cannot_be_had(made):
     _, inventory = made
     engine = engine_of(watched(inventory, "S00", "S01"), inventory, Listener(), declarer())

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from fcn.batch import Batch, Targets
 from fcn.catalogue.event import Known, WindowEstimate
@@ -45,6 +46,9 @@ class ImageReader:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Reader`."""
+
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """See `Reader`: there is nothing."""
 
     @torch.no_grad()
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

@@ -99,6 +99,12 @@ class Learnt:
             if part is not None and name in state:
                 part.restore(state[name])
 
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """Of the stations at these places: their terms and health. Pulses are of several stations at once."""
+        for part in (self.terms, self.health):
+            if part is not None:
+                part.forget(station_km)
+
     @property
     def _parts(self) -> dict[str, StationTerms | StationHealth | Pulses | None]:
         return {"terms": self.terms, "health": self.health, "pulses": self.pulses}

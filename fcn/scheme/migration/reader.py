@@ -118,6 +118,10 @@ class MigrationReader:
         self.candidates.restore(state.get("candidates", ()))
         self.picks.last = [(name, time_s, value) for name, time_s, value in state.get("picks", ())]
 
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """See `Reader`."""
+        self.learnt.forget(station_km)
+
     def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
         features = self.encoder.encode(network, batch)
         require_finite(batch, station_p=features.station_p)
@@ -214,10 +218,9 @@ class MigrationReader:
         place_km, evidence, cell_km = self._coarse_peaks(seen, station, time_s)
         # the anchors of one event agree on its origin time: one of them is enough
         travel_s = seen.travel_times(place_km)[..., 0]
-        rows = torch.arange(n)
         kept = hypotheses.distinct(
             place_km,
-            time_s - travel_s[rows, station],
+            time_s - travel_s[torch.arange(n), station],
             evidence,
             least_evidence=self.reading.least_evidence,
             same_s=self.reading.same_s,

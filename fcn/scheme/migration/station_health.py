@@ -295,6 +295,12 @@ class StationHealth:
         self._now_s, self._station_km, self._of, self._open = now_s, places, of, found
         self._still, self._sound = [False] * len(of), [True] * len(of)
 
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """Whatever was known of the stations at these places."""
+        gone = (rows_at(self._station_km, station_km) >= 0).tolist()
+        self._of = [_Record() if out else each for each, out in zip(self._of, gone, strict=True)]
+        self._open = {name: each.without(gone) for name, each in self._open.items()}
+
 
 def _restored(plain: Any, most: int) -> _Record:
     """A record of a state; of a law that counted more events in a row, the last."""

@@ -219,6 +219,14 @@ class StationTerms:
         self._station_km, self._sums = places, tables["all events"]
         self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
+    def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
+        """Whatever was learnt of the stations at these places."""
+        kept = (rows_at(self._station_km, station_km) < 0).float()[:, None]
+        self._sums = kept * self._sums
+        self._open = {
+            name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
+        }
+
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
         weight, total = self._sums[:, column], self._sums[:, column + 1]
         return total / (weight + ratio**2)

@@ -1,5 +1,6 @@
 """What one located event says of each station: did its P come when it was due, and how large was it there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,14 @@ class Witness:
     def n_agreeing(self) -> int:
         """Stations where P came when it was due."""
         return sum(each == 0.0 for each in self.clock_s)
+
+    def without(self, out: Sequence[bool]) -> "Witness":
+        """The same, which says nothing of some stations."""
+        clock_s, size = (
+            [None if is_out else each for each, is_out in zip(said, out, strict=True)]
+            for said in (self.clock_s, self.size)
+        )
+        return Witness(clock_s, size)
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""

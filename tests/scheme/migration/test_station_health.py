@@ -108,6 +108,23 @@ def test_a_false_gain_is_left_out_of_sizes_alone(law):
     assert sound.sizes.tolist() == SOUND
 
 
+def test_a_station_that_is_described_anew_is_sound_until_something_speaks_against_it(law):
+    """A gain that was mended: neither what events said of it nor its level before."""
+    health, levels = StationHealth(law), [LEVEL_MPS * 1e3] + [LEVEL_MPS] * (N - 1)
+    for number in range(3):
+        sound = event(health, 100.0 * number, clock_s=1.3, size=2.5)
+    assert sound.times.tolist() == sound.sizes.tolist() == FIRST_OUT
+    for now_s in range(700, 1400, 2):
+        health.begin(window(float(now_s)), [])
+    health.observe("open", Witness([1.3] + [0.0] * (N - 1), [2.5] + [0.0] * (N - 1)))
+    health.forget(STATION_KM[:1])
+    assert health.state()["open"]["open"] == {"clock_s": [None] + [0.0] * 5, "size": [None] + [0.0] * 5}
+    for now_s in range(1400, 1600, 2):
+        sound = health.begin(window(float(now_s), levels), [])
+        assert sound.times.tolist() == sound.sizes.tolist() == SOUND
+    assert health.left_out() == [None] * N
+
+
 @pytest.mark.parametrize("ends", ["open", "withdrawn"])
 def test_only_closed_events_count(law, ends):
     health = StationHealth(law)

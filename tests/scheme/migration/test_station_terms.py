@@ -112,6 +112,22 @@ def test_a_delay_is_learnt_beside_an_origin_that_is_off(law):
     torch.testing.assert_close(said, beside.begin(200.0, STATION_KM).delay_s, atol=1e-4, rtol=0)
 
 
+def test_terms_of_a_station_that_is_described_anew_are_forgotten(law):
+    terms, sized = StationTerms(law), ~NOBODY
+    for number in range(9):
+        taught(terms, 100.0 * (number + 1), ONE_LATE_S, sized=sized, magnitude=10.0 * ONE_LATE_S)
+    taught(terms, 2000.0, ONE_LATE_S, closes=False, sized=sized, magnitude=10.0 * ONE_LATE_S)
+    before = terms.begin(2001.0, STATION_KM)
+    assert before.magnitude[0] > 0.5
+    terms.forget(STATION_KM[:1])
+    terms.close([known("a", is_open=False)])
+    after = terms.begin(2002.0, STATION_KM)
+    assert after.delay_s[0].abs().max() == after.magnitude[0] == 0.0
+    assert (after.delay_s[1:, 0] <= before.delay_s[1:, 0]).all()  # what the last event taught
+    terms.forget(torch.zeros(0, 3))
+    torch.testing.assert_close(terms.begin(2003.0, STATION_KM).delay_s, after.delay_s)
+
+
 @pytest.mark.parametrize("last", ["open", "withdrawn"])
 def test_only_closed_events_teach(law, last):
     terms = StationTerms(law)
