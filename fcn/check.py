@@ -25,6 +25,8 @@ def check(cfg: DictConfig) -> None:
         said = verdict(read_status(Path(config["folder"]).expanduser()), time.time(), limits)
     except OSError as error:
         said = Verdict(Level.CRITICAL, str(error))
+    except ValueError as error:  # a disk that lost power leaves such files; who runs a plugin reads one line
+        said = Verdict(Level.UNKNOWN, " ".join(str(error).split()).replace("|", "/"))
     say(said.line())
     raise _Said(int(said.level))
 

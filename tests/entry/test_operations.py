@@ -8,6 +8,7 @@ from made_networks import make_network
 from made_streams import SPEC
 from toy import resolved
 
+from fcn import check
 from fcn.alert.alert import Alert
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.config import build
@@ -113,3 +114,14 @@ def test_a_merger_is_that_of_its_configuration(tmp_path):
     (alert,) = (Alert.from_json(line) for line in lines if "fcn-alert" in line)
     assert alert.producer.monitor == "both"
     assert read_status(tmp_path / "merged").n_events_open == 1
+
+
+def test_of_a_status_that_is_damaged_the_check_says_so_on_its_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "status.json").write_text('{"a|')
+    monkeypatch.setattr("sys.argv", ["fcn.check", f"folder={tmp_path}"])
+    with pytest.raises(SystemExit) as ended:
+        check.main()
+    assert ended.value.code == 3
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"FCN UNKNOWN - {tmp_path}/status.json is no status of a monitor: ")
+    assert "|" not in line
