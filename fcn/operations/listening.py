@@ -42,7 +42,8 @@ def understood(line: str) -> Alert | Heartbeat:
 class Files:
     """Files of `JsonLines`, followed as they grow and make way for new ones; read from their beginning.
 
-    paths: they may come later. What was read before a restart comes again: a merger knows it.
+    paths: they may come later; which are not there, or cannot be read, is logged. What was read before a
+    restart comes again: a merger knows it.
     Raises ValueError for no path, or one that stands twice.
     """
 
@@ -77,6 +78,8 @@ class FollowedFile:
         self.path = path
         self._file: io.BufferedReader | None = None
         self._rest = b""
+        self._was_there = False
+        self._told: str | None = None  # what is wrong with it
 
     def lines(self) -> Iterator[str]:
         """What has come since, without the ends; a line that is not whole yet comes with the next call."""
@@ -88,16 +91,27 @@ class FollowedFile:
                     return
                 self.close()
                 if not self.path.exists():
+                    if not self._was_there:  # one that was moved away comes again with the next line
+                        self._tell("not there yet")
                     return
-                self._file = self.path.open("rb")
-        except OSError as error:
-            log.debug("%s: %s", self.path, error)  # the next call tries again
+                self._file, self._was_there = self.path.open("rb"), True
+                self._tell(None)
+        except OSError as error:  # the next call tries again
+            self._tell(f"{error.strerror}")
 
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
         self._file, self._rest = None, b""
+
+    def _tell(self, wrong: str | None) -> None:
+        """Log what is wrong, or that nothing is any more, where that has changed."""
+        if wrong is not None and wrong != self._told:
+            log.warning("nothing is heard of %s: %s", self.path, wrong)
+        elif wrong is None and self._told is not None:
+            log.info("%s is heard", self.path)
+        self._told = wrong
 
     def _was_moved(self) -> bool:
         assert self._file is not None

@@ -56,6 +56,28 @@ def test_a_file_that_is_cut_short_or_replaced_is_read_from_its_beginning(tmp_pat
     followed.close()
 
 
+def test_files_that_are_not_there_or_cannot_be_read_are_told_once(tmp_path, caplog):
+    """Else a path that is mistyped costs the merger a monitor without a word."""
+    caplog.set_level("INFO")
+    path = tmp_path / "alerts.jsonl"
+    (tmp_path / "folder").mkdir()
+    files = Files([str(path), str(tmp_path / "folder")])
+    for _ in range(3):
+        assert files.heard() == []
+    assert caplog.messages == [
+        f"nothing is heard of {path}: not there yet",
+        f"nothing is heard of {tmp_path / 'folder'}: Is a directory",
+    ]
+    caplog.clear()
+    path.write_text(f"{alert().to_json()}\n")
+    assert files.heard() == [alert()]
+    path.rename(tmp_path / "alerts.jsonl.1")  # as logrotate does
+    for _ in range(3):
+        assert files.heard() == []
+    assert caplog.messages == [f"{path} is heard"]
+    files.close()
+
+
 def test_no_file_or_one_twice_is_refused():
     for paths in ([], ["a", "a"]):
         with pytest.raises(ValueError, match=r"listen.paths must name files, each once"):
