@@ -249,6 +249,36 @@ def test_a_file_that_no_record_can_be_got_from_is_warned_of_once(
     np.testing.assert_array_equal(samples(source.poll(0.0)), expected(trace))
 
 
+def test_a_folder_that_is_gone_is_told_of_until_it_is_there_again(folder, trace, caplog):
+    """As a disk in the network that is away: a pattern finds nothing in it, and raises nothing."""
+    caplog.set_level("INFO")
+    source = DirectorySource(folder, "**/*", from_now=True)
+    folder.rename(folder.with_name("away"))
+    assert source.poll(0.0) == source.poll(0.25) == []
+    assert source.counts == {"looks in vain: No such file or directory": 2}
+    folder.with_name("away").rename(folder)
+    (folder / "a").write_bytes(records(trace))
+    np.testing.assert_array_equal(samples(source.poll(0.5)), expected(trace))
+    assert caplog.messages == [
+        f"nothing is heard of {folder} (source.root): No such file or directory",
+        f"{folder} is there again",
+    ]
+
+
+def test_a_file_that_may_not_be_read_is_told_of_once_and_read_once_it_may(folder, trace, caplog, monkeypatch):
+    source = DirectorySource(folder, "*", from_now=True)
+    (folder / "a").write_bytes(records(trace))
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(folder), "open", refused)
+        assert source.poll(0.0) == source.poll(0.25) == []
+    assert caplog.messages == ["a cannot be read: Permission denied; it is tried again and again"]
+    np.testing.assert_array_equal(samples(source.poll(0.5)), expected(trace))
+
+
 @pytest.mark.parametrize("n_bytes", [16, 300])
 def test_records_after_a_part_of_one_are_read(folder, trace, caplog, n_bytes):
     source = DirectorySource(folder, "*", from_now=True)

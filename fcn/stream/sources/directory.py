@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import stat
 from collections import Counter
@@ -101,6 +102,7 @@ class DirectorySource:
         self._met: dict[str, Look | None] = {}
         self._is_start = not from_now
         self._missed_s: dict[str, float] = {}  # when a file that is known was first in no look
+        self._is_away = False  # the folder, at the last look
         self._n_resting = 0  # polls until the folder is looked through again
         self._clock = WallClock()
         if from_now:
@@ -213,10 +215,17 @@ class DirectorySource:
 
     def _looks(self) -> dict[str, Look]:
         try:
+            os.scandir(self._root).close()  # a glob finds nothing in what is gone or closed to it
             paths = sorted(self._root.glob(self._pattern))
         except OSError as error:  # of a disk in the network that is away
             self.counts[f"looks in vain: {error.strerror}"] += 1
+            if not self._is_away:
+                log.error("nothing is heard of %s (source.root): %s", self._root, error.strerror)
+            self._is_away = True
             return {}
+        if self._is_away:
+            log.info("%s is there again", self._root)
+        self._is_away = False
         return _files(self._root, paths)
 
     def _new(self, name: str, look: Look, room: int) -> tuple[list[Packet], int]:
@@ -229,6 +238,9 @@ class DirectorySource:
                 content = file.read(room)
         except OSError as error:
             self.counts[f"files not read: {error.strerror}"] += 1
+            if name not in self._told and not isinstance(error, FileNotFoundError):  # not gone in between
+                self._told.add(name)
+                log.warning("%s cannot be read: %s; it is tried again and again", name, error.strerror)
             return [], 0
         n_whole = whole_records(content)
         n_done = n_whole or self._left_out(name, begin, content)
