@@ -9,6 +9,7 @@ last word after which nothing is said of it.
 import dataclasses
 import datetime
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from fcn.catalogue.event import Status
 from fcn.checked import number, positive, whole
 from fcn.operations.association import Key, Likeness, best, groups, key_of
 
+log = logging.getLogger(__name__)
+
 LONGEST_DELAY_S = 86_400.0  # of what a latency says
 
 
@@ -26,7 +29,9 @@ LONGEST_DELAY_S = 86_400.0  # of what a latency says
 class Keeping:
     """settle_s: after the last word of all its monitors, so long an event waits for that of others.
 
-    remember_s: an event of which nothing came for so long is forgotten. kept_events: of monitors, whose
+    remember_s: an event of which nothing came for so long is forgotten, and one that is first heard of in an
+    alert as old is none: a merger that begins beside monitors that have run for months tells no old story.
+    kept_events: of monitors, whose
     versions are known after that, so that what comes again is not taken for new.
     """
 
@@ -81,6 +86,9 @@ class Merger:
     _versions: dict[Key, int] = field(default_factory=dict, init=False)  # of those that are forgotten
     _events: list[_Merged] = field(default_factory=list, init=False)  # in order of their first word
     _ids: dict[str, None] = field(default_factory=dict, init=False)  # that are taken, for good
+    _told_old: set[str] = field(
+        default_factory=set, init=False
+    )  # monitors with old alerts, which were logged
 
     def take(self, alert: Alert, now_s: float) -> list[Alert]:
         """What an alert of a monitor changes."""
@@ -91,10 +99,26 @@ class Merger:
             self.counts["its own"] += 1
         elif alert.version <= version:
             self.counts["known already"] += 1
+        elif newest is None and self._is_old(alert, now_s):
+            self.counts["of long ago"] += 1
         else:
             self._newest[key], self._came_s[key] = alert, now_s
             return self._agree(alert.issued_time_s, now_s)
         return []
+
+    def _is_old(self, alert: Alert, now_s: float) -> bool:
+        """Whether it was issued too long ago; of a replay, whose clock is its own, none is."""
+        monitor, issued_s = alert.producer.monitor, alert.issued_time_s
+        if alert.producer.is_simulated or now_s - issued_s <= self.keeping.remember_s:
+            return False
+        if monitor not in self._told_old:
+            self._told_old.add(monitor)
+            log.warning(
+                "alerts that %s issued more than %g s ago are passed over, the first is of %s: of before, or "
+                "is a clock wrong, there or here?",
+                *(monitor, self.keeping.remember_s, datetime.datetime.fromtimestamp(issued_s, datetime.UTC)),
+            )
+        return True
 
     def advance(self, now_s: float) -> list[Alert]:
         """What time changes: last words, and what is forgotten."""

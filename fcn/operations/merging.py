@@ -4,6 +4,7 @@ What was decided is on the disk before it is said (`merger.json`), and what was 
 sinks: after a kill the newest version of each event is said that the journal lacks.
 """
 
+import copy
 import json
 import logging
 import math
@@ -27,6 +28,7 @@ from fcn.publish import new_file
 log = logging.getLogger(__name__)
 
 STATE = "merger.json"
+DAMAGED = ".damaged"  # what is added to its name where it could not be read
 CLOSING_S = 10.0  # sinks have so long for what waits at the end
 
 
@@ -49,7 +51,7 @@ class MergeHabits:
 
 @dataclass(eq=False)
 class Merging:
-    """Runs until `stop` is called, which closes the sinks. Raises ValueError for a broken state.
+    """Runs until `stop` is called, which closes the sinks. A broken state is set aside, and it begins anew.
 
     now_s: POSIX time. Its status and heartbeat count monitors where those of a monitor count stations.
     """
@@ -74,11 +76,17 @@ class Merging:
         path = self.folder / STATE
         if not path.is_file():
             return
+        restored = copy.deepcopy(self.merger)  # of what breaks half way nothing stays
         try:
-            self.merger.restore(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, KeyError, TypeError) as error:
-            text = f"{path} is no state of a merger ({error}): remove it to begin anew"
-            raise ValueError(text) from error
+            restored.restore(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError) as error:  # as a disk that lost power leaves it
+            aside = path.replace(path.with_name(path.name + DAMAGED))
+            log.error(
+                "%s is no state of a merger (%r): it is kept as %s, and without it the merger begins anew",
+                *(path, error, aside.name),
+            )
+        else:
+            self.merger = restored
 
     def stop(self) -> None:
         """End after this look; may be called from a signal handler."""

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from made_alerts import T0
 from made_merged import made
 from made_networks import make_network
 from made_streams import SPEC
@@ -107,6 +108,7 @@ def test_a_merger_is_that_of_its_configuration(tmp_path):
         JsonLines(str(path), 1.0, 1, None, False).deliver(alert)
     given = ("listen=files", f"listen.paths=[{','.join(map(str, paths))}]", "sinks=jsonl", "name=both")
     running = build_merging(resolved("merge", *given), tmp_path / "merged")
+    running.now_s = lambda: T0 + 60.0
     running.look()
     running.sinks.close(20.0)
     running.listening.close()

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_alerts import T0
 from made_merged import KEEPING, LIKENESS, MERGED, made
 
 from fcn.alert.alert import Alert
@@ -127,6 +128,31 @@ def test_what_is_forgotten_does_not_come_again():
     assert again.event_id.endswith("-2")
     assert told(merged, dataclasses.replace(made("a", "x"), producer=MERGED)) == []
     assert merged.counts["its own"] == 1
+
+
+def test_what_was_issued_long_ago_is_no_news(caplog):
+    """A merger that begins beside monitors that have run for months; a replay's clock is its own."""
+    merged, now_s = merger(), T0 + KEEPING.remember_s + 1e4
+    assert told(merged, made("a", "x"), made("a", "x", 2), made("a", "y"), now_s=now_s) == []
+    assert merged.counts == {"of long ago": 3}
+    (said,) = caplog.messages
+    assert said.startswith(
+        "alerts that a issued more than 3600 s ago are passed over, the first is of 2016-04"
+    )
+    (new,) = told(merged, made("a", "z", issued_time_s=now_s - 10.0), now_s=now_s)
+    assert new.status is Status.NEW
+    replayed = made("b", "x", time_s=900.0)
+    replayed = dataclasses.replace(
+        replayed, producer=dataclasses.replace(replayed.producer, is_simulated=True)
+    )
+    assert [each.status for each in told(merged, replayed, now_s=now_s)] == [Status.NEW]
+
+
+def test_of_an_event_that_goes_on_no_version_is_too_old():
+    merged = merger()
+    told(merged, made("a", "x"), now_s=T0)
+    (said,) = told(merged, made("a", "x", 2, unsure_km=1.0), now_s=T0 + KEEPING.remember_s + 1e4)
+    assert said.status is Status.UPDATE
 
 
 def test_a_merger_that_goes_on_knows_what_it_said():

@@ -114,9 +114,27 @@ def test_it_runs_until_it_is_stopped(tmp_path):
     running.run()
     assert len(alerts(tmp_path)) == 1
     assert not read_status(tmp_path / "merged").is_running
-    (tmp_path / "merged" / "merger.json").write_text(json.dumps({"newest": []}))
-    with pytest.raises(ValueError, match=r"merger.json is no state of a merger .* remove it"):
-        merging(tmp_path, Clock())
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", json.dumps({"newest": []}), "\0" * 99], ids=["empty", "a list", "a part", "zeros"]
+)
+def test_a_state_that_is_damaged_is_set_aside_and_nothing_is_told_twice(tmp_path, caplog, content):
+    """As a disk that lost power leaves it: a merger that systemd begins again and again tells nobody."""
+    first = merging(tmp_path, Clock())
+    says(tmp_path, made("north", "x"))
+    first.look()
+    killed(first)
+    (tmp_path / "merged" / "merger.json").write_text(content)
+    running = merging(tmp_path, Clock())
+    assert "without it the merger begins anew" in caplog.text
+    assert (tmp_path / "merged" / "merger.json.damaged").read_text() == content
+    running.catch_up()
+    running.look()
+    says(tmp_path, made("north", "x", 2, unsure_km=1.0))
+    running.look()
+    killed(running)
+    assert [each.version for each in alerts(tmp_path)] == [1, 2]
 
 
 def test_a_clock_that_is_set_back_makes_nobody_mute(tmp_path):
