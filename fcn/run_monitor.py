@@ -43,7 +43,7 @@ from fcn.stream.sources import Source
 from fcn.stream.sources.directory import DirectorySource
 from fcn.stream.sources.replay import ReplaySource
 from fcn.stream.sources.seedlink import SeedLinkSource
-from fcn.stream.station_list import StationList
+from fcn.stream.station_list import Seen, StationList, seen_now
 from fcn.terminal import say, terminal
 from fcn.types import TravelTimes
 from fcn.waveform.folder import FARTHEST_CENTRE_KM
@@ -87,6 +87,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
     """
     folder = state_folder(config, run_dir)
     network = network_of(restored, config["backend"])  # before a source is connected to
+    seen = None if config["station_file"] is None else seen_now(Path(config["station_file"]).expanduser())
     watched, source = listen(config, restored.preprocess)
     watched = in_frame_of(folder, watched)
     model = velocity_model(config, watched, restored.velocity_models)
@@ -136,7 +137,7 @@ def build_monitor(config: Mapping[str, Any], run_dir: Path, restored: Restored) 
         build_sinks(config, folder),
         producer,
         warned,
-        attendants=build_attendants(config, folder, build_page(config, watched, producer, sites)),
+        attendants=build_attendants(config, folder, build_page(config, watched, producer, sites), seen),
     )
 
 
@@ -145,15 +146,20 @@ def state_folder(config: Mapping[str, Any], run_dir: Path) -> Path:
     return run_dir if config["folder"] is None else Path(config["folder"]).expanduser()
 
 
-def build_attendants(config: Mapping[str, Any], folder: Path, page: "Page | None") -> list[Attendant]:
-    """What goes along with the monitor's steps. Raises ImportError where metrics cannot be written."""
+def build_attendants(
+    config: Mapping[str, Any], folder: Path, page: "Page | None", seen: Seen | None = None
+) -> list[Attendant]:
+    """What goes along with the monitor's steps; seen: see `StationList`.
+
+    Raises ImportError where metrics cannot be written.
+    """
     operations = config["operations"]
     attendants: list[Attendant] = [Systemd()]
     stations = None
     if config["source"]["kind"] != "replay":
         path = Path(config["station_file"]).expanduser()
         read = functools.partial(WatchedNetwork.of_file, path, config["station_ids"])
-        stations = StationList(path, read, operations["stations_s"])
+        stations = StationList(path, read, operations["stations_s"], seen)
         attendants.append(stations)
     write: list[Callable[[Status], None]] = [] if page is None else [page.hear]
     if operations["metrics"] is not None:

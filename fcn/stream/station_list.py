@@ -38,12 +38,14 @@ class StationList:
     """An attendant: takes the list anew when it is asked to, or the file has changed.
 
     path: the file, for its time of change. read: the network of it; whatever that raises, the old list goes
-    on. look_s: between looks at the file; None: it is read when asked alone.
+    on. look_s: between looks at the file; None: it is read when asked alone. seen: the file as it was when it
+    was read for the start, which takes a while; None: as it is now.
     """
 
     path: Path
     read: Callable[[], WatchedNetwork]
     look_s: float | None
+    seen: Seen | None = None
     changed_time_s: float = field(default_factory=time.time)
     n_changes: int = 0
     n_refused: int = 0
@@ -55,7 +57,7 @@ class StationList:
     def __post_init__(self) -> None:
         if self.look_s is not None and not self.look_s > 0:
             raise ValueError(f"operations.stations_s must be above 0, or null: {self.look_s}")
-        self._seen, self._looked_s = _seen(self.path), time.monotonic()
+        self._seen, self._looked_s = self.seen or seen_now(self.path), time.monotonic()
 
     def ask(self) -> None:
         """Read it at the next step; may be called from a signal handler."""
@@ -84,7 +86,7 @@ class StationList:
         if not asked and (self.look_s is None or now_s - self._looked_s < self.look_s):
             return False
         self._looked_s = now_s
-        seen = _seen(self.path)
+        seen = seen_now(self.path)
         if not asked and seen in (None, self._seen):  # a file that is being replaced may be gone for a moment
             return False
         self._seen = seen
@@ -118,7 +120,8 @@ class StationList:
         monitor.keep()  # the state on the disk is of the new list
 
 
-def _seen(path: Path) -> Seen | None:
+def seen_now(path: Path) -> Seen | None:
+    """By what it is told that a file has changed; None where there is none."""
     try:
         stat = path.stat()
     except OSError:

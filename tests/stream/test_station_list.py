@@ -14,7 +14,7 @@ from made_streams import SPEC, Listener, clocked, engine_of, in_time
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.stream.network import WatchedNetwork
-from fcn.stream.station_list import Selecting, StationList
+from fcn.stream.station_list import Selecting, StationList, seen_now
 from fcn.waveform.inventory import description_digest
 
 
@@ -239,6 +239,19 @@ def test_a_list_is_read_when_asked_or_changed_and_a_broken_one_refused(made, tmp
     status = stations.status()
     assert (status.n_changes, status.n_refused, status.refused) == (2, 1, None)
     assert status.changed_time_s == pytest.approx(time.time(), abs=60.0)
+
+
+def test_a_list_that_changed_while_a_monitor_began_is_read(tmp_path):
+    """Tables and weights take seconds after it was read."""
+    path = tmp_path / "stations.xml"
+    path.write_text("as it was read")
+    before = seen_now(path)
+    unchanged = StationList(path, lambda: None, look_s=1e-9, seen=before)
+    assert not unchanged._is_due()
+    path.write_text("as somebody has it now")
+    listed = StationList(path, lambda: None, look_s=1e-9, seen=before)
+    assert listed._is_due()
+    assert not listed._is_due()
 
 
 def test_looks_may_be_left_to_signals(made, tmp_path):
