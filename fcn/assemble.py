@@ -117,8 +117,7 @@ def build_network(config: Mapping[str, Any], scheme: Scheme) -> torch.nn.Module:
     except MisfitError as error:
         raise ValueError(
             f"{config['arch']['_target_']} is not made for {type(scheme).__name__} ({error}): leave scheme= "
-            "out, arch=<name> chooses the one that goes with it, and keys of arch that an experiment has for "
-            "another network, as ~arch.<key>. A checkpoint that says so is older"
+            "out, and what keys of arch an experiment has for another (~arch.<key>). A checkpoint is older"
         ) from error
     except Exception as error:
         error.add_note(f"while building the network of arch: {config['arch']}")

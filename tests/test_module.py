@@ -187,7 +187,7 @@ def test_a_loss_names_its_terms_and_makes_one_number_of_them(module, batch, monk
         (["arch=migration", "loss=image"], "choose the loss"),
         (
             ["experiment=smoke", "arch._target_=test_module.OwnNetwork"],
-            r"'location_channels'\): leave scheme= out, .* keys of arch that an experiment .*~arch\.<key>",
+            r"'location_channels'\): leave scheme= out, .* keys of arch an experiment .*~arch\.<key>",
         ),
     ],
 )
