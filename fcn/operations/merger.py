@@ -31,8 +31,8 @@ class Keeping:
 
     remember_s: an event of which nothing came for so long is forgotten, and one that is first heard of in an
     alert as old is none: a merger that begins beside monitors that have run for months tells no old story.
-    kept_events: of monitors, whose
-    versions are known after that, so that what comes again is not taken for new.
+    kept_events: of monitors, whose versions are known after that, so that what comes again is not taken for
+    new.
     """
 
     settle_s: float
@@ -86,9 +86,7 @@ class Merger:
     _versions: dict[Key, int] = field(default_factory=dict, init=False)  # of those that are forgotten
     _events: list[_Merged] = field(default_factory=list, init=False)  # in order of their first word
     _ids: dict[str, None] = field(default_factory=dict, init=False)  # that are taken, for good
-    _told_old: set[str] = field(
-        default_factory=set, init=False
-    )  # monitors with old alerts, which were logged
+    _told_old: set[str] = field(default_factory=set, init=False)  # monitors whose old alerts were logged
 
     def take(self, alert: Alert, now_s: float) -> list[Alert]:
         """What an alert of a monitor changes."""

@@ -212,6 +212,7 @@ class _Link:
             if not self._ends.is_set():
                 self._selected.wait(self._pause_s())
         its_log.removeHandler(library)
+        its_log.propagate = True
 
     def _pause_s(self) -> float:
         """Until the next attempt: doubled each time that all stations are refused, as it may be for days."""
