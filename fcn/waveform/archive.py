@@ -131,9 +131,8 @@ def _without_filled(traces: obspy.Stream, filled: Filled) -> obspy.Stream:
     parts = obspy.Stream()
     for trace in traces:
         mask_filled_of(trace, filled)
-        parts.extend(
-            trace.split() if np.ma.isMaskedArray(trace.data) else [trace]
-        )  # of others it makes copies
+        # splitting copies, also what has no gap
+        parts.extend(trace.split() if np.ma.isMaskedArray(trace.data) else [trace])
     return parts
 
 
