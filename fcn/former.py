@@ -137,6 +137,10 @@ def _reading(**kept: Any) -> dict[str, Any]:
     return {**off, "candidates": None, **kept}
 
 
+def _terms(**kept: Any) -> dict[str, Any]:
+    return {"misfit_of": 20.0, "epicentre_kmps": 0.0, **kept}  # before misfits were in ranges
+
+
 def _felt(**kept: Any) -> dict[str, Any]:
     return {"min_location_score": 0.15, **kept}  # as the rule asked that it was part of
 
@@ -173,6 +177,7 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.scheme.migration.VolumeSpec": _volumes,
     "fcn.scheme.migration.reader.Reading": _reading,
     "fcn.scheme.migration.reading.Reading": _reading,
+    "fcn.scheme.migration.station_terms.TermsLaw": _terms,
     "fcn.scheme.migration.training_volumes.ModelError": _model_error,
     "fcn.scheme.migration.volume.VolumeSpec": _volumes,
     "fcn.simulate.rupture.RuptureLaw": _rupture,

@@ -93,6 +93,11 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
     assert found == {"least_picks": 2, "terms": {"fewest": 6}, **off}
 
 
+def test_terms_of_older_checkpoints_are_in_no_range():
+    old = {"_target_": "fcn.scheme.migration.station_terms.TermsLaw", "fewest": 6}
+    assert former.current(old) == {**old, "misfit_of": 20.0, "epicentre_kmps": 0.0}
+
+
 def test_what_is_stated_is_not_supplied():
     node = {"_target_": "fcn.waveform.preprocess.PreprocessSpec", "long": {"order": 3}}
     assert former.current(node) == node

@@ -22,8 +22,9 @@ class Places:
     """Hypocentres of one window, one row per event; times in seconds after the window's first sample.
 
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
-    origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties. is_located: False for a declared
-    event that keeps its last place, of which neither covariance nor stations nor a pdf are told here.
+    origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties, without what epicentres are off
+    in common, which across_km of a last place has. is_located: False for a declared event that keeps its last
+    place, of which neither covariance nor stations nor a pdf are told here.
     has_p: stations whose P agrees with the place. favour: beside a declared event's last place; 1: so many
     more stations speak for it that the event moves there however little the volume is trusted; -1: fewer do,
     so that it does not (`fcn.scheme.migration.claims`); 0 else.
@@ -121,14 +122,22 @@ class Places:
         rise: Float[Tensor, " event"],
         sized_by: Bool[Tensor, "event station"],
         station_ids: Sequence[str] | None,
+        common_km: float,
     ) -> list[WindowEstimate]:
-        """What is said of each, beside its size. start_s: POSIX time of the window's first sample."""
-        is_sized = sized_by.any(dim=1)
-        named = ("origin_s", "origin_uncertainty_s", "first_p_s", "evidence", "score", "across_km", "down_km")
+        """What is said of each, beside its size. start_s: POSIX time of the window's first sample.
+
+        common_km: what epicentres are off in common (`fcn.scheme.migration.station_terms.Terms`); a last
+        place has it.
+        """
+        is_sized, common_km2 = sized_by.any(dim=1), self.is_located * common_km**2
+        across_km = (self.across_km**2 + common_km2).sqrt()
+        even = torch.tensor([0.5, 0.5, 0.0], device=common_km2.device)  # as much east as north
+        covariance_km2 = self.covariance_km2 + torch.diag_embed(common_km2[:, None] * even)
+        named = ("origin_s", "origin_uncertainty_s", "first_p_s", "evidence", "score")
         numbers = [
             *self.place_km.unbind(dim=1),
             *(getattr(self, name) for name in named),
-            *(magnitude, deviation, falling_s, rise),
+            *(across_km, self.down_km, magnitude, deviation, falling_s, rise),
         ]
         columns = torch.stack([each.float() for each in numbers], dim=1).double().cpu().tolist()
         flags = torch.stack([self.is_located, growing, is_sized], dim=1).tolist()
@@ -137,7 +146,7 @@ class Places:
             for name, row, flag in zip(self.follows, columns, flags, strict=True)
         ]
         covariances, has_p, sizes = (
-            each.tolist() for each in (self.covariance_km2.double(), self.has_p, sized_by)
+            each.tolist() for each in (covariance_km2.double(), self.has_p, sized_by)
         )
         return [
             replace(
@@ -220,6 +229,7 @@ def merged(
     due: Collection[str],
     *,
     start_s: float,
+    common_km: float,
     trusted_evidence: float,
     trusted_score: float,
 ) -> Places:
@@ -231,7 +241,8 @@ def merged(
     Once its first P has left the window, what placed it is gone: a place may then be no more than `LESS_SURE`
     times as unsure as its last.
     due: ids of those that are read in any case; another one only where it moves, as nothing has asked
-    for evidence at its last place. start_s: POSIX time of the window's first sample.
+    for evidence at its last place. start_s: POSIX time of the window's first sample. common_km: see
+    `Places.estimates`; it is in how unsure a last place is.
     """
     weight = found.evidence * found.score
     trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score)
@@ -244,7 +255,11 @@ def merged(
         if each.estimate.first_p_time_s >= start_s or most_km is None:
             most_km = math.inf
         most_km *= LESS_SURE
-        good = [row for row in own if bool(moves[row]) and float(found.across_km[row]) <= most_km]
+        good = [
+            row
+            for row in own
+            if bool(moves[row]) and math.hypot(float(found.across_km[row]), common_km) <= most_km
+        ]
         if good:
             first = max(good, key=lambda row: (int(found.favour[row]), float(weight[row])))
             out = found.rows([first]) + out

@@ -101,8 +101,8 @@ class MigrationReader:
         found = claims.weighed(
             found, p_s, known, due_s, seen.picks, reach_km, reading.candidates, p_tolerance_s=within_s
         )
-        names = {known[row].event_id for row in again}
-        settled = merged(found, known, names, start_s=seen.start_s, **reading.trusted)
+        beside = {"start_s": seen.start_s, "common_km": terms.common_km}
+        settled = merged(found, known, {known[row].event_id for row in again}, **beside, **reading.trusted)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
         self.candidates.keep(said)
@@ -321,13 +321,12 @@ class MigrationReader:
             batch.waveforms.device, places.place_km, arrival_s, next_s, seen.sound.sizes, seen.terms.magnitude
         )
         felt = self.core.measure(batch, place_km[None], times_s[None], until_s[None])
-        amplitudes = replace(felt, use=felt.use & sizes)
-        first_guess = amplitudes.first_guess[0] - term
-        said = seen.network.magnitude(first_guess, amplitudes.inputs[0], amplitudes.use[0])
+        guess, inputs, use = felt.first_guess[0] - term, felt.inputs[0], felt.use[0] & sizes
+        said = seen.network.magnitude(guess, inputs, use)
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        falling_s, rise = amplitudes.course(times_s[None, ..., 0])
+        falling_s, rise = replace(felt, use=use[None]).course(times_s[None, ..., 0])
         numbers = [getattr(said, each.name) for each in fields(said)]
         *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
         said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
@@ -342,6 +341,7 @@ class MigrationReader:
             rise=rise,
             sized_by=use & seen.sound.sizes,
             station_ids=batch.station_ids,
+            common_km=seen.terms.common_km,
         )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

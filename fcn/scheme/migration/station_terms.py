@@ -1,10 +1,12 @@
 """What a station's arrivals and amplitudes have in common, learnt from the events of its own stream.
 
 A velocity model knows nothing of the ground under a station: P comes there 0.1 s early or late, of every
-event, and motion is larger or smaller. What declared events have shown of it corrects the next ones.
+event, and motion is larger or smaller. What declared events have shown of it corrects the next ones. What
+they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off.
 Causal: an event teaches when it is closed, and nothing but what the stream itself said of it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,8 @@ from fcn.scheme.migration.places import Places
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
+N_ORIGIN = 4  # of an event's residuals a time and a place take away so many
+MOST_MISFIT = 1e9  # residuals of a year of a large network, and the sum of their squares
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class TermsLaw:
     prior_magnitude, residual_magnitude: the same of what a station's magnitude differs from the event's.
     least_evidence, most_across_km, fewest: an event teaches by its last solution with that evidence, that
     horizontal uncertainty at most, and picks at so many stations at least.
+    misfit_of, epicentre_kmps: what the residuals of all events, about the origin that suits each best, are in
+    the root mean square: the misfit of the velocity model. Before there are any it is believed to be
+    `residual_s`, as if of so many residuals; and for a second of it epicentres are off so far, as a
+    root-mean-square radius, by what they have in common, which no network can see. 0: by nothing.
     """
 
     prior_s: float
@@ -43,26 +51,35 @@ class TermsLaw:
     least_evidence: float
     most_across_km: float
     fewest: int
+    misfit_of: float
+    epicentre_kmps: float
 
     def __post_init__(self) -> None:
-        for name in ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km"):
+        positive = ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km")
+        for name in (*positive, "misfit_of"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
+        if not self.epicentre_kmps >= 0:
+            raise ValueError(f"reading.terms.epicentre_kmps must be 0 or more, got {self.epicentre_kmps}")
         if self.fewest < 3:
             raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own."""
+    """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
+
+    common_km: root-mean-square radius by which epicentres are off in common, as the misfit says.
+    """
 
     delay_s: Float[Tensor, "station 2"]
     magnitude: Float[Tensor, " station"]
+    common_km: float
 
     @classmethod
     def none(cls, station_km: Float[Tensor, "station 3"]) -> "Terms":
         """Zeros."""
-        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]))
+        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,13 @@ class _Residuals:
         columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
         return torch.stack(columns, dim=1)
 
+    def misfit(self) -> tuple[float, float]:
+        """Sum of the squares of its P residuals, s^2, and how many they are but for the origin's four."""
+        n, weight = int((self.delay_weight > 0).sum()), float(self.delay_weight.sum())
+        if n <= N_ORIGIN:
+            return 0.0, 0.0
+        return n * float((self.delay_weight * self.delay_s**2).sum()) / weight, n - N_ORIGIN
+
 
 @dataclass
 class StationTerms:
@@ -93,11 +117,13 @@ class StationTerms:
     # weights and weighted sums of residuals: of P in s, of magnitude
     _sums: Float[Tensor, "station 4"] = field(default_factory=lambda: torch.zeros(0, 4), init=False)
     _open: dict[str, _Residuals] = field(default_factory=dict, init=False)
+    _misfit: tuple[float, float] = field(default=(0.0, 0.0), init=False)  # of closed events, as theirs
 
     def begin(self, now_s: float, station_km: Float[Tensor, "station 3"]) -> Terms:
         """The terms of a window's stations, from what closed events have taught."""
         if now_s <= self._now_s:
             self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, 4), {}
+            self._misfit = 0.0, 0.0
         self._now_s = now_s
         places = station_km.detach().cpu()
         if not torch.equal(places, self._station_km):
@@ -105,7 +131,15 @@ class StationTerms:
         delay_s = self._mean(0, self.law.residual_s / self.law.prior_s)
         magnitude = self._mean(2, self.law.residual_magnitude / self.law.prior_magnitude)
         delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
-        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device))
+        common_km = self.law.epicentre_kmps * self.misfit_s()
+        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
+
+    def misfit_s(self) -> float:
+        """Of the velocity model, see `TermsLaw`: by closed events and the newest solutions of open ones."""
+        squares_s2, n = self.law.misfit_of * self.law.residual_s**2, self.law.misfit_of
+        for squares, more in (self._misfit, *(each.misfit() for each in self._open.values())):
+            squares_s2, n = squares_s2 + squares, n + more
+        return math.sqrt(squares_s2 / n)
 
     def close(self, known: Sequence[Known]) -> None:
         """Learn from the events that are closed by now; what was withdrawn is not known, and teaches nothing.
@@ -116,6 +150,8 @@ class StationTerms:
         for name in [name for name in self._open if name not in by_name or not by_name[name].is_open]:
             taught = self._open.pop(name)
             if name in by_name:
+                squares, n = taught.misfit()
+                self._misfit = self._misfit[0] + squares, self._misfit[1] + n
                 self._sums = self._sums + torch.stack(
                     [
                         taught.delay_weight,
@@ -198,6 +234,7 @@ class StationTerms:
             "now_s": self._now_s,
             "station_km": self._station_km.tolist(),
             "sums": self._sums.tolist(),
+            "misfit": list(self._misfit),
             "open": {name: each.table().tolist() for name, each in self._open.items()},
         }
 
@@ -215,6 +252,11 @@ class StationTerms:
                 )
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
+        squares_s2, n = state.get("misfit", (0.0, 0.0))  # before there was one
+        self._misfit = (
+            checked.number("misfit of station terms", squares_s2, 0.0, MOST_MISFIT),
+            checked.number("residuals of station terms", n, 0.0, MOST_MISFIT),
+        )
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
         self._station_km, self._sums = places, tables["all events"]
         self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
@@ -226,6 +268,8 @@ class StationTerms:
         self._open = {
             name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
         }
+        if not kept.any():  # all stations, as in another crust
+            self._misfit = 0.0, 0.0
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
         weight, total = self._sums[:, column], self._sums[:, column + 1]

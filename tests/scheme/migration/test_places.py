@@ -48,7 +48,9 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
     )
 
 
-def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> Places:
+def settled(
+    places: Places, *known: str, due: tuple[str, ...] | None = None, common_km: float = 0.0
+) -> Places:
     """due: of the known ones; None: all."""
     events = [Known(name, replace(LAST), is_open=True) for name in known]
     return merged(
@@ -56,6 +58,7 @@ def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> 
         events,
         known if due is None else due,
         start_s=START_S,
+        common_km=common_km,
         trusted_evidence=0.7,
         trusted_score=0.2,
     )
@@ -78,7 +81,9 @@ def test_a_place_that_fewer_stations_speak_for_moves_nothing_and_still_speaks_fo
     assert told.evidence.tolist() == [pytest.approx(0.9)]
 
 
-def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> WindowEstimate:
+def unsized(
+    places: Places, station_ids: tuple[str, ...] | None = None, common_km: float = 0.0
+) -> WindowEstimate:
     """What is said of the one place, which no station has felt."""
     nothing = torch.zeros(1)
     (said,) = places.estimates(
@@ -91,6 +96,7 @@ def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> Windo
         rise=nothing,
         sized_by=torch.zeros(1, 3, dtype=torch.bool),
         station_ids=station_ids,
+        common_km=common_km,
     )
     return said
 
@@ -152,9 +158,20 @@ def test_a_declared_event_moves_where_a_volume_is_trusted(rows, east_km, is_loca
 def test_without_its_first_p_in_the_window_an_event_moves_to_no_place_much_less_sure(start_s, last_km, moves):
     """The volume's place is sure to 1 km, and may be a quarter less sure than the last."""
     event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
-    trusted = {"trusted_evidence": 0.7, "trusted_score": 0.2}
-    (row,) = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], start_s=start_s, **trusted).place_km.tolist()
-    assert row == ([9.0, 0.0, 8.0] if moves else [1.0, 2.0, 3.0])
+    beside = {"start_s": start_s, "trusted_evidence": 0.7, "trusted_score": 0.2}
+    told = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], common_km=0.0, **beside)
+    assert told.place_km.tolist() == [[9.0, 0.0, 8.0] if moves else [1.0, 2.0, 3.0]]
+
+
+@pytest.mark.parametrize(("last_km", "moves"), [(1.78, False), (1.79, True)])
+def test_what_epicentres_are_off_in_common_is_in_how_sure_an_event_was_and_in_how_sure_it_would_be(
+    last_km, moves
+):
+    """The volume's place is sure to 1 km; with 2 km in common that is a quarter more than 1.789 km."""
+    event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
+    beside = {"start_s": 988.6, "trusted_evidence": 0.7, "trusted_score": 0.2}
+    told = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], common_km=2.0, **beside)
+    assert told.place_km[0, 0].item() == (9.0 if moves else 1.0)
 
 
 def test_an_event_that_stays_says_what_was_found_for_it():
@@ -184,6 +201,7 @@ def test_estimates_say_what_the_places_are():
         rise=torch.tensor([40.0]),
         sized_by=torch.tensor([[False, True, True]]),
         station_ids=("XX.A", "XX.B", "XX.C"),
+        common_km=2.0,  # which a last place has
     )
     want = replace(
         LAST,
@@ -220,6 +238,14 @@ def test_a_place_of_its_own_has_covariance_and_stations():
     assert said.origin_time_uncertainty_s == pytest.approx(0.3)
     assert said.plain.keys() == LAST.plain.keys(), "a pdf is not kept"
     assert "epicentre_pdf" not in said.plain
+
+
+def test_a_place_of_its_own_owns_up_to_what_all_have_in_common():
+    """A radius of 2 km beside one of 1 km, as much east as north; depths do not have it."""
+    said = unsized(settled(found(("one", 5.0, 0.8, 0.5)), "one"), common_km=2.0)
+    assert said.horizontal_uncertainty_km == pytest.approx(np.sqrt(5))
+    assert said.depth_uncertainty_km == pytest.approx(1.0)
+    np.testing.assert_allclose(said.covariance_km2, np.diag([6.0, 6.0, 4.0]))
 
 
 def test_an_event_that_keeps_its_place_has_no_pdf_and_the_time_it_had():

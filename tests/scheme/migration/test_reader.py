@@ -477,7 +477,7 @@ class EarlyAtOne:
 
 def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windows):
     """Places, origin times and sizes; without the term they are others."""
-    law = replace(module.scheme.reading.terms, s_over_p=1.0)
+    law = replace(module.scheme.reading.terms, s_over_p=1.0, epicentre_kmps=0.0)
     prior = (law.residual_s / law.prior_s) ** 2
     sums = [[1.0, 0.5 * (1.0 + prior), 0.0, 0.0]] + [[0.0] * 4] * 2
     for window in windows[3][:2]:  # in the third an untrained network picks nothing

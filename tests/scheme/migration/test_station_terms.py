@@ -204,9 +204,86 @@ def test_what_is_saved_is_restored(law):
     assert terms.state()["sums"] != learnt
 
 
+ALTERNATING_S = torch.tensor([0.3, -0.3] * (N // 2))
+
+
+def test_a_misfit_is_what_it_is_believed_to_be_until_events_have_told(law):
+    """Two events of eight residuals, of which an origin may take four away."""
+    law = replace(law, residual_s=0.1, misfit_of=12.0, epicentre_kmps=5.0)
+    terms = StationTerms(law)
+    assert terms.misfit_s() == pytest.approx(0.1)
+    assert terms.begin(50.0, STATION_KM).common_km == pytest.approx(0.5)
+    for number in range(2):
+        taught(terms, 100.0 * (number + 1), ALTERNATING_S)
+    squares_s2, n = 12 * 0.1**2 + 16 * 0.3**2, 12 + 8
+    assert terms.misfit_s() == pytest.approx(np.sqrt(squares_s2 / n), rel=1e-5)
+    assert terms.begin(900.0, STATION_KM).common_km == pytest.approx(5 * np.sqrt(squares_s2 / n), rel=1e-5)
+
+
+def test_terms_that_are_learnt_leave_the_misfit_of_the_model(law):
+    """They have a cause, which lies in the paths as well: with a hundred events it is the model's alone."""
+    terms = StationTerms(replace(law, misfit_of=1.0))
+    for number in range(100):
+        taught(terms, 100.0 * (number + 1), ALTERNATING_S)
+    assert terms.begin(1e5, STATION_KM).delay_s[0, 0] > 0.25
+    assert terms.misfit_s() == pytest.approx(0.3 * np.sqrt(N / (N - 4)), rel=0.01)
+
+
+@pytest.mark.parametrize(("closes", "said"), [(True, None), (False, True), (False, False)])
+def test_an_event_counts_in_the_misfit_from_its_first_solution_on_unless_it_is_withdrawn(law, closes, said):
+    terms = StationTerms(law)
+    before_s = terms.misfit_s()
+    taught(terms, 100.0, ALTERNATING_S, closes=closes)
+    at_once_s = terms.misfit_s()
+    assert at_once_s > 1.2 * before_s
+    if not closes:
+        terms.begin(101.0, STATION_KM)
+        terms.close([known("a", is_open=False)] if said else [])
+        assert terms.misfit_s() == pytest.approx(at_once_s if said else before_s)
+
+
+@pytest.mark.parametrize("origin", [(0.3, 0.0, 0.0, 0.0), (0.1, 0.5, 0.5, 2.0)])
+def test_an_origin_that_is_off_is_no_misfit(law, origin):
+    terms = StationTerms(law)
+    taught(terms, 100.0, other_origin_s(*origin), moveout_spkm=MOVEOUT_SPKM)
+    assert terms.misfit_s() < law.residual_s
+
+
+def test_of_five_stations_one_residual_is_left(law):
+    terms, few = StationTerms(replace(law, fewest=3)), torch.arange(N) > 3
+    taught(terms, 100.0, ALTERNATING_S + 5.0 * few)
+    assert terms.misfit_s() == pytest.approx(law.residual_s), "four stations suit an origin whatever they say"
+
+
+def test_in_another_crust_or_stream_the_misfit_is_another(law):
+    terms = StationTerms(law)
+    taught(terms, 100.0, ALTERNATING_S)
+    learnt_s = terms.misfit_s()
+    terms.forget(STATION_KM[:3])
+    assert terms.misfit_s() == learnt_s
+    terms.forget(STATION_KM)
+    assert terms.misfit_s() == pytest.approx(law.residual_s)
+    taught(terms, 300.0, ALTERNATING_S)
+    terms.begin(50.0, STATION_KM)
+    assert terms.misfit_s() == pytest.approx(law.residual_s)
+
+
+def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law):
+    terms, other = StationTerms(law), StationTerms(law)
+    taught(terms, 100.0, ALTERNATING_S)
+    state = json.loads(json.dumps(terms.state()))
+    other.restore(state)
+    assert other.misfit_s() == terms.misfit_s() > law.residual_s
+    del state["misfit"]
+    other.restore(state)
+    assert other.misfit_s() == pytest.approx(law.residual_s)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"misfit": [np.nan, 3.0]}, "misfit of station terms"),
+        ({"misfit": [1.0, -3.0]}, "residuals of station terms"),
         ({"sums": [[np.nan] * 4]}, "station terms of all events: 1 for 8 stations"),
         ({"open": {"b": [[np.inf] * 4] * 8}}, "station terms of b: 8 for 8 stations, or not finite"),
         ({"now_s": np.nan}, "now_s of station terms"),
@@ -225,9 +302,19 @@ def test_none_are_zero():
     assert none.magnitude.shape == (N,)
     assert not none.delay_s.any()
     assert not none.magnitude.any()
+    assert none.common_km == 0
 
 
-@pytest.mark.parametrize("change", [{"prior_s": 0.0}, {"residual_magnitude": -1.0}, {"fewest": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prior_s": 0.0},
+        {"residual_magnitude": -1.0},
+        {"fewest": 2},
+        {"misfit_of": 0.0},
+        {"epicentre_kmps": -1.0},
+    ],
+)
 def test_impossible_laws_are_refused(law, change):
     with pytest.raises(ValueError, match=f"reading.terms.{next(iter(change))}"):
         replace(law, **change)
