@@ -38,9 +38,10 @@ class TermsLaw:
     least_evidence, most_across_km, fewest: an event teaches by its last solution with that evidence, that
     horizontal uncertainty at most, and picks at so many stations at least.
     misfit_of, epicentre_kmps: what the residuals of all events, about the origin that suits each best, are in
-    the root mean square: the misfit of the velocity model. Before there are any it is believed to be
-    `residual_s`, as if of so many residuals; and for a second of it epicentres are off so far, as a
-    root-mean-square radius, by what they have in common, which no network can see. 0: by nothing.
+    the root mean square is the misfit of the velocity model, beside `residual_s`; before there are any it is
+    believed to be that, as if of so many residuals. For a second of what it has beyond (the root of the
+    squares' difference) epicentres are off so far, as a root-mean-square radius, by what they have in common,
+    which no network can see. 0: by nothing.
     """
 
     prior_s: float
@@ -69,7 +70,8 @@ class TermsLaw:
 class Terms:
     """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
 
-    common_km: root-mean-square radius by which epicentres are off in common, as the misfit says.
+    common_km: root-mean-square radius by which epicentres are off in common, as the misfit says; 0 where that
+    is no larger than what picks are off.
     """
 
     delay_s: Float[Tensor, "station 2"]
@@ -131,7 +133,8 @@ class StationTerms:
         delay_s = self._mean(0, self.law.residual_s / self.law.prior_s)
         magnitude = self._mean(2, self.law.residual_magnitude / self.law.prior_magnitude)
         delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
-        common_km = self.law.epicentre_kmps * self.misfit_s()
+        beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.residual_s**2, 0.0))
+        common_km = self.law.epicentre_kmps * beyond_s
         return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
 
     def misfit_s(self) -> float:

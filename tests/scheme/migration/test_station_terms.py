@@ -212,12 +212,13 @@ def test_a_misfit_is_what_it_is_believed_to_be_until_events_have_told(law):
     law = replace(law, residual_s=0.1, misfit_of=12.0, epicentre_kmps=5.0)
     terms = StationTerms(law)
     assert terms.misfit_s() == pytest.approx(0.1)
-    assert terms.begin(50.0, STATION_KM).common_km == pytest.approx(0.5)
+    assert terms.begin(50.0, STATION_KM).common_km == pytest.approx(0.0, abs=1e-6)
     for number in range(2):
         taught(terms, 100.0 * (number + 1), ALTERNATING_S)
     squares_s2, n = 12 * 0.1**2 + 16 * 0.3**2, 12 + 8
     assert terms.misfit_s() == pytest.approx(np.sqrt(squares_s2 / n), rel=1e-5)
-    assert terms.begin(900.0, STATION_KM).common_km == pytest.approx(5 * np.sqrt(squares_s2 / n), rel=1e-5)
+    beyond_s = np.sqrt(squares_s2 / n - 0.1**2)
+    assert terms.begin(900.0, STATION_KM).common_km == pytest.approx(5 * beyond_s, rel=1e-5)
 
 
 def test_terms_that_are_learnt_leave_the_misfit_of_the_model(law):
@@ -249,7 +250,15 @@ def test_an_origin_that_is_off_is_no_misfit(law, origin):
     assert terms.misfit_s() < law.residual_s
 
 
-def test_of_five_stations_one_residual_is_left(law):
+def test_a_model_that_suits_better_than_picks_are_good_takes_nothing_off(law):
+    terms = StationTerms(replace(law, misfit_of=1.0, epicentre_kmps=5.0))
+    for number in range(3):
+        taught(terms, 100.0 * (number + 1), 0.1 * ALTERNATING_S)
+    assert terms.misfit_s() < law.residual_s
+    assert terms.begin(900.0, STATION_KM).common_km == 0.0
+
+
+def test_of_four_stations_no_residual_is_left(law):
     terms, few = StationTerms(replace(law, fewest=3)), torch.arange(N) > 3
     taught(terms, 100.0, ALTERNATING_S + 5.0 * few)
     assert terms.misfit_s() == pytest.approx(law.residual_s), "four stations suit an origin whatever they say"
