@@ -136,7 +136,7 @@ def row(name: str, sequences: list[list[Pair]], n_false: int) -> str:
     """Of the table. The shift is each sequence's own: their stations and velocity models differ."""
     each = [off(pairs) for pairs in sequences if pairs]
     if not each:
-        return f"| {name} | 0 | {n_false} |" + " |" * 8
+        return f"| {name} | 0 | {n_false} |" + " |" * 9
     together = np.concatenate(each)
     shift_km = [np.median(values[:, :3], axis=0) for values in each]
     about = np.concatenate([values[:, :3] - shift for values, shift in zip(each, shift_km, strict=True)])
@@ -157,9 +157,14 @@ def row(name: str, sequences: list[list[Pair]], n_false: int) -> str:
         f"| {_rms(scatter_km):.2f} ({np.median(scatter_km):.2f}) km "
         f"| {_rms(together[:, 2]):.2f} km, {np.median(together[:, 2]):+.2f} "
         f"| {np.nanmean(np.abs(together[:, 3])):.3f} "
-        f"| {within.mean():.0%}, {deep.mean():.0%} | {np.mean(surprise_of):.2f} "
+        f"| {within.mean():.0%}, {deep.mean():.0%} "
+        f"| {_shares(np.split(within, ends))}; {_shares(np.split(deep, ends))} | {np.mean(surprise_of):.2f} "
         f"| {', '.join(f'{np.median(each):.2f}' if len(each) else '-' for each in aging)} km |"
     )
+
+
+def _shares(of_sequences: Items[Float[np.ndarray, " event"]]) -> str:
+    return ", ".join(f"{100 * values.mean():.0f}" for values in of_sequences)
 
 
 def _rms(values: Float[np.ndarray, " n"]) -> float:
@@ -205,8 +210,8 @@ def main() -> None:
     out = [
         "| reading | found | false | epicentre RMSE (median) | shift of each sequence "
         "| scatter about it (median) | depth RMSE, bias | magnitude MAE | within 90 %: epicentre, depth "
-        "| epicentre, nat | epicentre 4, 10, 20 s after first P, median |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| in each sequence, % | epicentre, nat | epicentre 4, 10, 20 s after first P, median |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *rows,
     ]
     sys.stdout.write("\n".join(out) + "\n")
