@@ -95,7 +95,7 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
 
 def test_terms_of_older_checkpoints_are_in_no_range():
     old = {"_target_": "fcn.scheme.migration.station_terms.TermsLaw", "fewest": 6}
-    assert former.current(old) == {**old, "misfit_of": 20.0, "epicentre_kmps": 0.0}
+    assert former.current(old) == {**old, "misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0}
 
 
 def test_what_is_stated_is_not_supplied():

@@ -3,7 +3,7 @@
     python experiments/generalized/terms.py generalized
     python experiments/generalized/terms.py generalized --sequences 0 1 2 --minutes 20
     python experiments/generalized/terms.py generalized --judges 4 8 1000 --sequences 0 1 --minutes 12
-    python experiments/generalized/terms.py generalized --kmps 0 5 7 9 --sequences 3 4 5 --minutes 40
+    python experiments/generalized/terms.py generalized --kmps 0 8 10 12 --sequences 3 4 5 --minutes 40
     python experiments/generalized/terms.py --runs logs/with logs/without    # folders of fcn.test
 
 Prints, for every law of terms, how many events are found and how their final solutions differ from the

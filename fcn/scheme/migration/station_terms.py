@@ -37,11 +37,11 @@ class TermsLaw:
     prior_magnitude, residual_magnitude: the same of what a station's magnitude differs from the event's.
     least_evidence, most_across_km, fewest: an event teaches by its last solution with that evidence, that
     horizontal uncertainty at most, and picks at so many stations at least.
-    misfit_of, epicentre_kmps: what the residuals of all events, about the origin that suits each best, are in
-    the root mean square is the misfit of the velocity model, beside `residual_s`; before there are any it is
-    believed to be that, as if of so many residuals. For a second of what it has beyond (the root of the
-    squares' difference) epicentres are off so far, as a root-mean-square radius, by what they have in common,
-    which no network can see. 0: by nothing.
+    misfit_s, misfit_of, epicentre_kmps: what the residuals of all events, about the origin that suits each
+    best, are in the root mean square is the misfit of the velocity model; before there are any it is believed
+    to be `misfit_s`, as if of so many residuals, for which the network's own ranges are made. For a second of
+    what it has beyond (the root of the squares' difference) epicentres are off so far, as a root-mean-square
+    radius, by what they have in common, which no network can see. 0: by nothing.
     """
 
     prior_s: float
@@ -52,12 +52,13 @@ class TermsLaw:
     least_evidence: float
     most_across_km: float
     fewest: int
+    misfit_s: float
     misfit_of: float
     epicentre_kmps: float
 
     def __post_init__(self) -> None:
         positive = ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km")
-        for name in (*positive, "misfit_of"):
+        for name in (*positive, "misfit_s", "misfit_of"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
         if not self.epicentre_kmps >= 0:
@@ -71,7 +72,7 @@ class Terms:
     """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
 
     common_km: root-mean-square radius by which epicentres are off in common, as the misfit says; 0 where that
-    is no larger than what picks are off.
+    is no larger than what the network's own ranges are made for.
     """
 
     delay_s: Float[Tensor, "station 2"]
@@ -133,13 +134,13 @@ class StationTerms:
         delay_s = self._mean(0, self.law.residual_s / self.law.prior_s)
         magnitude = self._mean(2, self.law.residual_magnitude / self.law.prior_magnitude)
         delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
-        beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.residual_s**2, 0.0))
+        beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
         return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
 
     def misfit_s(self) -> float:
         """Of the velocity model, see `TermsLaw`: by closed events and the newest solutions of open ones."""
-        squares_s2, n = self.law.misfit_of * self.law.residual_s**2, self.law.misfit_of
+        squares_s2, n = self.law.misfit_of * self.law.misfit_s**2, self.law.misfit_of
         for squares, more in (self._misfit, *(each.misfit() for each in self._open.values())):
             squares_s2, n = squares_s2 + squares, n + more
         return math.sqrt(squares_s2 / n)

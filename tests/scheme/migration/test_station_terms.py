@@ -209,7 +209,7 @@ ALTERNATING_S = torch.tensor([0.3, -0.3] * (N // 2))
 
 def test_a_misfit_is_what_it_is_believed_to_be_until_events_have_told(law):
     """Two events of eight residuals, of which an origin may take four away."""
-    law = replace(law, residual_s=0.1, misfit_of=12.0, epicentre_kmps=5.0)
+    law = replace(law, misfit_s=0.1, misfit_of=12.0, epicentre_kmps=5.0)
     terms = StationTerms(law)
     assert terms.misfit_s() == pytest.approx(0.1)
     assert terms.begin(50.0, STATION_KM).common_km == pytest.approx(0.0, abs=1e-6)
@@ -247,21 +247,21 @@ def test_an_event_counts_in_the_misfit_from_its_first_solution_on_unless_it_is_w
 def test_an_origin_that_is_off_is_no_misfit(law, origin):
     terms = StationTerms(law)
     taught(terms, 100.0, other_origin_s(*origin), moveout_spkm=MOVEOUT_SPKM)
-    assert terms.misfit_s() < law.residual_s
+    assert terms.misfit_s() < law.misfit_s
 
 
-def test_a_model_that_suits_better_than_picks_are_good_takes_nothing_off(law):
+def test_a_model_that_suits_better_than_believed_takes_nothing_off_ranges(law):
     terms = StationTerms(replace(law, misfit_of=1.0, epicentre_kmps=5.0))
     for number in range(3):
         taught(terms, 100.0 * (number + 1), 0.1 * ALTERNATING_S)
-    assert terms.misfit_s() < law.residual_s
+    assert terms.misfit_s() < law.misfit_s
     assert terms.begin(900.0, STATION_KM).common_km == 0.0
 
 
 def test_of_four_stations_no_residual_is_left(law):
     terms, few = StationTerms(replace(law, fewest=3)), torch.arange(N) > 3
     taught(terms, 100.0, ALTERNATING_S + 5.0 * few)
-    assert terms.misfit_s() == pytest.approx(law.residual_s), "four stations suit an origin whatever they say"
+    assert terms.misfit_s() == pytest.approx(law.misfit_s), "four stations suit an origin whatever they say"
 
 
 def test_in_another_crust_or_stream_the_misfit_is_another(law):
@@ -271,10 +271,10 @@ def test_in_another_crust_or_stream_the_misfit_is_another(law):
     terms.forget(STATION_KM[:3])
     assert terms.misfit_s() == learnt_s
     terms.forget(STATION_KM)
-    assert terms.misfit_s() == pytest.approx(law.residual_s)
+    assert terms.misfit_s() == pytest.approx(law.misfit_s)
     taught(terms, 300.0, ALTERNATING_S)
     terms.begin(50.0, STATION_KM)
-    assert terms.misfit_s() == pytest.approx(law.residual_s)
+    assert terms.misfit_s() == pytest.approx(law.misfit_s)
 
 
 def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law):
@@ -282,10 +282,10 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
     taught(terms, 100.0, ALTERNATING_S)
     state = json.loads(json.dumps(terms.state()))
     other.restore(state)
-    assert other.misfit_s() == terms.misfit_s() > law.residual_s
+    assert other.misfit_s() == terms.misfit_s() > law.misfit_s
     del state["misfit"]
     other.restore(state)
-    assert other.misfit_s() == pytest.approx(law.residual_s)
+    assert other.misfit_s() == pytest.approx(law.misfit_s)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,7 @@ def test_none_are_zero():
         {"prior_s": 0.0},
         {"residual_magnitude": -1.0},
         {"fewest": 2},
+        {"misfit_s": 0.0},
         {"misfit_of": 0.0},
         {"epicentre_kmps": -1.0},
     ],
