@@ -182,7 +182,8 @@ def _words(line: str, where: str) -> list[str]:
     parts = content.split()
     if parts and parts[0].upper() == "LAYER":
         parts = parts[1:]
-    if ";" in content or (len(parts) > 1 and any("," in part[:-1] for part in parts)):
+    are_numbers = bool(parts) and not _names_a_column(parts[0])  # names have blanks: Vp (km/s), Vs (km/s)
+    if ";" in content or (are_numbers and len(parts) > 1 and any("," in part[:-1] for part in parts)):
         raise ValueError(
             f"{where}: {line.strip()!r} has semicolons, or commas beside spaces: write decimal points, and "
             "spaces between columns"

@@ -112,6 +112,7 @@ def test_what_is_no_text_is_refused(tmp_path, content):
         "\ufeffdepth_km vp vs\n",
         "\ufeff",
         "Depth,Vp(km/s),Vs(km/s)\n",
+        "Depth (km),Vp (km/s),Vs (km/s)\n",
         "depth vp vs\n[km] [km/s] [km/s]\n",
         "depth vp vs\nkm km/s km/s\n",
         "Crust of the north\ndepth vp vs\n",
@@ -191,6 +192,8 @@ def test_read_the_local_model_of_a_real_network(shared_dir):
         ("depth_bottom vp vs", "column 1 is named 'depth_bottom'"),
         ("depth_top(m) vp vs", r"'depth_top\(m\)' are metres"),
         ("depth_top [m] vp [m/s] vs [m/s]", r"'\[m\]' are metres"),
+        ("Depth top (m),Vp (m/s),Vs (m/s)", r"'\(m\)' are metres"),
+        ("Depth top (km),Vs (km/s),Vp (km/s)", "column 2 is named 'Vs'"),
     ],
 )
 def test_names_of_other_columns_are_refused(tmp_path, header, message):
