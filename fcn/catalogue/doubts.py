@@ -1,5 +1,6 @@
 """What may be as a catalogue has it, and most often is a slip: a warning says so."""
 
+import datetime
 import logging
 import math
 from collections.abc import Collection, Iterable, Iterator
@@ -25,6 +26,8 @@ UNCERTAINTIES = (
     "first_p_uncertainty_s",
 )
 FEWEST = 3  # events of which that can be said
+WHOLE_S = {"midnight": 86_400.0, "whole minutes": 60.0}
+FEWEST_TIMES = {"midnight": 1, "whole minutes": 2}  # one in 86,400 is so by chance, two in 3,600
 HIGHEST_KM = -5.0  # above sea level: summits of volcanoes that shake are not higher by much
 
 
@@ -36,6 +39,31 @@ def said_before() -> Iterator[None]:
         yield
     finally:
         log.disabled = before
+
+
+def warn_of_doubts(catalogue: Catalogue, path: Path) -> None:
+    """Log what the events of any format have that most often is a slip."""
+    warn_of_twins(catalogue, path)
+    warn_of_cut_times(catalogue, path)
+    warn_of_elevations(catalogue, path)
+    warn_of_metres(catalogue, path)
+
+
+def warn_of_cut_times(catalogue: Catalogue, path: Path) -> None:
+    """Log that all origin times lack their seconds, as after a spreadsheet, or their time of day."""
+    for what, whole_s in WHOLE_S.items():
+        are_whole = all(event.origin_time_s % whole_s == 0.0 for event in catalogue)
+        if are_whole and len(catalogue) >= FEWEST_TIMES[what]:
+            log.warning(
+                "%s: the origin times of all %d events are %s, as %s of %r: was the rest cut off, or is "
+                "it in another column? Events are looked for within seconds of them",
+                *(path, len(catalogue), what, _written(catalogue[0]), catalogue[0].event_id),
+            )
+            return
+
+
+def _written(event: Event) -> str:
+    return datetime.datetime.fromtimestamp(event.origin_time_s, datetime.UTC).isoformat()
 
 
 def warn_of_twins(catalogue: Catalogue, path: Path) -> None:

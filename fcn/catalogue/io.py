@@ -17,11 +17,9 @@ from obspy.core import event as quakeml
 from fcn import checked
 from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
 from fcn.catalogue.doubts import (
-    warn_of_elevations,
+    warn_of_doubts,
     warn_of_kilometres,
-    warn_of_metres,
     warn_of_no_sizes,
-    warn_of_twins,
     without_unknown_uncertainties,
 )
 from fcn.catalogue.event import Catalogue, Event
@@ -95,9 +93,7 @@ def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
             check_ranges(event)
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
-    warn_of_twins(made, path)
-    warn_of_elevations(made, path)
-    warn_of_metres(made, path)
+    warn_of_doubts(made, path)
     return without_impossible_first_p(made, path)
 
 

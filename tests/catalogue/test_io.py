@@ -596,6 +596,26 @@ def test_depths_that_seem_to_be_metres_are_warned_of(tmp_path, caplog, depths_km
     assert ("the shallowest of 3 events is 250 km deep: are depths in metres?" in caplog.text) == warns
 
 
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (("2024-02-29",), "all 1 events are midnight, as 2024-02-29T00:00:00+00:00 of 'a0'"),
+        (("2024/2/29 0:00", "2024/3/1 0:00"), "all 2 events are midnight"),
+        (("2024-02-29 14:02", "2024-02-29 14:07"), "all 2 events are whole minutes"),
+        (("2024-02-29 14:02", "2024-02-29 14:07:01"), None),
+        (("2024-02-29 14:02",), None),
+    ],
+)
+def test_times_without_their_seconds_or_time_of_day_are_warned_of(tmp_path, caplog, times, told):
+    """Spreadsheets show, and save, no seconds; dates and times may be two columns."""
+    path = tmp_path / "c.csv"
+    rows = "".join(f"a{i},{each},35,140,10,3\n" for i, each in enumerate(times))
+    path.write_text("event_id,origin_time_utc,latitude_deg,longitude_deg,depth_km,magnitude\n" + rows)
+    assert len(read_csv(path)) == len(times)
+    assert ("was the rest cut off" in caplog.text) == (told is not None)
+    assert (told or "") in caplog.text
+
+
 def test_what_stands_for_an_unknown_magnitude_is_refused_with_what_to_do(tmp_path):
     write_csv(Catalogue("c", (dataclasses.replace(CATALOGUE[0], magnitude=-9.0),)), tmp_path / "c.csv")
     with pytest.raises(ValueError, match=r"magnitude -9, and earthquakes -5 to 10: leave the cell empty"):
