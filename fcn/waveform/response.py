@@ -17,6 +17,8 @@ from fcn.waveform.units import CODE_LETTERS, GAL, INSTRUMENT_KINDS, LENGTHS_M, a
 log = logging.getLogger(__name__)
 
 EPOCH_PAUSE_S = 1.0
+SAME_GROUND_M = 300.0  # a station's elevation and that of the ground at its channels: 0.1 s of P
+TALLEST_M = 100.0  # of what a sensor may stand on
 VERTICAL = math.sin(math.pi / 4)  # of a unit vector: a larger part is upright rather than level
 SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
 # Unit vectors (up, north, east) of channels that carry their direction in the last letter.
@@ -213,12 +215,29 @@ def _elevation_m(station: Any, channel: Any, seed_id: str) -> float:
     """Of the sensor; the station's less its depth where the channel's is none. ValueError where both are."""
     elevation_m = sensor_elevation_m(station.elevation, channel.elevation, channel.depth)
     if can_be_elevation(elevation_m) or not can_be_elevation(float(station.elevation)):
+        _warn_of_height(station, channel, elevation_m, seed_id)
         return require_elevation(elevation_m, seed_id)
     log.warning(
         "%s has elevation %g m, which none can have: its station's, %g m, counts",
         *(seed_id, elevation_m, float(station.elevation)),
     )
     return require_elevation(float(station.elevation) - float(channel.depth or 0.0), seed_id)
+
+
+def _warn_of_height(station: Any, channel: Any, elevation_m: float, seed_id: str) -> None:
+    """Where a channel is at another height than its station, or far above the ground."""
+    depth_m = float(channel.depth or 0.0)
+    if abs(elevation_m + depth_m - float(station.elevation)) > SAME_GROUND_M:
+        warn_once(
+            f"StationXML has {seed_id[:-1]}? at {float(channel.elevation):g} m, {depth_m:g} m deep, and its "
+            f"station at {float(station.elevation):g} m: the channel counts, at {elevation_m:g} m; mend what "
+            "is wrong"
+        )
+    elif depth_m < -TALLEST_M:
+        warn_once(
+            f"StationXML has {seed_id[:-1]}? {depth_m:g} m deep, which is above the ground, at "
+            f"{elevation_m:g} m: depths count down from it; mend the sign"
+        )
 
 
 def sensor_elevation_m(station_m: float, channel_m: float, depth_m: float | None) -> float:

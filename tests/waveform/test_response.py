@@ -540,6 +540,31 @@ def test_the_elevation_of_its_station_stands_in_for_a_channels(inventory, caplog
     assert "XX.S00..HHZ has elevation -9999 m" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("station_m", "channel_m", "depth_m", "told"),
+    [
+        (2500.0, 0.0, 0.0, r"at 0 m, 0 m deep, and its station at 2500 m: the channel counts, at 0 m; mend"),
+        (0.0, 2500.0, 0.0, "at 2500 m, 0 m deep, and its station at 0 m"),
+        (2500.0, -200.0, 200.0, "at -200 m, 200 m deep, and its station at 2500 m"),
+        (100.0, 100.0, -250.0, "-250 m deep, which is above the ground, at 350 m: depths count down"),
+        (100.0, 100.0, -40.0, None),  # on a tower
+        (100.0, 250.0, 0.0, None),
+        (100.0, -1400.0, 1500.0, None),
+        (100.0, 100.0, 1500.0, None),
+    ],
+)
+def test_a_height_that_its_station_contradicts_is_warned_of(
+    inventory, caplog, station_m, channel_m, depth_m, told
+):
+    """Channels of 0 m at a station of 2500 m made P early by most of a second, and nothing said so."""
+    warn_once.cache_clear()
+    inventory[0][0].elevation = station_m
+    channel(inventory).elevation, channel(inventory).depth = channel_m, depth_m
+    said(inventory, "XX.S00..HHZ")
+    assert bool(caplog.text) == (told is not None)
+    assert told is None or f"XX.S00..HH? {told}" in caplog.text
+
+
 def test_a_location_of_dashes_is_none(inventory):
     channel(inventory).location_code = "--"
     assert said(inventory, "XX.S00..HHZ").sensitivity.value == 4e8
