@@ -36,7 +36,7 @@ def check_codes(
             continue
         if not code:
             raise ValueError(f"{where} has no {kind} code, and what has none cannot be told apart: {REMEDY}")
-        dashes = ", dashes" if "-" in LETTERS[kind] else ""
+        dashes = ", dashes" if re.fullmatch(LETTERS[kind], "-") else ""
         raise ValueError(
             f"{where}: {code!r} is no {kind} code ({shortest} to {longest} letters{dashes} or digits): "
             f"{REMEDY}"

@@ -23,6 +23,20 @@ def test_what_could_be_a_path_is_none(kind, code):
         check_codes({**GOOD, kind: code}, "here")
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "may_be"),
+    [
+        ("network", "X-X", "1 to 2 letters or digits"),
+        ("station", "ST_A", "1 to 5 letters, dashes or digits"),
+        ("channel", "Z", "3 to 3 letters or digits"),
+    ],
+)
+def test_what_a_code_may_be_is_told(kind, code, may_be):
+    """Dashes were said to be letters of networks and channels, which refuse them."""
+    with pytest.raises(ValueError, match=rf"{code!r} is no {kind} code \({may_be}\)"):
+        check_codes({**GOOD, kind: code}, "here")
+
+
 @pytest.mark.parametrize("kind", ["network", "station", "channel"])
 def test_a_code_that_is_not_there_is_missed(kind):
     with pytest.raises(ValueError, match=f"here has no {kind} code"):
