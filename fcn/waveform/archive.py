@@ -122,9 +122,8 @@ def _read(
     if not is_any:
         wanted_ids = f"of {', '.join(sorted(station_ids))} " if station_ids is not None else ""
         start, end = (None if time is None else UTCDateTime(time) for time in (start_time_s, end_time_s))
-        raise FileNotFoundError(
-            f"no miniSEED {wanted_ids}in the SDS archive {root} between {start} and {end}{_misnamed(root)}"
-        )
+        when = "" if start is None and end is None else f" between {start} and {end}"
+        raise FileNotFoundError(f"no miniSEED {wanted_ids}in the SDS archive {root}{when}{_misnamed(root)}")
 
 
 def _without_filled(traces: obspy.Stream, filled: Filled) -> obspy.Stream:

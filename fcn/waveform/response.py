@@ -113,7 +113,7 @@ def describe(inventory: obspy.Inventory, seed_id: str, start_s: float, end_s: fl
         raise ValueError(
             f"StationXML does not describe {seed_id} at {obspy.UTCDateTime(start_s)}"
             + (f": it has {spans}" if epochs else f": {_others(inventory, seed_id)}")
-            + ("" if epochs else "; add the channel, or leave its data out")
+            + ("" if epochs else f"; {_remedy(inventory, seed_id)}")
         )
     if uncovered:
         why = f" ({wrong[0]})" if wrong else ""
@@ -167,15 +167,29 @@ def location_code(channel: Any) -> str:
     return (channel.location_code or "").strip(" -")
 
 
-def _others(inventory: obspy.Inventory, seed_id: str) -> str:
-    """Of the same letters and station, at other locations; else all of the station."""
-    network_code, station_code, _, code = seed_id.split(".")
-    found = {
+def _remedy(inventory: obspy.Inventory, seed_id: str) -> str:
+    """What to do about a channel that is not described at all."""
+    remedy = "add the channel, or leave its data out"
+    if [code for _, code in _of_station(inventory, seed_id)].count(seed_id.rpartition(".")[2]) == 1:
+        remedy += "; if that is the same one, give it one location code, in the waveforms and in StationXML"
+    return remedy
+
+
+def _of_station(inventory: obspy.Inventory, seed_id: str) -> set[tuple[str, str]]:
+    """Location and channel codes of all that is described of a channel's station."""
+    network_code, station_code, *_ = seed_id.split(".")
+    return {
         (location_code(channel), channel.code)
         for network in inventory.select(network=network_code, station=station_code)
         for station in network
         for channel in station
     }
+
+
+def _others(inventory: obspy.Inventory, seed_id: str) -> str:
+    """Of the same letters and station, at other locations; else all of the station."""
+    network_code, station_code, _, code = seed_id.split(".")
+    found = _of_station(inventory, seed_id)
     alike = sorted(each for each in found if each[1] == code) or sorted(found)
     if not alike:
         return "it has no channels of this station: ask for level=response"

@@ -62,7 +62,7 @@ def test_only_what_is_wanted_is_read(tmp_path):
     found = read_sds(tmp_path, {"XX.S01"}, START_S + 10.0, START_S + 20.0)
     assert {trace.stats.station for trace in found} == {"S01"}
     assert {trace.stats.npts for trace in found} == {1001}
-    with pytest.raises(FileNotFoundError, match=r"no miniSEED of XX.S09 in the SDS archive"):
+    with pytest.raises(FileNotFoundError, match=r"no miniSEED of XX.S09 in the SDS archive [^ ]*$"):
         read_sds(tmp_path, {"XX.S09"})
     with pytest.raises(FileNotFoundError, match="between 2016-04-17"):
         read_sds(tmp_path, None, MIDNIGHT_S + 2e5, MIDNIGHT_S + 3e5)

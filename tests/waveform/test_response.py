@@ -164,10 +164,13 @@ def test_a_channel_that_is_not_described_is_told_beside_those_that_are(inventory
         ValueError, match=r"not describe XX.S00.00.HHZ at .*: it has XX.S00..HHZ; add the channel"
     ):
         said(inventory, "XX.S00.00.HHZ")
+    with pytest.raises(ValueError, match=r"if that is the same one, give it one location code, in the wavef"):
+        said(inventory, "XX.S00.00.HHZ")
     with pytest.raises(
         ValueError, match=r"XX.S00..BHZ at .*: it has XX.S00..HHE, XX.S00..HHN, XX.S00..HHZ; add"
-    ):
+    ) as told:
         said(inventory, "XX.S00..BHZ")
+    assert "same one" not in str(told.value)
     inventory[0][0].channels = []
     with pytest.raises(ValueError, match=r"it has no channels of this station: ask for level=response"):
         said(inventory, "XX.S00..HHZ")
