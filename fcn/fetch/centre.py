@@ -30,6 +30,10 @@ PASSING = (
     zlib.error,
 )
 NO_ANSWER = "Unknown Error"  # ObsPy's word for an exchange that ended without a status of HTTP
+TOO_LONG = (
+    "the question is too long for this data centre (status 414): ask for fewer source.stations or networks, "
+    "or by a pattern such as A*"
+)
 OVER_LIMIT = ("exceeds", "limit")  # in the text of status 400, which some event services send in place of 413
 
 
@@ -141,6 +145,8 @@ class DataCentre:
                 return answer.getvalue()
             except PASSING as error:
                 failed = RefusedError(_short(error))
+            except NotImplementedError:  # ObsPy's of status 414
+                raise RefusedError(TOO_LONG) from None
             except fdsn.FDSNException as error:
                 failure = _failure(error)
                 if not isinstance(failure, NoAnswerError):

@@ -333,6 +333,13 @@ def test_services_that_are_missing(centre, tmp_path):
     assert Fetched(centre, tmp_path / "b", event_client=None).fetch.catalogue is None
 
 
+def test_a_list_of_stations_too_long_for_an_address_says_so(centre, tmp_path):
+    """ObsPy asks to contact its developers."""
+    centre.fault = lambda service, query: 414
+    with pytest.raises(RefusedError, match=r"too long for this data centre \(status 414\): ask for fewer"):
+        Fetched(centre, tmp_path, stations=[f"S{i:03}" for i in range(300)])
+
+
 def test_events_that_cannot_be_had_are_no_empty_catalogue(centre, tmp_path):
     centre.fault = lambda service, query: 500 if service == "event" else None
     with pytest.raises(RefusedError, match=r"gives no events from .* \(.*Internal.*\): try again later"):
