@@ -78,21 +78,26 @@ def origin_of(event: quakeml.Event) -> quakeml.Origin | None:
 
 def magnitude_of(event: quakeml.Event) -> quakeml.Magnitude | None:
     """The preferred magnitude, else a moment magnitude, else one of the origin, else the surest, of those not
-    rejected."""
+    rejected that have a value."""
     origin, preferred = origin_of(event), event.preferred_magnitude()
-    if preferred is not None and stands(preferred):
+    if preferred is not None and _has_value(preferred):
         return preferred
 
     def order(each: quakeml.Magnitude) -> tuple[bool, bool, bool, int]:
         is_of_origin = origin is not None and each.origin_id == origin.resource_id
         return _is_moment(each), is_of_origin, *_sureness(each)
 
-    return max(filter(stands, event.magnitudes), key=order, default=None)
+    return max(filter(_has_value, event.magnitudes), key=order, default=None)
 
 
 def stands(part: quakeml.Origin | quakeml.Magnitude | quakeml.Pick) -> bool:
     """Whether nobody has rejected it."""
     return part.evaluation_status != "rejected"
+
+
+def _has_value(magnitude: quakeml.Magnitude) -> bool:
+    """Whether it stands, and is stated."""
+    return magnitude.mag is not None and stands(magnitude)
 
 
 def _sureness(part: quakeml.Origin | quakeml.Magnitude) -> tuple[bool, int]:

@@ -1,6 +1,9 @@
 """Ids of events as QuakeML has them: URIs, which hold fewer characters than ids of other catalogues."""
 
 import re
+from pathlib import Path
+
+from obspy.core import event as quakeml
 
 OWN = "smi:local/"  # of names that are no URI
 _URI = re.compile(  # QuakeML 1.2 basic event description, section 3.1
@@ -9,6 +12,20 @@ _URI = re.compile(  # QuakeML 1.2 basic event description, section 3.1
 # What a URI has no place for, anywhere or first, and the tilde: bytes are written as ~3A, for % has none.
 _UNFIT = re.compile(r"[^\w\-.*()+?'=,;#/&]|^[+?=,;#/&]")
 _WRITTEN = re.compile(r"(?:~[0-9A-F]{2})+")
+
+
+def check_ids(catalog: quakeml.Catalog, path: Path) -> None:
+    """Raise ValueError naming the file and the event, or its pick, that has no publicID, as QuakeML asks for.
+
+    ObsPy makes ids of events that come in other formats, and leaves out those that QuakeML leaves out.
+    """
+    for number, event in enumerate(catalog, start=1):
+        if event.resource_id is None:
+            when = f", of {event.origins[0].time}" if event.origins else ""
+            raise ValueError(f"{path}: event {number} of {len(catalog)}{when} has no publicID: give it one")
+        if any(pick.resource_id is None for pick in event.picks):
+            event_id = of_uri(str(event.resource_id.id))
+            raise ValueError(f"{path}: a pick of event {event_id!r} has no publicID: give it one")
 
 
 def to_uri(event_id: str) -> str:

@@ -25,7 +25,7 @@ from fcn.catalogue.doubts import (
 from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
-from fcn.catalogue.ids import of_uri, to_uri
+from fcn.catalogue.ids import check_ids, of_uri, to_uri
 from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
 from fcn.catalogue.ranges import check_ranges
@@ -112,6 +112,7 @@ def _read(path: Path) -> quakeml.Catalog:
         table = f"; if it is a table, save it as CSV and name it {path.stem}.csv"
         remedy = checked.false_encoding(path.read_bytes()) if is_xml else table
         raise ValueError(f"{path} cannot be read as QuakeML: {error}{remedy}") from error
+    check_ids(catalog, path)
     return without_impossible(catalog, path)
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -258,6 +259,38 @@ def test_a_moment_magnitude_goes_before_others(tmp_path):
     ]
     (event,) = read_quakeml(quakeml(tmp_path / "c.xml", origins=[origin], magnitudes=magnitudes))
     assert (event.magnitude, event.magnitude_type) == (4.2, "Mww")
+
+
+@pytest.mark.parametrize("preferred", [None, 0])
+def test_a_magnitude_without_a_value_is_none(tmp_path, caplog, preferred):
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    sizes = [Magnitude(mag=4.2, magnitude_type="Mw"), Magnitude(mag=3.1, magnitude_type="ML")]
+    chosen = {} if preferred is None else {"preferred_magnitude_id": sizes[preferred].resource_id}
+    path = quakeml(tmp_path / "c.xml", origins=[origin], magnitudes=sizes, **chosen)
+    text = path.read_text()
+    path.write_text(re.sub(r"<value>4.2</value>", "", text))
+    (event,) = read_quakeml(path)
+    assert (event.magnitude, event.magnitude_type) == (3.1, "ML")
+    path.write_text(re.sub(r"<value>(4.2|3.1)</value>", "", text))
+    assert read_quakeml(path)[0].magnitude is None
+    assert "none of 1 events has a magnitude" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("element", "message"),
+    [
+        ("event", r"c\.xml: event 1 of 1, of 2016-04-14T12:26:34.250000Z has no publicID: give it one"),
+        ("pick", r"c\.xml: a pick of event 'quakeml:net/ev7' has no publicID: give it one"),
+    ],
+)
+def test_what_has_no_id_is_told(tmp_path, element, message):
+    """As of QuakeML that somebody's own program writes; ids tell events, and which pick arrived as what."""
+    origin = Origin(time=UTCDateTime(T0), latitude=1.0, longitude=2.0, depth=3000.0)
+    pick = Pick(time=UTCDateTime(T0 + 2), waveform_id=WaveformStreamID("XX", "A"), phase_hint="P")
+    path = quakeml(tmp_path / "c.xml", origins=[origin], picks=[pick])
+    path.write_text(re.sub(rf'<{element} publicID="[^"]*"', f"<{element}", path.read_text()))
+    with pytest.raises(ValueError, match=message):
+        read_quakeml(path)
 
 
 @pytest.mark.parametrize("preferred", [0, 1])
