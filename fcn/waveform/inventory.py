@@ -34,6 +34,13 @@ SEISCOMP = "seiscomp"  # outermost element of SC3ML and SCML
 COORDINATES = ("Latitude", "Longitude", "Elevation")  # elements of StationXML
 # Of others ObsPy refuses the whole file, and names no channel.
 RANGES_DEG = {"Latitude": (-90, 90), "Longitude": (-180, 180), "Azimuth": (0, 360), "Dip": (-90, 90)}
+READ_NUMBERS = (
+    ("Azimuth",),
+    ("Dip",),
+    ("Response", "InstrumentSensitivity", "Value"),
+    ("Response", "Stage", "StageGain", "Value"),
+)
+NEVER = "9999-"  # begins the last end there is; some write it with more digits than ObsPy counts to
 CIRCULAR = ("Longitude", "Azimuth")
 # Azimuth and dip in degrees, as SEED has them.
 ORIENTATIONS = {"Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
@@ -103,9 +110,12 @@ def _check_content(path: Path) -> None:
             station_id = ".".join(codes.values())
             check_codes(codes, f"{path}: station {station_id}", {kind: FDSN_LENGTHS[kind] for kind in codes})
             _check_place(station, f"station {station_id}", path)
+            _check_dates(station, f"station {station_id}", path)
             for channel in station.iterfind("{*}Channel"):
                 name = f"channel {station_id}.{channel.get('locationCode', '')}.{channel.get('code')}"
                 _check_place(channel, name, path, (*COORDINATES, "Depth"))
+                _check_dates(channel, name, path)
+                _check_numbers(channel, name, path)
 
 
 def _check_place(
@@ -132,6 +142,37 @@ def _check_place(
             raise ValueError(
                 f"{path}: {name} has {tag.lower()} {text}, and StationXML {least} to {most} deg: {remedy}"
             )
+
+
+def _check_dates(element: ElementTree.Element, name: str, path: Path) -> None:
+    """ObsPy takes a date that it cannot read for one that is not stated, and the epoch for an open one."""
+    for key in ("startDate", "endDate"):
+        text = (element.get(key) or "").strip()
+        if not any(each.isdigit() for each in text) or text.startswith(NEVER):
+            continue  # none is stated
+        try:
+            UTCDateTime(text)
+        except Exception as error:  # ObsPy raises many kinds
+            raise ValueError(
+                f"{path}: {name} has {key} {text!r}, which is no date: write it as 2016-04-14T12:26:34, or "
+                "leave it out"
+            ) from error
+
+
+def _check_numbers(channel: ElementTree.Element, name: str, path: Path) -> None:
+    """ObsPy leaves out what it cannot read of a channel, and another value or none takes its place."""
+    if channel.get("locationCode") is None:
+        raise ValueError(f'{path}: {name} has no locationCode: write locationCode="" where it has none')
+    for what in READ_NUMBERS:
+        for element in channel.iterfind("/".join(f"{{*}}{tag}" for tag in what)):
+            text = (element.text or "").strip()
+            try:
+                float(text)
+            except ValueError as error:
+                if any(each.isdigit() for each in text):  # else it is not stated
+                    remedy = ": write a decimal point, not a comma" if "," in text else ": correct it"
+                    where = " ".join(what)
+                    raise ValueError(f"{path}: {name} has {where} {text!r}, not a number{remedy}") from error
 
 
 def stated_sensitivities(

@@ -80,6 +80,36 @@ def test_an_angle_that_is_not_stated_is_none(path, stated):
     assert {channel.azimuth for station in read_stations(path)[0] for channel in station} == {None}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<Azimuth[^>]*>[^<]*", "<Azimuth>12,5", r"Azimuth '12,5', not a number: write a decimal point"),
+        ("<Dip[^>]*>[^<]*", "<Dip>90 down", r"Dip '90 down', not a number: correct it"),
+        ("<Value>[^<]*", "<Value>4,0E8", r"Response InstrumentSensitivity Value '4,0E8', not a number"),
+        (' locationCode=""', "", r'no locationCode: write locationCode="" where it has none'),
+        ("startDate=[^ >]*", 'startDate="31/12/2015"', r"startDate '31/12/2015', which is no date: write"),
+        ("startDate=[^ >]*", 'endDate="2016-13-01"', r"endDate '2016-13-01', which is no date"),
+    ],
+)
+def test_what_obspy_would_pass_over_is_told(path, old, new, message):
+    """It read the azimuth as none, and the code told; the date as none, and the epoch was open."""
+    text = path.read_text()
+    first = text.index('<Channel code="HHN"')
+    path.write_text(text[:first] + re.sub(old, new, text[first:], count=1))
+    with pytest.raises(ValueError, match=rf"stations\.xml: channel XX\.S00\.\.HHN has {message}"):
+        read_stations(path)
+
+
+def test_dates_of_a_station_are_read_or_told(path):
+    text = path.read_text()
+    path.write_text(re.sub('<Station code="S01"[^>]*', '<Station code="S01" endDate="1.1.2017"', text))
+    with pytest.raises(ValueError, match=r"station XX\.S01 has endDate '1\.1\.2017', which is no date"):
+        read_stations(path)
+    for end in ("open", "9999-12-31T23:59:59.999999999Z"):
+        path.write_text(re.sub('<Station code="S01"[^>]*', f'<Station code="S01" endDate="{end}"', text))
+        assert read_stations(path)[0][1].end_date is None
+
+
 ENTITIES = "<!DOCTYPE x [{}]><FDSNStationXML"
 OUTER = '<!ENTITY secret SYSTEM "file:///etc/hostname">'
 GROWING = '<!ENTITY e0 "eeeeeeeeee">' + "".join(f'<!ENTITY e{i + 1} "{10 * f"&e{i};"}">' for i in range(9))
