@@ -194,7 +194,7 @@ def choose_velocity_model(
         return next(iter(trained.values()))
     raise ValueError(
         f"sequence {sequence.name!r} states no velocity model and the network was trained in "
-        f"{len(trained)}: choose one with velocity_model=<name>"
+        f"{len(trained)}: choose one with velocity_model=<name>, or =table velocity_model.path=<file>"
     )
 
 

@@ -9,6 +9,12 @@ from typing import Any
 import yaml
 
 # where a command line says that there are other configurations
+# what takes a file or a folder of one's own in a group of choices
+WITH_PATH = {
+    "velocity_model": "velocity_model=table velocity_model.path",
+    "dataset": "dataset=archive dataset.root",
+}
+GRIDS = (".h5", ".hdf5")
 ELSEWHERE = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
 
 
@@ -58,9 +64,11 @@ def _with_bases(path: Path) -> Iterator[Path]:
 
 
 def unknown_choices(given: Sequence[str], folder: Path) -> str:
-    """What is wrong with GROUP=[A,B] or GROUP=null of a command line, and what there is; else nothing.
+    """What is wrong with GROUP=[A,B], GROUP=null or GROUP=PATH of a command line, and what there is; else
+    nothing.
 
-    Hydra says so of GROUP=A, of a list only that there is no such file, of null not even which group it is.
+    Hydra says so of GROUP=A, of a list only that there is no such file, of null not even which group it is,
+    and of a path nothing of the choice that takes one.
     """
     if any(each.lstrip("+").startswith(ELSEWHERE) for each in given):
         return ""  # there may be more
@@ -69,6 +77,10 @@ def unknown_choices(given: Sequence[str], folder: Path) -> str:
         if not (re.fullmatch(r"\w+", group) and (folder / group).is_dir()):
             continue
         known = sorted(path.stem for path in (folder / group).glob("*.yaml"))
+        if group in WITH_PATH and re.search(r"[./~]", listed):
+            is_grid = listed.strip("'\"").endswith(GRIDS)
+            choice = WITH_PATH[group].replace("=table", "=grid3d" if is_grid else "=table")
+            return f"{group}={listed} is a file or folder, and no choice: write {choice}={listed}"
         if listed == "null":
             return f"{group}={listed} is no choice; known are {', '.join(known)}"
         if re.fullmatch(r"\[[\w, ]*\]", listed):

@@ -62,12 +62,25 @@ def test_of_a_file_that_is_missing_its_name_is_said(tmp_path):
         build(node)
 
 
+def test_of_a_file_in_place_of_a_choice_the_choice_that_takes_it_is_said():
+    for given, written in (
+        ("velocity_model='my/a.nd'", "velocity_model=table velocity_model.path='my/a.nd'"),
+        ("velocity_model=a.h5", "velocity_model=grid3d velocity_model.path=a.h5"),
+        ("dataset=../own", "dataset=archive dataset.root=../own"),
+    ):
+        assert unknown_choices([given], CONF_DIR).endswith(f"write {written}")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["sinks=[jsonl,jsnl]"], "sinks: there is no jsnl; known are cap, console, jsonl, mqtt"),
         (["sinks=[jsnl, console]"], "sinks: there is no jsnl; known are"),
         (["velocity_model=null"], "velocity_model=null is no choice; known are ak135, cus, "),
+        (["velocity_model=~/a.tvel"], "velocity_model=~/a.tvel is a file or folder, and no choice"),
+        (["velocity_model=a.h5"], "velocity_model=a.h5 is a file or folder, and no choice"),
+        (["dataset=my/own"], "dataset=my/own is a file or folder, and no choice"),
+        (["dataset=archive", "dataset.root=my/own", "velocity_model=iasp91", "store=my/own"], ""),
         (["site_warnings=null"], ""),
         (["sinks=[]", "sinks=[jsonl,mqtt]", "station_ids=[A.B]", "sinks.mqtt.host=a", "sinks=jsnl"], ""),
         (["hydra.searchpath=[file://mine]", "sinks=[mine]"], ""),
