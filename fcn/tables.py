@@ -89,7 +89,8 @@ def separator_hint(columns: Sequence[str]) -> str:
     """What to say more of columns that are missing, where others seem to be one name."""
     names = {";": "semicolons", "\t": "tabs", "|": "bars"}
     met = [name for sign, name in names.items() if any(sign in column for column in columns)]
-    return f": separate columns by commas, not by {met[0]}" if met else ""
+    fdsn = "; text of FDSN services is read where its name ends in .txt" if "bars" in met[:1] else ""
+    return f": separate columns by commas, not by {met[0]}{fdsn}" if met else ""
 
 
 def _check_width(cells: list[str], columns: list[str], place: str) -> None:

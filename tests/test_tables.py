@@ -37,7 +37,8 @@ def test_what_spreadsheets_add_is_passed_over(tmp_path, content):
         ("a,b\n1,5,x\n", r"t\.csv, line 2 has 3 cells, the table 2 columns: .* a decimal point"),
         ("a,b,a\n1,2,3\n", r"t\.csv, line 1: several columns are named a"),
         ("b,c\n1,2\n", r"t\.csv, line 1: no column a; found b, c$"),
-        ("a;b\n1;2\n", r"no column a; found a;b: separate columns by commas"),
+        ("a;b\n1;2\n", r"no column a; found a;b: separate columns by commas, not by semicolons$"),
+        ("#a|b\n1|2\n", r"commas, not by bars; text of FDSN services is read where its name ends in"),
         (
             "a,b\n1,x\n2,Þórsmörk\n".encode("latin-1"),
             r"t\.csv, line 3 is not UTF-8 .*: save the table as CSV in",

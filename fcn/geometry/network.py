@@ -134,7 +134,9 @@ class Network:
         try:
             return cls(tuple(stations))
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            is_twice = len({each.id for each in stations}) < len(stations)
+            remedy = "; give each one row, whatever locations and channels it has" if is_twice else ""
+            raise ValueError(f"{path}: {error}{remedy}") from error
 
     def centre(self) -> tuple[float, float]:
         """(latitude_deg, longitude_deg) of the mean direction of the stations, also across 180 deg."""

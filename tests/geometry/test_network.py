@@ -72,7 +72,7 @@ def test_bad_inventories_say_what_is_wrong(latitudes, message):
         ("131.0", "131,0", r"stations\.csv, line 3 has 6 cells, the table 5 columns"),
         ("BBB", "../x", r"stations\.csv, line 3: station XX\.\.\./x: '\.\./x' is no station code"),
         ("33.0", "133.0", "XX.BBB is off the globe"),
-        ("BBB", "AAA", "more than once: XX.AAA"),
+        ("BBB", "AAA", "more than once: XX.AAA; give each one row, whatever locations and channels"),
         ("XX,AAA,32.5,130.5,100\nXX,BBB,33.0,131.0,-20\n", "", "at least one station"),
     ],
 )
