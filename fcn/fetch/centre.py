@@ -29,6 +29,8 @@ PASSING = (
     EOFError,
     zlib.error,
 )
+PASSING_CODES = ("408", "504")  # timeouts of HTTP, which ObsPy has no names for
+UNKNOWN_CODE = "Unknown HTTP code: "  # its word for those
 NO_ANSWER = "Unknown Error"  # ObsPy's word for an exchange that ended without a status of HTTP
 TOO_LONG = (
     "the question is too long for this data centre (status 414): ask for fewer source.stations or networks, "
@@ -149,7 +151,8 @@ class DataCentre:
                 raise RefusedError(TOO_LONG) from None
             except fdsn.FDSNException as error:
                 failure = _failure(error)
-                if not isinstance(failure, NoAnswerError):
+                may_pass = isinstance(failure, NoAnswerError) or _may_pass(error)
+                if not (may_pass and isinstance(failure, RefusedError)):
                     raise failure from None
                 failed = failure
         raise failed
@@ -168,6 +171,11 @@ def _failure(error: fdsn.FDSNException) -> Exception:
         return RefusedError(f"restricted to others than source.credentials_file names: {_short(error)}")
     kind = NoAnswerError if str(error).startswith(NO_ANSWER) else RefusedError
     return kind(_short(error))
+
+
+def _may_pass(error: fdsn.FDSNException) -> bool:
+    """Whether a gateway or the server has waited for too long."""
+    return str(error).startswith(tuple(f"{UNKNOWN_CODE}{code}" for code in PASSING_CODES))
 
 
 def _short(error: Exception) -> str:

@@ -262,6 +262,20 @@ def test_a_passing_fault_is_asked_again(centre, tmp_path):
     assert len(came.refused) == 3
 
 
+def test_a_gateway_that_waited_too_long_is_asked_again(centre, tmp_path):
+    """Status 504, for which ObsPy has no name."""
+    seen = set()
+
+    def once(service, query):
+        first, _ = service not in seen, seen.add(service)
+        return 504 if first else None
+
+    centre.fault = once
+    came = Fetched(centre, tmp_path)
+    assert came.is_whole
+    assert not [why for _, why in came.refused if "504" in why]
+
+
 def test_a_station_without_responses_or_with_half_its_time(centre, tmp_path, parts):
     def fault(service, query):
         return 204 if query.get("level") == "response" and query["station"] == "S03" else None
