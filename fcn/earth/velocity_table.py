@@ -18,6 +18,8 @@ from fcn.earth.velocity import MOST_LAYERS, LayeredModel
 LARGEST_BYTES = 2**20  # a table of MOST_LAYERS rows has a tenth of it
 ROWS = ("layers", "nodes")
 NONLINLOC_COLUMNS = 7
+# Statements of NonLinLoc's control files, of which those of layers are the model (its page on Vel2Grid).
+LAYER, STATEMENT = re.compile(r"\s*LAYER\s", re.IGNORECASE), re.compile(r"\s*[A-Z][A-Z0-9_]+(\s|$)")
 # TauP's, of the whole Earth; nodes by their format (Crotwell et al. 1999; documentation of obspy.taup)
 NAMED_DISCONTINUITIES, TVEL = ".nd", ".tvel"
 TVEL_COMMENTS = 2  # lines before the rows
@@ -43,9 +45,10 @@ def read_velocity_model(path: str | Path, rows: str | None) -> LayeredModel:
 
     Rows are `depth vp vs [density [qp qs]]` (3, 4 or 6 columns, spaces or commas; km below sea level and
     negative above it, km/s, g/cm3), with or without lines of column names on top, or NonLinLoc's `LAYER
-    depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional). Files of TauP, .nd
-    and .tvel, hold nodes, and are read down to 800 km. What is missing follows
-    `LayeredModel.from_velocities`; the last row is the half-space. Names have to be of these columns.
+    depth_top vp vp_gradient vs vs_gradient density density_gradient` (keyword optional), also amid the other
+    statements of its control file. Files of TauP, .nd and .tvel, hold nodes, and are read down to 800 km.
+    What is missing follows `LayeredModel.from_velocities`; the last row is the half-space. Names have to be
+    of these columns.
 
     rows: "layers", constant from each depth to the next; "nodes", linear from each depth to the next (one
     given twice is a discontinuity), which become layers thin enough for milliseconds; None, where the file
@@ -81,6 +84,8 @@ def _content(path: Path) -> tuple[list[str], Table]:
     lines = _text(path).splitlines()
     if path.suffix.lower() in (NAMED_DISCONTINUITIES, TVEL):
         names, lines = ["depth_node"], _of_taup(lines, path.suffix.lower())
+    if any(LAYER.match(line) for line in lines):
+        lines = ["" if STATEMENT.match(line) and not LAYER.match(line) else line for line in lines]
     for number, line in enumerate(lines, start=1):
         where = f"{path}, line {number}"
         words = _words(line, where)

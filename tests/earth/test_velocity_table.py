@@ -175,6 +175,25 @@ def test_nonlinlocs_gradients_are_between_its_tops(tmp_path):
     np.testing.assert_allclose(model.density_gpcm3, [*(2.5 + 0.02 * below_km), 2.7])
 
 
+def test_the_layers_of_nonlinlocs_control_file_are_read(tmp_path):
+    layers = FLAT.format("LAYER ")
+    statements = "CONTROL 1 54321\nTRANS SIMPLE 38.0 22.0 0.0\nVGOUT ./model/layer\nVGTYPE P\nVGTYPE S\n"
+    (tmp_path / "own.in").write_text(f"# run\n{statements}{layers}GTMODE GRID3D ANGLES_YES\n")
+    (tmp_path / "bare.in").write_text(layers)
+    model, bare = (read_velocity_model(tmp_path / name, None) for name in ("own.in", "bare.in"))
+    assert (model.top_depth_km, model.vp_kmps, model.vs_kmps) == (
+        bare.top_depth_km,
+        bare.vp_kmps,
+        bare.vs_kmps,
+    )
+    (tmp_path / "none.in").write_text(statements)
+    with pytest.raises(ValueError, match=r"none\.in, line 1: not numbers: 'CONTROL 1 54321'"):
+        read_velocity_model(tmp_path / "none.in", None)
+    (tmp_path / "bad.in").write_text(f"{statements}{layers.replace('4.20', '4.2O')}")
+    with pytest.raises(ValueError, match=r"bad\.in, line 7: not numbers"):
+        read_velocity_model(tmp_path / "bad.in", None)
+
+
 @pytest.mark.realdata
 def test_read_the_local_model_of_a_real_network(shared_dir):
     model = read_velocity_model(shared_dir / "realdata" / "coseismiq" / "velocity_model" / "local.txt", None)
