@@ -19,6 +19,7 @@ from fcn.waveform.folder import STATIONS, WAVEFORMS, Description, read_descripti
 from fcn.waveform.inventory import read_stations
 from fcn.waveform.preprocess import PreprocessSpec
 from fcn.waveform.recording import described_stations, shared_time
+from fcn.waveform.response import channel_response, location_code
 from fcn.waveform.station import usable_channels
 from fcn.waveform.stored import StoredStream
 
@@ -43,8 +44,8 @@ class WatchedNetwork:
     def of_file(cls, path: str | Path, wanted: Collection[str] | None = None) -> "WatchedNetwork":
         """All stations of a StationXML file, or those wanted, "NET.STA"; with the epochs that are open.
 
-        Those whose elevation none can have, or of which two epochs that are open have other places, are left
-        out, and, where not all are, those that were closed.
+        Those whose elevation none can have, of which two epochs that are open have other places, or of which
+        no channel has a sensitivity to motion, are left out, and, where not all are, those that were closed.
         Raises ValueError for wanted ones that are no list, for one that the file does not describe, and where
         none is left.
         """
@@ -70,6 +71,7 @@ class WatchedNetwork:
         for name in (name for name in names if name in found):
             try:
                 require_elevation(found[name].elevation_m, f"station {name}")
+                _require_motion(inventory, name)
             except ValueError as error:
                 unusable[name] = str(error)
             else:
@@ -123,6 +125,28 @@ class WatchedNetwork:
         kept = stream.of_stations(each.id for each in usable)
         name = stated.name or root.name
         return cls(name, network, inventory, LocalFrame(**centre), model, unusable), kept
+
+
+def _require_motion(inventory: obspy.Inventory, station_id: str) -> None:
+    """Raise ValueError unless some channel of a station can be read, at whatever time."""
+    network_code, code = station_id.split(".")
+    channels = [
+        (f"{station_id}.{location_code(channel)}.{channel.code}", channel)
+        for network in inventory
+        if network.code == network_code
+        for site in network
+        if site.code == code
+        for channel in site
+    ]
+    wrong: ValueError | None = None
+    for seed_id, channel in channels:
+        try:
+            channel_response(channel, seed_id)
+        except ValueError as error:
+            wrong = wrong or error
+        else:
+            return
+    raise wrong or ValueError(f"StationXML describes no channel of {station_id}: ask for level=response")
 
 
 def _standing(

@@ -319,6 +319,28 @@ def test_a_station_whose_elevation_is_not_known_is_left_out(tmp_path, caplog):
         WatchedNetwork.of_file(path, ["XX.S01"])
 
 
+def test_a_station_of_which_no_channel_can_be_read_is_left_out(tmp_path, caplog):
+    """StationXML with level=station was listened to in silence."""
+    path, inventory = tmp_path / "stations.xml", make_network(3)[2]
+    inventory[0][1].channels = []
+    for each in inventory[0][2].channels[1:]:
+        each.response = None
+    inventory.write(str(path), format="STATIONXML")
+    network = WatchedNetwork.of_file(path)
+    assert [each.id for each in network.stations] == ["XX.S00", "XX.S02"]
+    assert "StationXML describes no channel of XX.S01: ask for level=response" in caplog.text
+    inventory[0][2].channels[0].response = None
+    inventory.write(str(path), format="STATIONXML")
+    network = WatchedNetwork.of_file(path)
+    assert "XX.S02..HHE has no instrument sensitivity" in network.unusable["XX.S02"]
+    with pytest.raises(ValueError, match=r"can be used: StationXML describes no channel of XX\.S01"):
+        WatchedNetwork.of_file(path, ["XX.S01"])
+    for each in inventory[0][0].channels:
+        each.end_date = obspy.UTCDateTime(2017, 1, 1)  # of data that are replayed into a folder
+    inventory.write(str(path), format="STATIONXML")
+    assert len(WatchedNetwork.of_file(path, ["XX.S00"]).stations) == 1
+
+
 @pytest.mark.parametrize("begins", [obspy.UTCDateTime(2020, 1, 1), obspy.UTCDateTime(2190, 1, 1)])
 def test_a_station_with_epochs_at_two_places_costs_no_other(tmp_path, caplog, begins):
     path, inventory = tmp_path / "stations.xml", make_network(3)[2]
