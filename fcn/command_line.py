@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-# where a command line says that there are other configurations
 # what takes a file or a folder of one's own in a group of choices
 WITH_PATH = {
     "velocity_model": "velocity_model=table velocity_model.path",
     "dataset": "dataset=archive dataset.root",
 }
 GRIDS = (".h5", ".hdf5")
+# where a command line says that there are other configurations
 ELSEWHERE = ("hydra.searchpath=", "--config-dir", "-cd", "--config-path", "-cp")
 
 
