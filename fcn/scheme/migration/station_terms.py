@@ -272,8 +272,7 @@ class StationTerms:
         self._open = {
             name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
         }
-        if not kept.any():  # all stations, as in another crust
-            self._misfit = 0.0, 0.0
+        self._forget_misfit()
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
         weight, total = self._sums[:, column], self._sums[:, column + 1]
@@ -285,6 +284,12 @@ class StationTerms:
         sums = torch.zeros(len(station_km), 4)
         sums[rows >= 0] = self._sums[rows[rows >= 0]]
         self._station_km, self._sums, self._open = station_km, sums, {}
+        self._forget_misfit()
+
+    def _forget_misfit(self) -> None:
+        """Where no station is left that taught it, as in another crust."""
+        if not self._sums[:, 0].any():
+            self._misfit = 0.0, 0.0
 
 
 def rows_at(

@@ -277,6 +277,22 @@ def test_in_another_crust_or_stream_the_misfit_is_another(law):
     assert terms.misfit_s() == pytest.approx(law.misfit_s)
 
 
+@pytest.mark.parametrize("n_left", [1, 4])
+def test_so_it_is_where_stations_that_are_no_more_are_all_that_taught_it(law, n_left):
+    """At a restart in another crust what stays is forgotten; the places of who has left are not told."""
+    terms = StationTerms(law)
+    taught(terms, 100.0, ALTERNATING_S)
+    other = StationTerms(law)
+    other.restore(terms.state())
+    other.forget(STATION_KM[n_left:])
+    for each in (terms, other):
+        each.begin(200.0, STATION_KM[n_left:])
+    assert other.misfit_s() == pytest.approx(law.misfit_s)
+    assert terms.misfit_s() > law.misfit_s, "of the same crust they are what remains"
+    terms.begin(300.0, STATION_KM + 100.0)
+    assert terms.misfit_s() == pytest.approx(law.misfit_s), "none of the stations that taught it is there"
+
+
 def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law):
     terms, other = StationTerms(law), StationTerms(law)
     taught(terms, 100.0, ALTERNATING_S)
