@@ -254,15 +254,18 @@ class StationTerms:
                 raise ValueError(
                     f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
                 )
+            if (table[:, int(name in state["open"]) :: 2] < 0).any():  # before sums, but after residuals
+                raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
-        squares_s2, n = state.get("misfit", (0.0, 0.0))  # before there was one
-        self._misfit = (
+        found = state.get("misfit", (0.0, 0.0))  # before there was one
+        squares_s2, n = checked.listed("misfit of station terms", found, 2)
+        misfit = (
             checked.number("misfit of station terms", squares_s2, 0.0, MOST_MISFIT),
             checked.number("residuals of station terms", n, 0.0, MOST_MISFIT),
         )
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
-        self._station_km, self._sums = places, tables["all events"]
+        self._station_km, self._sums, self._misfit = places, tables["all events"], misfit
         self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
     def forget(self, station_km: Float[Tensor, "station 3"]) -> None:

@@ -309,6 +309,11 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
     [
         ({"misfit": [np.nan, 3.0]}, "misfit of station terms"),
         ({"misfit": [1.0, -3.0]}, "residuals of station terms"),
+        ({"misfit": None}, "misfit of station terms"),
+        ({"misfit": [1.0, 2.0, 3.0]}, "misfit of station terms must be a list of 2"),
+        ({"open": {"b": [[0.1, 1.0, 0.0, 0.0]] * 7 + [[0.1, -7, 0.0, 0.0]]}}, "station terms of b: weights"),
+        ({"sums": [[-100.0, 0.0, 0.0, 0.0]] * 8}, "station terms of all events: weights"),
+        ({"open": {"b": [[0.1, 1.0, 0.0, -1.0]] * 8}}, "station terms of b: weights"),
         ({"sums": [[np.nan] * 4]}, "station terms of all events: 1 for 8 stations"),
         ({"open": {"b": [[np.inf] * 4] * 8}}, "station terms of b: 8 for 8 stations, or not finite"),
         ({"now_s": np.nan}, "now_s of station terms"),
@@ -317,8 +322,10 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
 def test_a_broken_state_is_refused(law, change, told):
     terms = StationTerms(law)
     taught(terms, 100.0, 1.5 * ONE_LATE_S)
+    before = terms.state()
     with pytest.raises(ValueError, match=told):
-        terms.restore({**terms.state(), **change})
+        terms.restore({**before, "misfit": [3.0, 8.0], **change})
+    assert terms.state() == before
 
 
 def test_none_are_zero():
