@@ -101,10 +101,12 @@ class _Residuals:
 
     def misfit(self) -> tuple[float, float]:
         """Sum of the squares of its P residuals, s^2, and how many they are but for the origin's four."""
-        n, weight = int((self.delay_weight > 0).sum()), float(self.delay_weight.sum())
+        weight, n = self.delay_weight.tolist(), int((self.delay_weight > 0).sum())
         if n <= N_ORIGIN:
             return 0.0, 0.0
-        return n * float((self.delay_weight * self.delay_s**2).sum()) / weight, n - N_ORIGIN
+        # exact sums: those of tensors depend on how memory holds them, which a restored state does not say
+        squares_s2 = math.fsum(w * r**2 for w, r in zip(weight, self.delay_s.tolist(), strict=True))
+        return n * squares_s2 / math.fsum(weight), n - N_ORIGIN
 
 
 @dataclass

@@ -304,6 +304,27 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
     assert other.misfit_s() == pytest.approx(law.misfit_s)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
+    """A monitor that was killed says what it would have said: in whatever order memory holds residuals."""
+    terms, other, n = StationTerms(law), StationTerms(law), 45
+    drawn = torch.Generator().manual_seed(seed)
+    station_km, residual_s = torch.randn(n, 3, generator=drawn), 0.2 * torch.randn(n, generator=drawn)
+    believed = terms.begin(100.0, station_km)
+    terms.observe(
+        "a",
+        believed,
+        replace(picks_of(12.0 + residual_s), probability=torch.rand(n, generator=drawn)),
+        torch.full((n, 2), 12.0),
+        torch.zeros(n, 3),
+        tolerance_s=2.0,
+        magnitude=torch.zeros(n),
+        sized=torch.zeros(n, dtype=torch.bool),
+    )
+    other.restore(json.loads(json.dumps(terms.state())))
+    assert other.misfit_s() == terms.misfit_s() != law.misfit_s
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
