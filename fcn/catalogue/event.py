@@ -125,7 +125,8 @@ class WindowEstimate:
     """One hypothesis about one event from one window ending at now_s, in the local frame.
 
     detection_score, location_score: evidence in 0-1. first_p_time_s: P at the first station.
-    Uncertainties are those of Event; None where the network gives none.
+    Uncertainties are those of Event; None where the network gives none. common_km: what of the horizontal one
+    is what all epicentres are off in common, as a root-mean-square radius.
     follows: id of the declared event that was read again, None for what may be a new one.
     is_located: whether the place is this window's own; False: the last trusted one, kept, at which only the
         magnitude was read anew.
@@ -162,15 +163,24 @@ class WindowEstimate:
     origin_stations: tuple[str, ...] | None = None
     magnitude_stations: tuple[str, ...] | None = None
     epicentre_pdf: EpicentrePdf | None = field(default=None, compare=False, repr=False)
+    common_km: float = 0.0
 
     def __post_init__(self) -> None:
-        named = [item.name for item in fields(self) if item.default is MISSING] + ["falling_s", "support"]
+        named = [item.name for item in fields(self) if item.default is MISSING]
+        named += ["falling_s", "support", "common_km"]
         required = {name: getattr(self, name) for name in named}
         broken: dict[str, Any] = {k: v for k, v in required.items() if v is not None and not math.isfinite(v)}
         if not all(math.isfinite(each) for row in self.covariance_km2 or () for each in row):
             broken["covariance_km2"] = self.covariance_km2
         if broken:
             raise ValueError(f"estimate of the window ending at {self.now_s} is not finite: {broken}")
+
+    @property
+    def own_uncertainty_km(self) -> float | None:
+        """The horizontal uncertainty without what all epicentres are off in common, which fits the picks."""
+        if self.horizontal_uncertainty_km is None:
+            return None
+        return math.sqrt(max(self.horizontal_uncertainty_km**2 - self.common_km**2, 0.0))
 
     @cached_property
     def plain(self) -> Mapping[str, Any]:

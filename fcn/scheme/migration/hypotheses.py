@@ -89,7 +89,7 @@ def due_again(known: Sequence[Known], *, now_s: float, relocate_s: float) -> lis
 
 def _slack_s(estimate: WindowEstimate) -> float:
     """How far an arrival may be off because its event is not well located."""
-    return min(MOST_SLACK_S, (estimate.horizontal_uncertainty_km or 0.0) / P_KMPS)
+    return min(MOST_SLACK_S, (estimate.own_uncertainty_km or 0.0) / P_KMPS)
 
 
 def explained(

@@ -22,9 +22,10 @@ class Places:
     """Hypocentres of one window, one row per event; times in seconds after the window's first sample.
 
     follows: ids of declared events, None for new ones. evidence, score: of the volumes they are from.
-    origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties, without what epicentres are off
-    in common, which across_km of a last place has. is_located: False for a declared event that keeps its last
-    place, of which neither covariance nor stations nor a pdf are told here.
+    origin_uncertainty_s, across_km, down_km, covariance_km2: uncertainties; without common_km, by which
+    epicentres are off in common (`fcn.scheme.migration.station_terms`), but for across_km of a last place.
+    is_located: False for a declared event that keeps its last place, of which neither covariance nor stations
+    nor a pdf are told here.
     has_p: stations whose P agrees with the place. favour: beside a declared event's last place; 1: so many
     more stations speak for it that the event moves there however little the volume is trusted; -1: fewer do,
     so that it does not (`fcn.scheme.migration.claims`); 0 else.
@@ -44,6 +45,7 @@ class Places:
     covariance_km2: Float[Tensor, "event 3 3"]
     has_p: Bool[Tensor, "event station"]
     favour: Int[Tensor, " event"]
+    common_km: Float[Tensor, " event"]
 
     @classmethod
     def none(cls, n_stations: int) -> "Places":
@@ -64,6 +66,7 @@ class Places:
             covariance_km2=none.view(0, 3, 3),
             has_p=torch.zeros(0, n_stations, dtype=torch.bool),
             favour=none.long(),
+            common_km=none,
         )
 
     @classmethod
@@ -92,6 +95,7 @@ class Places:
             torch.zeros(1, 3, 3, device=device),
             torch.zeros(1, n_stations, dtype=torch.bool, device=device),
             torch.zeros(1, dtype=torch.long, device=device),
+            one(last.common_km),
         )
 
     def __len__(self) -> int:
@@ -122,14 +126,9 @@ class Places:
         rise: Float[Tensor, " event"],
         sized_by: Bool[Tensor, "event station"],
         station_ids: Sequence[str] | None,
-        common_km: float,
     ) -> list[WindowEstimate]:
-        """What is said of each, beside its size. start_s: POSIX time of the window's first sample.
-
-        common_km: what epicentres are off in common (`fcn.scheme.migration.station_terms.Terms`); a last
-        place has it.
-        """
-        is_sized, common_km2 = sized_by.any(dim=1), self.is_located * common_km**2
+        """What is said of each, beside its size. start_s: POSIX time of the window's first sample."""
+        is_sized, common_km2 = sized_by.any(dim=1), self.is_located * self.common_km**2
         across_km = (self.across_km**2 + common_km2).sqrt()
         even = torch.tensor([0.5, 0.5, 0.0], device=common_km2.device)  # as much east as north
         covariance_km2 = self.covariance_km2 + torch.diag_embed(common_km2[:, None] * even)
@@ -137,7 +136,7 @@ class Places:
         numbers = [
             *self.place_km.unbind(dim=1),
             *(getattr(self, name) for name in named),
-            *(across_km, self.down_km, magnitude, deviation, falling_s, rise),
+            *(across_km, self.down_km, self.common_km, magnitude, deviation, falling_s, rise),
         ]
         columns = torch.stack([each.float() for each in numbers], dim=1).double().cpu().tolist()
         flags = torch.stack([self.is_located, growing, is_sized], dim=1).tolist()
@@ -169,8 +168,8 @@ def _named(station_ids: Sequence[str] | None, counts: Sequence[bool]) -> tuple[s
 def _estimate(
     follows: str | None, row: Sequence[float], flags: Sequence[bool], now_s: float, start_s: float
 ) -> WindowEstimate:
-    east, north, depth, origin, unsure, first, evidence, score, across, down = row[:10]
-    size, spread, falling, rise = row[10:]
+    east, north, depth, origin, unsure, first, evidence, score, across, down, common = row[:11]
+    size, spread, falling, rise = row[11:]
     is_located, growing, is_sized = flags
     sized: dict[str, Any] = (
         {"magnitude_uncertainty": spread, "is_growing": growing, "falling_s": falling, "support": rise}
@@ -192,6 +191,7 @@ def _estimate(
         origin_time_uncertainty_s=unsure or None,  # 0: kept, of what a state from before does not say
         follows=follows,
         is_located=is_located,
+        common_km=common,
         **sized,
     )
 
@@ -229,7 +229,6 @@ def merged(
     due: Collection[str],
     *,
     start_s: float,
-    common_km: float,
     trusted_evidence: float,
     trusted_score: float,
 ) -> Places:
@@ -241,8 +240,7 @@ def merged(
     Once its first P has left the window, what placed it is gone: a place may then be no more than `LESS_SURE`
     times as unsure as its last.
     due: ids of those that are read in any case; another one only where it moves, as nothing has asked
-    for evidence at its last place. start_s: POSIX time of the window's first sample. common_km: see
-    `Places.estimates`; it is in how unsure a last place is.
+    for evidence at its last place. start_s: POSIX time of the window's first sample.
     """
     weight = found.evidence * found.score
     trusted = (found.evidence >= trusted_evidence) & (found.score >= trusted_score)
@@ -251,15 +249,11 @@ def merged(
     for each in known:
         own = [row for row, name in enumerate(found.follows) if name == each.event_id]
         best = max(own, key=lambda row: float(weight[row]), default=None)
-        most_km = each.estimate.horizontal_uncertainty_km
+        most_km = each.estimate.own_uncertainty_km
         if each.estimate.first_p_time_s >= start_s or most_km is None:
             most_km = math.inf
         most_km *= LESS_SURE
-        good = [
-            row
-            for row in own
-            if bool(moves[row]) and math.hypot(float(found.across_km[row]), common_km) <= most_km
-        ]
+        good = [row for row in own if bool(moves[row]) and float(found.across_km[row]) <= most_km]
         if good:
             first = max(good, key=lambda row: (int(found.favour[row]), float(weight[row])))
             out = found.rows([first]) + out

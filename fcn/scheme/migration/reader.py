@@ -101,8 +101,8 @@ class MigrationReader:
         found = claims.weighed(
             found, p_s, known, due_s, seen.picks, reach_km, reading.candidates, p_tolerance_s=within_s
         )
-        beside = {"start_s": seen.start_s, "common_km": terms.common_km}
-        settled = merged(found, known, {known[row].event_id for row in again}, **beside, **reading.trusted)
+        names = {known[row].event_id for row in again}
+        settled = merged(found, known, names, start_s=seen.start_s, **reading.trusted)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
         self.candidates.keep(said)
@@ -253,8 +253,7 @@ class MigrationReader:
         first_guess_s = places.time_s - travel_s[torch.arange(len(places)), places.station, 0]
         heard_s = travel_s[..., 0].masked_fill(~near[0], torch.inf)
         origin_s = hypotheses.origin_times(first_guess_s, heard_s, seen.picks, p_tolerance_s=within_s)
-        arrival_s = origin_s[:, None, None] + travel_s
-        p_s = origin_s[:, None] + heard_s
+        arrival_s, p_s = origin_s[:, None, None] + travel_s, origin_s[:, None] + heard_s
         at_once = torch.zeros(len(places), len(seen.picks), dtype=torch.bool)
         if reading.moveout is not None:
             at_once = reading.moveout.at_once(seen.picks, arrival_s[..., 0], near[0], ~explained)
@@ -285,6 +284,7 @@ class MigrationReader:
             covariance_km2=where.covariance_km2,
             has_p=near[0] & hypotheses.with_p(arrival_s[..., 0], seen.picks, p_tolerance_s=within_s),
             favour=torch.zeros_like(keep, dtype=torch.long),
+            common_km=torch.full_like(evidence, seen.terms.common_km),
         )
         found, p_s = found.rows(keep.nonzero()[:, 0].tolist()), p_s[keep]
         least = self.candidates.least_magnitude
@@ -321,12 +321,13 @@ class MigrationReader:
             batch.waveforms.device, places.place_km, arrival_s, next_s, seen.sound.sizes, seen.terms.magnitude
         )
         felt = self.core.measure(batch, place_km[None], times_s[None], until_s[None])
-        guess, inputs, use = felt.first_guess[0] - term, felt.inputs[0], felt.use[0] & sizes
-        said = seen.network.magnitude(guess, inputs, use)
+        amplitudes = replace(felt, use=felt.use & sizes)
+        first_guess = amplitudes.first_guess[0] - term
+        said = seen.network.magnitude(first_guess, amplitudes.inputs[0], amplitudes.use[0])
         require_finite(
             batch, magnitude=said.magnitude, magnitude_uncertainty=said.deviation, growing=said.growing
         )
-        falling_s, rise = replace(felt, use=use[None]).course(times_s[None, ..., 0])
+        falling_s, rise = amplitudes.course(times_s[None, ..., 0])
         numbers = [getattr(said, each.name) for each in fields(said)]
         *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
         said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
@@ -341,7 +342,6 @@ class MigrationReader:
             rise=rise,
             sized_by=use & seen.sound.sizes,
             station_ids=batch.station_ids,
-            common_km=seen.terms.common_km,
         )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

@@ -60,6 +60,11 @@ def test_a_pick_is_explained_where_p_or_s_was_due(station, time_s, uncertainty_k
     tolerance = {"p_tolerance_s": P_TOLERANCE_S, "s_tolerance_s": S_TOLERANCE_S}
     pick = picks_at((station, time_s))
     assert explained(pick, due_s, events, **tolerance).tolist() == [is_explained]
+    if uncertainty_km is not None:
+        # what events have in common fits the picks
+        stated_km = (uncertainty_km**2 + 12.0**2) ** 0.5
+        events[0] = known(horizontal_uncertainty_km=stated_km, common_km=12.0)
+        assert explained(pick, due_s, events, **tolerance).tolist() == [is_explained]
     assert not explained(pick, due_s[:0], [], **tolerance).any()
 
 

@@ -45,12 +45,11 @@ def found(*rows: tuple[str | None, float, float, float]) -> Places:
         4.0 * torch.eye(3).repeat(n, 1, 1),
         torch.tensor([[True, False, True]]).repeat(n, 1),
         torch.zeros_like(ones, dtype=torch.long),
+        torch.zeros(n),
     )
 
 
-def settled(
-    places: Places, *known: str, due: tuple[str, ...] | None = None, common_km: float = 0.0
-) -> Places:
+def settled(places: Places, *known: str, due: tuple[str, ...] | None = None) -> Places:
     """due: of the known ones; None: all."""
     events = [Known(name, replace(LAST), is_open=True) for name in known]
     return merged(
@@ -58,7 +57,6 @@ def settled(
         events,
         known if due is None else due,
         start_s=START_S,
-        common_km=common_km,
         trusted_evidence=0.7,
         trusted_score=0.2,
     )
@@ -81,9 +79,7 @@ def test_a_place_that_fewer_stations_speak_for_moves_nothing_and_still_speaks_fo
     assert told.evidence.tolist() == [pytest.approx(0.9)]
 
 
-def unsized(
-    places: Places, station_ids: tuple[str, ...] | None = None, common_km: float = 0.0
-) -> WindowEstimate:
+def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> WindowEstimate:
     """What is said of the one place, which no station has felt."""
     nothing = torch.zeros(1)
     (said,) = places.estimates(
@@ -96,7 +92,6 @@ def unsized(
         rise=nothing,
         sized_by=torch.zeros(1, 3, dtype=torch.bool),
         station_ids=station_ids,
-        common_km=common_km,
     )
     return said
 
@@ -159,18 +154,21 @@ def test_without_its_first_p_in_the_window_an_event_moves_to_no_place_much_less_
     """The volume's place is sure to 1 km, and may be a quarter less sure than the last."""
     event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
     beside = {"start_s": start_s, "trusted_evidence": 0.7, "trusted_score": 0.2}
-    told = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], common_km=0.0, **beside)
+    told = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], **beside)
     assert told.place_km.tolist() == [[9.0, 0.0, 8.0] if moves else [1.0, 2.0, 3.0]]
 
 
-@pytest.mark.parametrize(("last_km", "moves"), [(1.78, False), (1.79, True)])
-def test_what_epicentres_are_off_in_common_is_in_how_sure_an_event_was_and_in_how_sure_it_would_be(
-    last_km, moves
+@pytest.mark.parametrize(("own_km", "moves"), [(0.79, False), (0.81, True)])
+@pytest.mark.parametrize(("last_common_km", "common_km"), [(0.0, 3.0), (3.0, 0.0), (3.0, 3.0)])
+def test_what_epicentres_are_off_in_common_neither_keeps_an_event_nor_lets_it_go(
+    own_km, moves, last_common_km, common_km
 ):
-    """The volume's place is sure to 1 km; with 2 km in common that is a quarter more than 1.789 km."""
-    event = Known("a", replace(LAST, horizontal_uncertainty_km=last_km), is_open=True)
+    """Its own range counts, then and now: the volume's place is sure to 1 km, a quarter less than 0.8."""
+    stated_km = float(np.hypot(own_km, last_common_km))
+    last = replace(LAST, horizontal_uncertainty_km=stated_km, common_km=last_common_km)
     beside = {"start_s": 988.6, "trusted_evidence": 0.7, "trusted_score": 0.2}
-    told = merged(found(("a", 9.0, 0.9, 0.9)), [event], ["a"], common_km=2.0, **beside)
+    places = replace(found(("a", 9.0, 0.9, 0.9)), common_km=torch.tensor([common_km]))
+    told = merged(places, [Known("a", last, is_open=True)], ["a"], **beside)
     assert told.place_km[0, 0].item() == (9.0 if moves else 1.0)
 
 
@@ -201,7 +199,6 @@ def test_estimates_say_what_the_places_are():
         rise=torch.tensor([40.0]),
         sized_by=torch.tensor([[False, True, True]]),
         station_ids=("XX.A", "XX.B", "XX.C"),
-        common_km=2.0,  # which a last place has
     )
     want = replace(
         LAST,
@@ -242,10 +239,24 @@ def test_a_place_of_its_own_has_covariance_and_stations():
 
 def test_a_place_of_its_own_owns_up_to_what_all_have_in_common():
     """A radius of 2 km beside one of 1 km, as much east as north; depths do not have it."""
-    said = unsized(settled(found(("one", 5.0, 0.8, 0.5)), "one"), common_km=2.0)
+    places = replace(found(("one", 5.0, 0.8, 0.5)), common_km=torch.tensor([2.0]))
+    said = unsized(settled(places, "one"))
     assert said.horizontal_uncertainty_km == pytest.approx(np.sqrt(5))
+    assert said.common_km == 2.0
+    assert said.own_uncertainty_km == pytest.approx(1.0)
     assert said.depth_uncertainty_km == pytest.approx(1.0)
     np.testing.assert_allclose(said.covariance_km2, np.diag([6.0, 6.0, 4.0]))
+
+
+def test_a_place_that_is_kept_keeps_its_range_window_by_window():
+    """With what it had in common with others then."""
+    last = replace(LAST, horizontal_uncertainty_km=2.5, common_km=2.0)
+    host = torch.device("cpu")
+    for _ in range(3):
+        known = Known("one", last, is_open=True)
+        last = unsized(Places.kept(known, 0.9, start_s=START_S, n_stations=3, device=host))
+        assert (last.horizontal_uncertainty_km, last.common_km) == (2.5, 2.0)
+        assert last.own_uncertainty_km == pytest.approx(1.5)
 
 
 def test_an_event_that_keeps_its_place_has_no_pdf_and_the_time_it_had():

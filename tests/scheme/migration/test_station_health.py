@@ -269,6 +269,7 @@ def test_good_solutions_of_followed_events_are_witnesses(law):
         torch.zeros(4, 3, 3),
         torch.ones(4, N, dtype=torch.bool),
         torch.zeros_like(ones, dtype=torch.long),
+        torch.zeros_like(ones),
     )
     expected = [Expected(due_s, due_s[:, 0] - 8.0, torch.zeros(0, N, 2), 0.6, 0.9)] * 4
     time_s = due_s[:, 0] + torch.tensor([1.3] + [0.1] * (N - 1))
