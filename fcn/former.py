@@ -138,12 +138,8 @@ def _reading(**kept: Any) -> dict[str, Any]:
 
 
 def _terms(**kept: Any) -> dict[str, Any]:
-    return {
-        "misfit_s": 0.15,
-        "misfit_of": 20.0,
-        "epicentre_kmps": 0.0,
-        **kept,
-    }  # before misfits were in ranges
+    # before misfits were in ranges
+    return {"misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0, **kept}
 
 
 def _felt(**kept: Any) -> dict[str, Any]:

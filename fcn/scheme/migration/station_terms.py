@@ -3,7 +3,8 @@
 A velocity model knows nothing of the ground under a station: P comes there 0.1 s early or late, of every
 event, and motion is larger or smaller. What declared events have shown of it corrects the next ones. What
 they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off.
-Causal: an event teaches when it is closed, and nothing but what the stream itself said of it.
+Causal: an event teaches terms when it is closed, and the misfit from its first good solution on, unless it is
+withdrawn; and nothing but what the stream itself said of it.
 """
 
 import math
@@ -41,7 +42,8 @@ class TermsLaw:
     best, are in the root mean square is the misfit of the velocity model; before there are any it is believed
     to be `misfit_s`, as if of so many residuals, for which the network's own ranges are made. For a second of
     what it has beyond (the root of the squares' difference) epicentres are off so far, as a root-mean-square
-    radius, by what they have in common, which no network can see. 0: by nothing.
+    radius, by what they have in common, which no network can see. 0: by nothing. Chosen on validation
+    sequences (experiments/generalized).
     """
 
     prior_s: float
