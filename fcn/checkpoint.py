@@ -144,9 +144,9 @@ def ship(
     """Write what it takes to run a checkpoint, without what it takes to go on training it.
 
     declare: the alarm rule instead of the training's, None to keep it. reading: values instead of those of
-    `scheme.reading`, or of `scheme.decoder` of a scheme that has none. half_precision: weights (not biases
-    and statistics) as float16, half the size; they are float32 again once loaded. The folders of the machine
-    that trained it are left out.
+    `scheme.reading`, or of `scheme.decoder` of a scheme that has none; of a law in it, some of its values.
+    half_precision: weights (not biases and statistics) as float16, half the size; they are float32 again once
+    loaded. The folders of the machine that trained it are left out.
     Raises FileExistsError rather than overwrite, and KeyError for a reading that the scheme does not have.
     """
     if out.exists():
@@ -167,12 +167,25 @@ def ship(
 
 
 def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
-    """A scheme with other values of `reading`, or `decoder` where it has none; KeyError for unknown ones."""
+    """A scheme with other values of `reading`, or `decoder` where it has none; KeyError for unknown ones.
+
+    A mapping that names no class, as of `terms.epicentre_kmps=0`, has other values of a law that is there.
+    """
     place = "reading" if "reading" in scheme else "decoder"
-    known = scheme.get(place, {})
-    if unknown := set(reading) - set(known):
-        raise KeyError(f"scheme.{place} has no {sorted(unknown)}, only {sorted(known)}")
-    return {**scheme, place: {**known, **reading}} if reading else dict(scheme)
+    if not reading:
+        return dict(scheme)
+    return {**scheme, place: _with(scheme.get(place, {}), reading, f"scheme.{place}")}
+
+
+def _with(known: Mapping[str, Any], others: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Known values, and others in their place."""
+    if unknown := set(others) - set(known):
+        raise KeyError(f"{where} has no {sorted(unknown)}, only {sorted(known)}")
+    made = dict(known)
+    for key, value in others.items():
+        is_part = isinstance(value, Mapping) and "_target_" not in value and isinstance(known[key], Mapping)
+        made[key] = _with(known[key], value, f"{where}.{key}") if is_part else value
+    return made
 
 
 def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:

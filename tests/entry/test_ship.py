@@ -105,6 +105,16 @@ def test_nothing_is_overwritten_and_unknown_readings_are_refused(trained, tmp_pa
         )
 
 
+def test_some_values_of_a_law_are_replaced_and_unknown_ones_are_refused(tmp_path):
+    out, plain = tmp_path / "a.ckpt", load("generalized").module.scheme.reading
+    ship(find("generalized"), out, declare=None, reading={"terms": {"fewest": 9}}, half_precision=False)
+    for restored in (load(out), load("generalized", reading={"terms": {"fewest": 9}})):
+        assert restored.module.scheme.reading == replace(plain, terms=replace(plain.terms, fewest=9))
+    with pytest.raises(KeyError, match=r"scheme\.reading\.terms has no \['fewset'\], only"):
+        load("generalized", reading={"terms": {"fewset": 9}})
+    assert load("generalized", reading={"terms": None}).module.scheme.reading.terms is None
+
+
 def test_the_command(trained, tmp_path, call):
     out = tmp_path / "made.ckpt"
     call("fcn.ship", f"ckpt={trained}", f"out={out}", "declare=migration", "reading={max_anchors: 3}")
