@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fcn import allowed, arguments, checked
+from fcn import allowed, arguments, checked, former
 from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
-from fcn.former import current
 from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
@@ -95,11 +94,11 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(weights, Mapping) or not all(_is_weight(value) for value in weights.values()):
         raise ValueError(f"{path} holds no weights (state_dict): it was not written by fcn.train")
     try:
-        config = current(record["config"])
+        config = former.current(record["config"])
     # arguments that what it was called then did not have either, or of another kind
     except (TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
-    content["fcn"] = {**record, "config": config}
+    content["fcn"], content["state_dict"] = {**record, "config": config}, former.weights(weights)
     return content
 
 

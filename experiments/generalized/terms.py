@@ -3,7 +3,7 @@
     python experiments/generalized/terms.py generalized
     python experiments/generalized/terms.py generalized --sequences 0 1 2 --minutes 20
     python experiments/generalized/terms.py generalized --judges 4 8 1000 --sequences 0 1 --minutes 12
-    python experiments/generalized/terms.py generalized --kmps 0 8 10 12 --sequences 3 4 5 --minutes 40
+    python experiments/generalized/terms.py generalized --law epicentre_kmps 0 10 --sequences 3 4 5
     python experiments/generalized/terms.py --runs logs/with logs/without    # folders of fcn.test
 
 Prints, for every law of terms, how many events are found and how their final solutions differ from the
@@ -11,9 +11,10 @@ truth: the shift they have in common, the scatter about it, and how many lie wit
 that all events of a place share is the velocity model's; terms learnt from one's own locations cannot see it.
 `--judges` compares how late P may reach a station that judges a fine volume (`judges_within_s` of
 `scheme.reading`, s after the first; 1000: all judge), with terms as configured; the last column tells how
-locations age. `--kmps` compares what the misfit of picks adds to epicentres' ranges (`epicentre_kmps` of
-`scheme.reading.terms`): right ones hold nine in ten and have the least negative log-likelihood, that of a
-circular Gaussian, every sequence counting alike. Readings are chosen here, never on a test sequence.
+locations age. `--law` compares values of `scheme.reading.terms`, as of `epicentre_kmps`, what the misfit of
+picks adds to epicentres' ranges, or of `unit_s`, by which the network is told how wrong travel times are:
+right ranges hold nine in ten and have the least negative log-likelihood, that of a circular Gaussian, every
+sequence counting alike. Readings are chosen here, never on a test sequence.
 """
 
 import argparse
@@ -64,10 +65,14 @@ def judged(within_s: Items[float]) -> dict[str, dict[str, Any]]:
     return {f"judges within {each:g} s": {"terms": law, "judges_within_s": each} for each in within_s}
 
 
-def ranged(kmps: Items[float]) -> dict[str, dict[str, Any]]:
-    """What is compared of `epicentre_kmps`, all else as configured."""
-    law = configured()["terms"]
-    return {f"{each:g} km/s": {"terms": {**law, "epicentre_kmps": each}} for each in kmps}
+def of_law(key: str, *values: str) -> dict[str, dict[str, Any]]:
+    """What is compared of a value of the law of terms, all else as the checkpoint has it.
+
+    Raises KeyError for one that the law does not have.
+    """
+    if key not in (law := configured()["terms"]):
+        raise KeyError(f"scheme.reading.terms has no {key}, only {', '.join(law)}")
+    return {f"{key} {each}": {"terms": {key: float(each)}} for each in values}
 
 
 def readings() -> dict[str, dict[str, Any]]:
@@ -180,7 +185,7 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, nargs="+", default=[0, 1, 2], help="of those of rules.py")
     parser.add_argument("--readings", nargs="+", choices=list(readings()), help="default: all")
     parser.add_argument("--judges", type=float, nargs="+", metavar="S", help="these, instead of readings")
-    parser.add_argument("--kmps", type=float, nargs="+", metavar="KMPS", help="these, instead of readings")
+    parser.add_argument("--law", nargs="+", metavar=("KEY", "VALUE"), help="these, instead of readings")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     chosen = [SEQUENCES[number] for number in arguments.sequences]
@@ -193,7 +198,7 @@ def main() -> None:
     if arguments.judges:
         compared = judged(arguments.judges)
     else:
-        compared = ranged(arguments.kmps) if arguments.kmps else readings()
+        compared = of_law(*arguments.law) if arguments.law else readings()
     for name, reading in compared.items() if arguments.ckpt else ():
         if arguments.readings and name not in arguments.readings:
             continue

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2  # volumes are told a number more than of 1
 NETWORK = "network.json"
 KINDS = ("migration", "image")  # three graphs about picks, or one over a fixed grid and one that reads it
 

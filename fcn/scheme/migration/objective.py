@@ -1,6 +1,7 @@
 """Losses of the migration network on recombined windows; anchors, volumes and errors are drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -92,7 +93,8 @@ class MigrationObjective:
         near[:, FINE_SLOTS] = about_fine[:, FINE_SLOTS]
         pairs = pairs_of(near)
         travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
-        logits, evidence = self.core.volumes(network, features, batch, anchors, lattice, pairs, travel_s)
+        asked = anchors, lattice, pairs, travel_s, error.times
+        logits, evidence = self.core.volumes(network, features, batch, *asked)
         inside = (anchors.event >= 0) & lattice.contains(source_km)
         found = (inside & anchors.valid).flatten()
         place = encode_volume(
@@ -144,9 +146,22 @@ class MigrationObjective:
         lattice = Lattice(coarse.first_km[:, FINE_SLOTS], coarse.spacing_km[:, FINE_SLOTS], coarse.shape)
         pairs = pairs_of(near[:, FINE_SLOTS])
         travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
-        training = network.training
-        network.eval()  # as a stream reads; its statistics are those of the volumes that are trained on
-        logits, _ = self.core.volumes(network, features, batch, chosen, lattice, pairs, travel_s)
-        network.train(training)
+        # as a stream reads; its statistics are those of the volumes that are trained on
+        with _evaluating(network):
+            logits, _ = self.core.volumes(
+                network, features, batch, chosen, lattice, pairs, travel_s, error.times
+            )
         own_km[:, FINE_SLOTS] = self.core.places_km(logits, lattice).view(*chosen.station.shape, 3)
         return own_km
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Everything in evaluation mode for a while, then as before: of a part that is frozen, too."""
+    trained = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in trained:
+            module.training = True

@@ -2,14 +2,15 @@
 
 A velocity model knows nothing of the ground under a station: P comes there 0.1 s early or late, of every
 event, and motion is larger or smaller. What declared events have shown of it corrects the next ones. What
-they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off.
+they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off;
+what terms have left of these says how far travel times may be trusted, and the network is told.
 Causal: an event teaches terms when it is closed, and the misfit from its first good solution on, unless it is
 withdrawn; and nothing but what the stream itself said of it.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
@@ -19,13 +20,12 @@ from torch import Tensor
 from fcn import checked
 from fcn.arch.migration import Sized
 from fcn.catalogue.event import Known
+from fcn.scheme.migration.misfit import Misfit, not_of_origin
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
-N_ORIGIN = 4  # of an event's residuals a time and a place take away so many
-MOST_MISFIT = 1e9  # residuals of a year of a large network, and the sum of their squares
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class TermsLaw:
     what it has beyond (the root of the squares' difference) epicentres are off so far, as a root-mean-square
     radius, by what they have in common, which no network can see. 0: by nothing. Chosen on validation
     sequences (experiments/generalized).
+    unit_s, times: what residuals are in the root mean square once their stations' terms are taken off, is how
+    wrong travel times still are, in units of unit_s, but no less and no more than `times`, those of training
+    (`fcn.scheme.migration.training_volumes.ModelError`).
     """
 
     prior_s: float
@@ -57,16 +60,21 @@ class TermsLaw:
     misfit_s: float
     misfit_of: float
     epicentre_kmps: float
+    unit_s: float
+    times: Sequence[float]
 
     def __post_init__(self) -> None:
         positive = ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km")
-        for name in (*positive, "misfit_s", "misfit_of"):
+        for name in (*positive, "misfit_s", "misfit_of", "unit_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
         if not self.epicentre_kmps >= 0:
             raise ValueError(f"reading.terms.epicentre_kmps must be 0 or more, got {self.epicentre_kmps}")
         if self.fewest < 3:
             raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
+        low, high = checked.numbers("reading.terms.times", self.times, 2)
+        if not 0 < low <= high:
+            raise ValueError(f"reading.terms.times from {low} to {high}: wants 0 < first <= second")
 
 
 @dataclass(frozen=True)
@@ -74,41 +82,48 @@ class Terms:
     """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
 
     common_km: root-mean-square radius by which epicentres are off in common, as the misfit says; 0 where that
-    is no larger than what the network's own ranges are made for.
+    is no larger than what the network's own ranges are made for. times: how wrong travel times are, as a
+    `fcn.scheme.migration.training_volumes.ModelError` has it; 1 where nobody has learnt it.
     """
 
     delay_s: Float[Tensor, "station 2"]
     magnitude: Float[Tensor, " station"]
     common_km: float
+    times: float
 
     @classmethod
     def none(cls, station_km: Float[Tensor, "station 3"]) -> "Terms":
         """Zeros."""
-        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0)
+        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class _Residuals:
-    """Of one event at every station, of its last good solution; weights are 0 where there is none."""
+    """Of one event at every station, of its last good solution; weights are 0 where there is none.
+
+    left: what the terms of that solution have left of them.
+    """
 
     delay_s: Float[Tensor, " station"]
     delay_weight: Float[Tensor, " station"]
     magnitude: Float[Tensor, " station"]
     magnitude_weight: Float[Tensor, " station"]
+    left: Misfit
+
+    @classmethod
+    def of(cls, table: Float[Tensor, "station 4"], left: Misfit) -> "_Residuals":
+        """From a `table`."""
+        delay_s, delay_weight, magnitude, magnitude_weight = table.unbind(dim=1)
+        return cls(delay_s, delay_weight, magnitude, magnitude_weight, left)
 
     def table(self) -> Float[Tensor, "station 4"]:
         """The four, in order."""
         columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
         return torch.stack(columns, dim=1)
 
-    def misfit(self) -> tuple[float, float]:
-        """Sum of the squares of its P residuals, s^2, and how many they are but for the origin's four."""
-        weight, n = self.delay_weight.tolist(), int((self.delay_weight > 0).sum())
-        if n <= N_ORIGIN:
-            return 0.0, 0.0
-        # exact sums: those of tensors depend on how memory holds them, which a restored state does not say
-        squares_s2 = math.fsum(w * r**2 for w, r in zip(weight, self.delay_s.tolist(), strict=True))
-        return n * squares_s2 / math.fsum(weight), n - N_ORIGIN
+    def misfit(self) -> Misfit:
+        """Of its P residuals."""
+        return Misfit.of(self.delay_s, self.delay_weight)
 
 
 @dataclass
@@ -124,13 +139,14 @@ class StationTerms:
     # weights and weighted sums of residuals: of P in s, of magnitude
     _sums: Float[Tensor, "station 4"] = field(default_factory=lambda: torch.zeros(0, 4), init=False)
     _open: dict[str, _Residuals] = field(default_factory=dict, init=False)
-    _misfit: tuple[float, float] = field(default=(0.0, 0.0), init=False)  # of closed events, as theirs
+    _misfit: Misfit = field(default=Misfit(), init=False)  # of closed events
+    _left: Misfit = field(default=Misfit(), init=False)
 
     def begin(self, now_s: float, station_km: Float[Tensor, "station 3"]) -> Terms:
         """The terms of a window's stations, from what closed events have taught."""
         if now_s <= self._now_s:
             self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, 4), {}
-            self._misfit = 0.0, 0.0
+            self._misfit = self._left = Misfit()
         self._now_s = now_s
         places = station_km.detach().cpu()
         if not torch.equal(places, self._station_km):
@@ -140,14 +156,22 @@ class StationTerms:
         delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
         beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
-        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
+        low, high = self.law.times
+        times = min(max(self.left_s() / self.law.unit_s, low), high)
+        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km, times)
 
     def misfit_s(self) -> float:
         """Of the velocity model, see `TermsLaw`: by closed events and the newest solutions of open ones."""
-        squares_s2, n = self.law.misfit_of * self.law.misfit_s**2, self.law.misfit_of
-        for squares, more in (self._misfit, *(each.misfit() for each in self._open.values())):
-            squares_s2, n = squares_s2 + squares, n + more
-        return math.sqrt(squares_s2 / n)
+        return self._root([self._misfit, *(each.misfit() for each in self._open.values())])
+
+    def left_s(self) -> float:
+        """Of the velocity model with stations' terms, each event's of before it: as `misfit_s`."""
+        return self._root([self._left, *(each.left for each in self._open.values())])
+
+    def _root(self, of_events: Sequence[Misfit]) -> float:
+        """Root mean square of all residuals, the believed ones among them."""
+        found = sum(of_events, Misfit(self.law.misfit_of * self.law.misfit_s**2, self.law.misfit_of))
+        return math.sqrt(found.squares_s2 / found.n)
 
     def close(self, known: Sequence[Known]) -> None:
         """Learn from the events that are closed by now; what was withdrawn is not known, and teaches nothing.
@@ -158,8 +182,7 @@ class StationTerms:
         for name in [name for name in self._open if name not in by_name or not by_name[name].is_open]:
             taught = self._open.pop(name)
             if name in by_name:
-                squares, n = taught.misfit()
-                self._misfit = self._misfit[0] + squares, self._misfit[1] + n
+                self._misfit, self._left = self._misfit + taught.misfit(), self._left + taught.left
                 self._sums = self._sums + torch.stack(
                     [
                         taught.delay_weight,
@@ -227,13 +250,18 @@ class StationTerms:
         seen = weight > 0
         if int(seen.sum()) < self.law.fewest:
             return
-        residual_s = _not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
+        left_s = not_of_origin(residual_s, weight, moveout_spkm.cpu())
+        residual_s = not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
         own = sized.cpu()
         difference = magnitude.detach().float().cpu() + terms.magnitude.cpu()
         before = self._open.get(event_id)
         if before is None or int(seen.sum()) >= int((before.delay_weight > 0).sum()):
             self._open[event_id] = _Residuals(
-                torch.where(seen, residual_s, 0.0), weight, torch.where(own, difference, 0.0), own.float()
+                torch.where(seen, residual_s, 0.0),
+                weight,
+                torch.where(own, difference, 0.0),
+                own.float(),
+                Misfit.of(left_s, weight),
             )
 
     def state(self) -> dict[str, Any]:
@@ -242,8 +270,10 @@ class StationTerms:
             "now_s": self._now_s,
             "station_km": self._station_km.tolist(),
             "sums": self._sums.tolist(),
-            "misfit": list(self._misfit),
+            "misfit": list(astuple(self._misfit)),
+            "left": list(astuple(self._left)),
             "open": {name: each.table().tolist() for name, each in self._open.items()},
+            "open_left": {name: list(astuple(each.left)) for name, each in self._open.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -262,22 +292,20 @@ class StationTerms:
                 raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
-        found = state.get("misfit", (0.0, 0.0))  # before there was one
-        squares_s2, n = checked.listed("misfit of station terms", found, 2)
-        misfit = (
-            checked.number("misfit of station terms", squares_s2, 0.0, MOST_MISFIT),
-            checked.number("residuals of station terms", n, 0.0, MOST_MISFIT),
-        )
+        none = (0.0, 0.0)  # before there was one
+        misfit, left = (Misfit.restored(state.get(name, none)) for name in ("misfit", "left"))
+        lefts = state.get("open_left", {})
+        of_open = {name: Misfit.restored(lefts.get(name, none)) for name in state["open"]}
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
-        self._station_km, self._sums, self._misfit = places, tables["all events"], misfit
-        self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
+        self._station_km, self._sums, self._misfit, self._left = places, tables["all events"], misfit, left
+        self._open = {name: _Residuals.of(tables[name], of_open[name]) for name in of_open}
 
     def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Whatever was learnt of the stations at these places."""
         kept = (rows_at(self._station_km, station_km) < 0).float()[:, None]
         self._sums = kept * self._sums
         self._open = {
-            name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
+            name: _Residuals.of(kept * each.table(), each.left) for name, each in self._open.items()
         }
         self._forget_misfit()
 
@@ -296,7 +324,7 @@ class StationTerms:
     def _forget_misfit(self) -> None:
         """Where no station is left that taught it, as in another crust."""
         if not self._sums[:, 0].any():
-            self._misfit = 0.0, 0.0
+            self._misfit = self._left = Misfit()
 
 
 def rows_at(
@@ -310,18 +338,3 @@ def rows_at(
         dim=1
     )
     return nearest.where(apart_km < ON_PLACE_KM, -1)
-
-
-def _not_of_origin(
-    residual_s: Float[Tensor, " station"],
-    weight: Float[Tensor, " station"],
-    moveout_spkm: Float[Tensor, "station 3"],
-) -> Float[Tensor, " station"]:
-    """What of residuals no other origin time or place would take away, by weighted least squares.
-
-    The rest would make terms follow mislocations, and locations follow terms, event by event.
-    """
-    partials = torch.cat([torch.ones_like(moveout_spkm[:, :1]), moveout_spkm], dim=1).double()
-    root = weight.double().sqrt()
-    change = torch.linalg.pinv(root[:, None] * partials, rtol=1e-3) @ (root * residual_s.double())
-    return (residual_s.double() - partials @ change).float()

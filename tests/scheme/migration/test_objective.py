@@ -68,9 +68,9 @@ class Watching(Migration):
 
     seen: dict[str, list] = field(default_factory=lambda: defaultdict(list))
 
-    def volumes(self, network, features, batch, anchors, lattice, pairs, travel_s):
-        logits, evidence = super().volumes(network, features, batch, anchors, lattice, pairs, travel_s)
-        given = {"lattice": lattice, "anchors": anchors, "pairs": pairs, "travel_s": travel_s}
+    def volumes(self, network, features, batch, anchors, lattice, pairs, travel_s, times):
+        logits, evidence = super().volumes(network, features, batch, anchors, lattice, pairs, travel_s, times)
+        given = {"lattice": lattice, "anchors": anchors, "pairs": pairs, "travel_s": travel_s, "times": times}
         given["logits"] = logits
         for name, value in (given | {"mode": network.training}).items():
             self.seen[name].append(value)
@@ -134,7 +134,8 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
     before = copy.deepcopy(network.state_dict())
     anchors = core.seen["anchors"][1]
     near, coarse = core.about_stations(batch, anchors.station)
-    error = TimeError(torch.ones(*batch.mask.shape, 2), torch.zeros(*batch.mask.shape, 2))
+    none = torch.ones(*batch.mask.shape, 2), torch.zeros(*batch.mask.shape, 2), torch.ones(len(batch))
+    error = TimeError(*none)
     own_km = objective._own_peaks(network, features, batch, anchors, near, coarse, error)
     assert not own_km.requires_grad
     after = network.state_dict()
@@ -142,9 +143,27 @@ def test_looking_for_its_own_peaks_leaves_the_network_as_it_was(module, batch, t
     assert network.training == training
 
 
+def test_looking_for_its_own_peaks_leaves_what_is_frozen_frozen(module, batch):
+    """Statistics of volumes that are trained go on, those of series that are not stay."""
+    network = copy.deepcopy(module.network).train()
+    for each in network.series.modules():
+        each.training = False
+    modes = [each.training for each in network.modules()]
+    before = copy.deepcopy(network.state_dict())
+    objective, _ = watched(module.scheme.objective, own_share=1.0)
+    objective.losses(network, batch, batch.targets, seeded(5))
+    assert [each.training for each in network.modules()] == modes
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("volumes.") and name.endswith("running_mean") for name in moved)
+    assert not any(name.startswith("series.") for name in moved)
+
+
 def test_volumes_are_trained_with_travel_times_that_are_wrong(module, batch):
-    """Both passes of a step with the same errors."""
+    """Both passes of a step with the same errors, and told how wrong they were drawn."""
     _, core, _ = step(module, batch, 1.0, training=False)
+    first, every = core.seen["times"]
+    assert torch.equal(first, every)
+    assert len(first.unique()) == len(batch)
     errors: dict[tuple[int, int], list[torch.Tensor]] = defaultdict(list)
     for lattice, pairs, given_s in zip(
         *(core.seen[name] for name in ("lattice", "pairs", "travel_s")), strict=True

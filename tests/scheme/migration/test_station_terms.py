@@ -230,6 +230,28 @@ def test_terms_that_are_learnt_leave_the_misfit_of_the_model(law):
     assert terms.misfit_s() == pytest.approx(0.3 * np.sqrt(N / (N - 4)), rel=0.01)
 
 
+def test_travel_times_are_as_wrong_as_what_terms_leave(law):
+    """As events have it before they teach: the first sees all of it, later ones what is not learnt yet."""
+    law = replace(law, misfit_s=0.1, misfit_of=4.0, unit_s=0.05, times=(0.5, 4.0))
+    terms, expected_s2, believed_s = StationTerms(law), 4 * 0.1**2, torch.zeros(N)
+    assert terms.begin(50.0, STATION_KM).times == pytest.approx(2.0)
+    for number in range(5):
+        left_s = ALTERNATING_S - believed_s
+        expected_s2 += float((left_s**2).sum())
+        taught(terms, 100.0 * (number + 1), ALTERNATING_S)
+        assert terms.left_s() == pytest.approx(np.sqrt(expected_s2 / (4 + 4 * (number + 1))), rel=1e-4)
+        believed_s = terms.begin(100.0 * (number + 1) + 50, STATION_KM).delay_s[:, 0]
+    assert terms.left_s() < 0.8 * terms.misfit_s()
+    assert terms.begin(1e4, STATION_KM).times == pytest.approx(min(terms.left_s() / 0.05, 4.0))
+
+
+@pytest.mark.parametrize(("residual_s", "times"), [(0.0, 0.5), (0.55, 4.0)])
+def test_they_are_no_less_and_no_more_wrong_than_in_training(law, residual_s, times):
+    terms = StationTerms(replace(law, misfit_of=1e-6, unit_s=0.05, times=(0.5, 4.0)))
+    taught(terms, 100.0, residual_s / 0.3 * ALTERNATING_S)
+    assert terms.begin(200.0, STATION_KM).times == times
+
+
 @pytest.mark.parametrize(("closes", "said"), [(True, None), (False, True), (False, False)])
 def test_an_event_counts_in_the_misfit_from_its_first_solution_on_unless_it_is_withdrawn(law, closes, said):
     terms = StationTerms(law)
@@ -271,7 +293,7 @@ def test_in_another_crust_or_stream_the_misfit_is_another(law):
     terms.forget(STATION_KM[:3])
     assert terms.misfit_s() == learnt_s
     terms.forget(STATION_KM)
-    assert terms.misfit_s() == pytest.approx(law.misfit_s)
+    assert terms.misfit_s() == terms.left_s() == pytest.approx(law.misfit_s)
     taught(terms, 300.0, ALTERNATING_S)
     terms.begin(50.0, STATION_KM)
     assert terms.misfit_s() == pytest.approx(law.misfit_s)
@@ -299,9 +321,11 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
     state = json.loads(json.dumps(terms.state()))
     other.restore(state)
     assert other.misfit_s() == terms.misfit_s() > law.misfit_s
-    del state["misfit"]
+    assert other.left_s() == terms.left_s() > law.misfit_s
+    for name in ("misfit", "left", "open_left"):
+        del state[name]
     other.restore(state)
-    assert other.misfit_s() == pytest.approx(law.misfit_s)
+    assert other.misfit_s() == other.left_s() == pytest.approx(law.misfit_s)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -323,6 +347,7 @@ def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
     )
     other.restore(json.loads(json.dumps(terms.state())))
     assert other.misfit_s() == terms.misfit_s() != law.misfit_s
+    assert other.left_s() == terms.left_s() != law.misfit_s
 
 
 @pytest.mark.parametrize(
@@ -331,6 +356,8 @@ def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
         ({"misfit": [np.nan, 3.0]}, "misfit of station terms"),
         ({"misfit": [1.0, -3.0]}, "residuals of station terms"),
         ({"misfit": None}, "misfit of station terms"),
+        ({"left": [-1.0, 3.0]}, "misfit of station terms"),
+        ({"open": {"b": [[0.1, 1.0, 0.0, 0.0]] * 8}, "open_left": {"b": [1.0]}}, "must be a list of 2"),
         ({"misfit": [1.0, 2.0, 3.0]}, "misfit of station terms must be a list of 2"),
         ({"open": {"b": [[0.1, 1.0, 0.0, 0.0]] * 7 + [[0.1, -7, 0.0, 0.0]]}}, "station terms of b: weights"),
         ({"sums": [[-100.0, 0.0, 0.0, 0.0]] * 8}, "station terms of all events: weights"),
@@ -356,6 +383,7 @@ def test_none_are_zero():
     assert not none.delay_s.any()
     assert not none.magnitude.any()
     assert none.common_km == 0
+    assert none.times == 1
 
 
 @pytest.mark.parametrize(
@@ -367,6 +395,9 @@ def test_none_are_zero():
         {"misfit_s": 0.0},
         {"misfit_of": 0.0},
         {"epicentre_kmps": -1.0},
+        {"unit_s": 0.0},
+        {"times": (2.0, 1.0)},
+        {"times": (0.0, 1.0)},
     ],
 )
 def test_impossible_laws_are_refused(law, change):
