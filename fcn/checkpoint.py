@@ -76,6 +76,8 @@ def find(name: str | Path) -> Path:
 def read(path: Path) -> dict[str, Any]:
     """A checkpoint's plain content, its configuration in the names of this version; nothing is built.
 
+    `former` in it: names of weights that were of another shape in its file.
+
     Raises ValueError for a file that is not a checkpoint of fcn.
     """
     try:
@@ -99,6 +101,7 @@ def read(path: Path) -> dict[str, Any]:
     except (TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
     content["fcn"], content["state_dict"] = {**record, "config": config}, former.weights(weights)
+    content["former"] = [name for name, now in content["state_dict"].items() if now is not weights[name]]
     return content
 
 

@@ -148,7 +148,8 @@ def _terms(**kept: Any) -> dict[str, Any]:
         "misfit_s": 0.15,
         "misfit_of": 20.0,
         "epicentre_kmps": 0.0,
-        "unit_s": 0.1,
+        "unit_s": 0.08,
+        "pick_s": 0.055,
         "times": [1.0, 1.0],
         **kept,
     }

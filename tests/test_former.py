@@ -99,7 +99,14 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
 
 def test_terms_of_older_checkpoints_are_in_no_range():
     old = {"_target_": "fcn.scheme.migration.station_terms.TermsLaw", "fewest": 6}
-    added = {"misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0, "unit_s": 0.1, "times": [1.0, 1.0]}
+    added = {
+        "misfit_s": 0.15,
+        "misfit_of": 20.0,
+        "epicentre_kmps": 0.0,
+        "unit_s": 0.08,
+        "pick_s": 0.055,
+        "times": [1.0, 1.0],
+    }
     assert former.current(old) == {**old, **added}
 
 

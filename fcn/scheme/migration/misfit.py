@@ -31,13 +31,17 @@ class Misfit:
         return cls(n * squares_s2 / math.fsum(weights), n - N_ORIGIN)
 
     @classmethod
-    def restored(cls, saved: object) -> "Misfit":
-        """From the two numbers of a state. Raises ValueError for what they cannot be."""
-        squares_s2, n = checked.listed("misfit of station terms", saved, 2)
+    def restored(cls, name: str, saved: object) -> "Misfit":
+        """From two numbers, called so in a state. Raises ValueError for what they cannot be."""
+        squares_s2, n = checked.listed(f"{name} of station terms", saved, 2)
         return cls(
-            checked.number("misfit of station terms", squares_s2, 0.0, MOST_MISFIT),
-            checked.number("residuals of station terms", n, 0.0, MOST_MISFIT),
+            checked.number(f"{name} of station terms", squares_s2, 0.0, MOST_MISFIT),
+            checked.number(f"residuals of {name} of station terms", n, 0.0, MOST_MISFIT),
         )
+
+    def times(self, factor: float) -> "Misfit":
+        """As if of fewer residuals."""
+        return Misfit(factor * self.squares_s2, factor * self.n)
 
     def __add__(self, other: "Misfit") -> "Misfit":
         """Of both."""

@@ -10,7 +10,7 @@ withdrawn; and nothing but what the stream itself said of it.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -26,6 +26,10 @@ from fcn.scheme.migration.places import Places
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
+FADES = (
+    0.95  # what earlier events' count of what terms leave: about twenty tell, as terms learn and swarms move
+)
+COLUMNS, COLUMNS_ONCE = 5, 4  # of residuals in a state
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class TermsLaw:
     what it has beyond (the root of the squares' difference) epicentres are off so far, as a root-mean-square
     radius, by what they have in common, which no network can see. 0: by nothing. Chosen on validation
     sequences (experiments/generalized).
-    unit_s, times: what residuals are in the root mean square once their stations' terms are taken off, is how
-    wrong travel times still are, in units of unit_s, but no less and no more than `times`, those of training
+    unit_s, pick_s, times: what residuals of the last twenty events or so are in the root mean square once the
+    terms that each found are taken off, and in squares the errors of picks, pick_s, is how wrong travel times
+    are, in units of unit_s; no less and no more than `times`, those of training
     (`fcn.scheme.migration.training_volumes.ModelError`).
     """
 
@@ -61,6 +66,7 @@ class TermsLaw:
     misfit_of: float
     epicentre_kmps: float
     unit_s: float
+    pick_s: float
     times: Sequence[float]
 
     def __post_init__(self) -> None:
@@ -70,6 +76,8 @@ class TermsLaw:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
         if not self.epicentre_kmps >= 0:
             raise ValueError(f"reading.terms.epicentre_kmps must be 0 or more, got {self.epicentre_kmps}")
+        if not self.pick_s >= 0:
+            raise ValueError(f"reading.terms.pick_s must be 0 or more, got {self.pick_s}")
         if self.fewest < 3:
             raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
         low, high = checked.numbers("reading.terms.times", self.times, 2)
@@ -101,29 +109,32 @@ class Terms:
 class _Residuals:
     """Of one event at every station, of its last good solution; weights are 0 where there is none.
 
-    left: what the terms of that solution have left of them.
+    left_s: what the terms of that solution have left of them.
     """
 
     delay_s: Float[Tensor, " station"]
     delay_weight: Float[Tensor, " station"]
     magnitude: Float[Tensor, " station"]
     magnitude_weight: Float[Tensor, " station"]
-    left: Misfit
+    left_s: Float[Tensor, " station"]
 
     @classmethod
-    def of(cls, table: Float[Tensor, "station 4"], left: Misfit) -> "_Residuals":
-        """From a `table`."""
-        delay_s, delay_weight, magnitude, magnitude_weight = table.unbind(dim=1)
-        return cls(delay_s, delay_weight, magnitude, magnitude_weight, left)
+    def of(cls, table: Float[Tensor, "station column"]) -> "_Residuals":
+        """From a `table`; once, terms were none of it."""
+        delay_s, delay_weight, magnitude, magnitude_weight, *left_s = table.unbind(dim=1)
+        return cls(delay_s, delay_weight, magnitude, magnitude_weight, left_s[0] if left_s else delay_s)
 
-    def table(self) -> Float[Tensor, "station 4"]:
-        """The four, in order."""
-        columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
-        return torch.stack(columns, dim=1)
+    def table(self) -> Float[Tensor, "station column"]:
+        """All of them, in order."""
+        return torch.stack([getattr(self, each.name) for each in fields(self)], dim=1)
 
     def misfit(self) -> Misfit:
         """Of its P residuals."""
         return Misfit.of(self.delay_s, self.delay_weight)
+
+    def left(self) -> Misfit:
+        """Of what terms have left of them."""
+        return Misfit.of(self.left_s, self.delay_weight)
 
 
 @dataclass
@@ -157,7 +168,8 @@ class StationTerms:
         beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
         low, high = self.law.times
-        times = min(max(self.left_s() / self.law.unit_s, low), high)
+        beyond_s = math.sqrt(max(self.left_s() ** 2 - self.law.pick_s**2, 0.0))
+        times = min(max(beyond_s / self.law.unit_s, low), high)
         return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km, times)
 
     def misfit_s(self) -> float:
@@ -165,8 +177,8 @@ class StationTerms:
         return self._root([self._misfit, *(each.misfit() for each in self._open.values())])
 
     def left_s(self) -> float:
-        """Of the velocity model with stations' terms, each event's of before it: as `misfit_s`."""
-        return self._root([self._left, *(each.left for each in self._open.values())])
+        """As `misfit_s`, with the terms that each event found taken off, and of the last events mostly."""
+        return self._root([self._left, *(each.left() for each in self._open.values())])
 
     def _root(self, of_events: Sequence[Misfit]) -> float:
         """Root mean square of all residuals, the believed ones among them."""
@@ -182,7 +194,8 @@ class StationTerms:
         for name in [name for name in self._open if name not in by_name or not by_name[name].is_open]:
             taught = self._open.pop(name)
             if name in by_name:
-                self._misfit, self._left = self._misfit + taught.misfit(), self._left + taught.left
+                self._misfit = self._misfit + taught.misfit()
+                self._left = self._left.times(FADES) + taught.left()
                 self._sums = self._sums + torch.stack(
                     [
                         taught.delay_weight,
@@ -261,7 +274,7 @@ class StationTerms:
                 weight,
                 torch.where(own, difference, 0.0),
                 own.float(),
-                Misfit.of(left_s, weight),
+                torch.where(seen, left_s, 0.0),
             )
 
     def state(self) -> dict[str, Any]:
@@ -273,40 +286,37 @@ class StationTerms:
             "misfit": list(astuple(self._misfit)),
             "left": list(astuple(self._left)),
             "open": {name: each.table().tolist() for name, each in self._open.items()},
-            "open_left": {name: list(astuple(each.left)) for name, each in self._open.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
         places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
-        tables = {
-            name: torch.tensor(table, dtype=torch.float32).view(-1, 4)
-            for name, table in {"all events": state["sums"], **state["open"]}.items()
-        }
+        tables = {"all events": torch.tensor(state["sums"], dtype=torch.float32).view(-1, 4)}
+        for name, table in state["open"].items():
+            n_columns = len(table[0]) if len(table) else COLUMNS
+            tables[name] = torch.tensor(table, dtype=torch.float32).view(-1, n_columns)
+            if n_columns not in (COLUMNS, COLUMNS_ONCE):
+                raise ValueError(f"station terms of {name}: {n_columns} numbers of a station, not {COLUMNS}")
         for name, table in tables.items():
             if len(table) != len(places) or not torch.isfinite(table).all():
                 raise ValueError(
                     f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
                 )
-            if (table[:, int(name in state["open"]) :: 2] < 0).any():  # before sums, but after residuals
+            if (table[:, int(name in state["open"]) : 4 : 2] < 0).any():  # before sums, after residuals
                 raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
-        none = (0.0, 0.0)  # before there was one
-        misfit, left = (Misfit.restored(state.get(name, none)) for name in ("misfit", "left"))
-        lefts = state.get("open_left", {})
-        of_open = {name: Misfit.restored(lefts.get(name, none)) for name in state["open"]}
+        once = state.get("misfit", (0.0, 0.0))  # before there was one
+        misfit, left = Misfit.restored("misfit", once), Misfit.restored("left", state.get("left", once))
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
         self._station_km, self._sums, self._misfit, self._left = places, tables["all events"], misfit, left
-        self._open = {name: _Residuals.of(tables[name], of_open[name]) for name in of_open}
+        self._open = {name: _Residuals.of(tables[name]) for name in state["open"]}
 
     def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Whatever was learnt of the stations at these places."""
         kept = (rows_at(self._station_km, station_km) < 0).float()[:, None]
         self._sums = kept * self._sums
-        self._open = {
-            name: _Residuals.of(kept * each.table(), each.left) for name, each in self._open.items()
-        }
+        self._open = {name: _Residuals.of(kept * each.table()) for name, each in self._open.items()}
         self._forget_misfit()
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:

@@ -527,7 +527,7 @@ def test_volumes_are_told_how_wrong_travel_times_still_are(module, windows, monk
 
     volumes = Migration.volumes
     monkeypatch.setattr(Migration, "volumes", listened)
-    law = replace(module.scheme.reading.terms, misfit_of=1e-3, unit_s=0.1, times=(0.2, 6.0))
+    law = replace(module.scheme.reading.terms, misfit_of=1e-3, unit_s=0.1, pick_s=0.0, times=(0.2, 6.0))
     scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
     place_km = window.station_km[0].tolist()
     taught = {"sums": [[1.0, 0.0, 0.0, 0.0]] * len(place_km), "left": [1e3 * 0.05**2, 1e3]}
