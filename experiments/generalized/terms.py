@@ -66,12 +66,13 @@ def judged(within_s: Items[float]) -> dict[str, dict[str, Any]]:
 
 
 def of_law(key: str, *values: str) -> dict[str, dict[str, Any]]:
-    """What is compared of a value of the law of terms, all else as the checkpoint has it.
+    """What is compared of a number of the law of terms, all else as the checkpoint has it.
 
-    Raises KeyError for one that the law does not have.
+    Raises SystemExit for a number that the law does not have, and without values.
     """
-    if key not in (law := configured()["terms"]):
-        raise KeyError(f"scheme.reading.terms has no {key}, only {', '.join(law)}")
+    numbers = [name for name, value in configured()["terms"].items() if isinstance(value, float)]
+    if key not in numbers or not values:
+        raise SystemExit(f"--law takes one of {', '.join(numbers)}, and values of it; got {[key, *values]}")
     return {f"{key} {each}": {"terms": {key: float(each)}} for each in values}
 
 

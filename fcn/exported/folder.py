@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NETWORK = "network.json"
-# Three graphs about picks, or one over a fixed grid and one that reads it; and their formats: volumes are told a
-# number more than in 1.
+# Three graphs about picks, or one over a fixed grid and one that reads it; and their formats: in 1, volumes
+# were told a number less.
 KINDS = {"migration": 2, "image": 1}
 
 
