@@ -82,15 +82,7 @@ class Watched(MigrationReader):
         pairs = pairs_of(near)
         delay_s = seen.terms.delay_s[pairs[:, 2]]
         logits, evidence = self.core.volumes(
-            seen.network,
-            seen.features,
-            seen.batch,
-            asked,
-            lattice,
-            pairs,
-            times,
-            torch.tensor([seen.terms.times]),
-            delay_s,
+            seen.network, seen.features, seen.batch, asked, lattice, pairs, times, delay_s
         )
         pdf = torch.softmax(logits[0].flatten(1).float(), dim=1).view(logits[0].shape)
         return Volumes(anchors, lattice.flat(), pdf, evidence[0].sigmoid())

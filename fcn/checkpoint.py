@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fcn import allowed, arguments, checked, former
+from fcn import allowed, arguments, checked
 from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
+from fcn.former import current
 from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
@@ -76,8 +77,6 @@ def find(name: str | Path) -> Path:
 def read(path: Path) -> dict[str, Any]:
     """A checkpoint's plain content, its configuration in the names of this version; nothing is built.
 
-    `former` in it: names of weights that were of another shape in its file.
-
     Raises ValueError for a file that is not a checkpoint of fcn.
     """
     try:
@@ -96,12 +95,11 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(weights, Mapping) or not all(_is_weight(value) for value in weights.values()):
         raise ValueError(f"{path} holds no weights (state_dict): it was not written by fcn.train")
     try:
-        config = former.current(record["config"])
+        config = current(record["config"])
     # arguments that what it was called then did not have either, or of another kind
     except (TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path} names what no version of fcn had: {error!r}") from error
-    content["fcn"], content["state_dict"] = {**record, "config": config}, former.weights(weights)
-    content["former"] = [name for name, now in content["state_dict"].items() if now is not weights[name]]
+    content["fcn"] = {**record, "config": config}
     return content
 
 

@@ -8,9 +8,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
-from torch.nn import functional
-
 # former dotted path: the present one
 NAMES: Mapping[str, str] = {
     "fcn.scheme.anchors.AnchorPrior": "fcn.scheme.migration.anchors.AnchorPrior",
@@ -73,8 +70,6 @@ NAMES: Mapping[str, str] = {
 # of a declared event came as often, but for the migration network (`SummedEvidence`): once a second.
 WINDOW_STEP_S = 0.5
 MIGRATION_STEP_S = 1.0
-
-CONDITIONS_ONCE = 5  # that volumes of a migration network were told
 
 
 def _evidence(n_agree: int, n_windows: int, **kept: Any) -> dict[str, Any]:
@@ -143,27 +138,8 @@ def _reading(**kept: Any) -> dict[str, Any]:
 
 
 def _terms(**kept: Any) -> dict[str, Any]:
-    # before misfits were in ranges, and networks told of them
-    return {
-        "misfit_s": 0.15,
-        "misfit_of": 20.0,
-        "epicentre_kmps": 0.0,
-        "unit_s": 0.08,
-        "pick_s": 0.055,
-        "times": [1.0, 1.0],
-        **kept,
-    }
-
-
-def weights(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of any version as networks have them now: what one was not told makes no difference to it."""
-    last = "volumes.condition.weight", "volumes.evidence.0.weight"  # their last columns are conditions
-    made = dict(saved)
-    told = next((value.shape[1] for name, value in saved.items() if name.endswith(last[0])), None)
-    for name, value in saved.items():
-        if told == CONDITIONS_ONCE and name.endswith(last):  # before networks knew how wrong travel times are
-            made[name] = functional.pad(value, (0, 1))
-    return made
+    # before misfits were in ranges
+    return {"misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0, **kept}
 
 
 def _felt(**kept: Any) -> dict[str, Any]:

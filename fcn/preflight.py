@@ -256,11 +256,6 @@ def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None
             f"{ckpt} was shipped without the state of its training, which cannot go on from it: ckpt= takes "
             "logs/<run>/checkpoints/last.ckpt"
         )
-    if content["former"]:
-        raise ValueError(
-            f"{ckpt} was written before volumes were told how wrong travel times are: its optimiser knows "
-            f"other weights. Begin anew with weights={ckpt}"
-        )
     if content["global_step"] >= max_steps:
         raise ValueError(
             f"{ckpt} has trained {content['global_step']} steps already, and trainer.max_steps={max_steps}: "

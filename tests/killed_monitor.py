@@ -44,9 +44,7 @@ class Learner:
     """A reader whose every word depends on all buffers, and on what closed events have taught of stations."""
 
     def __init__(self):
-        self.terms = StationTerms(
-            TermsLaw(0.1, 0.1, 1.73, 0.15, 0.2, 0.7, 3.0, 3, 0.15, 20.0, 10.0, 0.08, 0.055, (0.2, 6.0))
-        )
+        self.terms = StationTerms(TermsLaw(0.1, 0.1, 1.73, 0.15, 0.2, 0.7, 3.0, 3, 0.15, 20.0, 10.0))
 
     def estimates(self, network, batch, known):
         now_s, station_km = float(batch.now_s[0]), batch.station_km[0]

@@ -5,7 +5,7 @@
 
 Each stage is a command of fcn.train, which is printed, in a folder of its own; a stage that is finished is
 skipped, and one that was interrupted goes on from its last checkpoint, so that the same command goes on with
-everything. Eight hours on two cores. What is shipped was made by this curriculum at five commits (the page
+everything. Seven hours on two cores. What is shipped was made by this curriculum at four commits (the page
 beside says which), whose windows became harder from stage to stage: here all stages have those of today,
 and the weights are others.
 
@@ -80,8 +80,6 @@ STAGES = (
     ),
     # the last layer of the magnitude branch alone: eight minutes of a core
     Stage("growing", "growing", ("trainer.precision=32-true",), kept="best.ckpt"),
-    # what judges volumes alone, told how wrong their travel times are
-    Stage("placing", "placing", TWO_PROCESSES),
 )
 
 

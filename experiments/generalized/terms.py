@@ -12,9 +12,8 @@ that all events of a place share is the velocity model's; terms learnt from one'
 `--judges` compares how late P may reach a station that judges a fine volume (`judges_within_s` of
 `scheme.reading`, s after the first; 1000: all judge), with terms as configured; the last column tells how
 locations age. `--law` compares values of `scheme.reading.terms`, as of `epicentre_kmps`, what the misfit of
-picks adds to epicentres' ranges, or of `unit_s`, by which the network is told how wrong travel times are:
-right ranges hold nine in ten and have the least negative log-likelihood, that of a circular Gaussian, every
-sequence counting alike. Readings are chosen here, never on a test sequence.
+picks adds to epicentres' ranges: right ones hold nine in ten and have the least negative log-likelihood, that
+of a circular Gaussian, every sequence counting alike. Readings are chosen here, never on a test sequence.
 """
 
 import argparse

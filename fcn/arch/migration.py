@@ -21,7 +21,7 @@ from fcn.arch.summed import Summed
 
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
 STEM_KERNEL, BLOCK_KERNEL = 7, 5
-N_CONDITIONS = 6  # see MigrationNet.volume
+N_CONDITIONS = 5  # see MigrationNet.volume
 N_MAGNITUDE_INPUTS = 31  # see fcn.scheme.migration.amplitudes
 N_SERIES_INPUTS = 11  # three components against two levels, three flags, two levels
 SILENT_MPS = 1e-12  # a smaller level is a dead trace

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+FORMAT = 1
 NETWORK = "network.json"
-# Three graphs about picks, or one over a fixed grid and one that reads it; and their formats: in 1, volumes
-# were told a number less.
-KINDS = {"migration": 2, "image": 1}
+KINDS = ("migration", "image")  # three graphs about picks, or one over a fixed grid and one that reads it
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Exported:
     def write(self) -> None:
         """Write `network.json`; the graphs are there already."""
         content = {
-            "format": KINDS[self.kind],
+            "format": FORMAT,
             "kind": self.kind,
             "checkpoint": self.checkpoint,
             **self.settings,
@@ -93,10 +92,10 @@ class Exported:
         try:
             content = dict(json.loads(path.read_text(encoding="utf-8")))
             written, kind = content.pop("format"), content.pop("kind")
+            if written != FORMAT:
+                raise ValueError(f"format {written}, this version reads {FORMAT}")
             if kind not in KINDS:
                 raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
-            if written != KINDS[kind]:
-                raise ValueError(f"format {written}, this version reads {KINDS[kind]}")
             checkpoint = content.pop("checkpoint")
             graphs = {name: GraphFile.of_plain(each) for name, each in content.pop("graphs").items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:

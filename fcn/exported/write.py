@@ -16,7 +16,7 @@ import fcn
 from fcn.assemble import choose_velocity_model, stated_layers, times_between
 from fcn.checkpoint import Restored
 from fcn.earth.travel_time import TravelTimeTable
-from fcn.exported.folder import Exported, GraphFile
+from fcn.exported.folder import KINDS, Exported, GraphFile
 from fcn.exported.graphs import Graph, graphs_of
 from fcn.exported.quantise import INT8, Inputs, write_int8
 from fcn.exported.reading import reading_graph
@@ -62,7 +62,7 @@ def export(
             files[INT8] = write_int8(folder, _series(files), calibration)
         made = Exported(
             root=folder,
-            kind="migration" if cells else "image",
+            kind=KINDS[0] if cells else KINDS[1],
             checkpoint=digest(restored.path),
             graphs=files,
             settings={

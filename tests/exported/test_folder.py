@@ -33,7 +33,6 @@ def test_a_folder_without_one_says_how_to_write_it(tmp_path):
     ("change", "told"),
     [
         ({"format": 2}, "format 2, this version reads 1"),
-        ({"kind": "migration"}, "format 1, this version reads 2"),
         ({"kind": "text"}, "kind 'text' is none of migration, image"),
         ({"graphs": {"a": {}}}, "'inputs'"),
         ({"graphs": []}, "no attribute 'items'"),

@@ -16,7 +16,7 @@ from fcn.exported.write import LARGEST_DIFFERENCE, OPSET, _difference, digest, e
 def test_a_folder_says_what_it_holds(exported_migration):
     restored, exported = exported_migration
     content = json.loads((exported.root / NETWORK).read_text())
-    assert (content["format"], content["kind"]) == (2, "migration")
+    assert (content["format"], content["kind"]) == (1, "migration")
     assert content["checkpoint"] == exported.checkpoint == digest(restored.path)
     assert (content["sampling_rate_hz"], content["window_s"]) == (20.0, restored.window_s)
     assert content["declare"] == restored.declare

@@ -26,12 +26,11 @@ def look(
     anchors = Anchors(station[None, None], time_s[None, None])
     near, lattice = core.about_stations(window, anchors.station)
     pairs = pairs_of(near)
-    travel_s = travel_times(window, lattice, pairs)
     logits, _ = core.volumes(
-        network, features, window, anchors, lattice, pairs, travel_s, torch.ones_like(time_s)[None]
+        network, features, window, anchors, lattice, pairs, travel_times(window, lattice, pairs)
     )
     place_km = core.decode(logits, lattice).hypocentre_km
-    from_place_s = travel_times_of(window, place_km)[0]
+    travel_s = travel_times_of(window, place_km)[0]
     east_km, north_km, depth_km = (axis_km[0, 0] for axis_km in lattice.axes_km())
     return View.of_logits(
         features.station_p[0, there],
@@ -39,7 +38,7 @@ def look(
         axes_km=(east_km, north_km, depth_km),
         hypocentre_km=place_km[0],
         source_km=targets.source_km[index],
-        arrival_s=(time_s - from_place_s[station, 0] + from_place_s)[there],
+        arrival_s=(time_s - travel_s[station, 0] + travel_s)[there],
     )
 
 

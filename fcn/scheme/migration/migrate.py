@@ -72,15 +72,13 @@ class Migration:
         lattice: Lattice,
         pairs: Int[Tensor, "pair 3"],
         travel_s: Float[Tensor, "pair 2 cell"],
-        times: Float[Tensor, " batch"],
         delay_s: Float[Tensor, "pair 2"] | None = None,
     ) -> tuple[Float[Tensor, "batch anchor x y depth"], Float[Tensor, "batch anchor"]]:
         """Logits over the cells of each anchor's volume, and of the evidence for an event in it.
 
         Every arrival is predicted from the anchor's. pairs: window, anchor and station of those that judge a
-        volume, its anchor among them. travel_s: P and S times from the cells of `lattice` to each; times:
-        how wrong they are, as a `fcn.scheme.migration.training_volumes.ModelError` has it; delay_s: by how
-        much more they are at each station, in all cells.
+        volume, its anchor among them. travel_s: P and S times from the cells of `lattice` to each; delay_s:
+        by how much more they are at each station, in all cells.
         """
         n_batch, n_anchors = anchors.station.shape
         number = pairs[:, 0] * n_anchors + pairs[:, 1]  # of the volume
@@ -108,7 +106,6 @@ class Migration:
                 lattice.spacing_km[..., 2].log2(),
                 lattice.first_km[..., 2] / 10,
                 elapsed_s / 10,
-                times.log2()[:, None].expand(-1, n_anchors),
             ],
             dim=-1,
         )

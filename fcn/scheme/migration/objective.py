@@ -93,8 +93,7 @@ class MigrationObjective:
         near[:, FINE_SLOTS] = about_fine[:, FINE_SLOTS]
         pairs = pairs_of(near)
         travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
-        asked = anchors, lattice, pairs, travel_s, error.times
-        logits, evidence = self.core.volumes(network, features, batch, *asked)
+        logits, evidence = self.core.volumes(network, features, batch, anchors, lattice, pairs, travel_s)
         inside = (anchors.event >= 0) & lattice.contains(source_km)
         found = (inside & anchors.valid).flatten()
         place = encode_volume(
@@ -148,9 +147,7 @@ class MigrationObjective:
         travel_s = error.of(travel_times(batch, lattice, pairs), pairs)
         # as a stream reads; its statistics are those of the volumes that are trained on
         with _evaluating(network):
-            logits, _ = self.core.volumes(
-                network, features, batch, chosen, lattice, pairs, travel_s, error.times
-            )
+            logits, _ = self.core.volumes(network, features, batch, chosen, lattice, pairs, travel_s)
         own_km[:, FINE_SLOTS] = self.core.places_km(logits, lattice).view(*chosen.station.shape, 3)
         return own_km
 

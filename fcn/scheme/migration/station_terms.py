@@ -2,15 +2,14 @@
 
 A velocity model knows nothing of the ground under a station: P comes there 0.1 s early or late, of every
 event, and motion is larger or smaller. What declared events have shown of it corrects the next ones. What
-they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off;
-what terms have left of these says how far travel times may be trusted, and the network is told.
+they have shown of the model, residuals that no origin takes away, says how far all epicentres may be off.
 Causal: an event teaches terms when it is closed, and the misfit from its first good solution on, unless it is
 withdrawn; and nothing but what the stream itself said of it.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,16 +19,13 @@ from torch import Tensor
 from fcn import checked
 from fcn.arch.migration import Sized
 from fcn.catalogue.event import Known
-from fcn.scheme.migration.misfit import Misfit, not_of_origin
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
-FADES = (
-    0.95  # what earlier events' count of what terms leave: about twenty tell, as terms learn and swarms move
-)
-COLUMNS, COLUMNS_ONCE = 5, 4  # of residuals in a state
+N_ORIGIN = 4  # of an event's residuals a time and a place take away so many
+MOST_MISFIT = 1e9  # residuals of a year of a large network, and the sum of their squares
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,6 @@ class TermsLaw:
     what it has beyond (the root of the squares' difference) epicentres are off so far, as a root-mean-square
     radius, by what they have in common, which no network can see. 0: by nothing. Chosen on validation
     sequences (experiments/generalized).
-    unit_s, pick_s, times: what residuals of the last twenty events or so are in the root mean square once the
-    terms that each found are taken off, and in squares the errors of picks, pick_s, is how wrong travel times
-    are, in units of unit_s; no less and no more than `times`, those of training
-    (`fcn.scheme.migration.training_volumes.ModelError`).
     """
 
     prior_s: float
@@ -65,24 +57,16 @@ class TermsLaw:
     misfit_s: float
     misfit_of: float
     epicentre_kmps: float
-    unit_s: float
-    pick_s: float
-    times: Sequence[float]
 
     def __post_init__(self) -> None:
         positive = ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km")
-        for name in (*positive, "misfit_s", "misfit_of", "unit_s"):
+        for name in (*positive, "misfit_s", "misfit_of"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
         if not self.epicentre_kmps >= 0:
             raise ValueError(f"reading.terms.epicentre_kmps must be 0 or more, got {self.epicentre_kmps}")
-        if not self.pick_s >= 0:
-            raise ValueError(f"reading.terms.pick_s must be 0 or more, got {self.pick_s}")
         if self.fewest < 3:
             raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
-        low, high = checked.numbers("reading.terms.times", self.times, 2)
-        if not 0 < low <= high:
-            raise ValueError(f"reading.terms.times from {low} to {high}: wants 0 < first <= second")
 
 
 @dataclass(frozen=True)
@@ -90,51 +74,41 @@ class Terms:
     """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
 
     common_km: root-mean-square radius by which epicentres are off in common, as the misfit says; 0 where that
-    is no larger than what the network's own ranges are made for. times: how wrong travel times are, as a
-    `fcn.scheme.migration.training_volumes.ModelError` has it; 1 where nobody has learnt it.
+    is no larger than what the network's own ranges are made for.
     """
 
     delay_s: Float[Tensor, "station 2"]
     magnitude: Float[Tensor, " station"]
     common_km: float
-    times: float
 
     @classmethod
     def none(cls, station_km: Float[Tensor, "station 3"]) -> "Terms":
         """Zeros."""
-        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0, 1.0)
+        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0)
 
 
 @dataclass(frozen=True)
 class _Residuals:
-    """Of one event at every station, of its last good solution; weights are 0 where there is none.
-
-    left_s: what the terms of that solution have left of them.
-    """
+    """Of one event at every station, of its last good solution; weights are 0 where there is none."""
 
     delay_s: Float[Tensor, " station"]
     delay_weight: Float[Tensor, " station"]
     magnitude: Float[Tensor, " station"]
     magnitude_weight: Float[Tensor, " station"]
-    left_s: Float[Tensor, " station"]
 
-    @classmethod
-    def of(cls, table: Float[Tensor, "station column"]) -> "_Residuals":
-        """From a `table`; once, terms were none of it."""
-        delay_s, delay_weight, magnitude, magnitude_weight, *left_s = table.unbind(dim=1)
-        return cls(delay_s, delay_weight, magnitude, magnitude_weight, left_s[0] if left_s else delay_s)
+    def table(self) -> Float[Tensor, "station 4"]:
+        """The four, in order."""
+        columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
+        return torch.stack(columns, dim=1)
 
-    def table(self) -> Float[Tensor, "station column"]:
-        """All of them, in order."""
-        return torch.stack([getattr(self, each.name) for each in fields(self)], dim=1)
-
-    def misfit(self) -> Misfit:
-        """Of its P residuals."""
-        return Misfit.of(self.delay_s, self.delay_weight)
-
-    def left(self) -> Misfit:
-        """Of what terms have left of them."""
-        return Misfit.of(self.left_s, self.delay_weight)
+    def misfit(self) -> tuple[float, float]:
+        """Sum of the squares of its P residuals, s^2, and how many they are but for the origin's four."""
+        weight, n = self.delay_weight.tolist(), int((self.delay_weight > 0).sum())
+        if n <= N_ORIGIN:
+            return 0.0, 0.0
+        # exact sums: those of tensors depend on how memory holds them, which a restored state does not say
+        squares_s2 = math.fsum(w * r**2 for w, r in zip(weight, self.delay_s.tolist(), strict=True))
+        return n * squares_s2 / math.fsum(weight), n - N_ORIGIN
 
 
 @dataclass
@@ -150,14 +124,13 @@ class StationTerms:
     # weights and weighted sums of residuals: of P in s, of magnitude
     _sums: Float[Tensor, "station 4"] = field(default_factory=lambda: torch.zeros(0, 4), init=False)
     _open: dict[str, _Residuals] = field(default_factory=dict, init=False)
-    _misfit: Misfit = field(default=Misfit(), init=False)  # of closed events
-    _left: Misfit = field(default=Misfit(), init=False)
+    _misfit: tuple[float, float] = field(default=(0.0, 0.0), init=False)  # of closed events, as theirs
 
     def begin(self, now_s: float, station_km: Float[Tensor, "station 3"]) -> Terms:
         """The terms of a window's stations, from what closed events have taught."""
         if now_s <= self._now_s:
             self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, 4), {}
-            self._misfit = self._left = Misfit()
+            self._misfit = 0.0, 0.0
         self._now_s = now_s
         places = station_km.detach().cpu()
         if not torch.equal(places, self._station_km):
@@ -167,23 +140,14 @@ class StationTerms:
         delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
         beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
-        low, high = self.law.times
-        beyond_s = math.sqrt(max(self.left_s() ** 2 - self.law.pick_s**2, 0.0))
-        times = min(max(beyond_s / self.law.unit_s, low), high)
-        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km, times)
+        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
 
     def misfit_s(self) -> float:
         """Of the velocity model, see `TermsLaw`: by closed events and the newest solutions of open ones."""
-        return self._root([self._misfit, *(each.misfit() for each in self._open.values())])
-
-    def left_s(self) -> float:
-        """As `misfit_s`, with the terms that each event found taken off, and of the last events mostly."""
-        return self._root([self._left, *(each.left() for each in self._open.values())])
-
-    def _root(self, of_events: Sequence[Misfit]) -> float:
-        """Root mean square of all residuals, the believed ones among them."""
-        found = sum(of_events, Misfit(self.law.misfit_of * self.law.misfit_s**2, self.law.misfit_of))
-        return math.sqrt(found.squares_s2 / found.n)
+        squares_s2, n = self.law.misfit_of * self.law.misfit_s**2, self.law.misfit_of
+        for squares, more in (self._misfit, *(each.misfit() for each in self._open.values())):
+            squares_s2, n = squares_s2 + squares, n + more
+        return math.sqrt(squares_s2 / n)
 
     def close(self, known: Sequence[Known]) -> None:
         """Learn from the events that are closed by now; what was withdrawn is not known, and teaches nothing.
@@ -194,8 +158,8 @@ class StationTerms:
         for name in [name for name in self._open if name not in by_name or not by_name[name].is_open]:
             taught = self._open.pop(name)
             if name in by_name:
-                self._misfit = self._misfit + taught.misfit()
-                self._left = self._left.times(FADES) + taught.left()
+                squares, n = taught.misfit()
+                self._misfit = self._misfit[0] + squares, self._misfit[1] + n
                 self._sums = self._sums + torch.stack(
                     [
                         taught.delay_weight,
@@ -263,18 +227,13 @@ class StationTerms:
         seen = weight > 0
         if int(seen.sum()) < self.law.fewest:
             return
-        left_s = not_of_origin(residual_s, weight, moveout_spkm.cpu())
-        residual_s = not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
+        residual_s = _not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
         own = sized.cpu()
         difference = magnitude.detach().float().cpu() + terms.magnitude.cpu()
         before = self._open.get(event_id)
         if before is None or int(seen.sum()) >= int((before.delay_weight > 0).sum()):
             self._open[event_id] = _Residuals(
-                torch.where(seen, residual_s, 0.0),
-                weight,
-                torch.where(own, difference, 0.0),
-                own.float(),
-                torch.where(seen, left_s, 0.0),
+                torch.where(seen, residual_s, 0.0), weight, torch.where(own, difference, 0.0), own.float()
             )
 
     def state(self) -> dict[str, Any]:
@@ -283,40 +242,43 @@ class StationTerms:
             "now_s": self._now_s,
             "station_km": self._station_km.tolist(),
             "sums": self._sums.tolist(),
-            "misfit": list(astuple(self._misfit)),
-            "left": list(astuple(self._left)),
+            "misfit": list(self._misfit),
             "open": {name: each.table().tolist() for name, each in self._open.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
         places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
-        tables = {"all events": torch.tensor(state["sums"], dtype=torch.float32).view(-1, 4)}
-        for name, table in state["open"].items():
-            n_columns = len(table[0]) if len(table) else COLUMNS
-            tables[name] = torch.tensor(table, dtype=torch.float32).view(-1, n_columns)
-            if n_columns not in (COLUMNS, COLUMNS_ONCE):
-                raise ValueError(f"station terms of {name}: {n_columns} numbers of a station, not {COLUMNS}")
+        tables = {
+            name: torch.tensor(table, dtype=torch.float32).view(-1, 4)
+            for name, table in {"all events": state["sums"], **state["open"]}.items()
+        }
         for name, table in tables.items():
             if len(table) != len(places) or not torch.isfinite(table).all():
                 raise ValueError(
                     f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
                 )
-            if (table[:, int(name in state["open"]) : 4 : 2] < 0).any():  # before sums, after residuals
+            if (table[:, int(name in state["open"]) :: 2] < 0).any():  # before sums, but after residuals
                 raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
-        once = state.get("misfit", (0.0, 0.0))  # before there was one
-        misfit, left = Misfit.restored("misfit", once), Misfit.restored("left", state.get("left", once))
+        found = state.get("misfit", (0.0, 0.0))  # before there was one
+        squares_s2, n = checked.listed("misfit of station terms", found, 2)
+        misfit = (
+            checked.number("misfit of station terms", squares_s2, 0.0, MOST_MISFIT),
+            checked.number("residuals of station terms", n, 0.0, MOST_MISFIT),
+        )
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
-        self._station_km, self._sums, self._misfit, self._left = places, tables["all events"], misfit, left
-        self._open = {name: _Residuals.of(tables[name]) for name in state["open"]}
+        self._station_km, self._sums, self._misfit = places, tables["all events"], misfit
+        self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
     def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Whatever was learnt of the stations at these places."""
         kept = (rows_at(self._station_km, station_km) < 0).float()[:, None]
         self._sums = kept * self._sums
-        self._open = {name: _Residuals.of(kept * each.table()) for name, each in self._open.items()}
+        self._open = {
+            name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
+        }
         self._forget_misfit()
 
     def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
@@ -334,7 +296,7 @@ class StationTerms:
     def _forget_misfit(self) -> None:
         """Where no station is left that taught it, as in another crust."""
         if not self._sums[:, 0].any():
-            self._misfit = self._left = Misfit()
+            self._misfit = 0.0, 0.0
 
 
 def rows_at(
@@ -348,3 +310,18 @@ def rows_at(
         dim=1
     )
     return nearest.where(apart_km < ON_PLACE_KM, -1)
+
+
+def _not_of_origin(
+    residual_s: Float[Tensor, " station"],
+    weight: Float[Tensor, " station"],
+    moveout_spkm: Float[Tensor, "station 3"],
+) -> Float[Tensor, " station"]:
+    """What of residuals no other origin time or place would take away, by weighted least squares.
+
+    The rest would make terms follow mislocations, and locations follow terms, event by event.
+    """
+    partials = torch.cat([torch.ones_like(moveout_spkm[:, :1]), moveout_spkm], dim=1).double()
+    root = weight.double().sqrt()
+    change = torch.linalg.pinv(root[:, None] * partials, rtol=1e-3) @ (root * residual_s.double())
+    return (residual_s.double() - partials @ change).float()

@@ -47,7 +47,6 @@ def told(
         there,
         pairs,
         travel_s,
-        travel_s.new_full((1,), seen.terms.times),
         delay_s,
     )
     require_finite(seen.batch, **{f"{kind}_volume": logits, f"{kind}_evidence": evidence})

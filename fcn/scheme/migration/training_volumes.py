@@ -22,14 +22,10 @@ WANDER = 0.9  # of a fine volume's width that its centre is drawn in: it holds i
 
 @dataclass(frozen=True)
 class TimeError:
-    """What a velocity model has wrong in each window: factors on stations' P and S times, and delays, s.
-
-    times: how wrong it was drawn, see `ModelError`.
-    """
+    """What a velocity model has wrong in each window: factors on stations' P and S times, and delays, s."""
 
     factor: Float[Tensor, "batch station 2"]
     delay_s: Float[Tensor, "batch station 2"]
-    times: Float[Tensor, " batch"]
 
     def of(
         self, travel_s: Float[Tensor, "pair 2 cell"], pairs: Int[Tensor, "pair 3"]
@@ -47,8 +43,7 @@ class ModelError:
     path: relative, of all times of a window; station: of each station's; s: of all S times beside P's.
     delay_s: of what a station's own ground adds to P, and `S_DELAY_OVER_P` times to S, s. times: what all of
     these are multiplied by in a window, log-uniform from the first to the second: one crust is known well, of
-    another, with basins, next to nothing; the network is told which. Raises ValueError for times that are not
-    positive, or out of order.
+    another, with basins, next to nothing. Raises ValueError for times that are not positive, or out of order.
     """
 
     path: float
@@ -68,13 +63,12 @@ class ModelError:
         normal = torch.randn((n_batch, 2 * n_stations + 2), generator=generator, device=mask.device)
         uniform = torch.rand((n_batch, 1), generator=generator, device=mask.device)
         low, high = self.times
-        times = low * (high / low) ** uniform
-        normal = normal * times
+        normal = normal * low * (high / low) ** uniform
         path, s, station, delay = normal.split([1, 1, n_stations, n_stations], dim=1)
         p_factor = 1 + self.path * path + self.station * station
         factor = torch.stack([p_factor, p_factor + self.s * s], dim=-1)
         delay_s = self.delay_s * delay
-        return TimeError(factor, torch.stack([delay_s, S_DELAY_OVER_P * delay_s], dim=-1), times[:, 0])
+        return TimeError(factor, torch.stack([delay_s, S_DELAY_OVER_P * delay_s], dim=-1))
 
 
 def draw_volumes(

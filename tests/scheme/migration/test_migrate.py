@@ -50,13 +50,12 @@ def test_delays_are_added_to_travel_times(module, batch):
     delay_s = 0.3 * torch.randn(len(pairs), 2, generator=torch.Generator().manual_seed(0))
     network = module.network.eval()
     given = (network, core.encode(network, batch), batch, anchors, lattice, pairs)
-    times = torch.ones(len(batch))
     with torch.no_grad():
         found, expected = (
-            core.volumes(*given, travel_s, times, delay_s),
-            core.volumes(*given, travel_s + delay_s[..., None], times),
+            core.volumes(*given, travel_s, delay_s),
+            core.volumes(*given, travel_s + delay_s[..., None]),
         )
-        without = core.volumes(*given, travel_s, times)
+        without = core.volumes(*given, travel_s)
     for one, other, wrong in zip(found, expected, without, strict=True):
         # a sample in many is rounded to the next
         assert float((one - other).abs().mean()) < 0.01 * float((one - wrong).abs().mean())

@@ -15,7 +15,7 @@ from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.base import NonFiniteError
 from fcn.scheme.migration import claims, hypotheses, reader
 from fcn.scheme.migration.candidates import CandidateLaw
-from fcn.scheme.migration.migrate import Anchors, Migration
+from fcn.scheme.migration.migrate import Anchors
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
@@ -25,7 +25,6 @@ from fcn.scheme.migration.volume import travel_times
 from fcn.seeding import Purpose
 from fcn.targets.location import LocationEstimate
 
-ONE = (1.0, 1.0)
 ESTIMATE = WindowEstimate(
     now_s=0.0,
     detection_score=0.9,
@@ -100,7 +99,6 @@ def coarse_volume(module, window: Batch, station: int) -> tuple[torch.Tensor, ..
             lattice,
             pairs,
             travel_times(window, lattice, pairs),
-            torch.ones(1),
         )
     return lattice.first_km, logits, evidence
 
@@ -212,7 +210,6 @@ def test_silent_distant_stations_change_no_coarse_volume(module, windows):
                     lattice,
                     pairs,
                     travel_times(given, lattice, pairs),
-                    torch.ones(1),
                 )
             )
     for one, two in zip(*seen, strict=True):
@@ -480,7 +477,7 @@ class EarlyAtOne:
 
 def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windows):
     """Places, origin times and sizes; without the term they are others."""
-    law = replace(module.scheme.reading.terms, s_over_p=1.0, epicentre_kmps=0.0, times=ONE)
+    law = replace(module.scheme.reading.terms, s_over_p=1.0, epicentre_kmps=0.0)
     prior = (law.residual_s / law.prior_s) ** 2
     sums = [[1.0, 0.5 * (1.0 + prior), 0.0, 0.0]] + [[0.0] * 4] * 2
     for window in windows[3][:2]:  # in the third an untrained network picks nothing
@@ -500,7 +497,7 @@ def test_a_station_term_makes_up_for_what_travel_times_do_not_know(module, windo
 def test_a_misfit_widens_what_is_said_of_epicentres_and_nothing_else(module, windows):
     """Of picks 0.25 s off where 0.15 s are expected: 0.2 s beyond; nothing else that is said is other."""
     window = windows[64][0]
-    law = replace(module.scheme.reading.terms, misfit_s=0.15, misfit_of=10.0, epicentre_kmps=10.0, times=ONE)
+    law = replace(module.scheme.reading.terms, misfit_s=0.15, misfit_of=10.0, epicentre_kmps=10.0)
     scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
     n, place_km = 1e6, window.station_km[0]
     taught = {"sums": [[1.0, 0.0, 1.0, 0.0]] * len(place_km), "misfit": [n * 0.25**2, n]}
@@ -515,30 +512,6 @@ def test_a_misfit_widens_what_is_said_of_epicentres_and_nothing_else(module, win
         assert one.common_km == pytest.approx(2.0, abs=1e-3)
         same = {"covariance_km2": None, "horizontal_uncertainty_km": None, "common_km": 0.0}
         assert replace(one, **same) == replace(other, **same)
-
-
-def test_volumes_are_told_how_wrong_travel_times_still_are(module, windows, monkeypatch):
-    """Coarse and fine ones, 0.05 s where 0.1 s are the unit, and 1 without terms: what they say is other."""
-    window, told = windows[64][0], []
-
-    def listened(core, *given):
-        told.append(given[7].tolist())
-        return volumes(core, *given)
-
-    volumes = Migration.volumes
-    monkeypatch.setattr(Migration, "volumes", listened)
-    law = replace(module.scheme.reading.terms, misfit_of=1e-3, unit_s=0.1, pick_s=0.0, times=(0.2, 6.0))
-    scheme = replace(module.scheme, reading=replace(module.scheme.reading, terms=law))
-    place_km = window.station_km[0].tolist()
-    taught = {"sums": [[1.0, 0.0, 0.0, 0.0]] * len(place_km), "left": [1e3 * 0.05**2, 1e3]}
-    scheme.reader.learnt.terms.restore({"now_s": 0.0, "station_km": place_km, "open": {}, **taught})
-    found = scheme.estimates(module.network, window, [])[0]
-    assert len(told) >= 2
-    assert told == [[pytest.approx(0.5, rel=1e-4)]] * len(told)
-    told.clear()
-    plain = read(module, window, terms=None)
-    assert told == [[1.0]] * len(told)
-    assert [each.detection_score for each in found] != [each.detection_score for each in plain]
 
 
 class FromStraightBelow:

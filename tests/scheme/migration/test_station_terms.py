@@ -230,54 +230,6 @@ def test_terms_that_are_learnt_leave_the_misfit_of_the_model(law):
     assert terms.misfit_s() == pytest.approx(0.3 * np.sqrt(N / (N - 4)), rel=0.01)
 
 
-def test_travel_times_are_as_wrong_as_what_terms_leave(law):
-    """As events have it before they teach: the first sees all of it, later ones what is not learnt yet."""
-    law = replace(law, misfit_s=0.1, misfit_of=4.0, unit_s=0.05, pick_s=0.06, times=(0.5, 4.0))
-    terms, squares_s2, n, believed_s = StationTerms(law), 0.0, 0.0, torch.zeros(N)
-    assert terms.begin(50.0, STATION_KM).times == pytest.approx(0.08 / 0.05)
-    for number in range(5):
-        left_s = ALTERNATING_S - believed_s
-        squares_s2, n = 0.95 * squares_s2 + float((left_s**2).sum()), 0.95 * n + N - 4
-        taught(terms, 100.0 * (number + 1), ALTERNATING_S)
-        expected_s2 = (4 * 0.1**2 + squares_s2) / (4 + n)
-        assert terms.left_s() ** 2 == pytest.approx(expected_s2, rel=1e-4)
-        believed_s = terms.begin(100.0 * (number + 1) + 50, STATION_KM).delay_s[:, 0]
-    assert terms.left_s() < 0.8 * terms.misfit_s()
-    expected = np.sqrt(expected_s2 - 0.06**2) / 0.05
-    assert terms.begin(1e4, STATION_KM).times == pytest.approx(min(expected, 4.0), rel=1e-4)
-
-
-def test_how_wrong_they_were_is_forgotten(law):
-    """Terms that have learnt all are told so after some dozens of events, whatever the first ones left."""
-    law = replace(law, misfit_s=0.1, misfit_of=4.0, pick_s=0.0, unit_s=0.05, times=(0.01, 20.0))
-    terms, told = StationTerms(law), []
-    for number in range(60):
-        taught(terms, 100.0 * (number + 1), ALTERNATING_S)
-        told.append(terms.begin(100.0 * (number + 1) + 50, STATION_KM).times)
-    assert told[0] > 5
-    assert told[-1] < 0.15 * told[0]
-    assert terms.misfit_s() > 0.4
-
-
-@pytest.mark.parametrize("closes", [True, False])
-def test_in_another_crust_what_terms_left_is_another(law, closes):
-    """Of open events too: they close later."""
-    terms = StationTerms(law)
-    taught(terms, 100.0, ALTERNATING_S, closes=closes)
-    assert terms.left_s() > law.misfit_s
-    terms.forget(STATION_KM)
-    terms.begin(150.0, STATION_KM)
-    terms.close([known("a", is_open=False)])
-    assert terms.misfit_s() == terms.left_s() == pytest.approx(law.misfit_s)
-
-
-@pytest.mark.parametrize(("residual_s", "times"), [(0.0, 0.5), (0.55, 4.0)])
-def test_they_are_no_less_and_no_more_wrong_than_in_training(law, residual_s, times):
-    terms = StationTerms(replace(law, misfit_of=1e-6, unit_s=0.05, pick_s=0.0, times=(0.5, 4.0)))
-    taught(terms, 100.0, residual_s / 0.3 * ALTERNATING_S)
-    assert terms.begin(200.0, STATION_KM).times == times
-
-
 @pytest.mark.parametrize(("closes", "said"), [(True, None), (False, True), (False, False)])
 def test_an_event_counts_in_the_misfit_from_its_first_solution_on_unless_it_is_withdrawn(law, closes, said):
     terms = StationTerms(law)
@@ -319,7 +271,7 @@ def test_in_another_crust_or_stream_the_misfit_is_another(law):
     terms.forget(STATION_KM[:3])
     assert terms.misfit_s() == learnt_s
     terms.forget(STATION_KM)
-    assert terms.misfit_s() == terms.left_s() == pytest.approx(law.misfit_s)
+    assert terms.misfit_s() == pytest.approx(law.misfit_s)
     taught(terms, 300.0, ALTERNATING_S)
     terms.begin(50.0, STATION_KM)
     assert terms.misfit_s() == pytest.approx(law.misfit_s)
@@ -347,13 +299,9 @@ def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law
     state = json.loads(json.dumps(terms.state()))
     other.restore(state)
     assert other.misfit_s() == terms.misfit_s() > law.misfit_s
-    assert other.left_s() == terms.left_s() > law.misfit_s
-    del state["left"]
-    other.restore(state)
-    assert other.left_s() == terms.left_s(), "before terms were taken off"
     del state["misfit"]
     other.restore(state)
-    assert other.misfit_s() == other.left_s() == pytest.approx(law.misfit_s)
+    assert other.misfit_s() == pytest.approx(law.misfit_s)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -375,18 +323,14 @@ def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
     )
     other.restore(json.loads(json.dumps(terms.state())))
     assert other.misfit_s() == terms.misfit_s() != law.misfit_s
-    assert other.left_s() == terms.left_s() != law.misfit_s
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"misfit": [np.nan, 3.0]}, "misfit of station terms"),
-        ({"misfit": [1.0, -3.0]}, "residuals of misfit of station terms"),
+        ({"misfit": [1.0, -3.0]}, "residuals of station terms"),
         ({"misfit": None}, "misfit of station terms"),
-        ({"left": [-1.0, 3.0]}, "left of station terms"),
-        ({"left": None}, "left of station terms must be a list of 2"),
-        ({"open": {"b": [[0.1, 1.0, 0.0]] * 8}}, "station terms of b: 3 numbers of a station, not 5"),
         ({"misfit": [1.0, 2.0, 3.0]}, "misfit of station terms must be a list of 2"),
         ({"open": {"b": [[0.1, 1.0, 0.0, 0.0]] * 7 + [[0.1, -7, 0.0, 0.0]]}}, "station terms of b: weights"),
         ({"sums": [[-100.0, 0.0, 0.0, 0.0]] * 8}, "station terms of all events: weights"),
@@ -412,7 +356,6 @@ def test_none_are_zero():
     assert not none.delay_s.any()
     assert not none.magnitude.any()
     assert none.common_km == 0
-    assert none.times == 1
 
 
 @pytest.mark.parametrize(
@@ -424,10 +367,6 @@ def test_none_are_zero():
         {"misfit_s": 0.0},
         {"misfit_of": 0.0},
         {"epicentre_kmps": -1.0},
-        {"unit_s": 0.0},
-        {"pick_s": -0.1},
-        {"times": (2.0, 1.0)},
-        {"times": (0.0, 1.0)},
     ],
 )
 def test_impossible_laws_are_refused(law, change):

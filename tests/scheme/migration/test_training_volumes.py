@@ -75,8 +75,6 @@ def test_a_window_is_as_wrong_throughout_as_its_crust_is_unknown():
     of_factors = (drawn.factor[..., 0] - 1).std(dim=1) / 0.01  # what each window's errors are multiplied by
     of_delays = drawn.delay_s[..., 0].std(dim=1) / 0.1
     assert correlation(of_factors.log(), of_delays.log()) > 0.95
-    assert correlation(of_factors.log(), drawn.times.log()) > 0.95
-    assert float((of_factors / drawn.times).median()) == pytest.approx(1.0, abs=0.02)
     middle = of_factors.quantile(torch.tensor([0.25, 0.5, 0.75]))  # log-uniform
     expected = 0.5 * 12 ** torch.tensor([0.25, 0.5, 0.75])
     torch.testing.assert_close(middle, expected, rtol=0.12, atol=0.0)
