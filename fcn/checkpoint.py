@@ -22,6 +22,7 @@ from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"
+IN_A_RUN = ("*.ckpt", "checkpoints/*.ckpt")  # where a folder of fcn.train has them
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Restored:
 def find(name: str | Path) -> Path:
     """The file of `ckpt=`: a path, or the name of a checkpoint shipped with the package.
 
-    Raises FileNotFoundError listing the shipped names.
+    Raises FileNotFoundError listing the shipped names, or the checkpoints of a run's folder.
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -67,6 +68,10 @@ def find(name: str | Path) -> Path:
     shipped = WEIGHTS_DIR / f"{name}.ckpt"
     if path.name == str(name) and shipped.is_file():
         return shipped
+    if str(name) and path.is_dir():
+        inside = [str(each) for pattern in IN_A_RUN for each in sorted(path.glob(pattern))]
+        takes = f"there are {', '.join(inside)}" if inside else "there is none in it or its checkpoints/"
+        raise FileNotFoundError(f"{name!s} is a folder, and ckpt= takes a file: {takes}")
     names = sorted(p.stem for p in WEIGHTS_DIR.glob("*.ckpt"))
     raise FileNotFoundError(
         f"no checkpoint at {name!s}; ckpt= takes a path or a shipped name "

@@ -128,3 +128,17 @@ def test_a_checkpoint_at_home_is_found(tmp_path, monkeypatch):
     assert find("~/run[1].ckpt") == tmp_path / "run[1].ckpt"
     with pytest.raises(FileNotFoundError, match="no checkpoint at ~/nowhere; ckpt= takes a path"):
         find("~/nowhere")
+
+
+def test_a_folder_of_a_run_is_told_which_files_it_has(tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="run is a folder, and ckpt= takes a file: there is none in"):
+        find(run)
+    best, last = (run / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
+    for each in (best, last):
+        each.touch()
+    with pytest.raises(FileNotFoundError, match=f"there are {best}, {last}$"):
+        find(run)
+    with pytest.raises(FileNotFoundError, match="no checkpoint at ; ckpt= takes a path"):
+        find("")
