@@ -152,7 +152,8 @@ def ship(
     `scheme.reading`, or of `scheme.decoder` of a scheme that has none; of a law in it, some of its values.
     half_precision: weights (not biases and statistics) as float16, half the size; they are float32 again once
     loaded. The folders of the machine that trained it are left out.
-    Raises FileExistsError rather than overwrite, and KeyError for a reading that the scheme does not have.
+    Raises FileExistsError rather than overwrite, KeyError for a reading that the scheme does not have, and
+    ValueError for values that it cannot have.
     """
     if out.exists():
         raise FileExistsError(f"{out} exists; remove it to write it again")
@@ -175,11 +176,27 @@ def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
     """A scheme with other values of `reading`, or `decoder` where it has none; KeyError for unknown ones.
 
     A mapping that names no class, as of `terms.epicentre_kmps=0`, has other values of a law that is there.
+    Raises ValueError for values that the law refuses.
     """
     place = "reading" if "reading" in scheme else "decoder"
     if not reading:
         return dict(scheme)
-    return {**scheme, place: _with(scheme.get(place, {}), reading, f"scheme.{place}")}
+    made = {**scheme, place: _with(scheme.get(place, {}), reading, f"scheme.{place}")}
+    if place == "reading":
+        _check_reading(made, reading)
+    return made
+
+
+def _check_reading(scheme: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises ValueError for values that a reading or one of its laws refuses."""
+    try:
+        allowed.check({"scheme": scheme}, "")
+    except ValueError:
+        return  # of classes of one's own, that is told where they are trusted
+    try:
+        build(scheme["reading"])
+    except Exception as error:  # Hydra and Python raise many kinds
+        raise ValueError(f"reading={dict(given)}: {error}") from error
 
 
 def _with(known: Mapping[str, Any], others: Mapping[str, Any], where: str) -> dict[str, Any]:

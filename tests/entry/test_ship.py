@@ -1,5 +1,6 @@
 """What is shipped of a checkpoint: enough to run it, nothing of the machine that trained it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,3 +143,22 @@ def test_a_folder_of_a_run_is_told_which_files_it_has(tmp_path):
         find(run)
     with pytest.raises(FileNotFoundError, match="no checkpoint at ; ckpt= takes a path"):
         find("")
+
+
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ({"terms": {"fewest": 1}}, "reading.terms.fewest: two stations say nothing of a third, got 1"),
+        ({"terms": {"prior_s": -1.0}}, "reading.terms.prior_s must be positive, got -1.0"),
+        ({"uncertainty_factor": 3}, "uncertainty_factor"),
+    ],
+)
+def test_values_that_a_law_refuses_are_not_laid_upon_the_weights(tmp_path, reading, told):
+    """Nor shipped: the file would not load."""
+    told = re.compile(re.escape(f"reading={reading}: ") + ".*" + re.escape(told), re.DOTALL)
+    with pytest.raises(ValueError, match=told):
+        load("generalized", reading=reading)
+    out = tmp_path / "made.ckpt"
+    with pytest.raises(ValueError, match=told):
+        ship(find("generalized"), out, declare=None, reading=reading, half_precision=False)
+    assert not out.exists()
