@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 EPOCH_PAUSE_S = 1.0
 SAME_GROUND_M = 300.0  # a station's elevation and that of the ground at its channels: 0.1 s of P
 TALLEST_M = 100.0  # of what a sensor may stand on
+METRES = {"M", "METER", "METERS", "METRE", "METRES"}  # FDSN's StationXML has no other unit of heights
 VERTICAL = math.sin(math.pi / 4)  # of a unit vector: a larger part is upright rather than level
 SAME_DIRECTION = 1e-3  # of a unit vector, 0.06 degrees
 # Unit vectors (up, north, east) of channels that carry their direction in the last letter.
@@ -226,7 +227,18 @@ def _warn_of_place(station: Any, channel: Any, seed_id: str) -> None:
 
 
 def _elevation_m(station: Any, channel: Any, seed_id: str) -> float:
-    """Of the sensor; the station's less its depth where the channel's is none. ValueError where both are."""
+    """Of the sensor; the station's less its depth where the channel's is none.
+
+    Raises ValueError where both are none, and for units that are not metres.
+    """
+    heights = {"station": station.elevation, "sensor": channel.elevation, "depth": channel.depth}
+    for name, value in heights.items():
+        unit = getattr(value, "unit", None)
+        if unit is not None and unit.strip().upper() not in METRES:
+            raise ValueError(
+                f"StationXML has {seed_id} and its {name} at {float(value):g} {unit}: heights are metres, "
+                "mend the number and leave the unit out"
+            )
     elevation_m = sensor_elevation_m(station.elevation, channel.elevation, channel.depth)
     if can_be_elevation(elevation_m) or not can_be_elevation(float(station.elevation)):
         _warn_of_height(station, channel, elevation_m, seed_id)

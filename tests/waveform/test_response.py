@@ -1,6 +1,7 @@
 """Sensitivities and directions come from StationXML, or the channel is refused by name."""
 
 import copy
+import io
 import logging
 import math
 import re
@@ -534,6 +535,30 @@ def test_an_elevation_that_none_can_have_is_refused(inventory, unknown_m):
         each.elevation, each.depth = unknown_m, 0.0
     with pytest.raises(ValueError, match=r"XX\.S00\.\.HHZ has elevation .*correct it in the station list"):
         said(inventory, "XX.S00..HHZ")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("Elevation", "its station at 400 FEET: heights are metres, mend the number"),
+        ("Depth", "its depth at 3 FEET"),
+    ],
+)
+@pytest.mark.parametrize("unit", ["FEET", "meters"])
+def test_heights_are_metres(inventory, where, told, unit):
+    """Silently they were read as such, whatever unit the file states."""
+    inventory[0][0].elevation = 400.0
+    for each in inventory[0][0]:
+        each.elevation, each.depth = 400.0, 3.0
+    written = io.BytesIO()
+    inventory.write(written, format="STATIONXML")
+    text = re.sub(f"<{where}[^>]*>", f'<{where} unit="{unit}">', written.getvalue().decode())
+    read = obspy.read_inventory(io.BytesIO(text.encode()))
+    if unit == "meters":
+        assert said(read, "XX.S00..HHZ").elevation_m == said(inventory, "XX.S00..HHZ").elevation_m
+        return
+    with pytest.raises(ValueError, match=told):
+        said(read, "XX.S00..HHZ")
 
 
 def test_the_elevation_of_its_station_stands_in_for_a_channels(inventory, caplog):
