@@ -16,7 +16,7 @@ from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
-from fcn.former import current
+from fcn.former import NEW_PARTS, current
 from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
@@ -223,14 +223,16 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
 def begin_with(module: FcnModule, name: str | Path) -> str:
     """Give a network about to be trained the weights of a checkpoint; returns the digest of its file.
 
+    Parts that no network had when it was written begin anew (`fcn.former.NEW_PARTS`).
     Raises FileNotFoundError for an unknown name and ValueError for weights that are another network's, or no
     numbers.
     """
     path = find(name)
     weights = read(path)["state_dict"]
     _check_finite(weights, path)
+    begun = {key: value for key, value in module.state_dict().items() if key.startswith(NEW_PARTS)}
     try:
-        module.load_state_dict(weights)
+        module.load_state_dict({**begun, **weights})
     except RuntimeError as error:
         raise ValueError(f"weights={name} are not those of this arch: {error}") from error
     return file_digest(path)

@@ -138,8 +138,9 @@ def _reading(**kept: Any) -> dict[str, Any]:
 
 
 def _terms(**kept: Any) -> dict[str, Any]:
-    # before misfits were in ranges
-    return {"misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0, **kept}
+    # before misfits were in ranges, and S was heard
+    off = {"misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0, "least_s_probability": 1.0}
+    return {**off, "s_prior_s": 0.2, "s_residual_s": 0.2, **kept}
 
 
 def _felt(**kept: Any) -> dict[str, Any]:
@@ -151,16 +152,24 @@ def _eewnet(**kept: Any) -> dict[str, Any]:
 
 
 def _migration(**kept: Any) -> dict[str, Any]:
-    return {"separable": False, **kept}  # before there were narrow ones
+    return {"separable": False, "s_width": 0, **kept}  # before there were narrow ones, and any heard S
 
 
 def _decoder(**kept: Any) -> dict[str, Any]:
     return {"uncertainty_factor": [1.0, 1.0], **kept}  # before there was one
 
 
+def _loss(weights: Mapping[str, float], **kept: Any) -> dict[str, Any]:
+    of_migration = "evidence" in weights and "station_s" not in weights
+    return {**kept, "weights": {**weights, "station_s": 0.0} if of_migration else dict(weights)}
+
+
 def _matching(**kept: Any) -> dict[str, Any]:
     return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
 
+
+# What networks of before do not have: `weights=` of a training begins it anew.
+NEW_PARTS = ("network.station_s.",)
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
@@ -170,6 +179,7 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.alarm.rules.Felt": _felt,
     "fcn.arch.eewnet.EEWNet": _eewnet,
     "fcn.arch.migration.MigrationNet": _migration,
+    "fcn.loss.multitask.MultitaskLoss": _loss,
     "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,

@@ -16,6 +16,7 @@ SMALL = (
     "arch.volume_width=8",
     "arch.volume_layers=1",
     "arch.magnitude_width=8",
+    "arch.s_width=8",
     "scheme.volume.shape=[8,8,6]",
     "scheme.reading.least_probability=0.001",
     "scheme.reading.least_evidence=0.0",

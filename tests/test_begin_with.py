@@ -38,3 +38,16 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     module = build_module(read(find("lite"))["fcn"]["config"], trainable=False)
     with pytest.raises(ValueError, match="weights that are not numbers"):
         begin_with(module, tmp_path / "broken.ckpt")
+
+
+def test_a_part_that_no_network_had_then_begins_anew():
+    """What hears S, of weights from before anything did; a part that there always was may not be missing."""
+    config = read(find("compact"))["fcn"]["config"]
+    config = {**config, "arch": {**config["arch"], "s_width": 8}}
+    module = build_module(config, trainable=False)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    begin_with(module, "compact")
+    known = read(find("compact"))["state_dict"]
+    assert not any("station_s" in name for name in known)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, known[name].to(value.dtype) if name in known else before[name]), name

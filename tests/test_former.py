@@ -95,7 +95,21 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
 
 def test_terms_of_older_checkpoints_are_in_no_range():
     old = {"_target_": "fcn.scheme.migration.station_terms.TermsLaw", "fewest": 6}
-    assert former.current(old) == {**old, "misfit_s": 0.15, "misfit_of": 20.0, "epicentre_kmps": 0.0}
+    now = former.current(old)
+    assert now["epicentre_kmps"] == 0.0
+    assert set(now) - set(old) == {
+        *("misfit_s", "misfit_of", "epicentre_kmps"),
+        *("s_prior_s", "s_residual_s", "least_s_probability"),
+    }
+
+
+def test_losses_of_before_s_was_heard_do_not_train_it():
+    """Only those of the migration network: an image network hears none."""
+    target = "fcn.loss.multitask.MultitaskLoss"
+    old = {"_target_": target, "weights": {"station_p": 20.0, "evidence": 2.0}, "learned": False}
+    image = {"_target_": target, "weights": {"station_p": 20.0, "first_p": 1.0}, "learned": False}
+    assert former.current(old)["weights"] == {"station_p": 20.0, "evidence": 2.0, "station_s": 0.0}
+    assert former.current(image) == image
 
 
 def test_what_is_stated_is_not_supplied():

@@ -1,9 +1,10 @@
 """What the shipped checkpoints say of two minutes of the twin is what they said when they were shipped.
 
-Golden values are of the command below: of `generalized` since its picks are fainter (the same seven events
-as before, one of them 2.5 s sooner), of `lite` as commit 526d2c6 reads it, of eewnet since its location
-branch was trained on. Another release of torch, or another processor, moves them by less than the
-tolerances; what is badly located by more (1 km of 5 km stated).
+Golden values are of the command below: of `generalized` since it hears S (the same seven events as before,
+one of them half a second later and one sooner; with `+reading.terms.least_s_probability=1` those of before),
+of `lite` as commit 526d2c6 reads it, of eewnet since its location branch was trained on. Another release of
+torch, or another processor, moves them by less than the tolerances; what is badly located by more (1 km of
+5 km stated).
 
     python -m fcn.test ckpt=NAME dataset=kumamoto trainer.precision=32-true logger=csv \
         dataset.builder.window.start_time_utc=2016-04-14T12:43:40 dataset.builder.window.duration_s=110

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.blocks import IMAGE, convolution
+from fcn.arch.station_s import StationS
 from fcn.arch.summed import Summed
 
 STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
@@ -282,6 +283,7 @@ class MigrationNet(nn.Module):
         volume_layers: int,
         magnitude_width: int,
         separable: bool,
+        s_width: int,
     ) -> None:
         super().__init__()
         self.n_depths = n_depths
@@ -289,6 +291,8 @@ class MigrationNet(nn.Module):
         self.after = nn.Parameter(0.1 * torch.randn(2, n_features))
         self.volumes = VolumeNet(n_features, n_depths, volume_width, volume_layers, separable=separable)
         self.magnitude = MagnitudeNet(magnitude_width)
+        # last: what the others begin with stays what it was
+        self.station_s = StationS(n_features, s_width) if s_width else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)

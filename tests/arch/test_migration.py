@@ -42,6 +42,7 @@ def network(request) -> MigrationNet:
         volume_layers=1,
         magnitude_width=8,
         separable=request.param,
+        s_width=4,
     ).eval()
 
 

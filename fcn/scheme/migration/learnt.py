@@ -15,6 +15,7 @@ from fcn.scheme.migration.moveout import MoveoutLaw
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.pulses import Pulses
+from fcn.scheme.migration.s_picks import find_s_picks
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import HealthLaw, Sound, StationHealth
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
@@ -67,6 +68,7 @@ class Learnt:
         known: Sequence[Known],
         due_s: Float[Tensor, "known station 2"],
         tolerances_s: tuple[float, float],
+        sampling_rate_hz: float,
     ) -> None:
         """What the events of one window say.
 
@@ -76,10 +78,26 @@ class Learnt:
         if not any(places.follows):
             return
         if self.terms is not None:
-            moveout_spkm = seen.moveout_spkm(places.place_km)
-            sized = use & seen.sound.sizes
+            p_s, s_s = tolerances_s
+            s_picks = find_s_picks(
+                seen.network.station_s,
+                seen.features,
+                seen.batch.heard[0],
+                seen.here.mask[0],
+                arrival_s[..., 1],
+                within_s=s_s,
+                sampling_rate_hz=sampling_rate_hz,
+            )
             self.terms.observe_all(
-                seen.terms, seen.picks, places, arrival_s, moveout_spkm, said, sized, tolerances_s[0]
+                seen.terms,
+                seen.picks,
+                s_picks,
+                places,
+                arrival_s,
+                seen.moveout_spkm(places.place_km),
+                said,
+                use & seen.sound.sizes,
+                p_s,
             )
         if self.health is not None:
             expected = []

@@ -1,4 +1,4 @@
-"""P picks of a stream's window: peaks of the probability that the network gives every sample."""
+"""Picks of a stream's window: peaks of the probability that the network gives every sample."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -32,6 +32,19 @@ class Picks:
         return Picks(self.station[rows], self.time_s[rows], self.probability[rows])
 
 
+@dataclass(frozen=True)
+class SPicks:
+    """Of events at stations: how much later than due S is heard, s, and its probability; 0: it is not."""
+
+    late_s: Float[Tensor, "event station"]
+    probability: Float[Tensor, "event station"]
+
+    @classmethod
+    def none(cls, n_events: int, n_stations: int) -> "SPicks":
+        """Nobody heard S."""
+        return cls(torch.zeros(n_events, n_stations), torch.zeros(n_events, n_stations))
+
+
 def find_picks(
     station_p: Float[Tensor, "station time"],
     silent: Bool[Tensor, "station time"],
@@ -62,10 +75,17 @@ def find_picks(
     last = probability.shape[1] - 1
     left = probability[station, (sample - 1).clamp_min(0)]
     right = probability[station, (sample + 1).clamp_max(last)]
-    offset = 0.5 * (left - right) / (left - 2 * value + right).clamp_max(-1e-6)
     order = value.argsort(descending=True, stable=True)
-    time_s = (sample + offset.clamp(-0.5, 0.5)) / sampling_rate_hz
+    time_s = (sample + parabola(left, value, right)) / sampling_rate_hz
     return Picks(*moved(HOST, station[order], time_s[order], value[order]))
+
+
+def parabola(
+    left: Float[Tensor, " pick"], value: Float[Tensor, " pick"], right: Float[Tensor, " pick"]
+) -> Float[Tensor, " pick"]:
+    """By how many samples the maximum of the parabola through three of them is later than the middle one."""
+    offset = 0.5 * (left - right) / (left - 2 * value + right).clamp_max(-1e-6)
+    return offset.clamp(-0.5, 0.5)
 
 
 def late_s(heard: Bool[Tensor, "station time"], sampling_rate_hz: float) -> float:

@@ -133,8 +133,6 @@ class MigrationReader:
         (mask,) = moved(batch.mask.device, here.mask)
         return Seen(replace(batch, mask=mask), here, network, features, picks, heard, start_s, terms, sound)
 
-    # ---------------------------------------------------------------- coarse volumes
-
     def _coarse_peaks(
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]
     ) -> tuple[Float[Tensor, "anchor 3"], Float[Tensor, " anchor"], Float[Tensor, " anchor"]]:
@@ -227,8 +225,6 @@ class MigrationReader:
             same_km=(2 * cell_km).clamp_min(self.reading.same_km),
         )
         return Hypotheses(place_km[kept], station[kept], time_s[kept], (None,) * len(kept))
-
-    # ---------------------------------------------------------------- fine volumes
 
     def _fine_pass(
         self,
@@ -331,7 +327,8 @@ class MigrationReader:
         numbers = [getattr(said, each.name) for each in fields(said)]
         *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
         said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
-        self.learnt.observe(seen, places, arrival_s, said, use, known, due_s, tolerances_s)
+        rate_hz = self.core.sampling_rate_hz
+        self.learnt.observe(seen, places, arrival_s, said, use, known, due_s, tolerances_s, rate_hz)
         return places.estimates(
             now_s=float(batch.now_s[0]),
             start_s=seen.start_s,

@@ -51,18 +51,18 @@ class Seen:
         """P and S of events at every station, seconds after the window's first sample, as origin_s."""
         return origin_s[:, None, None] + self.travel_times(place_km)
 
-    def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 3"]:
-        """By how much P comes later for a place a km further east, north or down."""
+    def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2 3"]:
+        """By how much P and S come later for a place a km further east, north or down."""
         steps_km = torch.eye(4, 3, device=place_km.device, dtype=place_km.dtype)  # the last one is none
         places_km = (place_km[:, None] + steps_km).flatten(0, 1)
-        times_s = travel_times_of(self.here, places_km)[..., 0].unflatten(0, (len(place_km), 4))
-        return (times_s[:, :3] - times_s[:, 3:]).transpose(1, 2)
+        times_s = travel_times_of(self.here, places_km).unflatten(0, (len(place_km), 4))
+        return (times_s[:, :3] - times_s[:, 3:]).permute(0, 2, 3, 1)
 
     def origin_uncertainties(
         self, where: LocationEstimate, p_s: Float[Tensor, "event station"], *, p_tolerance_s: float
     ) -> Float[Tensor, " event"]:
         """Of origin times by the picks, s, of hypocentres as sure as that; p_s as the function has it."""
-        moveout_spkm = self.moveout_spkm(where.hypocentre_km)
+        moveout_spkm = self.moveout_spkm(where.hypocentre_km)[:, :, 0]
         return origin_uncertainties(
             p_s, self.picks, moveout_spkm, where.covariance_km2, p_tolerance_s=p_tolerance_s
         )

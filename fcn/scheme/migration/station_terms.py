@@ -19,12 +19,13 @@ from torch import Tensor
 from fcn import checked
 from fcn.arch.migration import Sized
 from fcn.catalogue.event import Known
-from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.picks import Picks, SPicks
 from fcn.scheme.migration.places import Places
+from fcn.scheme.migration.residuals import FAR, Residuals, not_of_origin, of_row, p_late_s
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
-N_ORIGIN = 4  # of an event's residuals a time and a place take away so many
+N_SUMS = 6  # of a station: weight and weighted sum of P, of S, of magnitude
 MOST_MISFIT = 1e9  # residuals of a year of a large network, and the sum of their squares
 
 
@@ -33,8 +34,9 @@ class TermsLaw:
     """How fast terms are believed, as means of normal variables with a normal prior about zero.
 
     prior_s, residual_s: standard deviations of the P terms of stations, and of what else is in the residual
-    of one pick. s_over_p: S term over P term; S is not picked. 1.73 where the ground only is slower than the
-    model, more where it is loose.
+    of one pick. s_over_p: S term over P term, before S is heard: 1.73 where the ground only is slower than
+    the model, more where it is loose. s_prior_s, s_residual_s: of what the S term has beside that, and of one
+    pick of S, which counts if it is as probable as `least_s_probability`.
     prior_magnitude, residual_magnitude: the same of what a station's magnitude differs from the event's.
     least_evidence, most_across_km, fewest: an event teaches by its last solution with that evidence, that
     horizontal uncertainty at most, and picks at so many stations at least.
@@ -49,6 +51,9 @@ class TermsLaw:
     prior_s: float
     residual_s: float
     s_over_p: float
+    s_prior_s: float
+    s_residual_s: float
+    least_s_probability: float
     prior_magnitude: float
     residual_magnitude: float
     least_evidence: float
@@ -59,12 +64,16 @@ class TermsLaw:
     epicentre_kmps: float
 
     def __post_init__(self) -> None:
-        positive = ("prior_s", "residual_s", "prior_magnitude", "residual_magnitude", "most_across_km")
-        for name in (*positive, "misfit_s", "misfit_of"):
+        seconds = ("prior_s", "residual_s", "s_prior_s", "s_residual_s", "misfit_s", "misfit_of")
+        for name in (*seconds, "prior_magnitude", "residual_magnitude", "most_across_km"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"reading.terms.{name} must be positive, got {getattr(self, name)}")
         if not self.epicentre_kmps >= 0:
             raise ValueError(f"reading.terms.epicentre_kmps must be 0 or more, got {self.epicentre_kmps}")
+        if not 0 <= self.least_s_probability <= 1:
+            raise ValueError(
+                f"reading.terms.least_s_probability must be within 0 to 1, got {self.least_s_probability}"
+            )
         if self.fewest < 3:
             raise ValueError(f"reading.terms.fewest: two stations say nothing of a third, got {self.fewest}")
 
@@ -87,30 +96,6 @@ class Terms:
         return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0)
 
 
-@dataclass(frozen=True)
-class _Residuals:
-    """Of one event at every station, of its last good solution; weights are 0 where there is none."""
-
-    delay_s: Float[Tensor, " station"]
-    delay_weight: Float[Tensor, " station"]
-    magnitude: Float[Tensor, " station"]
-    magnitude_weight: Float[Tensor, " station"]
-
-    def table(self) -> Float[Tensor, "station 4"]:
-        """The four, in order."""
-        columns = (self.delay_s, self.delay_weight, self.magnitude, self.magnitude_weight)
-        return torch.stack(columns, dim=1)
-
-    def misfit(self) -> tuple[float, float]:
-        """Sum of the squares of its P residuals, s^2, and how many they are but for the origin's four."""
-        weight, n = self.delay_weight.tolist(), int((self.delay_weight > 0).sum())
-        if n <= N_ORIGIN:
-            return 0.0, 0.0
-        # exact sums: those of tensors depend on how memory holds them, which a restored state does not say
-        squares_s2 = math.fsum(w * r**2 for w, r in zip(weight, self.delay_s.tolist(), strict=True))
-        return n * squares_s2 / math.fsum(weight), n - N_ORIGIN
-
-
 @dataclass
 class StationTerms:
     """The terms of one stream's stations, known by their places: they may come, go and change their order.
@@ -121,23 +106,27 @@ class StationTerms:
     law: TermsLaw
     _now_s: float = field(default=LONG_AGO_S, init=False)
     _station_km: Float[Tensor, "station 3"] = field(default_factory=lambda: torch.zeros(0, 3), init=False)
-    # weights and weighted sums of residuals: of P in s, of magnitude
-    _sums: Float[Tensor, "station 4"] = field(default_factory=lambda: torch.zeros(0, 4), init=False)
-    _open: dict[str, _Residuals] = field(default_factory=dict, init=False)
+    # weights and weighted sums of residuals: of P and of S in s, of magnitude
+    _sums: Float[Tensor, "station 6"] = field(default_factory=lambda: torch.zeros(0, N_SUMS), init=False)
+    _open: dict[str, Residuals] = field(default_factory=dict, init=False)
     _misfit: tuple[float, float] = field(default=(0.0, 0.0), init=False)  # of closed events, as theirs
 
     def begin(self, now_s: float, station_km: Float[Tensor, "station 3"]) -> Terms:
         """The terms of a window's stations, from what closed events have taught."""
         if now_s <= self._now_s:
-            self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, 4), {}
+            self._station_km, self._sums, self._open = torch.zeros(0, 3), torch.zeros(0, N_SUMS), {}
             self._misfit = 0.0, 0.0
         self._now_s = now_s
         places = station_km.detach().cpu()
         if not torch.equal(places, self._station_km):
             self._moved_to(places)
-        delay_s = self._mean(0, self.law.residual_s / self.law.prior_s)
-        magnitude = self._mean(2, self.law.residual_magnitude / self.law.prior_magnitude)
-        delays_s = torch.stack([delay_s, self.law.s_over_p * delay_s], dim=1)
+        weight, total = self._sums[:, ::2], self._sums[:, 1::2]
+        law = self.law
+        p_s = _mean(weight[:, 0], total[:, 0], law.residual_s / law.prior_s)
+        s_s = law.s_over_p * p_s
+        s_s = s_s + _mean(weight[:, 1], total[:, 1] - weight[:, 1] * s_s, law.s_residual_s / law.s_prior_s)
+        magnitude = _mean(weight[:, 2], total[:, 2], law.residual_magnitude / law.prior_magnitude)
+        delays_s = torch.stack([p_s, s_s], dim=1)
         beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
         return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
@@ -160,23 +149,16 @@ class StationTerms:
             if name in by_name:
                 squares, n = taught.misfit()
                 self._misfit = self._misfit[0] + squares, self._misfit[1] + n
-                self._sums = self._sums + torch.stack(
-                    [
-                        taught.delay_weight,
-                        taught.delay_weight * taught.delay_s,
-                        taught.magnitude_weight,
-                        taught.magnitude_weight * taught.magnitude,
-                    ],
-                    dim=1,
-                )
+                self._sums = self._sums + _sums_of(taught.table())
 
     def observe_all(
         self,
         terms: Terms,
         picks: Picks,
+        s_picks: SPicks,
         places: Places,
         arrival_s: Float[Tensor, "event station 2"],
-        moveout_spkm: Float[Tensor, "event station 3"],
+        moveout_spkm: Float[Tensor, "event station 2 3"],
         said: Sized,
         sized: Bool[Tensor, "event station"],
         tolerance_s: float,
@@ -189,10 +171,9 @@ class StationTerms:
                 self.observe(
                     name,
                     terms,
-                    picks,
-                    arrival_s[row],
+                    p_late_s(picks, arrival_s[row, :, 0], tolerance_s=tolerance_s),
+                    of_row(s_picks, row, self.law.least_s_probability),
                     moveout_spkm[row],
-                    tolerance_s=tolerance_s,
                     magnitude=said.by_station[row] - said.magnitude[row],
                     sized=sized[row],
                 )
@@ -201,40 +182,41 @@ class StationTerms:
         self,
         event_id: str,
         terms: Terms,
-        picks: Picks,
-        due_s: Float[Tensor, "station 2"],
-        moveout_spkm: Float[Tensor, "station 3"],
+        p_late: tuple[Float[Tensor, " station"], Float[Tensor, " station"]],
+        s_late: tuple[Float[Tensor, " station"], Float[Tensor, " station"]],
+        moveout_spkm: Float[Tensor, "station 2 3"],
         *,
-        tolerance_s: float,
         magnitude: Float[Tensor, " station"],
         sized: Bool[Tensor, " station"],
     ) -> None:
         """What an open event's newest good solution says of its stations, in the place of one before.
 
-        terms: that the solution was made with. due_s: P and S by them, after the window's first sample.
-        moveout_spkm: of P, for a place further east, north, down.
-        magnitude: what each station says by itself, less its term, where it is `sized`; less the event's.
+        terms: that the solution was made with. p_late, s_late: how much later than due by them P and S are,
+        s, and how probable these picks are; 0 for none. moveout_spkm: of P and S, for a place further east,
+        north, down. magnitude: what each station says by itself, less its term, where it is `sized`; less the
+        event's.
         """
-        n = len(due_s)
-        off_s = picks.time_s - due_s[picks.station, 0]
-        residual_s, weight = torch.zeros(n), torch.zeros(n)
-        for station, off, probability in zip(
-            picks.station.tolist(), off_s.tolist(), picks.probability.tolist(), strict=True
-        ):
-            # the most probable come first
-            if abs(off) <= tolerance_s and weight[station] == 0:
-                residual_s[station], weight[station] = off, probability
-        seen = weight > 0
-        if int(seen.sum()) < self.law.fewest:
+        delay_s, moveout_spkm = terms.delay_s.cpu(), moveout_spkm.cpu()
+        late_s, weight = (torch.stack(pair, dim=1) for pair in zip(p_late, s_late, strict=True))
+        seen, n = weight > 0, int((weight[:, 0] > 0).sum())
+        if n < self.law.fewest:
             return
-        residual_s = _not_of_origin(residual_s + terms.delay_s[:, 0].cpu(), weight, moveout_spkm.cpu())
+        raw_s = late_s + delay_s
+        spread_s = torch.tensor([self.law.residual_s, self.law.s_residual_s]).expand_as(raw_s)
+        counts = weight / spread_s**2
+        # P has been looked for within a tolerance that leaves none far off
+        far_s = torch.tensor([torch.inf, FAR * self.law.s_residual_s]).expand_as(raw_s)
+        of_all = (each.flatten(0, 1) for each in (raw_s, counts, moveout_spkm, far_s))
+        both_s = torch.where(seen, not_of_origin(*of_all).view_as(raw_s), 0.0)
+        alone_s = not_of_origin(raw_s[:, 0], weight[:, 0], moveout_spkm[:, 0])
         own = sized.cpu()
         difference = magnitude.detach().float().cpu() + terms.magnitude.cpu()
         before = self._open.get(event_id)
-        if before is None or int(seen.sum()) >= int((before.delay_weight > 0).sum()):
-            self._open[event_id] = _Residuals(
-                torch.where(seen, residual_s, 0.0), weight, torch.where(own, difference, 0.0), own.float()
-            )
+        if before is None or n >= int((before.p_weight > 0).sum()):
+            (p_s, s_s), (p_weight, s_weight) = both_s.unbind(dim=1), weight.unbind(dim=1)
+            size, p_alone_s = torch.where(own, difference, 0.0), torch.where(seen[:, 0], alone_s, 0.0)
+            made = Residuals(p_s, p_weight, s_s, s_weight, size, own.float(), p_alone_s)
+            self._open[event_id] = made
 
     def state(self) -> dict[str, Any]:
         """Plain data that `restore` takes: what a stream saves."""
@@ -249,16 +231,16 @@ class StationTerms:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`. Raises ValueError for what is none."""
         places = torch.tensor(state["station_km"], dtype=torch.float32).view(-1, 3)
-        tables = {
-            name: torch.tensor(table, dtype=torch.float32).view(-1, 4)
-            for name, table in {"all events": state["sums"], **state["open"]}.items()
-        }
+        tables = {"all events": _table(state["sums"], N_SUMS)}
+        tables |= {name: _table(rows, N_SUMS + 1) for name, rows in state["open"].items()}
         for name, table in tables.items():
             if len(table) != len(places) or not torch.isfinite(table).all():
                 raise ValueError(
                     f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
                 )
-            if (table[:, int(name in state["open"]) :: 2] < 0).any():  # before sums, but after residuals
+            if (
+                table[:, int(name in state["open"]) : N_SUMS : 2] < 0
+            ).any():  # before sums, but after residuals
                 raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
@@ -270,25 +252,21 @@ class StationTerms:
         )
         self._now_s = checked.number("now_s of station terms", state["now_s"], LONG_AGO_S, -LONG_AGO_S)
         self._station_km, self._sums, self._misfit = places, tables["all events"], misfit
-        self._open = {name: _Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
+        self._open = {name: Residuals(*tables[name].unbind(dim=1)) for name in state["open"]}
 
     def forget(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Whatever was learnt of the stations at these places."""
         kept = (rows_at(self._station_km, station_km) < 0).float()[:, None]
         self._sums = kept * self._sums
         self._open = {
-            name: _Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
+            name: Residuals(*(kept * each.table()).unbind(dim=1)) for name, each in self._open.items()
         }
         self._forget_misfit()
-
-    def _mean(self, column: int, ratio: float) -> Float[Tensor, " station"]:
-        weight, total = self._sums[:, column], self._sums[:, column + 1]
-        return total / (weight + ratio**2)
 
     def _moved_to(self, station_km: Float[Tensor, "station 3"]) -> None:
         """Give every place what is known of it; what is known of other places is forgotten."""
         rows = rows_at(station_km, self._station_km)
-        sums = torch.zeros(len(station_km), 4)
+        sums = torch.zeros(len(station_km), N_SUMS)
         sums[rows >= 0] = self._sums[rows[rows >= 0]]
         self._station_km, self._sums, self._open = station_km, sums, {}
         self._forget_misfit()
@@ -312,16 +290,30 @@ def rows_at(
     return nearest.where(apart_km < ON_PLACE_KM, -1)
 
 
-def _not_of_origin(
-    residual_s: Float[Tensor, " station"],
-    weight: Float[Tensor, " station"],
-    moveout_spkm: Float[Tensor, "station 3"],
+def _mean(
+    weight: Float[Tensor, " station"], total: Float[Tensor, " station"], ratio: float
 ) -> Float[Tensor, " station"]:
-    """What of residuals no other origin time or place would take away, by weighted least squares.
+    """Posterior means of normal variables with priors about zero; ratio: of a residual's deviation to its."""
+    return total / (weight + ratio**2)
 
-    The rest would make terms follow mislocations, and locations follow terms, event by event.
+
+def _sums_of(table: Float[Tensor, "station 7"]) -> Float[Tensor, "station 6"]:
+    """What the residuals of one event add."""
+    value, weight = table[:, 0:N_SUMS:2], table[:, 1:N_SUMS:2]
+    return torch.stack([weight, weight * value], dim=2).flatten(1)
+
+
+def _table(rows: Sequence[Sequence[float]], n_columns: int) -> Float[Tensor, "station column"]:
+    """Of a state; before S was heard they had no columns for it, nor for what P is off by alone.
+
+    Raises ValueError for rows of another length.
     """
-    partials = torch.cat([torch.ones_like(moveout_spkm[:, :1]), moveout_spkm], dim=1).double()
-    root = weight.double().sqrt()
-    change = torch.linalg.pinv(root[:, None] * partials, rtol=1e-3) @ (root * residual_s.double())
-    return (residual_s.double() - partials @ change).float()
+    table = torch.tensor(rows, dtype=torch.float32)
+    if not table.numel():
+        return table.view(0, n_columns)
+    if table.ndim == 2 and table.shape[1] == N_SUMS - 2:
+        p, size = table[:, :2], table[:, 2:]
+        table = torch.cat([p, torch.zeros_like(p), size, p[:, :1]], dim=1)[:, :n_columns]
+    if table.ndim != 2 or table.shape[1] != n_columns:
+        raise ValueError(f"station terms: rows of shape {tuple(table.shape)}, not of {n_columns} numbers")
+    return table

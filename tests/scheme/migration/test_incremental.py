@@ -26,6 +26,7 @@ def network(request) -> MigrationNet:
         volume_layers=1,
         magnitude_width=8,
         separable=request.param,
+        s_width=0,
     ).eval()
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -32,6 +32,27 @@ def test_losses_are_finite_and_reach_every_parameter(module, batch):
         module.zero_grad(set_to_none=True)
 
 
+def test_s_is_learnt_beside_everything_and_changes_none_of_it(module, batch):
+    """Where S comes is its target, and of the network only what hears it is trained by that."""
+    terms = module.scheme.losses(module.network, batch, batch.targets, seeded(0))
+    later = replace(batch.targets, s_arrival_s=batch.targets.s_arrival_s + 1.0)
+    moved = module.scheme.losses(module.network, batch, later, seeded(0))
+    assert moved["station_s"] != terms["station_s"]
+    assert moved["station_p"] == terms["station_p"]
+    terms["station_s"].backward()
+    try:
+        trained = {name for name, each in module.network.named_parameters() if each.grad is not None}
+        assert trained == {f"station_s.layers.{n}.{part}" for n in (0, 2) for part in ("weight", "bias")}
+    finally:
+        module.zero_grad(set_to_none=True)
+
+
+def test_a_network_that_hears_no_s_loses_nothing_by_it(module, batch):
+    deaf = copy.deepcopy(module.network)
+    deaf.station_s = None
+    assert module.scheme.losses(deaf, batch, batch.targets, seeded(0))["station_s"] == 0.0
+
+
 def test_what_is_drawn_comes_from_the_generator_alone(module, batch):
     """Whatever torch's own generator has been used for; and it is not used."""
 

@@ -11,6 +11,7 @@ from small_migration import configured
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.config import build
 from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.residuals import p_late_s
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
 
 N = 8
@@ -18,12 +19,15 @@ AZIMUTH_RAD = torch.arange(N) * 2 * torch.pi / N
 STATION_KM = torch.stack([12 * AZIMUTH_RAD.sin(), 9 * AZIMUTH_RAD.cos(), torch.arange(N) / -10], dim=1)
 NOBODY = torch.zeros(N, dtype=torch.bool)
 ONE_LATE_S = torch.tensor([0.2] + [0.0] * (N - 1))
-MOVEOUT_SPKM = -torch.nn.functional.normalize(STATION_KM - torch.tensor([0.0, 0.0, 8.0]), dim=1) / 6.0
+P_SPKM = -torch.nn.functional.normalize(STATION_KM - torch.tensor([0.0, 0.0, 8.0]), dim=1) / 6.0
+MOVEOUT_SPKM = torch.stack([P_SPKM, 1.73 * P_SPKM], dim=1)
+ALL_HEARD = torch.ones(N)
+NO_S = torch.zeros(N), torch.zeros(N)
 
 
 def other_origin_s(t_s: float, east_km: float, north_km: float, down_km: float) -> torch.Tensor:
     """By how much P comes later from an origin that is later and elsewhere."""
-    return t_s + MOVEOUT_SPKM @ torch.tensor([east_km, north_km, down_km])
+    return t_s + P_SPKM @ torch.tensor([east_km, north_km, down_km])
 
 
 def known(name: str, *, is_open: bool) -> Known:
@@ -57,18 +61,19 @@ def taught(
     name: str = "a",
     closes: bool = True,
     moveout_spkm: torch.Tensor | None = None,
+    s_delay_s: torch.Tensor | None = None,
+    s_heard: torch.Tensor = ALL_HEARD,
     **said,
 ) -> None:
-    """One event whose P comes `delay_s` after the velocity model has it."""
+    """One event whose P comes `delay_s` after the velocity model has it, and S, if heard, `s_delay_s`."""
     believed = terms.begin(now_s, STATION_KM)
     terms.close([])
     terms.observe(
         name,
         believed,
-        picks_of(12.0 + delay_s),
-        torch.tensor([[12.0, 15.0]]) + believed.delay_s,
-        torch.zeros(N, 3) if moveout_spkm is None else moveout_spkm,
-        tolerance_s=0.6,
+        p_late_s(picks_of(12.0 + delay_s), 12.0 + believed.delay_s[:, 0], tolerance_s=0.6),
+        NO_S if s_delay_s is None else (s_delay_s - believed.delay_s[:, 1], s_heard),
+        torch.zeros(N, 2, 3) if moveout_spkm is None else moveout_spkm,
         **{"magnitude": torch.zeros(N), "sized": NOBODY, **said},
     )
     if closes:
@@ -83,6 +88,58 @@ def test_terms_become_the_delays_that_events_share(law):
     said = terms.begin(1e5, STATION_KM)
     torch.testing.assert_close(said.delay_s[:, 0], delay_s - delay_s.mean(), atol=0.02, rtol=0)
     torch.testing.assert_close(said.delay_s[:, 1], law.s_over_p * said.delay_s[:, 0])
+
+
+def test_s_has_a_term_of_its_own_where_it_is_heard(law):
+    """Elsewhere it is P's, as much larger as the law says."""
+    terms = StationTerms(law)
+    p_s, s_s = (
+        0.1 * torch.tensor(each) for each in ([1.0, -1, 0, 0, 0.5, -0.5, 0, 0], [3.0, -3, 2, -2, 1, -1, 0, 0])
+    )
+    is_heard = torch.tensor([1.0, 1, 1, 1, 0, 0, 1, 1])
+    for number in range(60):
+        taught(terms, 100.0 * (number + 1), p_s, s_delay_s=s_s, s_heard=is_heard)
+    said = terms.begin(1e5, STATION_KM).delay_s
+    torch.testing.assert_close(said[:, 0], p_s, atol=0.02, rtol=0)
+    torch.testing.assert_close(said[is_heard > 0, 1], s_s[is_heard > 0], atol=0.03, rtol=0)
+    torch.testing.assert_close(said[4:6, 1], law.s_over_p * said[4:6, 0])
+
+
+def test_one_event_is_half_believed_of_what_s_has_beside_p(law):
+    """P's term is known to be zero: the prior of S is about that."""
+    terms = StationTerms(replace(law, prior_s=1e-6, s_prior_s=0.2, s_residual_s=0.2))
+    s_s = 0.1 * torch.tensor([1.0, -1.0] * (N // 2))
+    taught(terms, 100.0, torch.zeros(N), s_delay_s=s_s)
+    torch.testing.assert_close(terms.begin(200.0, STATION_KM).delay_s[:, 1], s_s / 2, atol=1e-5, rtol=0)
+
+
+def test_an_origin_that_is_off_teaches_nothing_of_s_either(law):
+    terms, origin = StationTerms(law), (0.1, 0.5, 0.5, 2.0)
+    place_km = torch.tensor(origin[1:])
+    s_s = origin[0] + MOVEOUT_SPKM[:, 1] @ place_km
+    taught(terms, 100.0, other_origin_s(*origin), moveout_spkm=MOVEOUT_SPKM, s_delay_s=s_s)
+    assert terms.begin(200.0, STATION_KM).delay_s.abs().max() < 1e-4
+
+
+def test_s_tells_an_origin_that_p_cannot(law):
+    """Later and deeper look alike to P of stations all around; with S one of the two does not."""
+    with_s, without = StationTerms(law), StationTerms(law)
+    late_s = 0.2 * torch.tensor([1.0, -1.0] * (N // 2))
+    for each, said in ((with_s, {"s_delay_s": 1.73 * late_s}), (without, {})):
+        taught(each, 100.0, late_s, moveout_spkm=MOVEOUT_SPKM, **said)
+    first, second = (each.begin(200.0, STATION_KM).delay_s[:, 0] for each in (with_s, without))
+    assert not torch.allclose(first, second, atol=1e-3)
+    assert with_s.misfit_s() == pytest.approx(without.misfit_s()), "the misfit is that of P alone"
+
+
+def test_one_s_that_is_far_off_changes_little(law):
+    terms, wrong = StationTerms(law), StationTerms(law)
+    for each, off_s in ((terms, 0.0), (wrong, 0.9)):
+        taught(each, 100.0, torch.zeros(N), moveout_spkm=MOVEOUT_SPKM, s_delay_s=off_s * ONE_LATE_S / 0.2)
+    learnt = wrong.begin(200.0, STATION_KM).delay_s
+    assert learnt[1:].abs().max() < 0.1
+    assert learnt[0, 1] > 0.2
+    assert terms.begin(200.0, STATION_KM).delay_s.abs().max() < 1e-5
 
 
 def test_one_event_is_half_believed(law):
@@ -146,16 +203,15 @@ def test_of_an_event_the_newest_solution_counts_once(law):
     twice.observe(
         "a",
         believed,
-        picks_of(12.0 + delay_s),
-        torch.tensor([[12.0, 15.0]]).expand(N, 2),
-        torch.zeros(N, 3),
-        tolerance_s=0.6,
+        (delay_s, ALL_HEARD),
+        NO_S,
+        torch.zeros(N, 2, 3),
         magnitude=torch.zeros(N),
         sized=NOBODY,
     )
     twice.begin(100.5, STATION_KM)
     twice.close([known("a", is_open=False)])
-    assert torch.equal(one.begin(200.0, STATION_KM).delay_s, twice.begin(200.0, STATION_KM).delay_s)
+    torch.testing.assert_close(one.begin(200.0, STATION_KM).delay_s, twice.begin(200.0, STATION_KM).delay_s)
 
 
 def test_picks_too_few_or_too_far_off_teach_nothing(law):
@@ -293,6 +349,22 @@ def test_so_it_is_where_stations_that_are_no_more_are_all_that_taught_it(law, n_
     assert terms.misfit_s() == pytest.approx(law.misfit_s), "none of the stations that taught it is there"
 
 
+def test_a_state_from_before_s_was_heard_is_taken_as_it_is(law):
+    """Of P and magnitudes, in the midst of an event; what it has of S is nothing."""
+    terms, other = StationTerms(law), StationTerms(law)
+    for each in (terms, other):
+        taught(each, 100.0, ALTERNATING_S, sized=~NOBODY, magnitude=0.3 * ALL_HEARD)
+    taught(terms, 200.0, ONE_LATE_S, name="b", closes=False)
+    state = json.loads(json.dumps(terms.state()))
+    state["sums"] = [[w, t, m, n] for w, t, _, _, m, n in state["sums"]]
+    state["open"] = {"b": [[r, w, m, n] for r, w, _, _, m, n, _ in state["open"]["b"]]}
+    other.restore(state)
+    assert other.misfit_s() == terms.misfit_s()
+    for each in (terms, other):
+        each.close([known("b", is_open=False)])
+    assert other.state() == terms.state()
+
+
 def test_a_misfit_is_restored_and_a_state_from_before_there_was_one_has_none(law):
     terms, other = StationTerms(law), StationTerms(law)
     taught(terms, 100.0, ALTERNATING_S)
@@ -314,10 +386,9 @@ def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
     terms.observe(
         "a",
         believed,
-        replace(picks_of(12.0 + residual_s), probability=torch.rand(n, generator=drawn)),
-        torch.full((n, 2), 12.0),
-        torch.zeros(n, 3),
-        tolerance_s=2.0,
+        (residual_s, torch.rand(n, generator=drawn)),
+        (residual_s, torch.zeros(n)),
+        torch.zeros(n, 2, 3),
         magnitude=torch.zeros(n),
         sized=torch.zeros(n, dtype=torch.bool),
     )
@@ -338,6 +409,7 @@ def test_the_misfit_of_an_open_event_is_restored_to_its_last_digit(law, seed):
         ({"sums": [[np.nan] * 4]}, "station terms of all events: 1 for 8 stations"),
         ({"open": {"b": [[np.inf] * 4] * 8}}, "station terms of b: 8 for 8 stations, or not finite"),
         ({"now_s": np.nan}, "now_s of station terms"),
+        ({"sums": [[0.0] * 5] * 8}, "rows of shape .*8, 5.*, not of 6 numbers"),
     ],
 )
 def test_a_broken_state_is_refused(law, change, told):
@@ -362,6 +434,8 @@ def test_none_are_zero():
     "change",
     [
         {"prior_s": 0.0},
+        {"s_residual_s": 0.0},
+        {"least_s_probability": 1.5},
         {"residual_magnitude": -1.0},
         {"fewest": 2},
         {"misfit_s": 0.0},
