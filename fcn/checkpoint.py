@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
 
+log = logging.getLogger(__name__)
+
 WEIGHTS_DIR = Path(__file__).parent / "weights"
+OF_S = ("s_prior_s", "s_residual_s", "least_s_probability")  # of `scheme.reading.terms`
 IN_A_RUN = ("*.ckpt", "checkpoints/*.ckpt")  # where a folder of fcn.train has them
 
 
@@ -187,6 +191,13 @@ def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
     return made
 
 
+def _warn_unheard(module: FcnModule, path: Path, reading: Mapping[str, Any] | None) -> None:
+    """Of values that mean nothing to a network that hears no S."""
+    given = [key for key in (reading or {}).get("terms") or {} if key in OF_S]
+    if given and getattr(module.network, "station_s", None) is None:
+        log.warning("%s hears no S: reading.terms.%s change nothing", path, ", ".join(given))
+
+
 def _check_reading(scheme: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raises ValueError for values that a reading or one of its laws refuses."""
     try:
@@ -223,18 +234,32 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
 def begin_with(module: FcnModule, name: str | Path) -> str:
     """Give a network about to be trained the weights of a checkpoint; returns the digest of its file.
 
-    Parts that no network had when it was written begin anew (`fcn.former.NEW_PARTS`).
-    Raises FileNotFoundError for an unknown name and ValueError for weights that are another network's, or no
-    numbers.
+    Parts of which the file has nothing, as no network had them when it was written (`fcn.former.NEW_PARTS`),
+    begin anew: their parameters are `module.begun_anew`. Raises FileNotFoundError for an unknown name and
+    ValueError for weights that are another network's, or no numbers, and where such a part would not be
+    trained.
     """
     path = find(name)
     weights = read(path)["state_dict"]
     _check_finite(weights, path)
-    begun = {key: value for key, value in module.state_dict().items() if key.startswith(NEW_PARTS)}
+    begun: dict[str, Tensor] = {}
+    for part, term in NEW_PARTS.items():
+        own = {key: value for key, value in module.state_dict().items() if key.startswith(part)}
+        if not own or any(key.startswith(part) for key in weights):
+            continue
+        if not module.loss.weights[term] > 0:
+            raise ValueError(
+                f"weights={name} have no {part.strip('.')}, and with loss.weights.{term}=0 it would stay as "
+                "it is drawn: take arch.s_width=0, as they were trained with, or experiment=hearing_s first"
+            )
+        begun |= own
     try:
         module.load_state_dict({**begun, **weights})
     except RuntimeError as error:
         raise ValueError(f"weights={name} are not those of this arch: {error}") from error
+    module.begun_anew = tuple(key.removeprefix("network.") for key in begun)
+    if begun:
+        log.info("weights=%s have no %s: begun anew", name, ", ".join(module.begun_anew))
     return file_digest(path)
 
 
@@ -265,6 +290,7 @@ def load(
     try:
         module = build_module(config, record=record, trainable=False)
         module.load_state_dict(weights)
+        _warn_unheard(module, path, reading)
         return Restored(
             path=path,
             module=module.eval(),

@@ -168,8 +168,11 @@ def _matching(**kept: Any) -> dict[str, Any]:
     return {"magnitude_scale": math.inf, **kept}  # before magnitudes counted
 
 
-# What networks of before do not have: `weights=` of a training begins it anew.
-NEW_PARTS = ("network.station_s.",)
+# What weights of before do not have, and the loss that trains it: `weights=` of a training begins it anew.
+NEW_PARTS: Mapping[str, str] = {
+    "network.station_s.": "station_s",
+    "loss.log_variance.station_s": "station_s",
+}
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {

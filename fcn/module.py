@@ -57,6 +57,7 @@ class FcnModule(lightning.LightningModule):
         self.network, self.loss, self.scheme = network, loss, scheme
         self.optimiser, self.scheduler, self.seed = optimiser, scheduler, seed
         self.record = dict(record or {})
+        self.begun_anew: tuple[str, ...] = ()  # parameters of the network that its first weights did not have
         self.validation_replays: list[Replay] = []
         self.test_replay: Replay | None = None
         self.validation_losses = MetricCollection(

@@ -248,6 +248,16 @@ def _check_goes_on(config: Mapping[str, Any], former: Mapping[str, Any]) -> None
             )
 
 
+def _check_arch(ckpt: str, arch: Mapping[str, Any], former: Mapping[str, Any]) -> None:
+    """Raises ValueError for a network that is another than the one a checkpoint has."""
+    for key in dict.fromkeys((*former, *arch)):
+        if arch.get(key) != former.get(key):
+            raise ValueError(
+                f"{ckpt} has a network of arch.{key}={checked.shown(former.get(key))}, this training one of "
+                f"{checked.shown(arch.get(key))}: go on with the first, or begin anew with weights={ckpt}"
+            )
+
+
 def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None:
     """Raises ValueError for a checkpoint that this training cannot go on from."""
     ckpt, max_steps = config["ckpt"], config["trainer"]["max_steps"]
@@ -262,11 +272,13 @@ def _check_resumable(config: dict[str, Any], content: Mapping[str, Any]) -> None
             "nothing is left to do"
         )
     _check_goes_on(config, content["fcn"]["config"])
+    if "arch" in (former := content["fcn"]["config"]):
+        _check_arch(ckpt, config["arch"], former["arch"])
     monitor = (config["callbacks"] or {}).get("checkpoint", {}).get("monitor")
-    former = (content["fcn"]["config"].get("callbacks") or {}).get("checkpoint", {}).get("monitor")
-    if monitor != former:
+    before = (former.get("callbacks") or {}).get("checkpoint", {}).get("monitor")
+    if monitor != before:
         log.warning(
-            "%s kept its best by %s, this training by %s: what is best begins anew", ckpt, former, monitor
+            "%s kept its best by %s, this training by %s: what is best begins anew", ckpt, before, monitor
         )
     planned = [state.get("total_steps") for state in content["lr_schedulers"]]
     scheduler = config["optim"].get("scheduler")

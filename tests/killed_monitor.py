@@ -28,7 +28,6 @@ from fcn.alert.journal import Journal
 from fcn.alert.sinks.jsonl import JsonLines
 from fcn.alert.sinks.lane import Patience
 from fcn.alert.sinks.sinks import Sinks
-from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.station_terms import StationTerms, TermsLaw
 from fcn.stream.loop import Habits, Monitor
 from fcn.stream.network import WatchedNetwork
@@ -40,11 +39,29 @@ EVENTS_S = (6.0, 14.0, 22.0)  # origins; each is spoken of for 7 s, and what is 
 LINK = Link(1, 1.0, 0.4, [0.0, 0.5], 0.3, 0.02, 0.05, 0.05, 1.5)
 
 
+LAW = TermsLaw(
+    prior_s=0.1,
+    residual_s=0.1,
+    s_over_p=1.73,
+    s_prior_s=0.2,
+    s_residual_s=0.2,
+    least_s_probability=0.5,
+    prior_magnitude=0.15,
+    residual_magnitude=0.2,
+    least_evidence=0.7,
+    most_across_km=3.0,
+    fewest=3,
+    misfit_s=0.15,
+    misfit_of=20.0,
+    epicentre_kmps=10.0,
+)
+
+
 class Learner:
     """A reader whose every word depends on all buffers, and on what closed events have taught of stations."""
 
     def __init__(self):
-        self.terms = StationTerms(TermsLaw(0.1, 0.1, 1.73, 0.15, 0.2, 0.7, 3.0, 3, 0.15, 20.0, 10.0))
+        self.terms = StationTerms(LAW)
 
     def estimates(self, network, batch, known):
         now_s, station_km = float(batch.now_s[0]), batch.station_km[0]
@@ -52,18 +69,16 @@ class Learner:
         self.terms.close(known)
         told = batch.waveforms[0].square().mean(dim=(1, 2)).sqrt(), batch.peaks[0].mean(dim=(1, 2))
         size = float(batch.background_mps.double().mean())
-        stations = torch.arange(len(station_km))
         for each in known:
             if each.is_open:
                 self.terms.observe(
                     each.event_id,
                     terms,
-                    Picks(stations, 10.0 + 1e5 * told[0], torch.ones(len(stations))),
-                    10.0 + terms.delay_s,
-                    torch.zeros(len(stations), 3),
-                    tolerance_s=5.0,
+                    (1e5 * told[0] - terms.delay_s[:, 0], torch.ones(len(station_km))),
+                    (2e5 * told[0] - terms.delay_s[:, 1], torch.ones(len(station_km))),
+                    torch.zeros(len(station_km), 2, 3),
                     magnitude=1e5 * told[1],
-                    sized=torch.ones(len(stations), dtype=torch.bool),
+                    sized=torch.ones(len(station_km), dtype=torch.bool),
                 )
         spoken = [each for each in EVENTS_S if each + 2.0 < now_s - START_S < each + 9.0]
         return [

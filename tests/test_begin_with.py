@@ -7,7 +7,8 @@ import torch
 from toy import resolved
 
 from fcn.assemble import build_module
-from fcn.checkpoint import begin_with, find, read
+from fcn.callbacks.frozen import Frozen
+from fcn.checkpoint import begin_with, find, load, read
 
 
 def test_a_network_takes_over_shipped_weights():
@@ -44,6 +45,7 @@ def test_a_part_that_no_network_had_then_begins_anew():
     """What hears S, of weights from before anything did; a part that there always was may not be missing."""
     config = read(find("compact"))["fcn"]["config"]
     config = {**config, "arch": {**config["arch"], "s_width": 8}}
+    config["loss"] = resolved("train", "experiment=generalized")["loss"]
     module = build_module(config, trainable=False)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     begin_with(module, "compact")
@@ -51,3 +53,36 @@ def test_a_part_that_no_network_had_then_begins_anew():
     assert not any("station_s" in name for name in known)
     for name, value in module.state_dict().items():
         assert torch.equal(value, known[name].to(value.dtype) if name in known else before[name]), name
+    parts = {f"station_s.layers.{n}.{part}" for n in (0, 2) for part in ("weight", "bias")}
+    assert set(module.begun_anew) == parts
+    with pytest.raises(ValueError, match=r"what weights= does not have: station_s\.layers\.0"):
+        Frozen(["volumes"]).setup(None, module, "fit")
+    Frozen(["volumes", "station_s"]).setup(None, module, "fit")
+    assert module.network.station_s.layers[0].weight.requires_grad
+
+
+def test_a_part_that_would_stay_as_drawn_is_refused():
+    """It would say that S is everywhere, and be believed."""
+    config = read(find("compact"))["fcn"]["config"]
+    config = {**config, "arch": {**config["arch"], "s_width": 8}}
+    module = build_module(config, trainable=False)
+    assert module.loss.weights["station_s"] == 0
+    with pytest.raises(ValueError, match=r"have no network.station_s, .*station_s=0.*arch.s_width=0"):
+        begin_with(module, "compact")
+
+
+def test_a_part_that_is_there_in_pieces_is_damaged(tmp_path):
+    content = torch.load(find("generalized"), weights_only=True)
+    del content["state_dict"]["network.station_s.layers.0.weight"]
+    torch.save(content, tmp_path / "damaged.ckpt")
+    module = build_module(resolved("train", "experiment=hearing_s"), trainable=False)
+    with pytest.raises(ValueError, match=r"Missing key.*station_s.layers.0.weight"):
+        begin_with(module, tmp_path / "damaged.ckpt")
+
+
+def test_what_is_asked_of_a_network_that_hears_no_s_is_told(caplog):
+    load("compact", reading={"terms": {"s_prior_s": 0.3}})
+    assert "hears no S: reading.terms.s_prior_s change nothing" in caplog.text
+    caplog.clear()
+    load("generalized", reading={"terms": {"s_prior_s": 0.3}})
+    assert "hears no S" not in caplog.text

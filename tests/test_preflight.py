@@ -60,6 +60,10 @@ def finished(tmp_path_factory):
         (["validation.sequences=null"], "validation.sequences must be a mapping .* got None"),
         (["evaluation.sequences=null"], "evaluation.sequences must be a mapping"),
         (["ckpt={begun}", "optim.optimiser.lr=1e-6"], "optim.optimiser=.*1e-06.* no effect.*trained with .*"),
+        (
+            ["ckpt={begun}", "arch.interpolation=2"],
+            r"network of arch\.interpolation=1, this training one of 2",
+        ),
         (["ckpt={begun}", "data.batch_size=1"], "data.batch_size=1 would .*trained with 4, and goes on so"),
         (["ckpt={begun}", "+trainer.accumulate_grad_batches=2"], "accumulate_grad_batches=2 would"),
     ],

@@ -30,6 +30,7 @@ WITHIN_S = 0.9
 AFTER_S = 15.0  # from the median of P by hand to the end of the window that is asked
 LEAST = (0.1, 0.5, 0.7)
 FAR_S = 0.4
+UNUSED = "4"  # of the weights 0 to 4
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Compared:
 
 
 def by_hand(path: Path) -> dict[str, dict[str, float]]:
-    """POSIX times of P and of S, at stations by the first four letters of their codes, as cards have them."""
+    """POSIX times of P and of S, at stations by the first four letters of their codes, as cards have them.
+
+    Those of weight 4 are left out: hypo71 does not use them, whoever picked them was not sure.
+    """
     times: dict[str, dict[str, float]] = {}
     for line in path.read_text().splitlines():
         station, minute, p_s = line[:4].strip(), line[9:19].strip(), line[19:24].strip()
@@ -50,9 +54,9 @@ def by_hand(path: Path) -> dict[str, dict[str, float]]:
             continue
         year, month, day, hour, at = (int(minute[i : i + 2]) for i in range(0, 10, 2))
         start = UTCDateTime(2000 + year, month, day, hour, at)
-        times.setdefault(station, {"P": (start + float(p_s)).timestamp})
-        if s_s := line[31:36].strip():
-            times[station].setdefault("S", (start + float(s_s)).timestamp)
+        for phase, seconds, weight in (("P", p_s, line[7:8]), ("S", line[31:36].strip(), line[39:40])):
+            if seconds and weight != UNUSED:
+                times.setdefault(station, {}).setdefault(phase, (start + float(seconds)).timestamp)
     return times
 
 
@@ -124,7 +128,7 @@ def main() -> None:
     restored, found = load(given.ckpt), list[Compared]()
     for name, event in SETS.items():
         times = by_hand(given.folder / f"{event}.phs")
-        until_s = float(np.median([each["P"] for each in times.values()])) + AFTER_S
+        until_s = float(np.median([each["P"] for each in times.values() if "P" in each])) + AFTER_S
         sequence = Sequence.load(given.sequences / name, restored.preprocess)
         found += compared(window(sequence, restored, until_s), restored, times)
     lines = [

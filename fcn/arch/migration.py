@@ -265,7 +265,7 @@ class MagnitudeNet(nn.Module):
 
 
 class MigrationNet(nn.Module):
-    """The three parts, driven by `fcn.scheme.migration`.
+    """The parts, driven by `fcn.scheme.migration`.
 
     n_depths: cells of a volume along depth; its horizontal cells are free.
     separable: convolutions of blocks and volumes channel by channel, followed by one that mixes channels, as

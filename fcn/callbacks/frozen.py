@@ -14,7 +14,8 @@ class Frozen(Callback):
     """Trains only the parameters of the network whose names begin with one of `trained`.
 
     Modules without any of these stay in evaluation mode: running statistics of frozen layers do not move,
-    either. Raises ValueError, before the first step, for a name that no parameter begins with.
+    either. Raises ValueError, before the first step, for a name that no parameter begins with, and for
+    parameters that are neither trained nor of the weights that the training began with.
     """
 
     def __init__(self, trained: Sequence[str]) -> None:
@@ -28,6 +29,12 @@ class Frozen(Callback):
             raise ValueError(
                 f"callbacks.frozen.trained: no parameter of {type(pl_module.network).__name__} begins with "
                 f"{', '.join(unknown)}; there are {', '.join(names)}"
+            )
+        if left := [each for each in pl_module.begun_anew if not each.startswith(self.trained)]:
+            raise ValueError(
+                f"callbacks.frozen.trained={list(self.trained)} leaves as drawn what weights= does not "
+                f"have: {', '.join(left)}; train it, too, or first (experiment=hearing_s), or take "
+                "arch.s_width=0"
             )
         for name, parameter in pl_module.network.named_parameters():
             parameter.requires_grad_(name.startswith(self.trained))

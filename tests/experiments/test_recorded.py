@@ -349,19 +349,24 @@ TRZ EPU0 100118170409.79       12.51ES 2
 AGE IPU0 100118170410.80       14.11IS 3
 DIM EPU0 100118170459.91
 TRZ EP.1 100118170409.68       12.47ES 1
+KALEEP.4 100118170410.48       13.79ES 2
+PSA IP.1 100118170411.16       15.18IS 4
                  10
 """
 
 
 def test_cards_have_p_and_some_have_s(tmp_path):
-    """Of two cards of a station the first counts; S counts from the minute of P."""
+    """Of two cards of a station the first counts; S counts from the minute of P; weight 4 is no pick."""
     sys.path.insert(0, str(FOLDER))
     picks = importlib.import_module("picks")
     sys.path.remove(str(FOLDER))
     (tmp_path / "cards.phs").write_text(CARDS)
     times = picks.by_hand(tmp_path / "cards.phs")
     start_s = obspy.UTCDateTime(2010, 1, 18, 17, 4).timestamp
-    assert set(times) == {"TRZ", "AGE", "DIM"}
+    assert {name: set(of) for name, of in times.items()} == {
+        **{"TRZ": {"P", "S"}, "AGE": {"P", "S"}, "DIM": {"P"}},
+        **{"KALE": {"S"}, "PSA": {"P"}},
+    }
     assert times["TRZ"] == pytest.approx({"P": start_s + 9.79, "S": start_s + 12.51}, abs=1e-4, rel=0)
     assert times["DIM"] == pytest.approx({"P": start_s + 59.91}, abs=1e-4, rel=0)
     assert picks.row("S", 0.5, 4, np.array([0.1, 0.2, 0.9])) == "| S | 0.5 | 3 of 4 | +0.20 s | 0.15 s | 1 |"

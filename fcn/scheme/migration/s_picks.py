@@ -23,13 +23,13 @@ def find_s_picks(
 
     station_s: `StationS`, or None of a network that hears no S. features, heard: of a batch of one window, on
     the device that computes; there: its mask, on the host. due_s: seconds after the window's first sample.
-    None where that reaches beyond the window, or into what no data came of, and where probability still grows
-    at either end.
+    None where that reaches beyond the window, or into what no data came of, and where the most probable
+    sample, the two ends aside, is no peak.
     """
     if station_s is None:
         return SPicks.none(*due_s.shape)
-    n_samples, reach = features.station_p.shape[-1], round(within_s * sampling_rate_hz)
-    middle = (due_s * sampling_rate_hz).round().nan_to_num(posinf=-1.0, neginf=-1.0).long()
+    n_samples, reach = features.station_p.shape[-1], max(1, round(within_s * sampling_rate_hz))
+    middle = (due_s * sampling_rate_hz).round().nan_to_num(nan=-1.0, posinf=-1.0, neginf=-1.0).long()
     inside = there & (middle >= features.nobodys + reach) & (middle < n_samples - reach)
     event, station = inside.nonzero(as_tuple=True)
     middle = middle[event, station]

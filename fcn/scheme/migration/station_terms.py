@@ -29,7 +29,7 @@ N_SUMS = 6  # of a station: weight and weighted sum of P, of S, of magnitude
 MOST_MISFIT = 1e9  # residuals of a year of a large network, and the sum of their squares
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TermsLaw:
     """How fast terms are believed, as means of normal variables with a normal prior about zero.
 
@@ -204,7 +204,7 @@ class StationTerms:
         raw_s = late_s + delay_s
         spread_s = torch.tensor([self.law.residual_s, self.law.s_residual_s]).expand_as(raw_s)
         counts = weight / spread_s**2
-        # P has been looked for within a tolerance that leaves none far off
+        # none of P: terms without S are what they were before S was heard
         far_s = torch.tensor([torch.inf, FAR * self.law.s_residual_s]).expand_as(raw_s)
         of_all = (each.flatten(0, 1) for each in (raw_s, counts, moveout_spkm, far_s))
         both_s = torch.where(seen, not_of_origin(*of_all).view_as(raw_s), 0.0)

@@ -1,18 +1,28 @@
 """What is learnt of stations, as a whole: healthy ones are read as if nobody watched over them."""
 
 import copy
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
-from small_migration import configured
+from small_migration import configured, single
+from torch import nn
 
 from fcn import config as configuration
+from fcn.arch.migration import Sized
 from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.checkpoint import load
 from fcn.data.sequences import Sequence
 from fcn.scheme.migration.learnt import Learnt
+from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.places import Places
+from fcn.scheme.migration.seen import Seen
+from fcn.scheme.migration.station_health import Sound
+from fcn.scheme.migration.station_terms import Terms
 
 
 def test_a_part_without_a_law_is_passed_over(module):
@@ -66,3 +76,60 @@ def test_the_updates_of_a_healthy_network_are_the_same_with_and_without(toy_stor
         said.append([copy.copy(update) for event in replay.declared for update in event.updates])
     assert len(said[0]) > 20
     assert said[0] == said[1]
+
+
+HEARD_S = 15.0
+
+
+class Ear(nn.Module):
+    """Hears S at one moment everywhere: rows of features say when they are."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        return 3.0 - 20.0 * (features[..., 1, 0] - HEARD_S).abs()
+
+
+def test_what_is_heard_of_s_at_stations_that_may_be_heard_is_learnt(module, batch):
+    """Through `observe`: where S is due, within its own tolerance, of what is there and has data."""
+    window = next(each for each in map(partial(single, batch), range(10)) if each.station_km.shape[1] >= 6)
+    n, n_samples = window.station_km.shape[1], window.waveforms.shape[-1]
+    network = copy.deepcopy(module.network)
+    network.station_s = Ear()
+    with torch.no_grad():
+        features = network.encode(window.waveforms, window.background_mps, window.known, window.mask)
+    features.table[:, :, 1, :n_samples, 0] = torch.arange(n_samples) / 20.0
+    known = torch.ones_like(window.known)
+    known[0, 4] = False  # nothing came of it
+    there = torch.ones(1, n, dtype=torch.bool)
+    there[0, 5] = False  # its clock is false
+    here = replace(window, mask=there, known=known)
+    p_s, s_late_s = torch.full((n,), 10.0), torch.tensor([0.0, 0.3, -0.3, 0.7, 0.0, 0.0] + [0.0] * (n - 6))
+    arrival_s = torch.stack([p_s, HEARD_S - s_late_s], dim=1)[None]
+    picks = Picks(torch.arange(n), p_s, torch.full((n,), 0.9))
+    terms, sound = Terms.none(window.station_km[0]), Sound.all(there[0])
+    seen = Seen(here, here, network, features, picks, picks, 970.0, terms, sound)
+    learnt = Learnt.by(replace(module.scheme.reading.terms, fewest=3), None, None)
+    learnt.begin(here, [])
+    said = Sized(torch.full((1,), 3.0), torch.ones(1), torch.zeros(1), torch.full((1, n), 3.0))
+    nobody = torch.zeros(1, n, dtype=torch.bool)
+    due_s, tolerances_s = torch.zeros(0, n, 2), (0.2, 0.5)
+    learnt.observe(seen, places_of("a", n), arrival_s, said, nobody, [], due_s, tolerances_s, 20.0)
+    (table,) = learnt.terms.state()["open"].values()
+    weights = torch.tensor(table)[:, 3]
+    assert (weights > 0.5).tolist() == [True, True, True, False, False, False] + [True] * (n - 6)
+
+
+def places_of(name: str, n: int) -> Places:
+    """One event that is well located, in the middle."""
+    one = torch.ones(1)
+    return Places(
+        (name,),
+        (None,),
+        torch.tensor([[0.0, 0.0, 8.0]]),
+        *(5 * one, 0.1 * one, 9 * one, 0.95 * one, 0.9 * one, one, one),
+        one > 0,
+        torch.eye(3)[None],
+        torch.ones(1, n, dtype=torch.bool),
+        torch.zeros(1, dtype=torch.long),
+        0 * one,
+    )

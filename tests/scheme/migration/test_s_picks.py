@@ -70,6 +70,20 @@ def test_elsewhere_nothing_is_picked(seen, due_s):
     assert said.probability.max() < 0.001
 
 
+def test_stations_that_are_not_there_pick_nothing():
+    there = torch.tensor([True, False, True])
+    due_s = torch.full((1, N_STATIONS), 10.0)
+    said = find_s_picks(EAR, *window([10.0] * 3), there, due_s, within_s=WITHIN_S, sampling_rate_hz=RATE_HZ)
+    assert (said.probability[0] > 0.5).tolist() == there.tolist()
+
+
+def test_less_than_a_sample_is_a_sample():
+    due_s = torch.tensor([[10.0, torch.nan, 12.0]])
+    there = torch.ones(N_STATIONS, dtype=torch.bool)
+    said = find_s_picks(EAR, *window([10.0] * 3), there, due_s, within_s=0.0, sampling_rate_hz=RATE_HZ)
+    assert (said.probability[0] > 0.5).tolist() == [True, False, False]
+
+
 def test_what_comes_later_than_is_asked_for_changes_no_pick():
     """A stream's next windows say the same of an S that lies in all of them."""
     before = found(window([10.0, 10.2, 10.4]), [10.0] * 3)

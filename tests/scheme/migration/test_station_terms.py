@@ -10,8 +10,8 @@ from small_migration import configured
 
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.config import build
-from fcn.scheme.migration.picks import Picks
-from fcn.scheme.migration.residuals import p_late_s
+from fcn.scheme.migration.picks import Picks, SPicks
+from fcn.scheme.migration.residuals import of_row, p_late_s
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
 
 N = 8
@@ -88,6 +88,20 @@ def test_terms_become_the_delays_that_events_share(law):
     said = terms.begin(1e5, STATION_KM)
     torch.testing.assert_close(said.delay_s[:, 0], delay_s - delay_s.mean(), atol=0.02, rtol=0)
     torch.testing.assert_close(said.delay_s[:, 1], law.s_over_p * said.delay_s[:, 0])
+
+
+def test_of_several_picks_the_most_probable_that_is_near_counts():
+    picks = Picks(torch.tensor([1, 1, 0]), torch.tensor([12.3, 11.9, 14.0]), torch.tensor([0.9, 0.8, 0.7]))
+    late_s, probability = p_late_s(picks, torch.full((3,), 12.0), tolerance_s=0.6)
+    torch.testing.assert_close(late_s, torch.tensor([0.0, 0.3, 0.0]))
+    torch.testing.assert_close(probability, torch.tensor([0.0, 0.9, 0.0]))
+
+
+def test_s_that_is_not_probable_enough_does_not_count():
+    heard = SPicks(torch.tensor([[0.1, 0.2]]), torch.tensor([[0.5, 0.49]]))
+    late_s, probability = of_row(heard, 0, 0.5)
+    torch.testing.assert_close(late_s, torch.tensor([0.1, 0.2]))
+    torch.testing.assert_close(probability, torch.tensor([0.5, 0.0]))
 
 
 def test_s_has_a_term_of_its_own_where_it_is_heard(law):
