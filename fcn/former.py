@@ -159,9 +159,11 @@ def _decoder(**kept: Any) -> dict[str, Any]:
     return {"uncertainty_factor": [1.0, 1.0], **kept}  # before there was one
 
 
-def _loss(weights: Mapping[str, float], **kept: Any) -> dict[str, Any]:
-    of_migration = "evidence" in weights and "station_s" not in weights
-    return {**kept, "weights": {**weights, "station_s": 0.0} if of_migration else dict(weights)}
+def _loss(**kept: Any) -> dict[str, Any]:
+    weights = kept.get("weights")
+    if isinstance(weights, Mapping) and "evidence" in weights:  # of a migration network
+        kept["weights"] = {"station_s": 0.0, **weights}  # before any heard S
+    return kept
 
 
 def _matching(**kept: Any) -> dict[str, Any]:
