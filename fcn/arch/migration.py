@@ -267,7 +267,7 @@ class MagnitudeNet(nn.Module):
 class MigrationNet(nn.Module):
     """The parts, driven by `fcn.scheme.migration`.
 
-    n_depths: cells of a volume along depth; its horizontal cells are free.
+    n_depths: cells of a volume along depth; its horizontal cells are free. s_width: of `StationS`; 0: none.
     separable: convolutions of blocks and volumes channel by channel, followed by one that mixes channels, as
         of MobileNets (Howard et al. 2017): a wider network for the same operations.
     """
