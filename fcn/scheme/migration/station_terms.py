@@ -238,9 +238,8 @@ class StationTerms:
                 raise ValueError(
                     f"station terms of {name}: {len(table)} for {len(places)} stations, or not finite"
                 )
-            if (
-                table[:, int(name in state["open"]) : N_SUMS : 2] < 0
-            ).any():  # before sums, but after residuals
+            first = int(name in state["open"])  # weights stand before sums, but after residuals
+            if (table[:, first:N_SUMS:2] < 0).any():
                 raise ValueError(f"station terms of {name}: weights are below 0")
         if not torch.isfinite(places).all():
             raise ValueError("station terms: places of stations are not finite")
