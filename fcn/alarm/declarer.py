@@ -89,10 +89,7 @@ class Declarer:
             "last_now_s": None if math.isinf(self._last_now_s) else self._last_now_s,
             "earlier": [[end_s, [each.plain for each in window]] for end_s, window in self._earlier],
             "events": [
-                followed[id(each)].state()
-                if id(each) in followed
-                else {"event_id": each.event_id, "updates": [update.plain for update in each.updates]}
-                for each in self._events
+                followed[id(each)].state() if id(each) in followed else each.plain for each in self._events
             ],
         }
 
@@ -108,8 +105,7 @@ class Declarer:
                 self._followed.append(Followed.of_state(self.rules, each))
                 self._events.append(self._followed[-1].declared)
             else:
-                updates = [Update.of_plain(update) for update in each["updates"]]
-                self._events.append(DeclaredEvent(each["event_id"], updates))
+                self._events.append(DeclaredEvent.of_plain(each))
 
     def process(self, now_s: float, estimates: list[WindowEstimate]) -> list[Update]:
         """Take the estimates of the window ending at now_s (none: a quiet window); return what is new.

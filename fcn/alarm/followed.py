@@ -167,7 +167,9 @@ class Followed:
         return now_s - since_s, now_s - self.estimates[0].now_s, max(sizes, default=None)
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
-        read = dataclasses.replace(estimate, epicentre_pdf=None)
+        if estimate.is_located:
+            self.declared.picks = estimate.picks
+        read = dataclasses.replace(estimate, epicentre_pdf=None, picks=())
         if self.estimates:
             read = _completed(read, self.estimates[-1])
         estimate = read
@@ -225,8 +227,7 @@ class Followed:
     def state(self) -> dict[str, Any]:
         """Plain data, as JSON holds them."""
         return {
-            "event_id": self.declared.event_id,
-            "updates": [each.plain for each in self.declared.updates],
+            **self.declared.plain,
             "estimates": [each.plain for each in self.estimates],
             "is_watched": self._is_watched,
             "weak_since_s": self._weak_since_s,
@@ -236,10 +237,9 @@ class Followed:
     @classmethod
     def of_state(cls, rules: Rules, state: Mapping[str, Any]) -> "Followed":
         """The event that `state` was taken of, to be followed on."""
-        updates = [Update.of_plain(each) for each in state["updates"]]
         return cls(
             rules,
-            DeclaredEvent(state["event_id"], updates),
+            DeclaredEvent.of_plain(state),
             [WindowEstimate.of_plain(each) for each in state["estimates"]],
             state["is_watched"],
             state["weak_since_s"],

@@ -59,7 +59,8 @@ def write_declared(name: str, declared: Sequence[DeclaredEvent], folder: Path) -
     """Write the last word on every event, in order of origin time: catalogue.csv and catalogue.xml (QuakeML).
 
     Beside the columns of a catalogue the CSV has the status of that word and whether its magnitude is a lower
-    bound; in QuakeML origin and magnitude of a retracted event are rejected, and a note tells a lower bound.
+    bound; in QuakeML origin and magnitude of a retracted event are rejected, a note tells a lower bound, and
+    arrivals are the picks that the place stands on, with their residuals.
     """
     last = sorted((each.final for each in declared), key=lambda update: update.event.origin_time_s)
     with (folder / "catalogue.csv").open("w", newline="", encoding="utf-8") as file:
@@ -68,7 +69,8 @@ def write_declared(name: str, declared: Sequence[DeclaredEvent], folder: Path) -
         writer.writerows(_row(update) for update in last)
     rejected = {each.event_id: "rejected" for each in declared if each.is_retracted}
     catalogue = Catalogue(name, tuple(_noted(update) for update in last))
-    write_quakeml(catalogue, folder / "catalogue.xml", evaluation=rejected)
+    picks = {each.event_id: each.picks for each in declared}
+    write_quakeml(catalogue, folder / "catalogue.xml", picks, evaluation=rejected)
 
 
 def _row(update: Update) -> dict[str, object]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from fcn.catalogue.epicentre_pdf import EpicentrePdf
+from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.released import Released
 
 Row = tuple[float, float, float]
@@ -117,7 +118,14 @@ def _of_lists(plain: Mapping[str, Any]) -> dict[str, Any]:
             made[name] = tuple(made[name])
     if made.get("covariance_km2") is not None:
         made["covariance_km2"] = covariance_of(made["covariance_km2"])
+    if made.get("picks") is not None:
+        made["picks"] = picks_of(made["picks"])
     return made
+
+
+def picks_of(plain: Iterable[Mapping[str, Any]]) -> tuple[PhasePick, ...]:
+    """Of what JSON has made of them."""
+    return tuple(PhasePick(**each) for each in plain)
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,7 @@ class WindowEstimate:
     support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
         a new event within the coda of a known larger one has to show. None where a network does not say, or
         no station has felt it yet.
+    picks: P and S that were heard of it, of a place of this window; to be written, not compared.
     epicentre_pdf: what the place was read from; to be looked at, neither compared nor kept.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
@@ -164,6 +173,7 @@ class WindowEstimate:
     magnitude_stations: tuple[str, ...] | None = None
     epicentre_pdf: EpicentrePdf | None = field(default=None, compare=False, repr=False)
     common_km: float = 0.0
+    picks: tuple[PhasePick, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         named = [item.name for item in fields(self) if item.default is MISSING]
@@ -187,7 +197,7 @@ class WindowEstimate:
         """Numbers, texts and None, as JSON holds them."""
         plain = asdict(replace(self, epicentre_pdf=None))
         del plain["epicentre_pdf"]
-        return plain
+        return {**plain, "picks": list(plain["picks"])}
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "WindowEstimate":
@@ -249,10 +259,14 @@ class Update:
 
 @dataclass
 class DeclaredEvent:
-    """An event and the history of what was said about it; the first update is the alarm."""
+    """An event and the history of what was said about it; the first update is the alarm.
+
+    picks: P and S of the newest place that was said; empty where a network makes none.
+    """
 
     event_id: str
     updates: list[Update] = field(default_factory=list)
+    picks: tuple[PhasePick, ...] = ()
 
     @property
     def alarm(self) -> Update:
@@ -268,6 +282,18 @@ class DeclaredEvent:
     def is_retracted(self) -> bool:
         """Whether it was withdrawn."""
         return self.final.status is Status.RETRACTED
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Numbers, texts and None, as JSON holds them."""
+        picks = [asdict(each) for each in self.picks]
+        return {"event_id": self.event_id, "updates": [each.plain for each in self.updates], "picks": picks}
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "DeclaredEvent":
+        """What `plain` was; what was written before there were picks has none."""
+        updates = [Update.of_plain(each) for each in plain["updates"]]
+        return cls(plain["event_id"], updates, picks_of(plain.get("picks", ())))
 
     @property
     def stood_s(self) -> float:

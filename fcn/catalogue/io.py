@@ -15,7 +15,7 @@ from obspy import UTCDateTime, read_events
 from obspy.core import event as quakeml
 
 from fcn import checked
-from fcn.catalogue.counted import counted, magnitude_of, origin_of, stands
+from fcn.catalogue.counted import counted, magnitude_of, origin_of
 from fcn.catalogue.doubts import (
     warn_of_doubts,
     warn_of_kilometres,
@@ -26,8 +26,9 @@ from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import check_ids, of_uri, to_uri
-from fcn.catalogue.phase import PhasePick
-from fcn.catalogue.picks import arrived_phases, first_p, without_impossible
+from fcn.catalogue.phase import PhasePick, p_or_s
+from fcn.catalogue.picks import first_p, from_quakeml, to_quakeml, without_impossible
+from fcn.catalogue.quantities import error_of, posix_s, uncertainty_of
 from fcn.catalogue.ranges import check_ranges
 from fcn.catalogue.times import utc_s, without_leap_seconds
 from fcn.catalogue.zmap import readable_zmap
@@ -46,7 +47,7 @@ def write_quakeml(
 ) -> None:
     """Write a catalogue as QuakeML 1.2, with the picks of each event_id where given.
 
-    Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST, unless it is computed.
+    Without P, a known first P is kept as one pick at the pseudo-station XX.FIRST, unless it is computed.
     evaluation: by event_id, what is thought of its origin and magnitude, in words of QuakeML (`rejected`).
     """
     events = [_to_quakeml(event, (picks or {}).get(event.event_id, ())) for event in catalogue]
@@ -82,7 +83,7 @@ def read_with_picks(path: Path) -> tuple[Catalogue, dict[str, list[PhasePick]]]:
     found = (_from_quakeml(each) for each in counted(catalog, path))
     made = _catalogue(catalog.description or path.stem, found, path)
     warn_of_kilometres(made, path)
-    return made, _picks(catalog)
+    return made, from_quakeml(catalog)
 
 
 def _catalogue(name: str, events: Iterable[Event], path: Path) -> Catalogue:
@@ -131,30 +132,7 @@ def read_picks(path: Path) -> dict[str, list[PhasePick]]:
     The phase is that of the origin's arrival, else the pick's hint. A pick without a station or a phase is
     passed over. Raises FileNotFoundError.
     """
-    return _picks(_read(Path(path)))
-
-
-def _picks(catalog: quakeml.Catalog) -> dict[str, list[PhasePick]]:
-    found = {}
-    for event in catalog:
-        origin = origin_of(event)
-        phases = arrived_phases(origin)
-        found[of_uri(str(event.resource_id.id))] = [
-            PhasePick(
-                pick.waveform_id.network_code or "",
-                pick.waveform_id.station_code,
-                phase,
-                _posix_s(pick.time),
-                _uncertainty(pick.time_errors),
-            )
-            for pick in event.picks
-            if (phase := phases.get(str(pick.resource_id)) or pick.phase_hint)
-            and pick.waveform_id is not None
-            and pick.waveform_id.station_code
-            and pick.time is not None
-            and stands(pick)
-        ]
-    return found
+    return from_quakeml(_read(Path(path)))
 
 
 def write_csv(catalogue: Catalogue, path: Path) -> None:
@@ -182,42 +160,26 @@ def read_csv(path: Path) -> Catalogue:
     return _catalogue(Path(path).stem, events, Path(path))
 
 
-# ------------------------------------------------------------------ QuakeML
-
-
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
-    if not picks and event.first_p_time_s is not None and not event.first_p_is_computed:
-        picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s),)
+    has_p = any(p_or_s(pick.phase) == "P" for pick in picks)
+    if not has_p and event.first_p_time_s is not None and not event.first_p_is_computed:
+        picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s), *picks)
     identity = quakeml.ResourceIdentifier(to_uri(event.event_id))
 
     def part(name: str) -> quakeml.ResourceIdentifier:
         """Ids of an event's parts follow from its own, so that the same catalogue is the same file."""
         return quakeml.ResourceIdentifier(f"{identity.id}/{name}")
 
-    pick_list = [
-        quakeml.Pick(
-            resource_id=part(f"pick/{number}"),
-            time=UTCDateTime(pick.time_s),
-            time_errors=_error(pick.uncertainty_s),
-            waveform_id=quakeml.WaveformStreamID(pick.network, pick.station),
-            phase_hint=pick.phase,
-        )
-        for number, pick in enumerate(picks)
-    ]
+    pick_list, arrivals = to_quakeml(picks, part)
     origin = quakeml.Origin(
         resource_id=part("origin"),
         time=UTCDateTime(event.origin_time_s),
-        time_errors=_error(event.origin_time_uncertainty_s),
+        time_errors=error_of(event.origin_time_uncertainty_s),
         latitude=event.latitude_deg,
         longitude=event.longitude_deg,
         depth=event.depth_km * _METRES_PER_KM,
-        depth_errors=_error(event.depth_uncertainty_km, _METRES_PER_KM),
-        arrivals=[
-            quakeml.Arrival(
-                resource_id=part(f"arrival/{number}"), pick_id=each.resource_id, phase=each.phase_hint
-            )
-            for number, each in enumerate(pick_list)
-        ],
+        depth_errors=error_of(event.depth_uncertainty_km, _METRES_PER_KM),
+        arrivals=arrivals,
     )
     if event.horizontal_uncertainty_km is not None:
         origin.origin_uncertainty = quakeml.OriginUncertainty(
@@ -236,16 +198,12 @@ def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
             resource_id=part("magnitude"),
             mag=event.magnitude,
             magnitude_type=event.magnitude_type,
-            mag_errors=_error(event.magnitude_uncertainty),
+            mag_errors=error_of(event.magnitude_uncertainty),
             origin_id=origin.resource_id,
         )
         made.magnitudes = [magnitude]
         made.preferred_magnitude_id = magnitude.resource_id
     return made
-
-
-def _error(uncertainty: float | None, factor: float = 1.0) -> quakeml.QuantityError | None:
-    return None if uncertainty is None else quakeml.QuantityError(uncertainty=uncertainty * factor)
 
 
 def _from_quakeml(event: quakeml.Event) -> Event:
@@ -264,33 +222,20 @@ def _from_quakeml(event: quakeml.Event) -> Event:
     horizontal = origin.origin_uncertainty.horizontal_uncertainty if origin.origin_uncertainty else None
     return Event(
         event_id=event_id,
-        origin_time_s=_posix_s(origin.time),
+        origin_time_s=posix_s(origin.time),
         latitude_deg=origin.latitude,
         longitude_deg=origin.longitude,
         depth_km=origin.depth / _METRES_PER_KM,
         magnitude=magnitude.mag if magnitude else None,
         magnitude_type=magnitude.magnitude_type if magnitude else None,
-        first_p_time_s=None if first is None else _posix_s(first.time),
-        first_p_uncertainty_s=None if first is None else _uncertainty(first.time_errors),
+        first_p_time_s=None if first is None else posix_s(first.time),
+        first_p_uncertainty_s=None if first is None else uncertainty_of(first.time_errors),
         horizontal_uncertainty_km=None if horizontal is None else horizontal / _METRES_PER_KM,
-        depth_uncertainty_km=_uncertainty(origin.depth_errors, _METRES_PER_KM),
-        origin_time_uncertainty_s=_uncertainty(origin.time_errors),
-        magnitude_uncertainty=_uncertainty(magnitude.mag_errors) if magnitude else None,
+        depth_uncertainty_km=uncertainty_of(origin.depth_errors, _METRES_PER_KM),
+        origin_time_uncertainty_s=uncertainty_of(origin.time_errors),
+        magnitude_uncertainty=uncertainty_of(magnitude.mag_errors) if magnitude else None,
         note="; ".join(comment.text for comment in event.comments if comment.text),
     )
-
-
-def _uncertainty(error: quakeml.QuantityError | None, factor: float = 1.0) -> float | None:
-    return None if error is None or error.uncertainty is None else error.uncertainty / factor
-
-
-def _posix_s(time: UTCDateTime) -> float:
-    """POSIX seconds; UTCDateTime.timestamp divides nanoseconds too large for a double."""
-    seconds, nanoseconds = divmod(time.ns, 1_000_000_000)
-    return seconds + nanoseconds / 1e9
-
-
-# ------------------------------------------------------------------ CSV
 
 
 def csv_column(field_name: str) -> str:

@@ -21,7 +21,9 @@ NEVER = (
 class PhasePick:
     """Arrival of a phase at a station, POSIX seconds; `phase` is the analyst's hint, as `p_or_s` reads it.
 
-    uncertainty_s: where the analyst gives one.
+    uncertainty_s: where the analyst gives one. What arrivals of QuakeML have, written and not read:
+    residual_s, how much later than due it came; correction_s, the station's term in when it was due; weight,
+    0-1: a network's probability of the pick.
     """
 
     network: str
@@ -29,6 +31,9 @@ class PhasePick:
     phase: str
     time_s: float
     uncertainty_s: float | None = None
+    residual_s: float | None = None
+    correction_s: float | None = None
+    weight: float | None = None
 
 
 def p_or_s(hint: str | None) -> str | None:

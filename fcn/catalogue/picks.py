@@ -1,16 +1,70 @@
-"""Picks of QuakeML events: those that can be the event's, and the first P among them."""
+"""Picks of QuakeML events, there and back: those that can be the event's, and the first P among them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from obspy import UTCDateTime
 from obspy.core import event as quakeml
 
 from fcn.catalogue.counted import origin_of, stands
 from fcn.catalogue.ids import of_uri
-from fcn.catalogue.phase import NEVER, can_be, p_or_s, since_origin
+from fcn.catalogue.phase import NEVER, PhasePick, can_be, p_or_s, since_origin
+from fcn.catalogue.quantities import error_of, posix_s, uncertainty_of
 
 log = logging.getLogger(__name__)
+
+
+def to_quakeml(
+    picks: Sequence[PhasePick], part: Callable[[str], quakeml.ResourceIdentifier]
+) -> tuple[list[quakeml.Pick], list[quakeml.Arrival]]:
+    """Picks of one event and the arrivals of its origin; part: the id of a part of the event."""
+    made = [
+        quakeml.Pick(
+            resource_id=part(f"pick/{number}"),
+            time=UTCDateTime(pick.time_s),
+            time_errors=error_of(pick.uncertainty_s),
+            waveform_id=quakeml.WaveformStreamID(pick.network, pick.station),
+            phase_hint=pick.phase,
+        )
+        for number, pick in enumerate(picks)
+    ]
+    arrivals = [
+        quakeml.Arrival(
+            resource_id=part(f"arrival/{number}"),
+            pick_id=part(f"pick/{number}"),
+            phase=pick.phase,
+            time_residual=pick.residual_s,
+            time_correction=pick.correction_s,
+            time_weight=pick.weight,
+        )
+        for number, pick in enumerate(picks)
+    ]
+    return made, arrivals
+
+
+def from_quakeml(catalog: quakeml.Catalog) -> dict[str, list[PhasePick]]:
+    """Those of each event that stand, by event_id; see `fcn.catalogue.io.read_picks`."""
+    found = {}
+    for event in catalog:
+        origin = origin_of(event)
+        phases = arrived_phases(origin)
+        found[of_uri(str(event.resource_id.id))] = [
+            PhasePick(
+                pick.waveform_id.network_code or "",
+                pick.waveform_id.station_code,
+                phase,
+                posix_s(pick.time),
+                uncertainty_of(pick.time_errors),
+            )
+            for pick in event.picks
+            if (phase := phases.get(str(pick.resource_id)) or pick.phase_hint)
+            and pick.waveform_id is not None
+            and pick.waveform_id.station_code
+            and pick.time is not None
+            and stands(pick)
+        ]
+    return found
 
 
 def without_impossible(catalog: quakeml.Catalog, path: Path) -> quakeml.Catalog:

@@ -7,12 +7,14 @@ from made_alarms import STEP_S, T0, declarer, estimate
 
 from fcn.alarm.following import Following, Retraction
 from fcn.catalogue.event import Status
+from fcn.catalogue.phase import PhasePick
 
 RULES = {
     "follow": Following(falling_s=3.0, min_s=2.0, max_s=30.0),
     "retract": Retraction(max_detection_score=0.3, for_s=1.0, within_s=20.0, max_magnitude=5.0),
 }
 N_STEPS = 24
+PICKS = (PhasePick("XX", "A", "P", T0 + 2.0, residual_s=0.1, correction_s=0.0, weight=0.9),)
 COVARIANCE = ((2.0, 0.5, 0.0), (0.5, 1.0, 0.0), (0.0, 0.0, 4.0))
 
 
@@ -23,7 +25,9 @@ def fed(rule, steps):
         now_s, since_s = T0 + 5 + step * STEP_S, step * STEP_S
         known = [each.event_id for each in rule.known(now_s)]
         is_located = step % 2 == 0 or not known
-        own = {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",)} if is_located else {}
+        own = (
+            {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",), "picks": PICKS} if is_located else {}
+        )
         says = [
             estimate(
                 now_s,
@@ -50,11 +54,13 @@ def test_nothing_is_lost_or_said_otherwise(stop):
     second.restore(json.loads(json.dumps(first.state())))
     assert found + fed(second, range(stop, N_STEPS)) == expected
     assert second.events == whole.events
+    assert [each.picks for each in second.events] == [PICKS, ()]
     assert {each.final.status for each in whole.events} == {Status.FINAL, Status.RETRACTED}
 
 
 def test_a_place_that_is_kept_keeps_what_is_known_of_it():
-    rule, known = declarer(rules=RULES), {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",)}
+    known = {"covariance_km2": COVARIANCE, "origin_stations": ("XX.A",), "picks": PICKS}
+    rule = declarer(rules=RULES)
     for step in range(6):
         now_s = T0 + 5 + step * STEP_S
         event = next(iter(rule.known(now_s)), None)
@@ -64,6 +70,7 @@ def test_a_place_that_is_kept_keeps_what_is_known_of_it():
     assert len(event.updates) > 3
     assert all(each.covariance_km2 == COVARIANCE for each in event.updates)
     assert all(each.origin_stations == ("XX.A",) for each in event.updates)
+    assert event.picks == PICKS
 
 
 def test_states_of_before_are_read():
@@ -71,11 +78,13 @@ def test_states_of_before_are_read():
     fed(rule, range(8))
     state = json.loads(json.dumps(rule.state()))
     for event in state["events"]:
+        event.pop("picks")
         for each in (*event["updates"], *event.get("estimates", ())):
             for key in ("covariance_km2", "origin_stations", "magnitude_stations"):
                 each.pop(key)
     again.restore(state)
     assert again.events[0].final.covariance_km2 is None
+    assert again.events[0].picks == ()
     assert again.events[0].final.event == rule.events[0].final.event
 
 

@@ -6,7 +6,8 @@ from obspy import read_events
 
 from fcn.catalogue.declared import read_updates_csv, write_declared, write_updates_csv
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update
-from fcn.catalogue.io import read_csv, read_quakeml
+from fcn.catalogue.io import read_csv, read_quakeml, read_with_picks
+from fcn.catalogue.phase import PhasePick
 
 T0 = 1_460_636_794.25
 FULL = Event("fcn-1", T0, 32.7417, 130.8087, 11.4, 6.5, "M", T0 + 2.125, 1.5, 2.25, 0.75, 0.25, "noted")
@@ -62,3 +63,23 @@ def test_the_last_word_is_kept_in_order_of_origin_and_a_retracted_event_is_rejec
     assert quakeml == {None, "rejected"}
     (left,) = read_quakeml(tmp_path / "catalogue.xml")
     assert (left.event_id, left.note) == ("fcn-1", "noted; magnitude is a lower bound")
+
+
+def test_arrivals_are_the_picks_that_the_place_stands_on(tmp_path):
+    picks = (
+        PhasePick("XX", "A", "P", T0 + 2.25, residual_s=0.125, correction_s=-0.0625, weight=0.75),
+        PhasePick("", "B", "S", T0 + 3.5, residual_s=-0.5, correction_s=0.0, weight=0.5),
+    )
+    said = [DeclaredEvent("fcn-1", [Update(T0 + 5, FULL, 0.9, 0.8)], picks)]
+    said += [DeclaredEvent("b", [Update(T0 + 5, OTHER, 0.9, 0.8)], picks[1:])]
+    write_declared("made", said, tmp_path)
+    _, event = read_events(str(tmp_path / "catalogue.xml"))
+    arrivals = event.preferred_origin().arrivals
+    numbers = [(each.phase, each.time_residual, each.time_correction, each.time_weight) for each in arrivals]
+    assert numbers == [("P", 0.125, -0.0625, 0.75), ("S", -0.5, 0.0, 0.5)]
+    assert [each.pick_id for each in arrivals] == [each.resource_id for each in event.picks]
+    catalogue, read = read_with_picks(tmp_path / "catalogue.xml")
+    times = [(each.network, each.station, each.phase, each.time_s) for each in read["fcn-1"]]
+    assert times == [("XX", "A", "P", T0 + 2.25), ("", "B", "S", T0 + 3.5)]
+    assert catalogue[1].first_p_time_s == T0 + 2.25, "of the picks, not of the velocity model"
+    assert catalogue[0].first_p_time_s == OTHER.first_p_time_s, "which had no P"

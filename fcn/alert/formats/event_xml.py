@@ -135,7 +135,7 @@ def _id(place: str) -> quakeml.ResourceIdentifier:
 
 
 def _stations(stations: tuple[str, ...] | None, place: str) -> list[quakeml.Comment]:
-    """Which they were: an arrival would need a pick, and a network that migrates makes none."""
+    """Which they were: an arrival would need a pick, and alerts carry none."""
     said = f"stations: {', '.join(stations)}" if stations else ""
     return [quakeml.Comment(text=said, resource_id=_id(f"{place}/stations"))] if said else []
 

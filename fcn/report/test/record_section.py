@@ -15,6 +15,7 @@ from fcn.report.test.outcome import Outcome, arrivals_s
 
 BEFORE_S, AFTER_S = 4.0, 36.0  # of the origin time
 _VERTICAL = 0  # component Z
+COLOURS = {"P": P_COLOUR, "S": S_COLOUR}
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,30 @@ def _draw_traces(axes: Axes, outcome: Outcome, subject: Subject) -> None:
         name = f" {sequence.network.stations[station].code} {distance_km[station]:.0f} km"
         axes.text(AFTER_S, place, name, va="center", fontsize=6.5)
     axes.set_ylim(min(place_km.min() - 1.2 * gap_km, 0), place_km.max() + 1.2 * gap_km)
+    _draw_picks(axes, outcome, subject, place_km - 0.3 * gap_km)
     times_s = arrivals_s(sequence, [event])
     if times_s is None:
         return
-    for phase, (name, colour) in enumerate((("P", P_COLOUR), ("S", S_COLOUR))):
+    for phase, (name, colour) in enumerate(COLOURS.items()):
         arrival_s = times_s[0, :, phase]
         marks: dict[str, Any] = {"marker": "|", "markersize": 12, "markeredgewidth": 1.4, "color": colour}
         axes.plot(arrival_s, place_km, linestyle="none", label=f"{name}, predicted", **marks)
+
+
+def _draw_picks(
+    axes: Axes, outcome: Outcome, subject: Subject, below_km: Float[np.ndarray, " station"]
+) -> None:
+    """What the network picked of the event, under each trace."""
+    picks = subject.declared.picks if subject.declared is not None else ()
+    rows = {each.id: row for row, each in enumerate(outcome.sequence.network)}
+    for name, colour in COLOURS.items():
+        own = [(each, rows.get(f"{each.network}.{each.station}")) for each in picks if each.phase == name]
+        points = [
+            (pick.time_s - subject.event.origin_time_s, below_km[row]) for pick, row in own if row is not None
+        ]
+        if points:
+            mark: dict[str, Any] = {"marker": "^", "markersize": 4.5, "color": colour}
+            axes.plot(*zip(*points, strict=True), linestyle="none", label=f"{name}, picked", **mark)
 
 
 def _moved_apart(distance_km: Float[np.ndarray, " station"], gap_km: float) -> Float[np.ndarray, " station"]:

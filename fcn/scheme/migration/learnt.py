@@ -12,10 +12,9 @@ from fcn.arch.migration import Sized
 from fcn.batch import Batch
 from fcn.catalogue.event import Known
 from fcn.scheme.migration.moveout import MoveoutLaw
-from fcn.scheme.migration.picks import Picks
+from fcn.scheme.migration.picks import Arrived, Picks
 from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.pulses import Pulses
-from fcn.scheme.migration.s_picks import find_s_picks
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import HealthLaw, Sound, StationHealth
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
@@ -63,42 +62,25 @@ class Learnt:
         seen: Seen,
         places: Places,
         arrival_s: Float[Tensor, "event station 2"],
+        arrived: tuple[Arrived, Arrived],
         said: Sized,
         use: Bool[Tensor, "event station"],
         known: Sequence[Known],
         due_s: Float[Tensor, "known station 2"],
         tolerances_s: tuple[float, float],
-        sampling_rate_hz: float,
     ) -> None:
         """What the events of one window say.
 
+        arrival_s, arrived: when P and S are due, and how much later they are heard.
         use: stations that have felt each, also those whose size is false. due_s: P and S of `known`.
         tolerances_s: see `Expected`.
         """
         if not any(places.follows):
             return
         if self.terms is not None:
-            p_s, s_s = tolerances_s
-            s_picks = find_s_picks(
-                seen.network.station_s,
-                seen.features,
-                seen.batch.heard[0],
-                seen.here.mask[0],
-                arrival_s[..., 1],
-                within_s=s_s,
-                sampling_rate_hz=sampling_rate_hz,
-            )
-            self.terms.observe_all(
-                seen.terms,
-                seen.picks,
-                s_picks,
-                places,
-                arrival_s,
-                seen.moveout_spkm(places.place_km),
-                said,
-                use & seen.sound.sizes,
-                p_s,
-            )
+            moveout_spkm = seen.moveout_spkm(places.place_km)
+            sized = use & seen.sound.sizes
+            self.terms.observe_all(seen.terms, arrived, places, moveout_spkm, said, sized)
         if self.health is not None:
             expected = []
             for row, name in enumerate(places.follows):

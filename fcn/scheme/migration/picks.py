@@ -33,16 +33,36 @@ class Picks:
 
 
 @dataclass(frozen=True)
-class SPicks:
-    """Of events at stations: how much later than due S is heard, s, and its probability; 0: it is not."""
+class Arrived:
+    """A phase of events at stations: how much later than due it is heard, s, and its probability; 0: not."""
 
     late_s: Float[Tensor, "event station"]
     probability: Float[Tensor, "event station"]
 
     @classmethod
-    def none(cls, n_events: int, n_stations: int) -> "SPicks":
-        """Nobody heard S."""
+    def none(cls, n_events: int, n_stations: int) -> "Arrived":
+        """Nobody heard it."""
         return cls(torch.zeros(n_events, n_stations), torch.zeros(n_events, n_stations))
+
+    def of_row(self, row: int, least_probability: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Lateness and probability of one event at every station; 0 where it is not probable enough."""
+        probability = self.probability[row]
+        return self.late_s[row], torch.where(probability >= least_probability, probability, 0.0)
+
+
+def find_p(picks: Picks, due_s: Float[Tensor, "event station"], *, within_s: float) -> Arrived:
+    """Of each event the most probable pick at every station within `within_s` of when P is due there."""
+    found = Arrived.none(*due_s.shape)
+    off_s = picks.time_s - due_s[:, picks.station]
+    # the most probable come first: of each station the first one that is near
+    rank = torch.arange(len(picks), 0, -1) * (off_s.abs() <= within_s)
+    first = torch.zeros(due_s.shape, dtype=rank.dtype)
+    first.scatter_reduce_(1, picks.station.expand_as(rank), rank, "amax")
+    event, station = first.nonzero(as_tuple=True)
+    pick = len(picks) - first[event, station]
+    found.late_s[event, station] = off_s[event, pick]
+    found.probability[event, station] = picks.probability[pick]
+    return found
 
 
 def find_picks(

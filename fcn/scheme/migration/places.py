@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import Known, WindowEstimate, covariance_of
+from fcn.catalogue.phase import PhasePick
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.hypotheses import Hypotheses
 
@@ -126,6 +127,7 @@ class Places:
         rise: Float[Tensor, " event"],
         sized_by: Bool[Tensor, "event station"],
         station_ids: Sequence[str] | None,
+        picks: Sequence[tuple[PhasePick, ...]],
     ) -> list[WindowEstimate]:
         """What is said of each, beside its size. start_s: POSIX time of the window's first sample."""
         is_sized, common_km2 = sized_by.any(dim=1), self.is_located * self.common_km**2
@@ -154,6 +156,7 @@ class Places:
                 epicentre_pdf=self.pdf[row],
                 origin_stations=_named(station_ids, has_p[row]) if estimate.is_located else None,
                 magnitude_stations=_named(station_ids, sizes[row]),
+                picks=picks[row] if estimate.is_located else (),
             )
             for row, estimate in enumerate(said)
         ]

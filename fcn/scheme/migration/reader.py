@@ -19,6 +19,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import claims, hypotheses
 from fcn.scheme.migration import reading as rules
+from fcn.scheme.migration.arrivals import phase_picks
 from fcn.scheme.migration.candidates import Candidates
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.incremental import IncrementalEncoder
@@ -327,8 +328,9 @@ class MigrationReader:
         numbers = [getattr(said, each.name) for each in fields(said)]
         *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
         said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
-        rate_hz = self.core.sampling_rate_hz
-        self.learnt.observe(seen, places, arrival_s, said, use, known, due_s, tolerances_s, rate_hz)
+        arrived = seen.arrived(arrival_s, within_s=tolerances_s, sampling_rate_hz=self.core.sampling_rate_hz)
+        self.learnt.observe(seen, places, arrival_s, arrived, said, use, known, due_s, tolerances_s)
+        near = self.core.neighbourhood.of(places.place_km[None], seen.here.station_km, seen.here.mask)[0]
         return places.estimates(
             now_s=float(batch.now_s[0]),
             start_s=seen.start_s,
@@ -339,6 +341,7 @@ class MigrationReader:
             rise=rise,
             sized_by=use & seen.sound.sizes,
             station_ids=batch.station_ids,
+            picks=phase_picks(seen, places, arrival_s, arrived, near, self.reading.terms),
         )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

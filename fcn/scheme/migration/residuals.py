@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fcn.scheme.migration.picks import Picks, SPicks
-
 N_ORIGIN = 4  # of an event's residuals a time and a place take away so many
 REWEIGHTED = 3  # times: by then what is far off has the weight it is left with
 FAR = 2.25  # standard deviations: what is further off counts as its distance, not as its square
@@ -42,27 +40,6 @@ class Residuals:
         # exact sums: those of tensors depend on how memory holds them, which a restored state does not say
         squares_s2 = math.fsum(w * r**2 for w, r in zip(weight, self.p_alone_s.tolist(), strict=True))
         return n * squares_s2 / math.fsum(weight), n - N_ORIGIN
-
-
-def p_late_s(
-    picks: Picks, due_s: Float[Tensor, " station"], *, tolerance_s: float
-) -> tuple[Float[Tensor, " station"], Float[Tensor, " station"]]:
-    """How much later than due the most probable P is at every station, s, and its probability; 0: none."""
-    late_s, probability = torch.zeros(len(due_s)), torch.zeros(len(due_s))
-    off_s = picks.time_s - due_s[picks.station]
-    for station, off, value in zip(
-        picks.station.tolist(), off_s.tolist(), picks.probability.tolist(), strict=True
-    ):
-        # the most probable come first
-        if abs(off) <= tolerance_s and probability[station] == 0:
-            late_s[station], probability[station] = off, value
-    return late_s, probability
-
-
-def of_row(s_picks: SPicks, row: int, least_probability: float) -> tuple[Tensor, Tensor]:
-    """What `find_s_picks` says of one event, as of `p_late_s`, of what is probable enough."""
-    probability = s_picks.probability[row]
-    return s_picks.late_s[row], torch.where(probability >= least_probability, probability, 0.0)
 
 
 def not_of_origin(

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fcn.arch.migration import Features
-from fcn.scheme.migration.picks import SPicks, parabola
+from fcn.scheme.migration.picks import Arrived, parabola
 from fcn.scheme.migration.transfer import HOST, moved
 
 
@@ -18,7 +18,7 @@ def find_s_picks(
     *,
     within_s: float,
     sampling_rate_hz: float,
-) -> SPicks:
+) -> Arrived:
     """The most probable S of each event within `within_s` of when it is due, refined by a parabola.
 
     station_s: `StationS`, or None of a network that hears no S. features, heard: of a batch of one window, on
@@ -27,7 +27,7 @@ def find_s_picks(
     sample, the two ends aside, is no peak.
     """
     if station_s is None:
-        return SPicks.none(*due_s.shape)
+        return Arrived.none(*due_s.shape)
     n_samples, reach = features.station_p.shape[-1], max(1, round(within_s * sampling_rate_hz))
     middle = (due_s * sampling_rate_hz).round().nan_to_num(nan=-1.0, posinf=-1.0, neginf=-1.0).long()
     inside = there & (middle >= features.nobodys + reach) & (middle < n_samples - reach)
@@ -41,7 +41,7 @@ def find_s_picks(
     left, value, right = (probability.gather(1, best + step)[:, 0] for step in (-1, 0, 1))
     is_peak = has_data & (value >= left) & (value >= right)
     time_s = (middle - reach + best[:, 0] + parabola(left, value, right)) / sampling_rate_hz
-    found = SPicks.none(*due_s.shape)
+    found = Arrived.none(*due_s.shape)
     found.late_s[event, station] = torch.where(is_peak, time_s - due_s[event, station], 0.0)
     found.probability[event, station] = torch.where(is_peak, value, 0.0)
     return found

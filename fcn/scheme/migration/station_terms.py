@@ -19,9 +19,9 @@ from torch import Tensor
 from fcn import checked
 from fcn.arch.migration import Sized
 from fcn.catalogue.event import Known
-from fcn.scheme.migration.picks import Picks, SPicks
+from fcn.scheme.migration.picks import Arrived
 from fcn.scheme.migration.places import Places
-from fcn.scheme.migration.residuals import FAR, Residuals, not_of_origin, of_row, p_late_s
+from fcn.scheme.migration.residuals import FAR, Residuals, not_of_origin
 
 LONG_AGO_S = -1e12  # POSIX
 ON_PLACE_KM = 1e-4  # a station that moved by less did not
@@ -154,16 +154,17 @@ class StationTerms:
     def observe_all(
         self,
         terms: Terms,
-        picks: Picks,
-        s_picks: SPicks,
+        arrived: tuple[Arrived, Arrived],
         places: Places,
-        arrival_s: Float[Tensor, "event station 2"],
         moveout_spkm: Float[Tensor, "event station 2 3"],
         said: Sized,
         sized: Bool[Tensor, "event station"],
-        tolerance_s: float,
     ) -> None:
-        """What the good solutions of one window say of stations, event by event: see `observe`."""
+        """What the good solutions of one window say of stations, event by event: see `observe`.
+
+        arrived: P and S of each, against what is due.
+        """
+        p, s = arrived
         good = places.is_located & (places.evidence >= self.law.least_evidence)
         good &= places.across_km <= self.law.most_across_km
         for row in good.nonzero()[:, 0].tolist():
@@ -171,8 +172,8 @@ class StationTerms:
                 self.observe(
                     name,
                     terms,
-                    p_late_s(picks, arrival_s[row, :, 0], tolerance_s=tolerance_s),
-                    of_row(s_picks, row, self.law.least_s_probability),
+                    p.of_row(row),
+                    s.of_row(row, self.law.least_s_probability),
                     moveout_spkm[row],
                     magnitude=said.by_station[row] - said.magnitude[row],
                     sized=sized[row],

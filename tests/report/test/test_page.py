@@ -10,6 +10,7 @@ from report_example import make_declared, make_sequence
 from rich.console import Console
 
 from fcn.catalogue.event import Catalogue
+from fcn.catalogue.phase import PhasePick
 from fcn.geometry.network import Network
 from fcn.geometry.projection import LocalFrame
 from fcn.metrics.matching import MatchTolerance
@@ -20,7 +21,7 @@ from fcn.report.test.errors import ELAPSED_S, epicentre_histories_km
 from fcn.report.test.event_map import event_map
 from fcn.report.test.outcome import judge
 from fcn.report.test.page import write_test_report
-from fcn.report.test.record_section import choose_subjects
+from fcn.report.test.record_section import choose_subjects, record_section
 from fcn.report.test.result import WEI_2026, event_table, miss_table, moment_table, result_table
 from fcn.report.test.timeline import timeline
 
@@ -174,6 +175,25 @@ def test_the_largest_event_is_shown_first():
     assert largest.event.magnitude == 6.2
     assert largest.declared is not None
     assert typical.event is not largest.event
+
+
+def test_picks_are_drawn_at_their_stations_and_moments():
+    subject, _ = choose_subjects(outcome := outcome_of())
+    station, origin_s = SEQUENCE.network.stations[1], subject.event.origin_time_s
+    picks = (
+        PhasePick(station.network, station.code, "P", origin_s + 3.5),
+        PhasePick("XX", "GONE", "P", origin_s + 4.0),
+    )
+    picked = dataclasses.replace(subject, declared=dataclasses.replace(subject.declared, picks=picks))
+    drawn = {}
+    for each in (subject, picked):
+        (axes,) = record_section(outcome, [each]).axes
+        drawn[each is picked] = {line.get_label(): line for line in axes.lines}
+    assert "P, picked" not in drawn[False]
+    assert "S, picked" not in drawn[True]
+    assert drawn[True]["P, picked"].get_xdata() == pytest.approx([3.5])
+    ((below,), above) = drawn[True]["P, picked"].get_ydata(), drawn[True]["P, predicted"].get_ydata()[1]
+    assert above - 5 < below < above
 
 
 def test_tables_hold_what_the_score_says():

@@ -8,12 +8,14 @@ import torch
 
 from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.catalogue.event import Known, WindowEstimate
+from fcn.catalogue.phase import PhasePick
 from fcn.geometry.lattice import Lattice
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.places import Places, at_edge, merged, pdfs_of
 
 START_S = 970.0
 PDF = EpicentrePdf((0.0, 0.0), (1.0, 1.0), np.full((2, 2), 0.25, dtype=np.float32))
+PICKS = (PhasePick("XX", "A", "P", 988.5, residual_s=0.1, correction_s=-0.05, weight=0.9),)
 LAST = WindowEstimate(
     now_s=999.0,
     detection_score=0.9,
@@ -92,6 +94,7 @@ def unsized(places: Places, station_ids: tuple[str, ...] | None = None) -> Windo
         rise=nothing,
         sized_by=torch.zeros(1, 3, dtype=torch.bool),
         station_ids=station_ids,
+        picks=[PICKS],
     )
     return said
 
@@ -199,6 +202,7 @@ def test_estimates_say_what_the_places_are():
         rise=torch.tensor([40.0]),
         sized_by=torch.tensor([[False, True, True]]),
         station_ids=("XX.A", "XX.B", "XX.C"),
+        picks=[PICKS],
     )
     want = replace(
         LAST,
@@ -215,6 +219,7 @@ def test_estimates_say_what_the_places_are():
         location_score=said.location_score,
     )
     assert said == want
+    assert said.picks == (), "of a place that is kept the picks are those of before"
     assert said.magnitude_uncertainty == pytest.approx(0.2)
     assert said.detection_score == pytest.approx(0.9)
 
@@ -233,6 +238,7 @@ def test_a_place_of_its_own_has_covariance_and_stations():
     assert said.magnitude_stations == ()
     assert said.epicentre_pdf is PDF
     assert said.origin_time_uncertainty_s == pytest.approx(0.3)
+    assert said.picks == PICKS
     assert said.plain.keys() == LAST.plain.keys(), "a pdf is not kept"
     assert "epicentre_pdf" not in said.plain
 

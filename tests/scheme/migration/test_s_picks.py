@@ -6,7 +6,7 @@ from torch import nn
 
 from fcn.arch.migration import Features, MigrationNet
 from fcn.arch.station_s import StationS
-from fcn.scheme.migration.picks import SPicks
+from fcn.scheme.migration.picks import Arrived
 from fcn.scheme.migration.s_picks import find_s_picks
 
 RATE_HZ, N_SAMPLES, N_STATIONS, FIRST = 20.0, 400, 3, 7
@@ -43,7 +43,7 @@ def window(
     return Features(torch.zeros(1, N_STATIONS, N_SAMPLES), table, FIRST, nobodys), heard
 
 
-def found(seen: Window, due_s: list[float], ear: nn.Module | None = EAR) -> SPicks:
+def found(seen: Window, due_s: list[float], ear: nn.Module | None = EAR) -> Arrived:
     there, due = torch.ones(N_STATIONS, dtype=torch.bool), torch.tensor([due_s])
     return find_s_picks(ear, *seen, there, due, within_s=WITHIN_S, sampling_rate_hz=RATE_HZ)
 

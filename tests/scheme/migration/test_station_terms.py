@@ -10,8 +10,7 @@ from small_migration import configured
 
 from fcn.catalogue.event import Known, WindowEstimate
 from fcn.config import build
-from fcn.scheme.migration.picks import Picks, SPicks
-from fcn.scheme.migration.residuals import of_row, p_late_s
+from fcn.scheme.migration.picks import Arrived, Picks, find_p
 from fcn.scheme.migration.station_terms import StationTerms, Terms, TermsLaw
 
 N = 8
@@ -71,7 +70,7 @@ def taught(
     terms.observe(
         name,
         believed,
-        p_late_s(picks_of(12.0 + delay_s), 12.0 + believed.delay_s[:, 0], tolerance_s=0.6),
+        find_p(picks_of(12.0 + delay_s), 12.0 + believed.delay_s[None, :, 0], within_s=0.6).of_row(0),
         NO_S if s_delay_s is None else (s_delay_s - believed.delay_s[:, 1], s_heard),
         torch.zeros(N, 2, 3) if moveout_spkm is None else moveout_spkm,
         **{"magnitude": torch.zeros(N), "sized": NOBODY, **said},
@@ -92,14 +91,20 @@ def test_terms_become_the_delays_that_events_share(law):
 
 def test_of_several_picks_the_most_probable_that_is_near_counts():
     picks = Picks(torch.tensor([1, 1, 0]), torch.tensor([12.3, 11.9, 14.0]), torch.tensor([0.9, 0.8, 0.7]))
-    late_s, probability = p_late_s(picks, torch.full((3,), 12.0), tolerance_s=0.6)
-    torch.testing.assert_close(late_s, torch.tensor([0.0, 0.3, 0.0]))
-    torch.testing.assert_close(probability, torch.tensor([0.0, 0.9, 0.0]))
+    found = find_p(picks, torch.tensor([[12.0] * 3, [14.5] * 3, [0.0] * 3]), within_s=0.6)
+    torch.testing.assert_close(found.late_s, torch.tensor([[0.0, 0.3, 0.0], [-0.5, 0.0, 0.0], [0.0] * 3]))
+    torch.testing.assert_close(found.probability, torch.tensor([[0.0, 0.9, 0.0], [0.7, 0.0, 0.0], [0.0] * 3]))
+
+
+def test_without_picks_nothing_has_arrived():
+    none = Picks(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0))
+    assert find_p(none, torch.zeros(2, 3), within_s=0.6).probability.sum() == 0
+    assert find_p(none, torch.zeros(0, 3), within_s=0.6).late_s.shape == (0, 3)
 
 
 def test_s_that_is_not_probable_enough_does_not_count():
-    heard = SPicks(torch.tensor([[0.1, 0.2]]), torch.tensor([[0.5, 0.49]]))
-    late_s, probability = of_row(heard, 0, 0.5)
+    heard = Arrived(torch.tensor([[0.1, 0.2]]), torch.tensor([[0.5, 0.49]]))
+    late_s, probability = heard.of_row(0, 0.5)
     torch.testing.assert_close(late_s, torch.tensor([0.1, 0.2]))
     torch.testing.assert_close(probability, torch.tensor([0.5, 0.0]))
 
