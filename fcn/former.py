@@ -132,9 +132,9 @@ def _model_error(**kept: Any) -> dict[str, Any]:
 
 def _reading(**kept: Any) -> dict[str, Any]:
     # before sources were looked for outside networks, stations had terms and health, or were too late to
-    # judge, picks had to show moveout, and hypotheses were kept
+    # judge, picks had to show moveout and moved places, and hypotheses were kept
     off = {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, "moveout": None, "health": None}
-    return {**off, "candidates": None, **kept}
+    return {**off, "candidates": None, "refine": None, **kept}
 
 
 def _terms(**kept: Any) -> dict[str, Any]:

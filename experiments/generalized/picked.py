@@ -8,6 +8,7 @@ of `catalogue.xml`, by the weight that they have there?
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from fcn.catalogue.ids import of_uri
 from fcn.catalogue.io import read_picks
 from fcn.catalogue.phase import p_or_s
 
-WEIGHTS = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01))
+WEIGHTS = (0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 1.0)
 FAR_S = 0.4
 OF_NORMAL = 1.4826  # standard deviation over the median of absolute deviations, of a normal variable
 
@@ -68,8 +69,8 @@ def of_stations(picks: list) -> dict[Key, float]:
 
 def row(phase: str, least: float, most: float, picked: list[Picked]) -> str:
     """One line of the table."""
-    off_s = np.array([each.off_s for each in picked if each.phase == phase and least <= each.weight < most])
-    said = f"| {phase} | {least:g} to {min(most, 1.0):g} | {len(off_s)} |"
+    off_s = np.array([each.off_s for each in picked if each.phase == phase and least < each.weight <= most])
+    said = f"| {phase} | {least:g} to {most:g} | {len(off_s)} |"
     if len(off_s) == 0:
         return f"{said} - | - | - |"
     median_s = float(np.median(off_s))
@@ -80,9 +81,11 @@ def row(phase: str, least: float, most: float, picked: list[Picked]) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("run", type=Path, help="of fcn.test, of a sequence whose catalogue has picks")
-    picked = list(compared(parser.parse_args().run))
-    rows = [row(phase, *weights, picked) for phase in ("P", "S") for weights in WEIGHTS]
+    parser.add_argument(
+        "runs", type=Path, nargs="+", help="of fcn.test, of sequences whose catalogues have picks"
+    )
+    picked = [each for run in parser.parse_args().runs for each in compared(run)]
+    rows = [row(phase, *weights, picked) for phase in ("P", "S") for weights in itertools.pairwise(WEIGHTS)]
     header = f"| phase | weight | arrivals | median off | spread | off by more than {FAR_S:g} s |"
     sys.stdout.write("\n".join([header, "|---|---|---:|---:|---:|---:|", *rows]) + "\n")
 

@@ -58,6 +58,6 @@ def test_the_table_has_a_row_of_each_phase_and_weight(script, run, monkeypatch, 
     script["main"]()
     head, _, *rows = capsys.readouterr().out.splitlines()
     assert {line.count("|") for line in (head, *rows)} == {7}
-    assert "| P | 0.8 to 1 | 1 | +0.25 s | 0.00 s | 0 % |" in rows
-    assert "| S | 0.5 to 0.8 | 1 | +0.75 s | 0.00 s | 100 % |" in rows
-    assert "| S | 0.8 to 1 | 0 | - | - | - |" in rows
+    assert "| P | 0.7 to 0.9 | 1 | +0.25 s | 0.00 s | 0 % |" in rows
+    assert "| S | 0.5 to 0.7 | 1 | +0.75 s | 0.00 s | 100 % |" in rows
+    assert "| S | 0.98 to 1 | 0 | - | - | - |" in rows

@@ -1,39 +1,76 @@
-"""The picks that an event's place stands on: what catalogues are given, and nothing is read from again."""
+"""What is heard of events at stations, when it is due: what terms, places and catalogues go by."""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.phase import PhasePick
-from fcn.scheme.migration.picks import Arrived
+from fcn.scheme.migration.migrate import Migration
+from fcn.scheme.migration.picks import Arrived, find_p
 from fcn.scheme.migration.places import Places
+from fcn.scheme.migration.s_picks import find_s_picks
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_terms import TermsLaw
 
 PHASES = ("P", "S")
 
 
+@dataclass(frozen=True)
+class Heard:
+    """P and S of the events of one window at every station.
+
+    due_s: seconds after the window's first sample. arrived: how much later they are heard. near: stations
+    that judge a place.
+    """
+
+    due_s: Float[Tensor, "event station 2"]
+    arrived: tuple[Arrived, Arrived]
+    near: Bool[Tensor, "event station"]
+
+    @classmethod
+    def of(cls, seen: Seen, places: Places, core: Migration, within_s: tuple[float, float]) -> "Heard":
+        """within_s: of when P and S are due."""
+        due_s = seen.arrivals(places.place_km, places.origin_s)
+        s = find_s_picks(
+            seen.network.station_s,
+            seen.features,
+            seen.batch.heard[0],
+            seen.here.mask[0],
+            due_s[..., 1],
+            within_s=within_s[1],
+            sampling_rate_hz=core.sampling_rate_hz,
+        )
+        p = find_p(seen.picks, due_s[..., 0], within_s=within_s[0])
+        near = core.neighbourhood.of(places.place_km[None], seen.here.station_km, seen.here.mask)[0]
+        return cls(due_s, (p, s), near)
+
+    @property
+    def late_s(self) -> Float[Tensor, "event station 2"]:
+        """Of both phases; 0 where nothing is heard."""
+        return torch.stack([each.late_s for each in self.arrived], dim=-1)
+
+    @property
+    def probability(self) -> Float[Tensor, "event station 2"]:
+        """Of both phases; 0 where nothing is heard."""
+        return torch.stack([each.probability for each in self.arrived], dim=-1)
+
+
 def phase_picks(
-    seen: Seen,
-    places: Places,
-    arrival_s: Float[Tensor, "event station 2"],
-    arrived: tuple[Arrived, Arrived],
-    near: Bool[Tensor, "event station"],
-    law: TermsLaw | None,
+    seen: Seen, places: Places, heard: Heard, law: TermsLaw | None
 ) -> list[tuple[PhasePick, ...]]:
     """P and S of each event, the soonest first; none where nobody says how stations are called.
 
     P that agrees with the place, and S that terms would learn from (law; None: none), at the stations that
-    judge it (near). arrival_s, arrived: when they are due, and how much later they are heard.
+    judge it.
     """
     if (names := seen.batch.station_ids) is None:
         return [()] * len(places)
     least_s = torch.inf if law is None else law.least_s_probability
-    counts = torch.stack([places.has_p, near & (arrived[1].probability >= least_s)], dim=-1)
-    late_s, probability = (
-        torch.stack([getattr(each, name) for each in arrived], dim=-1) for name in ("late_s", "probability")
-    )
-    time_s = seen.start_s + arrival_s.double() + late_s
+    late_s, probability = heard.late_s, heard.probability
+    counts = torch.stack([places.has_p, heard.near & (probability[..., 1] >= least_s)], dim=-1)
+    time_s = seen.start_s + heard.due_s.double() + late_s
     found: list[list[PhasePick]] = [[] for _ in range(len(places))]
     for event, station, phase in (counts & (probability > 0)).nonzero().tolist():
         network, _, code = names[station].partition(".")

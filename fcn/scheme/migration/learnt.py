@@ -11,8 +11,9 @@ from torch import Tensor
 from fcn.arch.migration import Sized
 from fcn.batch import Batch
 from fcn.catalogue.event import Known
+from fcn.scheme.migration.arrivals import Heard
 from fcn.scheme.migration.moveout import MoveoutLaw
-from fcn.scheme.migration.picks import Arrived, Picks
+from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.pulses import Pulses
 from fcn.scheme.migration.seen import Seen
@@ -61,8 +62,7 @@ class Learnt:
         self,
         seen: Seen,
         places: Places,
-        arrival_s: Float[Tensor, "event station 2"],
-        arrived: tuple[Arrived, Arrived],
+        heard: Heard,
         said: Sized,
         use: Bool[Tensor, "event station"],
         known: Sequence[Known],
@@ -71,7 +71,6 @@ class Learnt:
     ) -> None:
         """What the events of one window say.
 
-        arrival_s, arrived: when P and S are due, and how much later they are heard.
         use: stations that have felt each, also those whose size is false. due_s: P and S of `known`.
         tolerances_s: see `Expected`.
         """
@@ -80,13 +79,13 @@ class Learnt:
         if self.terms is not None:
             moveout_spkm = seen.moveout_spkm(places.place_km)
             sized = use & seen.sound.sizes
-            self.terms.observe_all(seen.terms, arrived, places, moveout_spkm, said, sized)
+            self.terms.observe_all(seen.terms, heard.arrived, places, moveout_spkm, said, sized)
         if self.health is not None:
             expected = []
             for row, name in enumerate(places.follows):
                 others = torch.tensor([each.event_id != name for each in known], device=due_s.device)
-                travel_s = arrival_s[row, :, 0] - places.origin_s[row]
-                expected.append(Expected(arrival_s[row], travel_s, due_s[others], *tolerances_s))
+                travel_s = heard.due_s[row, :, 0] - places.origin_s[row]
+                expected.append(Expected(heard.due_s[row], travel_s, due_s[others], *tolerances_s))
             self.health.observe_all(seen.heard, places, expected, said.by_station, use, seen.sound.sizes)
 
     def state(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.scheme.base import View, require_finite
 from fcn.scheme.migration import claims, hypotheses
 from fcn.scheme.migration import reading as rules
-from fcn.scheme.migration.arrivals import phase_picks
+from fcn.scheme.migration.arrivals import Heard, phase_picks
 from fcn.scheme.migration.candidates import Candidates
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.incremental import IncrementalEncoder
@@ -29,6 +29,7 @@ from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import first_reached, with_own
 from fcn.scheme.migration.picks import Picks, PicksOfStream, late_s
 from fcn.scheme.migration.places import Places, at_edge, merged, pdfs_of
+from fcn.scheme.migration.refinement import refined
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -104,6 +105,7 @@ class MigrationReader:
         )
         names = {known[row].event_id for row in again}
         settled = merged(found, known, names, start_s=seen.start_s, **reading.trusted)
+        settled = refined(seen, settled, self.core, reading.refine, reading.tolerances_s)
         next_s = hypotheses.overtaken(settled.follows, known, due_s)
         said = self._said(seen, settled, next_s, known, due_s) if len(settled) else []
         self.candidates.keep(said)
@@ -312,8 +314,8 @@ class MigrationReader:
         due_s: Float[Tensor, "known station 2"],
     ) -> list[WindowEstimate]:
         """The hypotheses with their magnitudes, where a station has seen P. next_s: P of later events."""
-        batch = seen.batch
-        arrival_s = seen.arrivals(places.place_km, places.origin_s)
+        batch, heard = seen.batch, Heard.of(seen, places, self.core, self.reading.tolerances_s)
+        arrival_s = heard.due_s
         place_km, times_s, until_s, sizes, term = moved(
             batch.waveforms.device, places.place_km, arrival_s, next_s, seen.sound.sizes, seen.terms.magnitude
         )
@@ -327,10 +329,8 @@ class MigrationReader:
         falling_s, rise = amplitudes.course(times_s[None, ..., 0])
         numbers = [getattr(said, each.name) for each in fields(said)]
         *numbers, falling_s, rise, use = moved(HOST, *numbers, falling_s[0], rise[0], felt.use[0])
-        said, tolerances_s = Sized(*numbers), (self.reading.p_tolerance_s, self.reading.s_tolerance_s)
-        arrived = seen.arrived(arrival_s, within_s=tolerances_s, sampling_rate_hz=self.core.sampling_rate_hz)
-        self.learnt.observe(seen, places, arrival_s, arrived, said, use, known, due_s, tolerances_s)
-        near = self.core.neighbourhood.of(places.place_km[None], seen.here.station_km, seen.here.mask)[0]
+        said = Sized(*numbers)
+        self.learnt.observe(seen, places, heard, said, use, known, due_s, self.reading.tolerances_s)
         return places.estimates(
             now_s=float(batch.now_s[0]),
             start_s=seen.start_s,
@@ -341,7 +341,7 @@ class MigrationReader:
             rise=rise,
             sized_by=use & seen.sound.sizes,
             station_ids=batch.station_ids,
-            picks=phase_picks(seen, places, arrival_s, arrived, near, self.reading.terms),
+            picks=phase_picks(seen, places, heard, self.reading.terms),
         )
 
     def look(self, network: nn.Module, batch: Batch, targets: Targets, index: int) -> View:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.moveout import MoveoutLaw
+from fcn.scheme.migration.refinement import PickLaw
 from fcn.scheme.migration.station_health import HealthLaw
 from fcn.scheme.migration.station_terms import TermsLaw
 
@@ -30,7 +31,8 @@ class Reading:
     judges_within_s:   stations that P reaches so long after the first do not judge a fine volume, as far as
                        `neighbourhood.enough` others do: paths to them are known least.
     terms, health:     of stations, learnt from declared events; moveout: what picks of a new event have to
-                       show; candidates: which new hypotheses the next window asks again. None: without.
+                       show; candidates: which new hypotheses the next window asks again; refine: how picks
+                       move a place. None: without.
     """
 
     least_probability: float
@@ -53,6 +55,7 @@ class Reading:
     moveout: MoveoutLaw | None
     health: HealthLaw | None
     candidates: CandidateLaw | None
+    refine: PickLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:
@@ -62,6 +65,11 @@ class Reading:
             )
         if self.margin < 1:
             raise ValueError(f"reading.margin: a volume spans its stations, 1 or more, got {self.margin:g}")
+
+    @property
+    def tolerances_s(self) -> tuple[float, float]:
+        """Of P and S."""
+        return self.p_tolerance_s, self.s_tolerance_s
 
     @property
     def trusted(self) -> dict[str, float]:

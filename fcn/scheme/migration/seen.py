@@ -10,8 +10,7 @@ from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
 from fcn.scheme.migration.hypotheses import origin_uncertainties
-from fcn.scheme.migration.picks import Arrived, Picks, find_p
-from fcn.scheme.migration.s_picks import find_s_picks
+from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import travel_times_of
@@ -51,26 +50,6 @@ class Seen:
     ) -> Float[Tensor, "event station 2"]:
         """P and S of events at every station, seconds after the window's first sample, as origin_s."""
         return origin_s[:, None, None] + self.travel_times(place_km)
-
-    def arrived(
-        self,
-        arrival_s: Float[Tensor, "event station 2"],
-        *,
-        within_s: tuple[float, float],
-        sampling_rate_hz: float,
-    ) -> tuple[Arrived, Arrived]:
-        """P and S of events, so long after they are due, or before, at most; see `arrivals` for arrival_s."""
-        p = find_p(self.picks, arrival_s[..., 0], within_s=within_s[0])
-        s = find_s_picks(
-            self.network.station_s,
-            self.features,
-            self.batch.heard[0],
-            self.here.mask[0],
-            arrival_s[..., 1],
-            within_s=within_s[1],
-            sampling_rate_hz=sampling_rate_hz,
-        )
-        return p, s
 
     def moveout_spkm(self, place_km: Float[Tensor, "event 3"]) -> Float[Tensor, "event station 2 3"]:
         """By how much P and S come later for a place a km further east, north or down."""

@@ -17,7 +17,7 @@ from fcn.assemble import TimesTo, build_replay, choose_velocity_model
 from fcn.cache import sequence_root
 from fcn.checkpoint import load
 from fcn.data.sequences import Sequence
-from fcn.scheme.migration.arrivals import phase_picks
+from fcn.scheme.migration.arrivals import Heard, phase_picks
 from fcn.scheme.migration.learnt import Learnt
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
@@ -94,8 +94,8 @@ WITHIN_S = (0.2, 0.5)
 
 
 @pytest.fixture
-def seen(module, batch) -> tuple[Seen, torch.Tensor]:
-    """A window of six stations or more, and when P and S of one event are due at each."""
+def seen(module, batch, monkeypatch) -> Seen:
+    """A window of six stations or more; P of one event is due after 10 s, S when it is heard, or nearly."""
     window = next(each for each in map(partial(single, batch), range(10)) if each.station_km.shape[1] >= 6)
     n, n_samples = window.station_km.shape[1], window.waveforms.shape[-1]
     network = copy.deepcopy(module.network)
@@ -110,23 +110,23 @@ def seen(module, batch) -> tuple[Seen, torch.Tensor]:
     names = tuple(f"XX.S{number}" for number in range(n))
     here = replace(window, mask=there, known=known, station_ids=names)
     p_s, s_late_s = torch.full((n,), 10.0), torch.tensor([0.0, 0.3, -0.3, 0.7, 0.0, 0.0] + [0.0] * (n - 6))
-    arrival_s = torch.stack([p_s, HEARD_S - s_late_s], dim=1)[None]
+    due_s = torch.stack([p_s, HEARD_S - s_late_s], dim=1)[None]
     picks = Picks(torch.arange(n), p_s, torch.full((n,), 0.9))
     terms, sound = Terms.none(window.station_km[0]), Sound.all(there[0])
-    return Seen(here, here, network, features, picks, picks, 970.0, terms, sound), arrival_s
+    monkeypatch.setattr(Seen, "arrivals", lambda self, place_km, origin_s: due_s)
+    return Seen(here, here, network, features, picks, picks, 970.0, terms, sound)
 
 
 def test_what_is_heard_of_s_at_stations_that_may_be_heard_is_learnt(module, seen):
     """Through `observe`: where S is due, within its own tolerance, of what is there and has data."""
-    window, arrival_s = seen
-    n = arrival_s.shape[1]
+    n = seen.here.station_km.shape[1]
     learnt = Learnt.by(replace(module.scheme.reading.terms, fewest=3), None, None)
-    learnt.begin(window.here, [])
+    learnt.begin(seen.here, [])
     said = Sized(torch.full((1,), 3.0), torch.ones(1), torch.zeros(1), torch.full((1, n), 3.0))
     nobody = torch.zeros(1, n, dtype=torch.bool)
-    arrived = window.arrived(arrival_s, within_s=WITHIN_S, sampling_rate_hz=20.0)
-    due_s = torch.zeros(0, n, 2)
-    learnt.observe(window, places_of("a", n), arrival_s, arrived, said, nobody, [], due_s, WITHIN_S)
+    places, due_s = places_of("a", n), torch.zeros(0, n, 2)
+    heard = Heard.of(seen, places, module.scheme.core, WITHIN_S)
+    learnt.observe(seen, places, heard, said, nobody, [], due_s, WITHIN_S)
     (table,) = learnt.terms.state()["open"].values()
     weights = torch.tensor(table)[:, 3]
     assert (weights > 0.5).tolist() == [True, True, True, False, False, False] + [True] * (n - 6)
@@ -134,16 +134,14 @@ def test_what_is_heard_of_s_at_stations_that_may_be_heard_is_learnt(module, seen
 
 def test_catalogues_are_given_p_that_agrees_and_s_that_terms_learn_from(module, seen):
     """At the stations that judge the place, by name; when due by the velocity model and the terms."""
-    window, arrival_s = seen
-    n = arrival_s.shape[1]
-    delay_s = torch.full((n, 2), 0.25)
-    window = replace(window, terms=replace(window.terms, delay_s=delay_s))
-    arrived = window.arrived(arrival_s, within_s=WITHIN_S, sampling_rate_hz=20.0)
+    n = seen.here.station_km.shape[1]
+    window = replace(seen, terms=replace(seen.terms, delay_s=torch.full((n, 2), 0.25)))
     places, near = places_of("a", n), torch.ones(1, n, dtype=torch.bool)
     places.has_p[0, 1] = False  # P is too late there
     near[0, 0] = False  # too far away to judge the place
+    heard = replace(Heard.of(window, places, module.scheme.core, WITHIN_S), near=near)
     law = module.scheme.reading.terms
-    (picks,) = phase_picks(window, places, arrival_s, arrived, near, law)
+    (picks,) = phase_picks(window, places, heard, law)
     said = {(each.station, each.phase) for each in picks}
     assert said == {(f"S{i}", "P") for i in range(n) if i != 1} | {
         (f"S{i}", "S") for i in range(n) if i not in (0, 3, 4, 5)
@@ -153,11 +151,11 @@ def test_catalogues_are_given_p_that_agrees_and_s_that_terms_learn_from(module, 
     assert (s.network, s.correction_s) == ("XX", 0.25)
     assert s.time_s == pytest.approx(970.0 + HEARD_S, abs=0.03)
     assert s.residual_s == pytest.approx(0.3, abs=0.03)
-    assert s.weight == pytest.approx(float(arrived[1].probability[0, 1]))
-    (picks,) = phase_picks(window, places, arrival_s, arrived, near, None)
+    assert s.weight == pytest.approx(float(heard.probability[0, 1, 1]))
+    (picks,) = phase_picks(window, places, heard, None)
     assert {each.phase for each in picks} == {"P"}, "S is heard for terms"
     nameless = replace(window, batch=replace(window.batch, station_ids=None))
-    assert phase_picks(nameless, places, arrival_s, arrived, near, law) == [()]
+    assert phase_picks(nameless, places, heard, law) == [()]
 
 
 def places_of(name: str, n: int) -> Places:
