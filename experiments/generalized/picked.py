@@ -54,7 +54,7 @@ def compared(folder: Path) -> Iterator[Picked]:
             pick = picks[str(arrival.pick_id)]
             at = pick.waveform_id
             time_s = known_s.get((at.network_code or "", at.station_code, arrival.phase))
-            if time_s is not None:
+            if time_s is not None and arrival.time_weight is not None:  # one without is XX.FIRST
                 yield Picked(arrival.phase, arrival.time_weight, pick.time.timestamp - time_s)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from fcn.alarm.following import Following, Retraction
 from fcn.alarm.rules import CLOCK_S, Preference, Sameness, Settlement
 from fcn.catalogue.event import DeclaredEvent, Event, Status, Update, WindowEstimate
+from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.released import may_grow
 
 # A bound is held against single readings, not against all of so many seconds.
@@ -50,6 +51,7 @@ class Followed:
     _is_watched: bool = False  # the network says how ground motion goes
     _weak_since_s: float | None = None
     _ended_since_s: float | None = None  # readings have been of what can rupture no more
+    _picks_before: tuple[PhasePick, ...] = ()  # of the last update, which this very window may take back
 
     @classmethod
     def declare(cls, rules: Rules, estimate: WindowEstimate, others: Sequence[DeclaredEvent]) -> "Followed":
@@ -106,6 +108,7 @@ class Followed:
         """Take back the update of this very window, if there is one; the alarm stays."""
         if len(self.declared.updates) < 2 or self.declared.final.now_s < now_s:
             return None
+        self.declared.picks = self._picks_before
         return self.declared.updates.pop()
 
     def withdraw(self, now_s: float) -> Update:
@@ -167,6 +170,7 @@ class Followed:
         return now_s - since_s, now_s - self.estimates[0].now_s, max(sizes, default=None)
 
     def _append(self, estimate: WindowEstimate, status: Status) -> Update:
+        self._picks_before = self.declared.picks
         if estimate.is_located:
             self.declared.picks = estimate.picks
         read = dataclasses.replace(estimate, epicentre_pdf=None, picks=())

@@ -60,7 +60,7 @@ def write_declared(name: str, declared: Sequence[DeclaredEvent], folder: Path) -
 
     Beside the columns of a catalogue the CSV has the status of that word and whether its magnitude is a lower
     bound; in QuakeML origin and magnitude of a retracted event are rejected, a note tells a lower bound, and
-    arrivals are the picks that the place stands on, with their residuals.
+    arrivals are the P picks that agree with the place, and S, with their residuals.
     """
     last = sorted((each.final for each in declared), key=lambda update: update.event.origin_time_s)
     with (folder / "catalogue.csv").open("w", newline="", encoding="utf-8") as file:

@@ -118,14 +118,7 @@ def _of_lists(plain: Mapping[str, Any]) -> dict[str, Any]:
             made[name] = tuple(made[name])
     if made.get("covariance_km2") is not None:
         made["covariance_km2"] = covariance_of(made["covariance_km2"])
-    if made.get("picks") is not None:
-        made["picks"] = picks_of(made["picks"])
     return made
-
-
-def picks_of(plain: Iterable[Mapping[str, Any]]) -> tuple[PhasePick, ...]:
-    """Of what JSON has made of them."""
-    return tuple(PhasePick(**each) for each in plain)
 
 
 @dataclass(frozen=True)
@@ -145,8 +138,8 @@ class WindowEstimate:
     support: factor by which motion after the predicted P rose above what went before it, 1 for no rise; what
         a new event within the coda of a known larger one has to show. None where a network does not say, or
         no station has felt it yet.
-    picks: P and S that were heard of it, of a place of this window; to be written, not compared.
-    epicentre_pdf: what the place was read from; to be looked at, neither compared nor kept.
+    epicentre_pdf, picks: what the place was read from, P that agrees with it and S; to be looked at and
+        written into catalogues, neither compared nor kept.
     Raises ValueError for a score, time or position that is not a number: a broken network is no quiet one.
     """
 
@@ -195,9 +188,8 @@ class WindowEstimate:
     @cached_property
     def plain(self) -> Mapping[str, Any]:
         """Numbers, texts and None, as JSON holds them."""
-        plain = asdict(replace(self, epicentre_pdf=None))
-        del plain["epicentre_pdf"]
-        return {**plain, "picks": list(plain["picks"])}
+        plain = asdict(replace(self, epicentre_pdf=None, picks=()))
+        return {key: each for key, each in plain.items() if key not in ("epicentre_pdf", "picks")}
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "WindowEstimate":
@@ -261,7 +253,7 @@ class Update:
 class DeclaredEvent:
     """An event and the history of what was said about it; the first update is the alarm.
 
-    picks: P and S of the newest place that was said; empty where a network makes none.
+    picks: P that agrees with the newest place that was said, and S; empty where a network makes none.
     """
 
     event_id: str
@@ -293,7 +285,8 @@ class DeclaredEvent:
     def of_plain(cls, plain: Mapping[str, Any]) -> "DeclaredEvent":
         """What `plain` was; what was written before there were picks has none."""
         updates = [Update.of_plain(each) for each in plain["updates"]]
-        return cls(plain["event_id"], updates, picks_of(plain.get("picks", ())))
+        picks = tuple(PhasePick(**each) for each in plain.get("picks", ()))
+        return cls(plain["event_id"], updates, picks)
 
     @property
     def stood_s(self) -> float:

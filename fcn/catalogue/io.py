@@ -26,7 +26,7 @@ from fcn.catalogue.event import Catalogue, Event
 from fcn.catalogue.first_p import without_impossible_first_p
 from fcn.catalogue.foreign import REQUIRED_COLUMNS, read_rows
 from fcn.catalogue.ids import check_ids, of_uri, to_uri
-from fcn.catalogue.phase import PhasePick, p_or_s
+from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.picks import first_p, from_quakeml, to_quakeml, without_impossible
 from fcn.catalogue.quantities import error_of, posix_s, uncertainty_of
 from fcn.catalogue.ranges import check_ranges
@@ -47,7 +47,7 @@ def write_quakeml(
 ) -> None:
     """Write a catalogue as QuakeML 1.2, with the picks of each event_id where given.
 
-    Without P, a known first P is kept as one pick at the pseudo-station XX.FIRST, unless it is computed.
+    Without picks, a known first P is kept as one pick at the pseudo-station XX.FIRST, unless it is computed.
     evaluation: by event_id, what is thought of its origin and magnitude, in words of QuakeML (`rejected`).
     """
     events = [_to_quakeml(event, (picks or {}).get(event.event_id, ())) for event in catalogue]
@@ -161,9 +161,8 @@ def read_csv(path: Path) -> Catalogue:
 
 
 def _to_quakeml(event: Event, picks: Sequence[PhasePick]) -> quakeml.Event:
-    has_p = any(p_or_s(pick.phase) == "P" for pick in picks)
-    if not has_p and event.first_p_time_s is not None and not event.first_p_is_computed:
-        picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s), *picks)
+    if not picks and event.first_p_time_s is not None and not event.first_p_is_computed:
+        picks = (PhasePick(*FIRST, "P", event.first_p_time_s, event.first_p_uncertainty_s),)
     identity = quakeml.ResourceIdentifier(to_uri(event.event_id))
 
     def part(name: str) -> quakeml.ResourceIdentifier:

@@ -11,6 +11,7 @@ from fcn.alarm.following import Coda, Following, Retraction
 from fcn.alarm.rules import Nearness
 from fcn.catalogue.coda import CodaReach
 from fcn.catalogue.event import Status
+from fcn.catalogue.phase import PhasePick
 from fcn.catalogue.released import may_grow
 
 FOLLOW = Following(falling_s=10.0, min_s=8.0, max_s=180.0)
@@ -517,17 +518,19 @@ def test_none_is_withdrawn_where_no_evidence_is_called_weak():
 )
 def test_of_two_events_that_come_to_one_place_the_later_one_is_withdrawn(origin_s, east_km, withdrawn):
     rule, first = declared(coincide=Nearness(0.75, 5.0))
+    own, others = ((PhasePick("XX", "A", "P", T0 + late_s),) for late_s in (9.0, 2.0))
     for now_s in (START_S + 2 * STEP_S, START_S + 3 * STEP_S):
-        rule.process(now_s, [estimate(now_s, origin_time_s=T0 + 3.5, east_km=40.0)])
+        rule.process(now_s, [estimate(now_s, origin_time_s=T0 + 3.5, east_km=40.0, picks=own)])
     second = rule.events[1].event_id
     now_s = START_S + 4 * STEP_S
     updates = rule.process(
         now_s,
         [
             estimate(now_s, follows=first, falling_s=0.0),
-            estimate(now_s, T0 + origin_s, east_km, follows=second, falling_s=0.0),
+            estimate(now_s, T0 + origin_s, east_km, follows=second, falling_s=0.0, picks=others),
         ],
     )
+    assert rule.events[1].picks == (own if withdrawn else others), "of the place that was said"
     assert [each.event_id for each in rule.known(now_s + 1)] == ([first] if withdrawn else [first, second])
     assert rule.events[1].is_retracted is withdrawn
     assert [each.status for each in updates] == [

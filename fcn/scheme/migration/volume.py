@@ -72,6 +72,12 @@ class VolumeSpec:
         """Half the width of a fine volume."""
         return 0.5 * self.cells[0] * self.fine_km[0]
 
+    @property
+    def depth_range_km(self) -> tuple[float, float]:
+        """Of the cells of fine volumes, wherever they are: none reaches below a coarse one."""
+        bottom_km = self.min_depth_km + (self.cells[2] - 0.5) * self.coarse_depth_km - 0.5 * self.fine_km[1]
+        return self.min_depth_km, bottom_km
+
     def coarse(
         self,
         station_km: Float[Tensor, "batch station 3"],

@@ -135,7 +135,8 @@ def test_what_is_heard_of_s_at_stations_that_may_be_heard_is_learnt(module, seen
 def test_catalogues_are_given_p_that_agrees_and_s_that_terms_learn_from(module, seen):
     """At the stations that judge the place, by name; when due by the velocity model and the terms."""
     n = seen.here.station_km.shape[1]
-    window = replace(seen, terms=replace(seen.terms, delay_s=torch.full((n, 2), 0.25)))
+    delay_s = torch.tensor([0.125, 0.25]).repeat(n, 1)
+    window = replace(seen, terms=replace(seen.terms, delay_s=delay_s))
     places, near = places_of("a", n), torch.ones(1, n, dtype=torch.bool)
     places.has_p[0, 1] = False  # P is too late there
     near[0, 0] = False  # too far away to judge the place
@@ -149,6 +150,7 @@ def test_catalogues_are_given_p_that_agrees_and_s_that_terms_learn_from(module, 
     assert [each.time_s for each in picks] == sorted(each.time_s for each in picks)
     (s,) = (each for each in picks if (each.station, each.phase) == ("S1", "S"))
     assert (s.network, s.correction_s) == ("XX", 0.25)
+    assert {each.correction_s for each in picks if each.phase == "P"} == {0.125}
     assert s.time_s == pytest.approx(970.0 + HEARD_S, abs=0.03)
     assert s.residual_s == pytest.approx(0.3, abs=0.03)
     assert s.weight == pytest.approx(float(heard.probability[0, 1, 1]))
