@@ -89,7 +89,8 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
     old = {"_target_": "fcn.scheme.migration.Reading", "least_picks": 2, "terms": {"fewest": 6}}
     found = former.current(old)
     assert found.pop("_target_") == "fcn.scheme.migration.reading.Reading"
-    off = {"moveout": None, "health": None, "margin": 1.15, "judges_within_s": 1000.0, "candidates": None}
+    off = {"moveout": None, "health": None, "candidates": None, "refine": None}
+    off |= {"margin": 1.15, "judges_within_s": 1000.0}
     assert found == {"least_picks": 2, "terms": {"fewest": 6}, **off}
 
 

@@ -1,5 +1,6 @@
 """Places moved by picks: towards where they came from, by as much as they are worth."""
 
+import copy
 from dataclasses import replace
 from functools import partial
 
@@ -50,8 +51,9 @@ def seen(module, batch) -> Seen:
         features = module.network.encode(window.waveforms, window.background_mps, window.known, window.mask)
     terms, sound = Terms.none(window.station_km[0]), Sound.all(window.mask[0])
     none = Picks(torch.arange(0), torch.zeros(0), torch.zeros(0))
-    made = Seen(window, window, module.network, features, none, none, 970.0, terms, sound)
-    made.network.station_s = None
+    deaf = copy.deepcopy(module.network)
+    deaf.station_s = None
+    made = Seen(window, window, deaf, features, none, none, 970.0, terms, sound)
     p_s = made.arrivals(TRUE_KM, ORIGIN_S)[0, :, 0]
     return replace(made, picks=Picks(torch.arange(n), p_s, torch.full((n,), 0.99)))
 
