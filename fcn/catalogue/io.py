@@ -1,4 +1,4 @@
-"""Catalogues as QuakeML (through ObsPy) and CSV; the only place where ObsPy's UTCDateTime is met.
+"""Catalogues as QuakeML (through ObsPy) and CSV; picks: `fcn.catalogue.picks`.
 
 QuakeML holds metres and UTC; the package holds km and POSIX seconds. A CSV time is ISO 8601 UTC.
 """
