@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from obspy import read_events
 from toy import resolved
 
 from fcn.test import test as replay_sequence
@@ -64,6 +65,16 @@ def test_the_catalogue_is_that_of_before(name, cache, tmp_path):
     replay_sequence(config, tmp_path, [])
     wanted, found = rows(GOLDEN / f"kumamoto_excerpt_{name}.csv"), rows(tmp_path / "catalogue.csv")
     assert [row["event_id"] for row in found] == [row["event_id"] for row in wanted]
+    if name == "generalized":
+        phases = [
+            {
+                arrival.phase
+                for arrival in event.preferred_origin().arrivals
+                if abs(arrival.time_residual) < 0.9
+            }
+            for event in read_events(str(tmp_path / "catalogue.xml"))
+        ]
+        assert phases == [{"P", "S"}] * len(found), "what the reader hears comes into the catalogue"
     said: dict[str, list[dict[str, str]]] = {}
     for row in rows(tmp_path / "updates.csv"):
         said.setdefault(row["event_id"], []).append(row)

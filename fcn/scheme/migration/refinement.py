@@ -86,9 +86,8 @@ class _Misfit:
     def least(self, moveout_spkm: Float[Tensor, "event pick 3"]) -> Float[Tensor, "event 4"]:
         """Later origin and place further east, north and down of the least misfit, with arrivals linear."""
         partials = torch.cat([torch.ones_like(moveout_spkm[..., :1]), moveout_spkm], dim=-1)
-        partials = torch.where(
-            self.counts[..., None], partials, 0.0
-        )  # where no phase comes there is no moveout
+        # where no phase comes there is no moveout
+        partials = torch.where(self.counts[..., None], partials, 0.0)
         prior = partials.new_zeros(len(partials), 4, 4)  # of the origin time none
         prior[:, 1:, 1:] = self.prior_perkm2
         change = partials.new_zeros(len(partials), 4)
@@ -132,10 +131,8 @@ def refined(
         law.degrees,
     )
     change = misfit.least(seen.moveout_spkm(places.place_km[rows]).flatten(1, 2).double())
-    place_km, (low_km, high_km) = (
-        places.place_km[rows].double(),
-        _volumes(places.rows(rows.tolist()), core.volume),
-    )
+    place_km = places.place_km[rows].double()
+    low_km, high_km = _volumes(places.rows(rows.tolist()), core.volume)
     moved_km = torch.minimum(torch.maximum(place_km + change[:, 1:], low_km), high_km)
     origin_s = places.origin_s[rows].double() + change[:, 0]
     due_s = seen.arrivals(moved_km.float(), origin_s.float())
@@ -154,8 +151,10 @@ def refined(
 
 
 def _volumes(places: Places, spec: VolumeSpec) -> tuple[Float[Tensor, "event 3"], Float[Tensor, "event 3"]]:
-    """Lowest and highest of east, north and depth of the volumes that told places, within which travel times
-    are known; of depths those of all."""
+    """Least and most east, north and depth, km, of the volumes that told places; of depths, those of all.
+
+    Within them travel times are known.
+    """
     low_km, high_km = places.place_km.double().clone(), places.place_km.double().clone()
     for row, pdf in enumerate(places.pdf):
         ends = torch.tensor([[-torch.inf] * 2, [torch.inf] * 2], dtype=torch.float64)
