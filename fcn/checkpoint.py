@@ -17,7 +17,7 @@ from fcn.assemble import build_module, velocity_models
 from fcn.config import build
 from fcn.earth.travel_time import check_table
 from fcn.earth.velocity import LayeredModel
-from fcn.former import NEW_PARTS, current
+from fcn.former import GONE, NEW_PARTS, current
 from fcn.geometry.projection import LocalFrame
 from fcn.module import FcnModule
 from fcn.waveform.preprocess import PreprocessSpec
@@ -192,10 +192,10 @@ def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
 
 
 def _warn_unheard(module: FcnModule, path: Path, reading: Mapping[str, Any] | None) -> None:
-    """Of values that mean nothing to a network that hears no S."""
+    """Of values that mean nothing to a network that times no S."""
     given = [key for key in (reading or {}).get("terms") or {} if key in OF_S]
-    if given and getattr(module.network, "station_s", None) is None:
-        log.warning("%s hears no S: reading.terms.%s change nothing", path, ", ".join(given))
+    if given and getattr(module.network, "ear", None) is None:
+        log.warning("%s times no S: reading.terms.%s change nothing", path, ", ".join(given))
 
 
 def _check_reading(scheme: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -231,6 +231,18 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
         )
 
 
+def _of_today(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Weights without those of parts that no network has any more."""
+    kept = {name: value for name, value in weights.items() if not name.startswith(GONE)}
+    if len(kept) < len(weights):
+        log.warning(
+            "%s heard S by layers that are no more: it times no arrivals, and places are those of volumes; "
+            "experiment=hearing weights=%s trains what does",
+            *(path, path),
+        )
+    return kept
+
+
 def begin_with(module: FcnModule, name: str | Path) -> str:
     """Give a network about to be trained the weights of a checkpoint; returns the digest of its file.
 
@@ -240,7 +252,7 @@ def begin_with(module: FcnModule, name: str | Path) -> str:
     trained.
     """
     path = find(name)
-    weights = read(path)["state_dict"]
+    weights = _of_today(read(path)["state_dict"], path)
     _check_finite(weights, path)
     begun: dict[str, Tensor] = {}
     for part, term in NEW_PARTS.items():
@@ -250,7 +262,7 @@ def begin_with(module: FcnModule, name: str | Path) -> str:
         if not module.loss.weights[term] > 0:
             raise ValueError(
                 f"weights={name} have no {part.strip('.')}, and with loss.weights.{term}=0 it would stay as "
-                "it is drawn: take arch.s_width=0, as they were trained with, or experiment=hearing_s first"
+                "it is drawn: take arch.ear_width=0, as they were trained with, or experiment=hearing first"
             )
         begun |= own
     try:
@@ -280,7 +292,7 @@ def load(
     """
     path = find(name)
     content = read(path)
-    record, weights = content["fcn"], content["state_dict"]
+    record, weights = content["fcn"], _of_today(content["state_dict"], path)
     config = record["config"]
     if reading:
         config = {**config, "scheme": _read_as(config["scheme"], reading)}

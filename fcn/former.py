@@ -152,7 +152,9 @@ def _eewnet(**kept: Any) -> dict[str, Any]:
 
 
 def _migration(**kept: Any) -> dict[str, Any]:
-    return {"separable": False, "s_width": 0, **kept}  # before there were narrow ones, and any heard S
+    kept.pop("s_width", None)  # heard S in features, for a while
+    # before there were narrow ones, and any timed arrivals
+    return {"separable": False, "ear_width": 0, "ear_dilations": [], **kept}
 
 
 def _decoder(**kept: Any) -> dict[str, Any]:
@@ -162,7 +164,8 @@ def _decoder(**kept: Any) -> dict[str, Any]:
 def _loss(**kept: Any) -> dict[str, Any]:
     weights = kept.get("weights")
     if isinstance(weights, Mapping) and "evidence" in weights:  # of a migration network
-        kept["weights"] = {"station_s": 0.0, **weights}  # before any heard S
+        known = {term: weight for term, weight in weights.items() if term != "station_s"}
+        kept["weights"] = {"arrivals": 0.0, **known}  # before any timed them
     return kept
 
 
@@ -172,9 +175,11 @@ def _matching(**kept: Any) -> dict[str, Any]:
 
 # What weights of before do not have, and the loss that trains it: `weights=` of a training begins it anew.
 NEW_PARTS: Mapping[str, str] = {
-    "network.station_s.": "station_s",
-    "loss.log_variance.station_s": "station_s",
+    "network.ear.": "arrivals",
+    "loss.log_variance.arrivals": "arrivals",
 }
+# What weights had for a while, and no network has now.
+GONE: tuple[str, ...] = ("network.station_s.", "loss.log_variance.station_s")
 
 # dotted path of what is or was built with other arguments than today: today's, from any it has had
 ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {

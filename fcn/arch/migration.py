@@ -17,17 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.blocks import IMAGE, convolution
-from fcn.arch.station_s import StationS
+from fcn.arch.ear import Ear
+from fcn.arch.series import SeriesNet, until_the_end
 from fcn.arch.summed import Summed
 
-STRIDE = 2  # of the series network; its output is brought back to the waveforms' rate
-STEM_KERNEL, BLOCK_KERNEL = 7, 5
 N_CONDITIONS = 5  # see MigrationNet.volume
 N_MAGNITUDE_INPUTS = 31  # see fcn.scheme.migration.amplitudes
-N_SERIES_INPUTS = 11  # three components against two levels, three flags, two levels
-SILENT_MPS = 1e-12  # a smaller level is a dead trace
-# Samples, 1 s: what ends earlier has stopped, which training has; chosen by experiments/generalized/late.py.
-MOST_LATE = 20
 
 
 @dataclass(frozen=True)
@@ -69,109 +64,6 @@ class Sized:
     deviation: Float[Tensor, " event"]
     growing: Float[Tensor, " event"]
     by_station: Float[Tensor, "event station"]
-
-
-def _series(
-    n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
-) -> nn.Conv2d:
-    """Convolution along time, as an image one row high: bfloat16 is fast for channels-last images."""
-    padding = (0, dilation * (kernel // 2))
-    along = (1, kernel), (1, stride), padding, (1, dilation)
-    return nn.Conv2d(n_in, n_out, *along, groups=groups)
-
-
-class Block(nn.Module):
-    """Residual block of dilated convolutions; separable: channel by channel, and mixed by what follows."""
-
-    def __init__(self, width: int, dilation: int, *, separable: bool) -> None:
-        super().__init__()
-        groups = width if separable else 1
-        self.layers = nn.Sequential(
-            _series(width, width, BLOCK_KERNEL, dilation=dilation, groups=groups),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(row, channel, 1, time) -> the same shape."""
-        return x + self.layers(x)
-
-
-class SeriesNet(nn.Module):
-    """P logits and migration features of single stations.
-
-    width: channels inside; dilations: one residual block each; n_features: channels of either phase.
-    """
-
-    def __init__(self, width: int, dilations: Sequence[int], n_features: int, *, separable: bool) -> None:
-        super().__init__()
-        self.n_features = n_features
-        self.stem = nn.Sequential(
-            _series(N_SERIES_INPUTS, width // 2, STEM_KERNEL),
-            nn.ReLU(),
-            _series(width // 2, width, STEM_KERNEL, stride=STRIDE),
-            nn.ReLU(),
-        )
-        self.blocks = nn.Sequential(*(Block(width, dilation, separable=separable) for dilation in dilations))
-        self.p = nn.Conv2d(width, STRIDE, 1)
-        self.out = nn.Conv2d(width, STRIDE * 2 * n_features, 1)
-        in_stem = -(-2 * (STEM_KERNEL // 2) // STRIDE)
-        # samples at either end of a window that see beyond it
-        self.reach = STRIDE * (in_stem + sum(dilations) * (BLOCK_KERNEL // 2))
-
-    def forward(
-        self,
-        waveforms: Float[Tensor, "row 3 time"],
-        background_mps: Float[Tensor, "row 2 time"],
-        known: Bool[Tensor, "row 3 time"],
-    ) -> tuple[Float[Tensor, "row time"], Float[Tensor, "row 2 time channel"]]:
-        """Stations one by one, m/s, beside the slow and the fast level of what came before."""
-        x = series_inputs(waveforms, background_mps, known)[:, :, None]
-        hidden = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        n_rows, n_samples = waveforms.shape[0], waveforms.shape[-1]  # len() is no symbol when exported
-        p = self.p(hidden).float()[:, :, 0].transpose(1, 2).reshape(n_rows, -1)[:, :n_samples]
-        out = self.out(hidden).float()[:, :, 0]
-        out = out.reshape(n_rows, STRIDE, 2, self.n_features, -1).permute(0, 2, 4, 1, 3)
-        return p, out.reshape(n_rows, 2, -1, self.n_features)[:, :, :n_samples]
-
-
-def series_inputs(
-    waveforms: Float[Tensor, "row 3 time"],
-    background_mps: Float[Tensor, "row 2 time"],
-    known: Bool[Tensor, "row 3 time"],
-) -> Float[Tensor, "row input time"]:
-    """Motion against both levels, compressed; which components are known; the levels themselves.
-
-    Each sample is scaled by what came before it: later motion changes none of it.
-    """
-    level = background_mps.clamp_min(SILENT_MPS)[:, :, None]  # (row, level, 1, time)
-    ratio = _asinh(waveforms[:, None] / level) / 4 * known[:, None]
-    height = (level[:, :, 0].log10() / 2 + 3) * (background_mps > 0)  # of order one near 1 um/s
-    return torch.cat([ratio.flatten(1, 2), known.to(waveforms.dtype), height], dim=1)
-
-
-def until_the_end(
-    background_mps: Float[Tensor, "batch station 2 time"], known: Bool[Tensor, "batch station 3 time"]
-) -> Float[Tensor, "batch station 2 time"]:
-    """Levels, m/s, but none after the last sample of a station whose data are up to `MOST_LATE` samples late.
-
-    What follows them is then nearly as what follows a window, and noise before it is taken for arrivals
-    less often (docs/decisions/017-one-engine.md).
-    """
-    last = known[..., -MOST_LATE - 1 :].any(dim=2)  # those before are not asked for
-    to_come = last.flip(dims=(2,)).int().cummax(dim=2).values.flip(dims=(2,)) == 0
-    is_late = to_come & (to_come.sum(dim=2, keepdim=True) <= MOST_LATE)
-    levels = background_mps.clone()
-    levels[..., -MOST_LATE - 1 :].masked_fill_(is_late[:, :, None], 0.0)
-    return levels
-
-
-def _asinh(x: Tensor) -> Tensor:
-    """torch.asinh, which is not vectorised on CPUs: a sixth of its time, the same to a rounding."""
-    size = x.abs()
-    # not copysign, which ONNX has no operator for
-    return torch.sign(x) * torch.log1p(size + size * size / (1 + torch.sqrt(size * size + 1)))
 
 
 def _image(width: int, *, separable: bool) -> nn.Sequential:
@@ -267,7 +159,8 @@ class MagnitudeNet(nn.Module):
 class MigrationNet(nn.Module):
     """The parts, driven by `fcn.scheme.migration`.
 
-    n_depths: cells of a volume along depth; its horizontal cells are free. s_width: of `StationS`; 0: none.
+    n_depths: cells of a volume along depth; its horizontal cells are free.
+    ear_width, ear_dilations: of `Ear`; a width of 0: none.
     separable: convolutions of blocks and volumes channel by channel, followed by one that mixes channels, as
         of MobileNets (Howard et al. 2017): a wider network for the same operations.
     """
@@ -283,7 +176,8 @@ class MigrationNet(nn.Module):
         volume_layers: int,
         magnitude_width: int,
         separable: bool,
-        s_width: int,
+        ear_width: int,
+        ear_dilations: Sequence[int],
     ) -> None:
         super().__init__()
         self.n_depths = n_depths
@@ -292,7 +186,7 @@ class MigrationNet(nn.Module):
         self.volumes = VolumeNet(n_features, n_depths, volume_width, volume_layers, separable=separable)
         self.magnitude = MagnitudeNet(magnitude_width)
         # last: what the others begin with stays what it was
-        self.station_s = StationS(n_features, s_width) if s_width else None
+        self.ear = Ear(ear_width, ear_dilations) if ear_width else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)

@@ -33,8 +33,8 @@ class Frozen(Callback):
         if left := [each for each in pl_module.begun_anew if not each.startswith(self.trained)]:
             raise ValueError(
                 f"callbacks.frozen.trained={list(self.trained)} leaves as drawn what weights= does not "
-                f"have: {', '.join(left)}; train it, too, or first (experiment=hearing_s), or take "
-                "arch.s_width=0"
+                f"have: {', '.join(left)}; train it, too, or first (experiment=hearing), or take "
+                "arch.ear_width=0"
             )
         for name, parameter in pl_module.network.named_parameters():
             parameter.requires_grad_(name.startswith(self.trained))

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fcn.arch.eewnet import EEWNet
-from fcn.arch.migration import MigrationNet, SeriesNet, Sized
+from fcn.arch.migration import MigrationNet, Sized
 from fcn.arch.prediction import Prediction
+from fcn.arch.series import SeriesNet
 from fcn.exported.folder import Exported, GraphFile
 from fcn.types import TravelTimes
 
@@ -54,7 +55,7 @@ class OnnxGraph:
 
 
 class OnnxSeries(nn.Module):
-    """In the place of `fcn.arch.migration.SeriesNet`."""
+    """In the place of `fcn.arch.series.SeriesNet`."""
 
     def __init__(self, graph: OnnxGraph, series: SeriesNet) -> None:
         super().__init__()

@@ -7,12 +7,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.phase import PhasePick
+from fcn.scheme.migration.hearing import find_arrivals
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.picks import Arrived, find_p
 from fcn.scheme.migration.places import Places
-from fcn.scheme.migration.s_picks import find_s_picks
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_terms import TermsLaw
+from fcn.scheme.migration.transfer import HOST, moved
 
 PHASES = ("P", "S")
 
@@ -33,18 +34,13 @@ class Heard:
     def of(cls, seen: Seen, places: Places, core: Migration, within_s: tuple[float, float]) -> "Heard":
         """within_s: of when P and S are due."""
         due_s = seen.arrivals(places.place_km, places.origin_s)
-        s = find_s_picks(
-            seen.network.station_s,
-            seen.features,
-            seen.batch.heard[0],
-            seen.here.mask[0],
-            due_s[..., 1],
-            within_s=within_s[1],
-            sampling_rate_hz=core.sampling_rate_hz,
-        )
-        p = find_p(seen.picks, due_s[..., 0], within_s=within_s[0])
         near = core.neighbourhood.of(places.place_km[None], seen.here.station_km, seen.here.mask)[0]
-        return cls(due_s, (p, s), near)
+        if seen.listener is None:
+            p = find_p(seen.picks, due_s[..., 0], within_s=within_s[0])
+            return cls(due_s, (p, Arrived.none(*near.shape)), near)
+        (has_data,) = moved(HOST, seen.batch.heard[0])
+        may = near & places.is_located[:, None]
+        return cls(due_s, find_arrivals(seen.listener, has_data, may, due_s, within_s=within_s), near)
 
     @property
     def late_s(self) -> Float[Tensor, "event station 2"]:

@@ -15,14 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fcn.arch.migration import (
+from fcn.arch.migration import Features, MigrationNet
+from fcn.arch.series import (
     BLOCK_KERNEL,
     N_SERIES_INPUTS,
     STEM_KERNEL,
     STRIDE,
     Block,
-    Features,
-    MigrationNet,
     SeriesNet,
     series_inputs,
     until_the_end,

@@ -16,6 +16,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.loss.terms import masked_mean, pdf_loss
 from fcn.scheme.base import Located
 from fcn.scheme.migration.anchors import AnchorPrior, DrawnAnchors, draw
+from fcn.scheme.migration.hearing import arrivals_loss
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.sizing import Sizing
@@ -29,7 +30,7 @@ VALIDATION_SEED = 20160414  # of the anchors of validation windows, the same in 
 
 @dataclass(frozen=True)
 class MigrationObjective:
-    """Losses: P and S series, evidence of volumes, hypocentres in them, magnitudes of windows and ruptures.
+    """Losses: P series, evidence of volumes, hypocentres in them, magnitudes, arrivals of known events.
 
     own_share: of the fine volumes: about the peak of the network's own coarse one.
     """
@@ -41,8 +42,8 @@ class MigrationObjective:
     sizing: Sizing
     own_share: float
     terms: ClassVar[tuple[str, ...]] = (
-        *("station_p", "station_s", "evidence", "location"),
-        *("magnitude", "ruptures", "growing"),
+        *("station_p", "evidence", "location"),
+        *("magnitude", "ruptures", "growing", "arrivals"),
     )
 
     def network_arguments(self) -> dict[str, Any]:
@@ -102,7 +103,6 @@ class MigrationObjective:
         said = self.sizing.of_windows(self.core, network, batch, targets, generator)
         terms = {
             "station_p": self.station_p.loss(station_p, batch.mask, targets.p_arrival_s, targets.p_snr),
-            "station_s": self._station_s(network, features, batch, targets),
             "evidence": masked_mean(
                 functional.binary_cross_entropy_with_logits(evidence, inside.float(), reduction="none"),
                 anchors.valid,
@@ -110,6 +110,7 @@ class MigrationObjective:
             "location": pdf_loss(logits.flatten(0, 1), place, found),
             "magnitude": said.loss,
             **self.sizing.of_ruptures(network, batch.ruptures, generator),
+            "arrivals": arrivals_loss(network, batch, targets, generator, rate_hz),
         }
 
         def located() -> Located:
@@ -123,15 +124,6 @@ class MigrationObjective:
             )
 
         return terms, located
-
-    def _station_s(
-        self, network: MigrationNet, features: Features, batch: Batch, targets: Targets
-    ) -> Float[Tensor, ""]:
-        """As of P, by whose height above the noise it counts: S of an event is rarely the fainter one."""
-        if network.station_s is None:
-            return features.table.new_zeros(())
-        logits = network.station_s.everywhere(features.table)[..., : features.station_p.shape[-1]]
-        return self.station_p.loss(logits, batch.mask, targets.s_arrival_s, targets.p_snr)
 
     @torch.no_grad()
     def _own_peaks(

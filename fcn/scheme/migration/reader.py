@@ -21,6 +21,7 @@ from fcn.scheme.migration import claims, hypotheses
 from fcn.scheme.migration import reading as rules
 from fcn.scheme.migration.arrivals import Heard, phase_picks
 from fcn.scheme.migration.candidates import Candidates
+from fcn.scheme.migration.hearing import Listener
 from fcn.scheme.migration.hypotheses import Hypotheses
 from fcn.scheme.migration.incremental import IncrementalEncoder
 from fcn.scheme.migration.learnt import Learnt
@@ -134,7 +135,9 @@ class MigrationReader:
         picks = waves.where(sound.times[waves.station])
         here = replace(here, mask=here.mask & sound.times)
         (mask,) = moved(batch.mask.device, here.mask)
-        return Seen(replace(batch, mask=mask), here, network, features, picks, heard, start_s, terms, sound)
+        listener = Listener.of(network, batch, self.core.sampling_rate_hz)
+        batch = replace(batch, mask=mask)
+        return Seen(batch, here, network, features, picks, heard, start_s, terms, sound, listener)
 
     def _coarse_peaks(
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]

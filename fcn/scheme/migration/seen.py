@@ -9,6 +9,7 @@ from torch import Tensor
 from fcn.arch.migration import Features, MigrationNet
 from fcn.batch import Batch
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.scheme.migration.hearing import Listener
 from fcn.scheme.migration.hypotheses import origin_uncertainties
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.station_health import Sound
@@ -23,7 +24,7 @@ class Seen:
 
     batch: without the stations that may say nothing. here: with its stations on the host, where all that
     follows the features is, too. picks: of the others; heard: of all. start_s: POSIX time of its first
-    sample. terms, sound: of the stations.
+    sample. terms, sound: of the stations. listener: where the network times arrivals.
     """
 
     batch: Batch
@@ -35,6 +36,7 @@ class Seen:
     start_s: float
     terms: Terms
     sound: Sound
+    listener: Listener | None
 
     @property
     def reaches_outward(self) -> bool:
