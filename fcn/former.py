@@ -134,6 +134,9 @@ def _reading(**kept: Any) -> dict[str, Any]:
     # before sources were looked for outside networks, stations had terms and health, or were too late to
     # judge, picks had to show moveout and moved places, and hypotheses were kept
     off = {"margin": 1.15, "judges_within_s": 1000.0, "terms": None, "moveout": None, "health": None}
+    refine = kept.get("refine")
+    if isinstance(refine, Mapping) and str(refine.get("_target_")).endswith(".PickLaw"):
+        kept["refine"] = None  # of S that was heard in features (`GONE`)
     return {**off, "candidates": None, "refine": None, **kept}
 
 

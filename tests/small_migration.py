@@ -7,6 +7,7 @@ from toy import resolved
 
 from fcn.batch import Batch, Ruptures
 from fcn.earth.travel_time import TravelTimeTable
+from fcn.scheme.migration.hearing import DUE_S, Listener
 from fcn.waveform.amplitude import AMPLITUDES
 
 SMALL = (
@@ -76,3 +77,13 @@ def made_ruptures(n: int = 4, n_stations: int = 5, **changes) -> Ruptures:
         "heard_magnitude": torch.full((n,), 7.0),
     }
     return Ruptures(**(given | changes))
+
+
+def hears(ear, window: Batch, arrival_s: torch.Tensor, width_s: torch.Tensor | float = 0.03) -> Listener:
+    """A listener that has heard P and S of every station at these times, as pulses so wide."""
+    listener = Listener(ear, window, 20.0)
+    at_s = torch.arange(listener.said.shape[-1]) / 20.0 - DUE_S
+    listener.said = -0.5 * ((at_s - arrival_s[..., None]) / torch.as_tensor(width_s)) ** 2
+    listener.said = listener.said.clamp_min(-20.0)
+    listener._asked[:] = True
+    return listener

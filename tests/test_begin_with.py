@@ -42,47 +42,47 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
 
 
 def test_a_part_that_no_network_had_then_begins_anew():
-    """What hears S, of weights from before anything did; a part that there always was may not be missing."""
+    """What times arrivals, of weights from before; a part that there always was may not be missing."""
     config = read(find("compact"))["fcn"]["config"]
-    config = {**config, "arch": {**config["arch"], "s_width": 8}}
+    config = {**config, "arch": {**config["arch"], "ear_width": 8, "ear_dilations": [1]}}
     config["loss"] = resolved("train", "experiment=generalized")["loss"]
     module = build_module(config, trainable=False)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     begin_with(module, "compact")
     known = read(find("compact"))["state_dict"]
-    assert not any("station_s" in name for name in known)
+    assert not any("ear" in name for name in known)
     for name, value in module.state_dict().items():
         assert torch.equal(value, known[name].to(value.dtype) if name in known else before[name]), name
-    parts = {f"station_s.layers.{n}.{part}" for n in (0, 2) for part in ("weight", "bias")}
-    assert set(module.begun_anew) == parts
-    with pytest.raises(ValueError, match=r"what weights= does not have: station_s\.layers\.0"):
+    assert {name for name, _ in module.network.ear.named_parameters(prefix="ear")} < set(module.begun_anew)
+    assert all(name.startswith("ear.") for name in module.begun_anew)
+    with pytest.raises(ValueError, match=r"what weights= does not have: ear\.stem\.0"):
         Frozen(["volumes"]).setup(None, module, "fit")
-    Frozen(["volumes", "station_s"]).setup(None, module, "fit")
-    assert module.network.station_s.layers[0].weight.requires_grad
+    Frozen(["volumes", "ear"]).setup(None, module, "fit")
+    assert module.network.ear.stem[0].weight.requires_grad
 
 
 def test_a_part_that_would_stay_as_drawn_is_refused():
-    """It would say that S is everywhere, and be believed."""
+    """It would say that arrivals come at any time, and be believed."""
     config = read(find("compact"))["fcn"]["config"]
-    config = {**config, "arch": {**config["arch"], "s_width": 8}}
+    config = {**config, "arch": {**config["arch"], "ear_width": 8, "ear_dilations": [1]}}
     module = build_module(config, trainable=False)
-    assert module.loss.weights["station_s"] == 0
-    with pytest.raises(ValueError, match=r"have no network.station_s, .*station_s=0.*arch.s_width=0"):
+    assert module.loss.weights["arrivals"] == 0
+    with pytest.raises(ValueError, match=r"have no network.ear, .*arrivals=0.*arch.ear_width=0"):
         begin_with(module, "compact")
 
 
 def test_a_part_that_is_there_in_pieces_is_damaged(tmp_path):
     content = torch.load(find("generalized"), weights_only=True)
-    del content["state_dict"]["network.station_s.layers.0.weight"]
+    del content["state_dict"]["network.ear.stem.0.weight"]
     torch.save(content, tmp_path / "damaged.ckpt")
-    module = build_module(resolved("train", "experiment=hearing_s"), trainable=False)
-    with pytest.raises(ValueError, match=r"Missing key.*station_s.layers.0.weight"):
+    module = build_module(resolved("train", "experiment=hearing"), trainable=False)
+    with pytest.raises(ValueError, match=r"Missing key.*ear.stem.0.weight"):
         begin_with(module, tmp_path / "damaged.ckpt")
 
 
-def test_what_is_asked_of_a_network_that_hears_no_s_is_told(caplog):
+def test_what_is_asked_of_a_network_that_times_no_s_is_told(caplog):
     load("compact", reading={"terms": {"s_prior_s": 0.3}})
-    assert "hears no S: reading.terms.s_prior_s change nothing" in caplog.text
+    assert "times no S: reading.terms.s_prior_s change nothing" in caplog.text
     caplog.clear()
     load("generalized", reading={"terms": {"s_prior_s": 0.3}})
-    assert "hears no S" not in caplog.text
+    assert "times no S" not in caplog.text

@@ -92,6 +92,9 @@ def test_readings_of_older_checkpoints_are_without_what_came_later():
     off = {"moveout": None, "health": None, "candidates": None, "refine": None}
     off |= {"margin": 1.15, "judges_within_s": 1000.0}
     assert found == {"least_picks": 2, "terms": {"fewest": 6}, **off}
+    # by picks of S that no network hears any more
+    law = {"_target_": "fcn.scheme.migration.refinement.PickLaw", "p_s": 0.3}
+    assert former.current({**old, "refine": law})["refine"] is None
 
 
 def test_terms_of_older_checkpoints_are_in_no_range():
@@ -104,12 +107,14 @@ def test_terms_of_older_checkpoints_are_in_no_range():
     }
 
 
-def test_losses_of_before_s_was_heard_do_not_train_it():
-    """Only those of the migration network: an image network hears none."""
+def test_losses_of_before_arrivals_were_timed_do_not_train_it():
+    """Only those of the migration network: an image network times none."""
     target = "fcn.loss.multitask.MultitaskLoss"
     old = {"_target_": target, "weights": {"station_p": 20.0, "evidence": 2.0}, "learned": False}
     image = {"_target_": target, "weights": {"station_p": 20.0, "first_p": 1.0}, "learned": False}
-    assert former.current(old)["weights"] == {"station_p": 20.0, "evidence": 2.0, "station_s": 0.0}
+    assert former.current(old)["weights"] == {"station_p": 20.0, "evidence": 2.0, "arrivals": 0.0}
+    heard_s = {**old, "weights": {**old["weights"], "station_s": 10.0}}
+    assert former.current(heard_s) == former.current(old)
     assert former.current(image) == image
 
 

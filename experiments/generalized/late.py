@@ -4,7 +4,7 @@
 
 Of the recombined validation windows of experiment=generalized (simulated, dev split), four stations in five
 lack up to two seconds of their data at the end, drawn from --seed. For each value of `MOST_LATE`
-(fcn/arch/migration.py) the terms of the validation loss and their weighted sum, over the same windows, and
+(fcn/arch/series.py) the terms of the validation loss and their weighted sum, over the same windows, and
 how much more that is than where levels go on, with its standard error over batches.
 """
 
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from fcn import config as configuration
-from fcn.arch import migration
+from fcn.arch import series
 from fcn.assemble import build_datamodule
 from fcn.batch import Batch
 from fcn.cache import cached_store
@@ -72,7 +72,7 @@ def main() -> None:
     for batch in track(windows, console=Console(stderr=True)):
         batch = late(batch, generator)
         for most_s, sum_of in sums.items():
-            migration.MOST_LATE = round(most_s * RATE_HZ)
+            series.MOST_LATE = round(most_s * RATE_HZ)
             terms, _ = module.scheme.validate(module.network, batch, require_targets(batch))
             weighted = loss(terms)
             losses[most_s].append(float(weighted))

@@ -6,17 +6,9 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 from toy import resolved
 
-from fcn.arch.migration import (
-    MOST_LATE,
-    N_CONDITIONS,
-    N_MAGNITUDE_INPUTS,
-    MigrationNet,
-    series_inputs,
-    until_the_end,
-)
-from fcn.arch.migration import (
-    _asinh as compressed,
-)
+from fcn.arch.migration import N_CONDITIONS, N_MAGNITUDE_INPUTS, MigrationNet
+from fcn.arch.series import MOST_LATE, series_inputs, until_the_end
+from fcn.arch.series import _asinh as compressed
 from fcn.arch.summed import (
     Summed,
     arranged_at_once,
@@ -42,7 +34,8 @@ def network(request) -> MigrationNet:
         volume_layers=1,
         magnitude_width=8,
         separable=request.param,
-        s_width=4,
+        ear_width=4,
+        ear_dilations=[1],
     ).eval()
 
 

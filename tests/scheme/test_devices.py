@@ -18,8 +18,9 @@ from fcn.seeding import Purpose
 
 # What a step waits for: whether its loss is a number. The migration network's also for how many stations
 # there are and, of the volumes that fine ones are placed about and of those that it is trained on, how many
-# stations judge them, and whether travel times reach so far: sizes that all that follows is made for.
-WAITS_OF_A_STEP = {"migration": 1 + 1 + 2 * 2, "lite": 1, "eewnet": 1}
+# stations judge them, and whether travel times reach so far: sizes that all that follows is made for. And how
+# many arrivals it has to time, at how many stations.
+WAITS_OF_A_STEP = {"migration": 1 + 1 + 2 * 2 + 2, "lite": 1, "eewnet": 1}
 # Of a stream's window: seven tensors and the number of its table; whether logits are numbers, whether travel
 # times reach so far, and what is said.
 WAITS_OF_A_WINDOW = 7 + 1 + 3

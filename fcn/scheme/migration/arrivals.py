@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fcn.catalogue.phase import PhasePick
-from fcn.scheme.migration.hearing import find_arrivals
+from fcn.scheme.migration.hearing import Due
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.picks import Arrived, find_p
 from fcn.scheme.migration.places import Places
@@ -23,12 +23,13 @@ class Heard:
     """P and S of the events of one window at every station.
 
     due_s: seconds after the window's first sample. arrived: how much later they are heard. near: stations
-    that judge a place.
+    that judge a place. due: pdfs of arrivals, of a network that times them.
     """
 
     due_s: Float[Tensor, "event station 2"]
     arrived: tuple[Arrived, Arrived]
     near: Bool[Tensor, "event station"]
+    due: Due | None
 
     @classmethod
     def of(cls, seen: Seen, places: Places, core: Migration, within_s: tuple[float, float]) -> "Heard":
@@ -37,10 +38,10 @@ class Heard:
         near = core.neighbourhood.of(places.place_km[None], seen.here.station_km, seen.here.mask)[0]
         if seen.listener is None:
             p = find_p(seen.picks, due_s[..., 0], within_s=within_s[0])
-            return cls(due_s, (p, Arrived.none(*near.shape)), near)
+            return cls(due_s, (p, Arrived.none(*near.shape)), near, None)
         (has_data,) = moved(HOST, seen.batch.heard[0])
-        may = near & places.is_located[:, None]
-        return cls(due_s, find_arrivals(seen.listener, has_data, may, due_s, within_s=within_s), near)
+        due = Due.of(seen.listener, has_data, near & places.is_located[:, None], due_s)
+        return cls(due_s, due.picks(near.shape[0], near.shape[1], within_s), near, due)
 
     @property
     def late_s(self) -> Float[Tensor, "event station 2"]:

@@ -6,7 +6,7 @@ An arrival comes within `DUE_S` of when it is due; the softmax of the logits the
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -14,7 +14,6 @@ from fcn.arch.ear import Ear
 from fcn.arch.migration import MigrationNet
 from fcn.arch.series import until_the_end
 from fcn.batch import Batch, Targets
-from fcn.loss.terms import pdf_loss
 from fcn.scheme.migration.picks import Arrived, parabola
 from fcn.scheme.migration.transfer import HOST
 
@@ -42,12 +41,13 @@ def listened(ear: Ear, batch: Batch, rows: Tensor, sampling_rate_hz: float) -> F
     return logits
 
 
-def arrivals_loss(
-    network: MigrationNet, batch: Batch, targets: Targets, generator: Generator, sampling_rate_hz: float
-) -> Float[Tensor, ""]:
-    """Divergence of the pdfs of arrivals from pulses where they come, nat for each; 0 without an ear."""
-    if network.ear is None:
-        return batch.waveforms.new_zeros(())
+def asked(
+    ear: Ear, batch: Batch, targets: Targets, generator: Generator, sampling_rate_hz: float
+) -> tuple[Float[Tensor, "arrival sample"], Float[Tensor, "arrival sample"], Bool[Tensor, " arrival"]]:
+    """Of every arrival of a training batch: logits about when it is due, the pdf wanted, and if it counts.
+
+    It is due as wrongly as `OFF_S` says. Where nothing comes there is one that does not count.
+    """
     n, steps = batch.waveforms.shape[-1], reach(sampling_rate_hz)
     arrival_s = torch.stack([targets.p_arrival_s, targets.s_arrival_s], dim=-1).flatten(0, 1)
     there = (batch.mask[..., None] & (targets.p_snr > LEAST_SNR)).flatten(0, 1)[..., None]
@@ -59,7 +59,7 @@ def arrivals_loss(
     if is_none := len(row) == 0:  # parameters have a gradient all the same
         row = event = phase = row.new_zeros(1)
     listening, which = row.unique(return_inverse=True)
-    logits = listened(network.ear, batch, listening, sampling_rate_hz)
+    logits = listened(ear, batch, listening, sampling_rate_hz)
     middle = due[row, event, phase].nan_to_num(posinf=0.0).clamp(0, n - 1).long()
     samples = middle[:, None] + torch.arange(2 * steps + 1, device=middle.device)
     # of infinite times nothing is kept
@@ -67,7 +67,7 @@ def arrivals_loss(
     apart = torch.arange(-steps, steps + 1, device=at.device) - at[:, None]
     wanted = torch.softmax(-0.5 * (apart / PULSE_SAMPLES) ** 2, dim=1)
     keep = torch.full_like(row, not is_none, dtype=torch.bool)
-    return pdf_loss(logits[which[:, None], phase[:, None], samples], wanted, keep)
+    return logits[which[:, None], phase[:, None], samples], wanted, keep
 
 
 @dataclass
@@ -102,54 +102,85 @@ class Listener:
         return self.said
 
 
-def find_arrivals(
-    listener: Listener,
-    has_data: Bool[Tensor, "station time"],
-    may: Bool[Tensor, "event station"],
-    due_s: Float[Tensor, "event station 2"],
-    *,
-    within_s: tuple[float, float],
-) -> tuple[Arrived, Arrived]:
-    """P and S of events at the stations that may be heard, the most probable within so much of when due.
+@dataclass(frozen=True)
+class Due:
+    """Arrivals that are due in a window, one a row, and the pdfs of their times.
 
-    has_data, due_s: on the host; due_s in seconds after the window's first sample. The probability is that of
-    `PEAK_S` about the pick. None where it may come after the window's end or where no data came of, and where
-    the pdf has no peak that is probable enough.
+    event, station, phase: 0 for P, 1 for S. first_s: of the first sample, how much later than due it is; the
+    others follow at `step_s`. pdf: probabilities of the samples, which come to one.
     """
-    rate_hz, n_samples = listener.sampling_rate_hz, has_data.shape[-1]
-    steps = reach(rate_hz)
-    found = [Arrived.none(*may.shape) for _ in within_s]
-    middle = (due_s * rate_hz).round().nan_to_num(nan=-1.0, posinf=-1.0, neginf=-1.0).long()
-    inside = may[..., None] & (middle >= steps) & (middle < n_samples - steps)
-    event, station, phase = inside.nonzero(as_tuple=True)
-    middle = middle[event, station, phase]
-    around = torch.arange(-steps, steps + 1)
-    complete = has_data[station[:, None], middle[:, None] + around].all(dim=1)
-    event, station, phase, middle = (each[complete] for each in (event, station, phase, middle))
-    if len(event) == 0:
-        return found[0], found[1]
-    said = listener.ask(inside.any(dim=2).any(dim=0))
-    logits = said[station[:, None], phase[:, None], middle[:, None] + steps + around]
-    pdf = logits.softmax(dim=1)
-    off_s = (middle / rate_hz - due_s[event, station, phase])[:, None] + around / rate_hz
-    sure, smooth = _summed(pdf, torch.ones(2 * round(PEAK_S * rate_hz) + 1)), _summed(pdf, _pulse())
-    best = smooth.masked_fill(off_s.abs() > torch.tensor(within_s)[phase, None], -1.0)[:, 1:-1].argmax(1) + 1
-    left, value, right = (smooth.gather(1, (best + step)[:, None])[:, 0] for step in (-1, 0, 1))
-    probability = sure.gather(1, best[:, None])[:, 0].clamp_max(1.0)
-    is_pick = (value >= left) & (value >= right) & (probability >= LEAST_PROBABILITY)
-    late_s = off_s.gather(1, best[:, None])[:, 0] + parabola(left, value, right) / rate_hz
-    for number, each in enumerate(found):
-        of_phase = is_pick & (phase == number)
-        at = event[of_phase], station[of_phase]
-        each.late_s[at], each.probability[at] = late_s[of_phase], probability[of_phase]
-    return found[0], found[1]
+
+    event: Int[Tensor, " arrival"]
+    station: Int[Tensor, " arrival"]
+    phase: Int[Tensor, " arrival"]
+    first_s: Float[Tensor, " arrival"]
+    pdf: Float[Tensor, "arrival sample"]
+    step_s: float
+
+    @classmethod
+    def of(
+        cls,
+        listener: Listener,
+        has_data: Bool[Tensor, "station time"],
+        may: Bool[Tensor, "event station"],
+        due_s: Float[Tensor, "event station 2"],
+    ) -> "Due":
+        """Of events at the stations that may be heard; none may come after the window's end or in a gap.
+
+        has_data, due_s: on the host; due_s in seconds after the window's first sample.
+        """
+        rate_hz, n_samples = listener.sampling_rate_hz, has_data.shape[-1]
+        steps = reach(rate_hz)
+        around = torch.arange(-steps, steps + 1)
+        middle = (due_s * rate_hz).round().nan_to_num(nan=-1.0, posinf=-1.0, neginf=-1.0).long()
+        inside = may[..., None] & (middle >= steps) & (middle < n_samples - steps)
+        event, station, phase = inside.nonzero(as_tuple=True)
+        samples = middle[event, station, phase][:, None] + around
+        complete = has_data[station[:, None], samples].all(dim=1).nonzero()[:, 0]
+        event, station, phase, samples = (each[complete] for each in (event, station, phase, samples))
+        # all that may be heard, so that nothing is left to ask for when a place has moved
+        said = listener.ask(may.any(dim=0) & bool(len(event)))
+        logits = said[station[:, None], phase[:, None], samples + steps]
+        first_s = samples[:, 0] / rate_hz - due_s[event, station, phase]
+        return cls(event, station, phase, first_s, logits.softmax(dim=1), 1 / rate_hz)
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def where(self, keep: Bool[Tensor, " arrival"]) -> "Due":
+        """Those to keep."""
+        rows = keep.nonzero()[:, 0]
+        which = self.event[rows], self.station[rows], self.phase[rows]
+        return Due(*which, self.first_s[rows], self.pdf[rows], self.step_s)
+
+    def picks(self, n_events: int, n_stations: int, within_s: tuple[float, float]) -> tuple[Arrived, Arrived]:
+        """P and S where they are most probable, within so much of when they are due.
+
+        The probability is that of `PEAK_S` about the pick. None where the pdf has no peak that is probable
+        enough.
+        """
+        found = Arrived.none(n_events, n_stations), Arrived.none(n_events, n_stations)
+        if len(self) == 0:
+            return found
+        off_s = self.first_s[:, None] + self.step_s * torch.arange(self.pdf.shape[1])
+        sure, smooth = _summed(self.pdf, torch.ones(2 * round(PEAK_S / self.step_s) + 1)), self._smooth()
+        near = off_s.abs() <= torch.tensor(within_s)[self.phase, None]
+        best = smooth.masked_fill(~near, -1.0)[:, 1:-1].argmax(dim=1, keepdim=True) + 1
+        left, value, right = (smooth.gather(1, best + step)[:, 0] for step in (-1, 0, 1))
+        probability = sure.gather(1, best)[:, 0].clamp_max(1.0)
+        is_pick = (value >= left) & (value >= right) & (probability >= LEAST_PROBABILITY)
+        late_s = off_s.gather(1, best)[:, 0] + parabola(left, value, right) * self.step_s
+        for phase, each in enumerate(found):
+            rows = (is_pick & (self.phase == phase)).nonzero()[:, 0]
+            at = self.event[rows], self.station[rows]
+            each.late_s[at], each.probability[at] = late_s[rows], probability[rows]
+        return found
+
+    def _smooth(self) -> Float[Tensor, "arrival sample"]:
+        steps = torch.arange(-round(4 * SMOOTH_SAMPLES), round(4 * SMOOTH_SAMPLES) + 1)
+        return _summed(self.pdf, torch.softmax(-0.5 * (steps / SMOOTH_SAMPLES) ** 2, dim=0))
 
 
 def _summed(pdf: Float[Tensor, "pick sample"], kernel: Float[Tensor, " odd"]) -> Float[Tensor, "pick sample"]:
     """Sums along time, weighted so; nothing lies beyond the ends."""
     return functional.conv1d(pdf[:, None], kernel[None, None], padding=len(kernel) // 2)[:, 0]
-
-
-def _pulse() -> Float[Tensor, " odd"]:
-    steps = torch.arange(-round(4 * SMOOTH_SAMPLES), round(4 * SMOOTH_SAMPLES) + 1)
-    return torch.softmax(-0.5 * (steps / SMOOTH_SAMPLES) ** 2, dim=0)

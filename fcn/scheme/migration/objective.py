@@ -16,7 +16,7 @@ from fcn.geometry.lattice import Lattice
 from fcn.loss.terms import masked_mean, pdf_loss
 from fcn.scheme.base import Located
 from fcn.scheme.migration.anchors import AnchorPrior, DrawnAnchors, draw
-from fcn.scheme.migration.hearing import arrivals_loss
+from fcn.scheme.migration.hearing import asked
 from fcn.scheme.migration.migrate import Anchors, Migration
 from fcn.scheme.migration.neighbourhood import pairs_of
 from fcn.scheme.migration.sizing import Sizing
@@ -110,7 +110,7 @@ class MigrationObjective:
             "location": pdf_loss(logits.flatten(0, 1), place, found),
             "magnitude": said.loss,
             **self.sizing.of_ruptures(network, batch.ruptures, generator),
-            "arrivals": arrivals_loss(network, batch, targets, generator, rate_hz),
+            "arrivals": self._arrivals(network, batch, targets, generator),
         }
 
         def located() -> Located:
@@ -124,6 +124,14 @@ class MigrationObjective:
             )
 
         return terms, located
+
+    def _arrivals(
+        self, network: MigrationNet, batch: Batch, targets: Targets, generator: Generator
+    ) -> Float[Tensor, ""]:
+        """Divergence of the pdfs of P and S from pulses where they come, nat for each; 0 without an ear."""
+        if network.ear is None:
+            return batch.waveforms.new_zeros(())
+        return pdf_loss(*asked(network.ear, batch, targets, generator, self.core.sampling_rate_hz))
 
     @torch.no_grad()
     def _own_peaks(

@@ -80,8 +80,7 @@ class MigrationReader:
             self.candidates.keep([])
             return [[]]
         reading, now_s, reach_km = self.reading, float(batch.now_s[0]), self.core.volume.fine_reach_km
-        terms, sound = self.learnt.begin(here, known)
-        seen = self._see(network, batch, here, terms, sound)
+        seen = self._see(network, batch, here, *self.learnt.begin(here, known))
         due_s = hypotheses.due(known, seen.travel_times(hypotheses.places_km(known, HOST)), seen.start_s)
         explained = hypotheses.explained(
             seen.picks, due_s, known, p_tolerance_s=reading.p_tolerance_s, s_tolerance_s=reading.s_tolerance_s
@@ -127,17 +126,15 @@ class MigrationReader:
         self.learnt.forget(station_km)
 
     def _see(self, network: MigrationNet, batch: Batch, here: Batch, terms: Terms, sound: Sound) -> Seen:
-        features = self.encoder.encode(network, batch)
+        features, rate_hz = self.encoder.encode(network, batch), self.core.sampling_rate_hz
         require_finite(batch, station_p=features.station_p)
         start_s, first = float(batch.now_s[0]) - self.core.window_s(batch), features.nobodys
         heard = self.picks.find(features.station_p[0], batch, here.mask[0], start_s=start_s, first=first)
-        waves = self.learnt.waves(heard, batch, start_s, self.core.sampling_rate_hz)
+        waves = self.learnt.waves(heard, batch, start_s, rate_hz)
         picks = waves.where(sound.times[waves.station])
-        here = replace(here, mask=here.mask & sound.times)
-        (mask,) = moved(batch.mask.device, here.mask)
-        listener = Listener.of(network, batch, self.core.sampling_rate_hz)
-        batch = replace(batch, mask=mask)
-        return Seen(batch, here, network, features, picks, heard, start_s, terms, sound, listener)
+        ear, here = Listener.of(network, batch, rate_hz), replace(here, mask=here.mask & sound.times)
+        batch = replace(batch, mask=moved(batch.mask.device, here.mask)[0])
+        return Seen(batch, here, network, features, picks, heard, start_s, terms, sound, ear)
 
     def _coarse_peaks(
         self, seen: Seen, station: Int[Tensor, " anchor"], time_s: Float[Tensor, " anchor"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fcn.scheme.migration.candidates import CandidateLaw
 from fcn.scheme.migration.moveout import MoveoutLaw
-from fcn.scheme.migration.refinement import PickLaw
+from fcn.scheme.migration.refinement import ArrivalLaw
 from fcn.scheme.migration.station_health import HealthLaw
 from fcn.scheme.migration.station_terms import TermsLaw
 
@@ -55,7 +55,7 @@ class Reading:
     moveout: MoveoutLaw | None
     health: HealthLaw | None
     candidates: CandidateLaw | None
-    refine: PickLaw | None
+    refine: ArrivalLaw | None
 
     def __post_init__(self) -> None:
         if len(self.uncertainty_factor) != 2 or min(self.uncertainty_factor) <= 0:

@@ -1,9 +1,11 @@
-"""Places of declared events moved by picks: the last step of placing, where a volume's pdf is the prior.
+"""Places of declared events moved by arrivals: the last step of placing, where a volume's pdf is the prior.
 
 A volume sums over what all stations say, however faint; it is read in cells, and its pdf is as wide as its
-training made it. Picks are few, and known to a sample where they are probable.
+training made it. What times arrivals (`fcn.arch.ear.Ear`) was trained for that alone.
 """
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,142 +14,222 @@ from torch import Tensor
 
 from fcn import checked
 from fcn.scheme.migration.arrivals import Heard
+from fcn.scheme.migration.hearing import Due
 from fcn.scheme.migration.hypotheses import with_p
 from fcn.scheme.migration.migrate import Migration
 from fcn.scheme.migration.places import Places
 from fcn.scheme.migration.seen import Seen
+from fcn.scheme.migration.station_terms import Terms
 from fcn.scheme.migration.volume import VolumeSpec
 
-STEPS = 10  # of reweighting: by then weights stay what they are
-LEAST_KM = 0.01  # of a standard deviation of a prior, for the inverse
+SAMPLES, ROUNDS = 600, 5  # of a posterior: with more of either places stay what they are
+EFFECTIVE_SHARE = 0.08  # of the samples: weights are levelled until so many count
+WIDER = 1.2  # variance of what is drawn next over that of what was found
+LEAST_KM = 0.01  # of standard deviations, for inverses
+ORIGIN_S = 0.3  # standard deviation of what is drawn first; of the origin time nothing is known before
 
 
 @dataclass(frozen=True, kw_only=True)
-class PickLaw:
-    """How far picks are off, and so how much they move a place.
+class ArrivalLaw:
+    """What arrivals are worth beside a volume.
 
-    p_s, s_s: a pick of probability p is off by so much times sqrt(1 - p), as a standard deviation. p_model_s,
-    s_model_s: what a velocity model has wrong beside, once stations have terms; model_share: and so much of
-    the travel time, as paths are known no better. degrees: of freedom of Student's t, which says how heavy
-    the tails are (Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84). least_s_probability: of S that
-    counts. fewest: picks of P and S that move a place.
+    p_model_s, s_model_s: what a velocity model has wrong beside the terms of stations, standard deviations;
+    model_share: and so much of the travel time, as paths are known no better. elsewhere: how probable it is
+    that an arrival is not what the network takes for it, and lies anywhere. prior_factor: variance of the
+    prior over that of the volume's pdf, which is of the same waveforms. fewest: arrivals that move a place.
+    uncertainty_factor: of places that are moved, horizontal and depth, on what volumes say; chosen on
+    validation sequences.
     """
 
-    p_s: float
-    s_s: float
     p_model_s: float
     s_model_s: float
     model_share: float
-    degrees: float
-    least_s_probability: float
+    elsewhere: float
+    prior_factor: float
     fewest: int
+    uncertainty_factor: Sequence[float]
 
     def __post_init__(self) -> None:
-        for key in ("p_s", "s_s", "p_model_s", "s_model_s"):
+        for key in ("p_model_s", "s_model_s"):
             checked.number(f"reading.refine.{key}", getattr(self, key), 0.001, 10.0)
         checked.number("reading.refine.model_share", self.model_share, 0.0, 1.0)
-        checked.number("reading.refine.degrees", self.degrees, 0.5, 1000.0)
-        checked.number("reading.refine.least_s_probability", self.least_s_probability, 0.0, 1.0)
+        checked.number("reading.refine.elsewhere", self.elsewhere, 1e-6, 1.0)
+        checked.number("reading.refine.prior_factor", self.prior_factor, 0.01, 1000.0)
         checked.whole("reading.refine.fewest", self.fewest, 1, 1000)
-
-    def spread_s(
-        self, probability: Float[Tensor, "event station 2"], travel_s: Float[Tensor, "event station 2"]
-    ) -> Float[Tensor, "event station 2"]:
-        """Standard deviations of picks of P and S of such probabilities, after such times."""
-        of_pick, of_model = (
-            probability.new_tensor(each) for each in ((self.p_s, self.s_s), (self.p_model_s, self.s_model_s))
-        )
-        return (of_pick**2 * (1.0 - probability) + of_model**2 + (self.model_share * travel_s) ** 2).sqrt()
+        factors = list(self.uncertainty_factor)
+        if len(factors) != 2:
+            raise ValueError(
+                f"reading.refine.uncertainty_factor must be two numbers, horizontal and depth, got {factors}"
+            )
+        for each in factors:
+            checked.number("reading.refine.uncertainty_factor", each, 0.01, 100.0)
 
 
 @dataclass(frozen=True)
-class _Misfit:
-    """Minus twice the log of how probable places are: one row each, picks of both phases in one line.
+class _Posterior:
+    """Of one event's later origin, s, and place further east, north and down, km; arrivals are linear.
 
-    late_s: against the place that a volume told. prior_perkm2: inverse of its covariance. degrees: as in
-    `PickLaw`.
+    log_likelihood: of each arrival on its samples. first_sample: when it is due at no change, in samples
+    after the first. moveout: samples later for a change. inverse: of the prior's covariance.
     """
 
-    late_s: Float[Tensor, "event pick"]
-    counts: Bool[Tensor, "event pick"]
-    spread_s: Float[Tensor, "event pick"]
-    prior_perkm2: Float[Tensor, "event 3 3"]
-    degrees: float
+    log_likelihood: Float[Tensor, "arrival sample"]
+    first_sample: Float[Tensor, " arrival"]
+    moveout: Float[Tensor, "arrival 4"]
+    inverse: Float[Tensor, "4 4"]
+
+    def log_density(self, change: Float[Tensor, "any 4"]) -> Float[Tensor, " any"]:
+        """Up to a constant."""
+        return self.of(change @ self.moveout.T, change)
 
     def of(
-        self, later_s: Float[Tensor, "event pick"], step_km: Float[Tensor, "event 3"]
-    ) -> Float[Tensor, " event"]:
-        """Of places so far away, at which arrivals are due so much later."""
-        off_s = self.late_s - later_s
-        tails = torch.log1p(off_s**2 / (self.degrees * self.spread_s**2)) * self.counts
-        step = torch.einsum("ei,eij,ej->e", step_km, self.prior_perkm2, step_km)
-        return (self.degrees + 1) * tails.nansum(dim=1) + step
+        self, later: Float[Tensor, "any arrival"], change: Float[Tensor, "any 4"]
+    ) -> Float[Tensor, " any"]:
+        """Of changes at which arrivals are due so many samples later."""
+        last = self.log_likelihood.shape[1] - 1
+        at = (self.first_sample + later).clamp(0, last)
+        below = at.floor().clamp_max(last - 1).long()
+        share = at - below
+        row = torch.arange(len(self.log_likelihood))
+        low, high = self.log_likelihood[row, below], self.log_likelihood[row, below + 1]
+        prior = torch.einsum("ni,ij,nj->n", change, self.inverse, change)
+        return (low + share * (high - low)).sum(dim=1) - 0.5 * prior
 
-    def least(self, moveout_spkm: Float[Tensor, "event pick 3"]) -> Float[Tensor, "event 4"]:
-        """Later origin and place further east, north and down of the least misfit, with arrivals linear."""
-        partials = torch.cat([torch.ones_like(moveout_spkm[..., :1]), moveout_spkm], dim=-1)
-        # where no phase comes there is no moveout
-        partials = torch.where(self.counts[..., None], partials, 0.0)
-        prior = partials.new_zeros(len(partials), 4, 4)  # of the origin time none
-        prior[:, 1:, 1:] = self.prior_perkm2
-        change = partials.new_zeros(len(partials), 4)
-        for _ in range(STEPS):
-            off_s = self.late_s - (partials @ change[..., None])[..., 0]
-            weight = self.counts * (self.degrees + 1) / (self.degrees * self.spread_s**2 + off_s**2)
-            root = partials.mT * weight[:, None]
-            change = torch.linalg.solve(root @ partials + prior, (root @ self.late_s[..., None])[..., 0])
-        return change
+    def mean(self, covariance: Float[Tensor, "4 4"]) -> Float[Tensor, " 4"]:
+        """By adaptive importance sampling (Oh & Berger 1992, J. Stat. Comput. Simul. 41, 143-168).
+
+        covariance: of what is drawn first, about no change. What is drawn is the same for every event.
+        """
+        drawn = _drawn()
+        mean = drawn.new_zeros(4)
+        for _ in range(ROUNDS):
+            change = mean + drawn @ torch.linalg.cholesky(covariance).T
+            log_weight = self.log_density(change) + 0.5 * (drawn**2).sum(dim=1)
+            weight = _levelled(log_weight)
+            mean = weight @ change
+            off = change - mean
+            covariance = WIDER * (weight[:, None] * off).T @ off + LEAST_KM**2 * torch.eye(4).double()
+        return mean
+
+
+@functools.cache
+def _drawn() -> Float[Tensor, "sample 4"]:
+    """Standard normal, and symmetric about nothing."""
+    half = torch.randn(SAMPLES // 2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return torch.cat([half, -half])
+
+
+def _levelled(log_weight: Float[Tensor, " sample"]) -> Float[Tensor, " sample"]:
+    """Weights that come to one, to a power of at most one at which enough samples count."""
+    power = 1.0
+    while True:
+        weight = torch.softmax(power * log_weight, dim=0)
+        if 1 / (weight**2).sum() >= EFFECTIVE_SHARE * len(weight):
+            return weight
+        power *= 0.7
 
 
 def refined(
-    seen: Seen, places: Places, core: Migration, law: PickLaw | None, within_s: tuple[float, float]
+    seen: Seen, places: Places, core: Migration, law: ArrivalLaw | None, within_s: tuple[float, float]
 ) -> Places:
-    """Places that volumes of this window told, where picks and the volumes' pdfs together are most probable.
+    """Places that volumes of this window told, at the mean of what arrivals and volumes together say of each.
 
-    By reweighted least squares, linear about each place, and no further than its volume. A place stays where
-    arrivals computed at the new one do not agree better, where there are fewer picks than the law asks for
-    (None: it is as it was told), and of new events, whose places have to agree from window to window.
-    Uncertainties stay too: they are those of volumes, of the same waveforms. within_s: see `Heard.of`.
+    Linear about each place, and no further than its volume. A place stays where arrivals at the new one agree
+    less, where fewer are due than the law asks for (None, or a network that times none: it is as it was
+    told), and of new events, whose places have to agree from window to window. within_s: see `Heard.of`.
     """
-    if law is None or not places.is_located.any():
+    is_declared = torch.tensor([name is not None for name in places.follows], dtype=torch.bool)
+    if law is None or seen.listener is None or not (places.is_located & is_declared).any():
         return places
     heard = Heard.of(seen, places, core, within_s)
-    late_s, probability = heard.late_s.double(), heard.probability.double()
-    counts = heard.near[..., None] & (probability > 0)
-    counts[..., 1] &= probability[..., 1] >= law.least_s_probability
-    declared = torch.tensor([name is not None for name in places.follows])
-    enough = (counts.sum(dim=(1, 2)) >= law.fewest) & places.covariance_km2.isfinite().all(dim=(1, 2))
-    rows = (places.is_located & declared & enough).nonzero()[:, 0]
-    if len(rows) == 0:
+    assert heard.due is not None
+    moveout_spkm = seen.moveout_spkm(places.place_km)
+    volumes_km = _volumes(places, core.volume)
+    place_km, origin_s = places.place_km.clone(), places.origin_s.clone()
+    changed = torch.zeros_like(places.is_located)
+    for event in (places.is_located & is_declared).nonzero()[:, 0].tolist():
+        one = places.rows([event])
+        if not one.covariance_km2.isfinite().all():
+            continue
+        comes = moveout_spkm[event, heard.due.station, heard.due.phase].isfinite().all(dim=1)
+        due = heard.due.where((heard.due.event == event) & comes)
+        if len(due) < law.fewest:
+            continue
+        travel_s = heard.due_s[event] - one.origin_s
+        posterior, first = _posterior(
+            due, seen.terms, travel_s, moveout_spkm[event], one.covariance_km2[0].double(), law
+        )
+        change = posterior.mean(first)
+        new_km = (one.place_km[0].double() + change[1:]).clamp(volumes_km[0][event], volumes_km[1][event])
+        new_s = one.origin_s[0].double() + change[0]
+        # arrivals are not linear, and volumes end: is it as probable there as it was to be?
+        arrival_s = seen.arrivals(new_km.float()[None], new_s.float()[None])[0]
+        later = (arrival_s - heard.due_s[event])[due.station, due.phase].double() / due.step_s
+        change[1:] = new_km - one.place_km[0]
+        if posterior.of(later[None], change[None]) > posterior.log_density(torch.zeros_like(change)[None]):
+            place_km[event], origin_s[event], changed[event] = new_km.float(), new_s.float(), True
+    return _at(seen, _surer(places, changed, law), core, changed, place_km, origin_s, within_s[0])
+
+
+def _posterior(
+    due: Due,
+    terms: Terms,
+    travel_s: Float[Tensor, "station 2"],
+    moveout_spkm: Float[Tensor, "station 2 3"],
+    covariance_km2: Float[Tensor, "3 3"],
+    law: ArrivalLaw,
+) -> tuple[_Posterior, Float[Tensor, "4 4"]]:
+    """Of an event by arrivals that are all its own, and the covariance of what to draw first."""
+    of_model_s = torch.tensor([law.p_model_s, law.s_model_s], dtype=torch.float64)[due.phase]
+    of_path_s = law.model_share * travel_s[due.station, due.phase].double()
+    of_term_s2 = terms.variance_s2[due.station, due.phase].double()
+    spread = (of_model_s**2 + of_path_s**2 + of_term_s2).sqrt()[:, None, None] / due.step_s
+    sample = torch.arange(due.pdf.shape[1]).double()
+    kernel = torch.exp(-0.5 * ((sample[:, None] - sample) / spread) ** 2) / (spread * (2 * torch.pi) ** 0.5)
+    density = torch.einsum("asj,aj->as", kernel, due.pdf.double())
+    log_likelihood = torch.log((1 - law.elsewhere) * density + law.elsewhere / len(sample))
+    moveout = torch.cat([torch.ones(len(due), 1), moveout_spkm[due.station, due.phase]], dim=1)
+    first = torch.eye(4, dtype=torch.float64) * LEAST_KM**2
+    first[1:, 1:] += law.prior_factor * covariance_km2
+    inverse = torch.zeros_like(first)
+    inverse[1:, 1:] = torch.linalg.inv(first[1:, 1:])
+    first[0, 0] = ORIGIN_S**2
+    at_first = -due.first_s.double() / due.step_s
+    return _Posterior(log_likelihood, at_first, moveout.double() / due.step_s, inverse), first
+
+
+def _surer(places: Places, changed: Bool[Tensor, " event"], law: ArrivalLaw) -> Places:
+    """With the uncertainties of those that are moved."""
+    across, down = law.uncertainty_factor
+    each = torch.tensor([across, across, down])
+    covariance_km2 = torch.where(changed[:, None, None], each[:, None] * each, 1.0) * places.covariance_km2
+    across_km, down_km = places.across_km.clone(), places.down_km.clone()
+    across_km[changed] *= across
+    down_km[changed] *= down
+    return replace(places, covariance_km2=covariance_km2, across_km=across_km, down_km=down_km)
+
+
+def _at(
+    seen: Seen,
+    places: Places,
+    core: Migration,
+    changed: Bool[Tensor, " event"],
+    place_km: Float[Tensor, "event 3"],
+    origin_s: Float[Tensor, " event"],
+    p_tolerance_s: float,
+) -> Places:
+    """Those of these events at their new places."""
+    if not changed.any():
         return places
-    travel_s = (heard.due_s - places.origin_s[:, None, None]).double()
-    misfit = _Misfit(
-        late_s[rows].flatten(1),
-        counts[rows].flatten(1),
-        law.spread_s(probability, travel_s)[rows].flatten(1),
-        torch.linalg.inv(
-            places.covariance_km2[rows].double() + LEAST_KM**2 * torch.eye(3, dtype=torch.float64)
-        ),
-        law.degrees,
-    )
-    change = misfit.least(seen.moveout_spkm(places.place_km[rows]).flatten(1, 2).double())
-    place_km = places.place_km[rows].double()
-    low_km, high_km = _volumes(places.rows(rows.tolist()), core.volume)
-    moved_km = torch.minimum(torch.maximum(place_km + change[:, 1:], low_km), high_km)
-    origin_s = places.origin_s[rows].double() + change[:, 0]
-    due_s = seen.arrivals(moved_km.float(), origin_s.float())
-    later_s = (due_s - heard.due_s[rows]).double().flatten(1)
-    better = (misfit.of(later_s, moved_km - place_km) < misfit.of(0 * later_s, 0 * place_km)).nonzero()[:, 0]
-    rows, moved_km, origin_s, p_s = rows[better], moved_km[better], origin_s[better], due_s[better, :, 0]
-    changed = {
-        "place_km": moved_km.float(),
-        "origin_s": origin_s.float(),
+    rows = changed.nonzero()[:, 0]
+    p_s = seen.arrivals(place_km[rows], origin_s[rows])[..., 0]
+    near = core.neighbourhood.of(places.place_km[rows][None], seen.here.station_km, seen.here.mask)[0]
+    new = {
         "first_p_s": p_s.masked_fill(~seen.here.mask[0], torch.inf).amin(dim=1),
-        "has_p": heard.near[rows] & with_p(p_s, seen.picks, p_tolerance_s=within_s[0]),
+        "has_p": near & with_p(p_s, seen.picks, p_tolerance_s=p_tolerance_s),
     }
-    return replace(
-        places, **{name: getattr(places, name).index_copy(0, rows, new) for name, new in changed.items()}
-    )
+    moved = {name: getattr(places, name).index_copy(0, rows, value) for name, value in new.items()}
+    return replace(places, place_km=place_km, origin_s=origin_s, **moved)
 
 
 def _volumes(places: Places, spec: VolumeSpec) -> tuple[Float[Tensor, "event 3"], Float[Tensor, "event 3"]]:

@@ -82,18 +82,21 @@ class TermsLaw:
 class Terms:
     """Of the stations of a window. delay_s: of P and of S. magnitude: to be taken from a station's own.
 
+    variance_s2: of what is still to be learnt of delay_s; 0 where nothing is learnt.
     common_km: root-mean-square radius by which epicentres are off in common, as the misfit says; 0 where that
     is no larger than what the network's own ranges are made for.
     """
 
     delay_s: Float[Tensor, "station 2"]
+    variance_s2: Float[Tensor, "station 2"]
     magnitude: Float[Tensor, " station"]
     common_km: float
 
     @classmethod
     def none(cls, station_km: Float[Tensor, "station 3"]) -> "Terms":
         """Zeros."""
-        return cls(torch.zeros_like(station_km[:, :2]), torch.zeros_like(station_km[:, 0]), 0.0)
+        nothing = torch.zeros_like(station_km[:, :2])
+        return cls(nothing, nothing, torch.zeros_like(station_km[:, 0]), 0.0)
 
 
 @dataclass
@@ -127,9 +130,15 @@ class StationTerms:
         s_s = s_s + _mean(weight[:, 1], total[:, 1] - weight[:, 1] * s_s, law.s_residual_s / law.s_prior_s)
         magnitude = _mean(weight[:, 2], total[:, 2], law.residual_magnitude / law.prior_magnitude)
         delays_s = torch.stack([p_s, s_s], dim=1)
+        p_s2 = _variance(weight[:, 0], law.residual_s, law.prior_s)
+        s_s2 = law.s_over_p**2 * p_s2 + _variance(weight[:, 1], law.s_residual_s, law.s_prior_s)
+        variances_s2 = torch.stack([p_s2, s_s2], dim=1)
         beyond_s = math.sqrt(max(self.misfit_s() ** 2 - self.law.misfit_s**2, 0.0))
         common_km = self.law.epicentre_kmps * beyond_s
-        return Terms(delays_s.to(station_km.device), magnitude.to(station_km.device), common_km)
+        delays_s, variances_s2, magnitude = (
+            each.to(station_km.device) for each in (delays_s, variances_s2, magnitude)
+        )
+        return Terms(delays_s, variances_s2, magnitude, common_km)
 
     def misfit_s(self) -> float:
         """Of the velocity model, see `TermsLaw`: by closed events and the newest solutions of open ones."""
@@ -288,6 +297,11 @@ def rows_at(
         dim=1
     )
     return nearest.where(apart_km < ON_PLACE_KM, -1)
+
+
+def _variance(weight: Float[Tensor, " station"], residual: float, prior: float) -> Float[Tensor, " station"]:
+    """Of such a mean: the prior's, before anything is known."""
+    return residual**2 / (weight + (residual / prior) ** 2)
 
 
 def _mean(

@@ -26,7 +26,8 @@ def network(request) -> MigrationNet:
         volume_layers=1,
         magnitude_width=8,
         separable=request.param,
-        s_width=0,
+        ear_width=0,
+        ear_dilations=[],
     ).eval()
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, fields, replace
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
 
 from fcn.batch import Batch
 from fcn.geometry.lattice import Lattice
@@ -34,49 +32,27 @@ def test_losses_are_finite_and_reach_every_parameter(module, batch):
         module.zero_grad(set_to_none=True)
 
 
-def heard_at(module, batch, off_s: float) -> float:
-    """The loss of a network that says S exactly, so much late."""
-    scheme, network = module.scheme, copy.deepcopy(module.network)
-    targets, n = batch.targets, batch.waveforms.shape[-1]
-    pulses = scheme.objective.station_p.pulses(targets.s_arrival_s + off_s, targets.p_snr > 0, n)
-    said = functional.pad(pulses, (0, 1))  # of the row for what lies after a window, too
-    network.station_s = Says(torch.logit(said.clamp(1e-4, 1 - 1e-4)))
-    return float(scheme.losses(network, batch, targets, seeded(0))["station_s"])
-
-
-class Says(nn.Module):
-    """What hears S, in a network that says what it is told to."""
-
-    def __init__(self, logits: torch.Tensor) -> None:
-        super().__init__()
-        self.logits = logits
-
-    def everywhere(self, table: torch.Tensor) -> torch.Tensor:
-        """Of every row."""
-        return self.logits
-
-
-def test_s_is_learnt_beside_everything_and_changes_none_of_it(module, batch):
-    """Where S comes is its target, and of the network only what hears it is trained by that."""
+def test_arrivals_are_learnt_beside_everything_and_change_none_of_it(module, batch):
+    """Of the network only what times them is trained by that, and by P and S."""
     terms = module.scheme.losses(module.network, batch, batch.targets, seeded(0))
-    later = replace(batch.targets, s_arrival_s=batch.targets.s_arrival_s + 1.0)
-    moved = module.scheme.losses(module.network, batch, later, seeded(0))
-    assert moved["station_s"] != terms["station_s"]
+    for phase in ("p", "s"):
+        name = f"{phase}_arrival_s"
+        later = replace(batch.targets, **{name: getattr(batch.targets, name) + 0.4})
+        moved = module.scheme.losses(module.network, batch, later, seeded(0))
+        assert moved["arrivals"] != terms["arrivals"]
     assert moved["station_p"] == terms["station_p"]
-    early, right, late = (heard_at(module, batch, off_s) for off_s in (-0.05, 0.0, 0.05))
-    assert right < min(early, late), "a sample off is worse"
-    terms["station_s"].backward()
+    terms["arrivals"].backward()
     try:
         trained = {name for name, each in module.network.named_parameters() if each.grad is not None}
-        assert trained == {f"station_s.layers.{n}.{part}" for n in (0, 2) for part in ("weight", "bias")}
+        assert trained == {name for name, _ in module.network.named_parameters() if name.startswith("ear.")}
     finally:
         module.zero_grad(set_to_none=True)
 
 
-def test_a_network_that_hears_no_s_loses_nothing_by_it(module, batch):
+def test_a_network_that_times_nothing_loses_nothing_by_it(module, batch):
     deaf = copy.deepcopy(module.network)
-    deaf.station_s = None
-    assert module.scheme.losses(deaf, batch, batch.targets, seeded(0))["station_s"] == 0.0
+    deaf.ear = None
+    assert module.scheme.losses(deaf, batch, batch.targets, seeded(0))["arrivals"] == 0.0
 
 
 def test_what_is_drawn_comes_from_the_generator_alone(module, batch):

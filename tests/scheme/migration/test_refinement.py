@@ -1,20 +1,21 @@
-"""Places moved by picks: towards where they came from, by as much as they are worth."""
+"""Places moved by arrivals: towards where they came from, by as much as they are worth."""
 
-import copy
+import math
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from small_migration import single
-from torch import nn
+from small_migration import hears, single
 
+from fcn.batch import Batch
 from fcn.catalogue.epicentre_pdf import EpicentrePdf
 from fcn.scheme.migration.arrivals import Heard
+from fcn.scheme.migration.hearing import Due
 from fcn.scheme.migration.picks import Picks
 from fcn.scheme.migration.places import Places
-from fcn.scheme.migration.refinement import PickLaw, refined
+from fcn.scheme.migration.refinement import ArrivalLaw, _Posterior, _posterior, refined
 from fcn.scheme.migration.seen import Seen
 from fcn.scheme.migration.station_health import Sound
 from fcn.scheme.migration.station_terms import Terms
@@ -24,49 +25,37 @@ OFF_KM = torch.tensor([[1.2, -0.9, 1.0]])
 WITHIN_S = (0.6, 0.9)
 
 
-RATE_HZ = 20.0
-
-
-class Ear(nn.Module):
-    """Hears S where a feature passes through zero."""
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits."""
-        return 3.0 - 20.0 * features[..., 1, 0].abs()
-
-
 @pytest.fixture
-def law(module) -> PickLaw:
+def law(module) -> ArrivalLaw:
     """The shipped one."""
     return module.scheme.reading.refine
 
 
 @pytest.fixture
-def seen(module, batch) -> Seen:
-    """A window of eight stations or more that all have a sure P of an event at TRUE_KM, and hear no S."""
-    window = next(each for each in map(partial(single, batch), range(10)) if each.station_km.shape[1] >= 8)
-    window = replace(window, mask=torch.ones_like(window.mask))
+def window(batch) -> Batch:
+    """Of eight stations or more, all of which have data."""
+    found = next(each for each in map(partial(single, batch), range(10)) if each.station_km.shape[1] >= 8)
+    return replace(found, mask=torch.ones_like(found.mask), known=torch.ones_like(found.known))
+
+
+@pytest.fixture
+def seen(module, window) -> Seen:
+    """P and S of an event at TRUE_KM come to every station, and P is picked."""
     n = window.station_km.shape[1]
     with torch.no_grad():
         features = module.network.encode(window.waveforms, window.background_mps, window.known, window.mask)
     terms, sound = Terms.none(window.station_km[0]), Sound.all(window.mask[0])
     none = Picks(torch.arange(0), torch.zeros(0), torch.zeros(0))
-    deaf = copy.deepcopy(module.network)
-    deaf.station_s = None
-    made = Seen(window, window, deaf, features, none, none, 970.0, terms, sound)
-    p_s = made.arrivals(TRUE_KM, ORIGIN_S)[0, :, 0]
-    return replace(made, picks=Picks(torch.arange(n), p_s, torch.full((n,), 0.99)))
+    made = Seen(window, window, module.network, features, none, none, 970.0, terms, sound, None)
+    arrival_s = made.arrivals(TRUE_KM, ORIGIN_S)[0]
+    picks = Picks(torch.arange(n), arrival_s[:, 0], torch.full((n,), 0.99))
+    return replace(made, picks=picks, listener=hears(module.network.ear, window, arrival_s))
 
 
-@pytest.fixture
-def hearing(seen) -> Seen:
-    """The same, with S of that event."""
-    s_s, table = seen.arrivals(TRUE_KM, ORIGIN_S)[0, :, 1], seen.features.table.clone()
-    first, n = seen.features.first, seen.batch.waveforms.shape[-1]
-    table[0, :, 1, first : first + n, 0] = torch.arange(n) / RATE_HZ - s_s[:, None]
-    seen.network.station_s = Ear()
-    known = torch.ones_like(seen.batch.known)
-    return replace(seen, batch=replace(seen.batch, known=known), features=replace(seen.features, table=table))
+def said(seen: Seen, module, later_s: torch.Tensor | float, width_s: torch.Tensor | float = 0.03) -> Seen:
+    """The same, with arrivals so much later and as pulses so wide."""
+    arrival_s = seen.arrivals(TRUE_KM, ORIGIN_S)[0] + torch.as_tensor(later_s)
+    return replace(seen, listener=hears(module.network.ear, seen.batch, arrival_s, width_s))
 
 
 def told(seen: Seen, off_km: torch.Tensor = OFF_KM, across_km2: float = 4.0) -> Places:
@@ -85,17 +74,12 @@ def told(seen: Seen, off_km: torch.Tensor = OFF_KM, across_km2: float = 4.0) -> 
     )
 
 
-def without_p(seen: Seen) -> Seen:
-    """The same, but nobody picks P."""
-    return replace(seen, picks=seen.picks.where(torch.zeros(len(seen.picks), dtype=torch.bool)))
-
-
 def off_km(places: Places) -> float:
     """Of the epicentre."""
     return float((places.place_km - TRUE_KM)[0, :2].norm())
 
 
-def test_picks_move_a_place_to_where_they_came_from(module, seen, law):
+def test_arrivals_move_a_place_to_where_they_came_from(module, seen, law):
     before = told(seen)
     after = refined(seen, before, module.scheme.core, law, WITHIN_S)
     assert off_km(before) == pytest.approx(1.5, abs=0.01)
@@ -103,49 +87,73 @@ def test_picks_move_a_place_to_where_they_came_from(module, seen, law):
     assert abs(float(after.origin_s - ORIGIN_S)) < 0.1
     first_s = seen.arrivals(after.place_km, after.origin_s)[0, :, 0].min()
     torch.testing.assert_close(after.first_p_s[0], first_s)
-    torch.testing.assert_close(after.covariance_km2, before.covariance_km2)
+    across, down = law.uncertainty_factor
+    wanted = 4.0 * torch.diag(torch.tensor([across, across, down]) ** 2)
+    torch.testing.assert_close(after.covariance_km2[0], wanted)
+    assert (float(after.across_km), float(after.down_km)) == pytest.approx((across, down))
 
 
-def test_one_pick_that_is_far_off_counts_for_little(module, seen, law):
-    late_s = seen.picks.time_s.clone()
-    late_s[0] += 0.45
-    one_off = replace(seen, picks=replace(seen.picks, time_s=late_s))
-    normal = replace(law, degrees=1000.0)
-    heavy, light = (
-        off_km(refined(one_off, told(seen), module.scheme.core, each, WITHIN_S)) for each in (law, normal)
+def test_one_arrival_that_is_far_off_counts_for_little(module, seen, law):
+    """The more so, the more probable it is that what was taken for an arrival is none."""
+    late_s = torch.zeros(seen.here.station_km.shape[1], 2)
+    late_s[0] = 0.5
+    one_off = said(seen, module, late_s)
+    sure = replace(law, elsewhere=1e-6)
+    few, many = (
+        off_km(refined(one_off, told(seen), module.scheme.core, each, WITHIN_S)) for each in (law, sure)
     )
-    assert heavy < 0.5
-    assert heavy < 0.7 * light
+    assert few < 0.4
+    assert few < 0.7 * many
 
 
-def test_the_less_probable_picks_are_the_less_they_move(module, seen, law):
+def test_one_that_may_have_come_twice_came_when_the_others_agree(module, seen, law):
+    """No pick says that: the later moment is the more probable one."""
+    two = seen.listener.said.clone()
+    later = hears(module.network.ear, seen.batch, seen.arrivals(TRUE_KM, ORIGIN_S)[0] + 0.4).said
+    two[:3] = torch.logaddexp(two[:3], later[:3] + 0.7)
+    doubtful = said(seen, module, 0.0)
+    doubtful.listener.said = two
+    places = Heard.of(doubtful, told(seen, 0 * OFF_KM), module.scheme.core, WITHIN_S)
+    assert (places.late_s[0, :3, 0] > 0.3).all()
+    assert off_km(refined(doubtful, told(seen), module.scheme.core, law, WITHIN_S)) < 0.3
+
+
+def test_the_less_is_known_of_arrivals_the_less_they_move(module, seen, law):
     off = []
-    for probability in (0.99, 0.5, 0.1):
-        value = torch.full_like(seen.picks.probability, probability)
-        doubtful = replace(seen, picks=replace(seen.picks, probability=value))
-        off.append(off_km(refined(doubtful, told(seen, across_km2=0.5), module.scheme.core, law, WITHIN_S)))
+    for width_s in (0.03, 0.3, 1.0):
+        doubtful = said(seen, module, 0.0, width_s)
+        off.append(off_km(refined(doubtful, told(seen, across_km2=0.25), module.scheme.core, law, WITHIN_S)))
     assert off == sorted(off)
     assert off[2] > 2 * off[0]
 
 
-@pytest.mark.parametrize("why", ["none", "few", "kept", "new", "far", "no stations near"])
+def test_of_a_network_that_times_nothing_places_stay(module, seen, law):
+    deaf = replace(seen, listener=None)
+    after = refined(deaf, told(seen), module.scheme.core, law, WITHIN_S)
+    assert torch.equal(after.place_km, told(seen).place_km)
+
+
+@pytest.mark.parametrize("why", ["none", "few", "kept", "new", "far", "no stations near", "unknown"])
 def test_a_place_stays_where_nothing_may_move_it(module, seen, law, why):
     places, core = told(seen), module.scheme.core
     if why == "none":
         law = None
     elif why == "few":
-        seen = replace(seen, picks=seen.picks.where(torch.arange(len(seen.picks)) < law.fewest - 1))
+        law = replace(law, fewest=2 * seen.here.station_km.shape[1] + 1)
     elif why == "kept":
         places = replace(places, is_located=torch.zeros(1, dtype=torch.bool))
     elif why == "new":
         places = replace(places, follows=(None,))
     elif why == "far":
-        seen = replace(seen, picks=replace(seen.picks, time_s=seen.picks.time_s + 3.0))
+        seen = said(seen, module, 6.0)  # nothing is heard near when it is due
+    elif why == "unknown":
+        places = replace(places, covariance_km2=torch.full((1, 3, 3), torch.nan))
     else:
-        core = replace(core, neighbourhood=replace(core.neighbourhood, n_stations=3, enough=3))
+        core = replace(core, neighbourhood=replace(core.neighbourhood, n_stations=1, enough=1))
     after = refined(seen, places, core, law, WITHIN_S)
-    assert torch.equal(after.place_km, places.place_km)
-    assert torch.equal(after.origin_s, places.origin_s)
+    torch.testing.assert_close(after.place_km, places.place_km, atol=0.05 if why == "far" else 0.0, rtol=0)
+    if why != "far":
+        torch.testing.assert_close(after.covariance_km2, places.covariance_km2, equal_nan=True)
 
 
 def test_a_place_at_which_arrivals_agree_less_is_not_taken(module, seen, law, monkeypatch):
@@ -169,70 +177,56 @@ def test_of_several_each_is_moved_by_its_own(module, seen, law):
         )
 
 
-def test_s_moves_a_place_too_where_it_is_probable_enough(module, hearing, law):
-    only_s, core = without_p(hearing), module.scheme.core
-    after = refined(only_s, told(hearing, 0.5 * OFF_KM), core, law, WITHIN_S)
-    assert off_km(after) < 0.3
-    asked = replace(law, least_s_probability=0.999)
-    assert off_km(refined(only_s, told(hearing, 0.5 * OFF_KM), core, asked, WITHIN_S)) > 0.7
+def test_s_tells_a_depth_that_p_alone_does_not(module, seen, law):
+    before = told(seen, torch.tensor([[0.0, 0.0, 3.0]]))
+    vague = torch.tensor([0.03, 5.0])[:, None]  # S
 
-
-def test_s_tells_a_depth_that_p_alone_does_not(module, hearing, law):
     def deeper_km(seen: Seen) -> float:
-        before = told(seen, torch.tensor([[0.0, 0.0, 3.0]]))
-        return abs(float((refined(seen, before, module.scheme.core, law, WITHIN_S).place_km - TRUE_KM)[0, 2]))
+        after = refined(seen, before, module.scheme.core, law, WITHIN_S)
+        return abs(float((after.place_km - TRUE_KM)[0, 2]))
 
-    both_km = deeper_km(hearing)
-    hearing.network.station_s = None
-    assert both_km < 0.8 * deeper_km(hearing) < 3.0
+    assert deeper_km(seen) < 0.8 * deeper_km(said(seen, module, 0.0, vague)) < 3.0
 
 
-def test_what_comes_of_it_is_where_misfit_and_prior_balance(module, hearing, law):
-    """There the gradient of Student's t and of the normal prior vanishes, for arrivals that are linear."""
-    before, core = told(hearing, across_km2=0.005), module.scheme.core  # as much as the picks say
-    law = replace(law, degrees=2.0)
-    after = refined(hearing, before, core, law, WITHIN_S)
-    heard = Heard.of(hearing, before, core, WITHIN_S)
-    spread_s = law.spread_s(heard.probability, heard.due_s - before.origin_s[:, None, None])
-    moveout_spkm = hearing.moveout_spkm(before.place_km)
-    counts = (heard.probability > 0) & heard.near[..., None]
-    counts[..., 1] &= heard.probability[..., 1] >= law.least_s_probability
-    assert counts[..., 1].any()
-
-    def gradient(origin_s: torch.Tensor, place_km: torch.Tensor) -> torch.Tensor:
-        change = torch.cat([origin_s - before.origin_s, (place_km - before.place_km)[0]]).double()
-        change.requires_grad_()
-        off_s = heard.late_s - change[0] - (moveout_spkm @ change[1:].float())
-        tails = (law.degrees + 1) * torch.log1p(off_s**2 / (law.degrees * spread_s**2))
-        step = change[1:] @ torch.linalg.inv(before.covariance_km2[0].double()) @ change[1:]
-        ((tails * counts).sum() + step).backward()
-        return change.grad.abs()
-
-    at_first = gradient(before.origin_s, before.place_km)
-    assert (gradient(after.origin_s, after.place_km) < 0.01 * at_first.max()).all()
+def test_what_comes_of_it_is_the_mean_of_the_posterior():
+    """Of arrivals that are normal: the closed form of a linear inversion."""
+    generator = torch.Generator().manual_seed(3)
+    moveout = torch.cat([torch.ones(9, 1), 0.3 * torch.randn(9, 3, generator=generator)], dim=1).double() * 20
+    true = torch.tensor([0.1, 0.5, -0.4, 0.3]).double()
+    spread = 1.0 + torch.rand(9, generator=generator).double()  # samples
+    seen_at = moveout @ true + 0.5 * torch.randn(9, generator=generator).double()
+    samples = torch.arange(121).double()
+    log_likelihood = -0.5 * ((samples - 60 - seen_at[:, None]) / spread[:, None]) ** 2
+    inverse = torch.diag(torch.tensor([0.0, 1.0, 1.0, 2.0])).double()
+    posterior = _Posterior(log_likelihood, torch.full((9,), 60.0).double(), moveout, inverse)
+    first = torch.diag(torch.tensor([0.09, 1.0, 1.0, 0.5])).double()
+    normal = (moveout / spread[:, None] ** 2).T
+    wanted = torch.linalg.solve(normal @ moveout + inverse, normal @ seen_at)
+    torch.testing.assert_close(posterior.mean(first), wanted, atol=0.02, rtol=0)
 
 
-def test_widths_are_of_pick_and_model():
-    law = PickLaw(
-        p_s=0.4,
-        s_s=0.6,
-        p_model_s=0.1,
-        s_model_s=0.2,
-        model_share=0.01,
-        degrees=4.0,
-        least_s_probability=0.3,
-        fewest=5,
-    )
-    said = law.spread_s(
-        torch.tensor([[[0.75, 0.75], [1.0, 1.0]]]), torch.tensor([[[10.0, 20.0], [0.0, 0.0]]])
-    )
-    wanted = [[(0.04 + 0.01 + 0.01) ** 0.5, (0.09 + 0.04 + 0.04) ** 0.5], [0.1, 0.2]]
-    torch.testing.assert_close(said, torch.tensor([wanted]))
+def test_arrivals_are_as_wide_as_pdf_model_and_path_and_may_be_elsewhere(law):
+    """A pdf of one sample, and one that is even; and nothing is certain."""
+    law = replace(law, p_model_s=0.1, s_model_s=0.2, model_share=0.02, elsewhere=0.1)
+    pdf = torch.zeros(3, 61)
+    pdf[:2, 30], pdf[2] = 1.0, 1 / 61
+    event, station, phase = (torch.tensor(each) for each in ([0] * 3, [0, 0, 1], [0, 1, 0]))
+    due = Due(event, station, phase, torch.full((3,), -1.5), pdf, 0.05)
+    travel_s = torch.tensor([[10.0, 20.0], [1.0, 2.0]])
+    variance_s2 = torch.tensor([[0.04, 0.0], [0.0, 0.0]])  # of a term that is still to be learnt
+    terms = replace(Terms.none(torch.zeros(2, 3)), variance_s2=variance_s2)
+    posterior, _ = _posterior(due, terms, travel_s, torch.zeros(2, 2, 3), torch.eye(3).double(), law)
+    off_s = (torch.arange(61).double() - 30) * 0.05
+    for row, width_s in ((0, math.hypot(0.1, 0.2, 0.2)), (1, math.hypot(0.2, 0.4))):
+        normal = torch.exp(-0.5 * (off_s / width_s) ** 2) / (width_s * math.sqrt(2 * math.pi))
+        wanted = torch.log(0.9 * 0.05 * normal + 0.1 / 61)
+        torch.testing.assert_close(posterior.log_likelihood[row], wanted, atol=1e-5, rtol=0)
+    assert posterior.log_likelihood[2, 20:41].std() < 0.01
 
 
-def test_where_a_phase_never_comes_it_says_nothing(module, hearing, law, monkeypatch):
+def test_where_a_phase_never_comes_it_says_nothing(module, seen, law, monkeypatch):
     """No table of travel times reaches there: neither time nor moveout is a number."""
-    core, before = module.scheme.core, told(hearing)
+    core, before = module.scheme.core, told(seen)
     times, moveout = Seen.travel_times, Seen.moveout_spkm
 
     def never(of, value):
@@ -245,7 +239,7 @@ def test_where_a_phase_never_comes_it_says_nothing(module, hearing, law, monkeyp
 
     monkeypatch.setattr(Seen, "travel_times", never(times, torch.inf))
     monkeypatch.setattr(Seen, "moveout_spkm", never(moveout, torch.nan))
-    after = refined(hearing, before, core, law, WITHIN_S)
+    after = refined(seen, before, core, law, WITHIN_S)
     assert off_km(after) < 0.4
     assert after.first_p_s.isfinite().all()
 
@@ -307,7 +301,13 @@ def test_fine_volumes_have_cells_within_the_range_of_depths(module):
     assert max(depths) == pytest.approx(high_km)
 
 
-@pytest.mark.parametrize("key", ["p_s", "s_model_s", "degrees", "fewest", "least_s_probability"])
+@pytest.mark.parametrize("key", ["p_model_s", "s_model_s", "model_share", "elsewhere", "fewest"])
 def test_laws_that_cannot_be_are_refused(law, key):
     with pytest.raises(ValueError, match=rf"reading\.refine\.{key}.*-1"):
         replace(law, **{key: -1})
+
+
+@pytest.mark.parametrize("factors", [[0.9], [0.9, 0.0], [0.9, 0.8, 0.7]])
+def test_two_factors_of_uncertainties_are_asked_for(law, factors):
+    with pytest.raises(ValueError, match=r"reading\.refine\.uncertainty_factor"):
+        replace(law, uncertainty_factor=factors)

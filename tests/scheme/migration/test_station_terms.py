@@ -465,3 +465,19 @@ def test_none_are_zero():
 def test_impossible_laws_are_refused(law, change):
     with pytest.raises(ValueError, match=f"reading.terms.{next(iter(change))}"):
         replace(law, **change)
+
+
+def test_what_is_unknown_of_a_term_is_the_prior_and_less_with_every_event(law):
+    """Of normal variables: one over the sum of the inverse variances. S has that of P, and one beside it."""
+    terms = StationTerms(law)
+    p_s2, s_s2 = law.prior_s**2, law.s_over_p**2 * law.prior_s**2 + law.s_prior_s**2
+    before = terms.begin(1.0, STATION_KM).variance_s2
+    torch.testing.assert_close(before, torch.tensor([p_s2, s_s2]).expand(N, 2))
+    for number in range(9):
+        taught(terms, 100.0 * (number + 1), torch.zeros(N), s_delay_s=torch.zeros(N))
+    after = terms.begin(1e5, STATION_KM).variance_s2
+    p_s2 = 1 / (9 / law.residual_s**2 + 1 / law.prior_s**2)
+    torch.testing.assert_close(after[:, 0], torch.full((N,), p_s2))
+    s_s2 = 1 / (9 / law.s_residual_s**2 + 1 / law.s_prior_s**2)
+    torch.testing.assert_close(after[:, 1], torch.full((N,), law.s_over_p**2 * p_s2 + s_s2))
+    assert not Terms.none(STATION_KM).variance_s2.any(), "of terms that nobody learns nothing is said"
