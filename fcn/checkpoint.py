@@ -192,10 +192,11 @@ def _read_as(scheme: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
 
 
 def _warn_unheard(module: FcnModule, path: Path, reading: Mapping[str, Any] | None) -> None:
-    """Of values that mean nothing to a network that times no S."""
-    given = [key for key in (reading or {}).get("terms") or {} if key in OF_S]
+    """Of values that mean nothing to a network that times no arrivals."""
+    given = [f"terms.{key}" for key in (reading or {}).get("terms") or {} if key in OF_S]
+    given += ["refine"] * bool((reading or {}).get("refine"))
     if given and getattr(module.network, "ear", None) is None:
-        log.warning("%s times no S: reading.terms.%s change nothing", path, ", ".join(given))
+        log.warning("%s times no P and S: reading.%s changes nothing", path, ", reading.".join(given))
 
 
 def _check_reading(scheme: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -231,16 +232,9 @@ def _check_finite(weights: Mapping[str, Tensor], path: Path) -> None:
         )
 
 
-def _of_today(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+def _of_today(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights without those of parts that no network has any more."""
-    kept = {name: value for name, value in weights.items() if not name.startswith(GONE)}
-    if len(kept) < len(weights):
-        log.warning(
-            "%s heard S by layers that are no more: it times no arrivals, and places are those of volumes; "
-            "experiment=hearing weights=%s trains what does",
-            *(path, path),
-        )
-    return kept
+    return {name: value for name, value in weights.items() if not name.startswith(GONE)}
 
 
 def begin_with(module: FcnModule, name: str | Path) -> str:
@@ -252,7 +246,7 @@ def begin_with(module: FcnModule, name: str | Path) -> str:
     trained.
     """
     path = find(name)
-    weights = _of_today(read(path)["state_dict"], path)
+    weights = _of_today(read(path)["state_dict"])
     _check_finite(weights, path)
     begun: dict[str, Tensor] = {}
     for part, term in NEW_PARTS.items():
@@ -292,7 +286,13 @@ def load(
     """
     path = find(name)
     content = read(path)
-    record, weights = content["fcn"], _of_today(content["state_dict"], path)
+    record, weights = content["fcn"], _of_today(content["state_dict"])
+    if len(weights) < len(content["state_dict"]):
+        log.warning(
+            "%s heard S by layers that are no more: it times no arrivals, places are those of volumes; "
+            "experiment=hearing weights=%s trains what does",
+            *(path, path),
+        )
     config = record["config"]
     if reading:
         config = {**config, "scheme": _read_as(config["scheme"], reading)}

@@ -82,7 +82,7 @@ def test_a_part_that_is_there_in_pieces_is_damaged(tmp_path):
 
 def test_what_is_asked_of_a_network_that_times_no_s_is_told(caplog):
     load("compact", reading={"terms": {"s_prior_s": 0.3}})
-    assert "times no S: reading.terms.s_prior_s change nothing" in caplog.text
+    assert "times no P and S: reading.terms.s_prior_s changes nothing" in caplog.text
     caplog.clear()
     load("generalized", reading={"terms": {"s_prior_s": 0.3}})
-    assert "times no S" not in caplog.text
+    assert "times no P and S" not in caplog.text

@@ -1,8 +1,8 @@
 """What the shipped checkpoints say of two minutes of the twin is what they said when they were shipped.
 
-Golden values are of the command below: of `generalized` since picks move its places (the same seven events
-and alarms as before; one that matches nothing stays 80 km away, where it came to the place of another in its
-last two seconds; with `+reading.refine=null` those of before),
+Golden values are of the command below: of `generalized` since arrivals move its places (the same seven events
+and alarms as before; one that matches nothing comes to another's place in its last two seconds, as it did
+before picks moved them),
 of `lite` as commit 526d2c6 reads it, of eewnet since its location branch was trained on. Another release of
 torch, or another processor, moves them by less than the tolerances; what is badly located by more (1 km of
 5 km stated).

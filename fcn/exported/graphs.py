@@ -98,7 +98,7 @@ def graphs_of(network: nn.Module, n_samples: int, cells: tuple[int, int] | None)
 
 
 def _migration(network: MigrationNet, cells: tuple[int, int] | None) -> list[Graph]:
-    """Stations one by one; volumes; magnitudes. What hears S, and indexing, stay in torch."""
+    """Stations one by one; volumes; magnitudes. What times arrivals, and indexing, stay in torch."""
     assert cells is not None
     n_features, n_z = network.series.n_features, network.n_depths
     series = Graph(

@@ -14,6 +14,7 @@ from fcn.arch.ear import Ear
 from fcn.arch.migration import MigrationNet
 from fcn.arch.series import until_the_end
 from fcn.batch import Batch, Targets
+from fcn.scheme.base import require_finite
 from fcn.scheme.migration.picks import Arrived, parabola
 from fcn.scheme.migration.transfer import HOST
 
@@ -92,11 +93,12 @@ class Listener:
         return None if network.ear is None else cls(network.ear, batch, sampling_rate_hz)
 
     def ask(self, stations: Bool[Tensor, " station"]) -> Float[Tensor, "station 2 longer"]:
-        """Of these stations at least."""
+        """Of these stations at least. Raises `NonFiniteError` where the network says what is no number."""
         rows = (stations & ~self._asked).nonzero()[:, 0]
         if len(rows) > 0:
             device = self.batch.waveforms.device
             said = listened(self.ear, self.batch, rows.to(device), self.sampling_rate_hz)
+            require_finite(self.batch, arrivals=said)
             self.said[rows] = said.to(HOST)
             self._asked[rows] = True
         return self.said
@@ -169,6 +171,7 @@ class Due:
         left, value, right = (smooth.gather(1, best + step)[:, 0] for step in (-1, 0, 1))
         probability = sure.gather(1, best)[:, 0].clamp_max(1.0)
         is_pick = (value >= left) & (value >= right) & (probability >= LEAST_PROBABILITY)
+        is_pick &= near.gather(1, best)[:, 0]  # nothing is, where less than a sample is asked for
         late_s = off_s.gather(1, best)[:, 0] + parabola(left, value, right) * self.step_s
         for phase, each in enumerate(found):
             rows = (is_pick & (self.phase == phase)).nonzero()[:, 0]

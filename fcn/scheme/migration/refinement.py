@@ -5,6 +5,7 @@ training made it. What times arrivals (`fcn.arch.ear.Ear`) was trained for that 
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -69,11 +70,13 @@ class ArrivalLaw:
 class _Posterior:
     """Of one event's later origin, s, and place further east, north and down, km; arrivals are linear.
 
-    log_likelihood: of each arrival on its samples. first_sample: when it is due at no change, in samples
-    after the first. moveout: samples later for a change. inverse: of the prior's covariance.
+    log_likelihood: of each arrival on its samples; elsewhere it is `beyond`. first_sample: when it is due at
+    no change, in samples after the first. moveout: samples later for a change. inverse: of the prior's
+    covariance.
     """
 
     log_likelihood: Float[Tensor, "arrival sample"]
+    beyond: float
     first_sample: Float[Tensor, " arrival"]
     moveout: Float[Tensor, "arrival 4"]
     inverse: Float[Tensor, "4 4"]
@@ -87,13 +90,15 @@ class _Posterior:
     ) -> Float[Tensor, " any"]:
         """Of changes at which arrivals are due so many samples later."""
         last = self.log_likelihood.shape[1] - 1
-        at = (self.first_sample + later).clamp(0, last)
+        sample = self.first_sample + later
+        at = sample.clamp(0, last)
         below = at.floor().clamp_max(last - 1).long()
         share = at - below
         row = torch.arange(len(self.log_likelihood))
         low, high = self.log_likelihood[row, below], self.log_likelihood[row, below + 1]
+        here = torch.where(at == sample, low + share * (high - low), self.beyond)
         prior = torch.einsum("ni,ij,nj->n", change, self.inverse, change)
-        return (low + share * (high - low)).sum(dim=1) - 0.5 * prior
+        return here.sum(dim=1) - 0.5 * prior
 
     def mean(self, covariance: Float[Tensor, "4 4"]) -> Float[Tensor, " 4"]:
         """By adaptive importance sampling (Oh & Berger 1992, J. Stat. Comput. Simul. 41, 143-168).
@@ -185,9 +190,14 @@ def _posterior(
     of_term_s2 = terms.variance_s2[due.station, due.phase].double()
     spread = (of_model_s**2 + of_path_s**2 + of_term_s2).sqrt()[:, None, None] / due.step_s
     sample = torch.arange(due.pdf.shape[1]).double()
-    kernel = torch.exp(-0.5 * ((sample[:, None] - sample) / spread) ** 2) / (spread * (2 * torch.pi) ** 0.5)
-    density = torch.einsum("asj,aj->as", kernel, due.pdf.double())
-    log_likelihood = torch.log((1 - law.elsewhere) * density + law.elsewhere / len(sample))
+    kernel = torch.exp(-0.5 * ((sample[:, None] - sample) / spread) ** 2)
+    # of what is narrower than a sample all lies on it
+    whole = torch.maximum(
+        spread[..., 0] * (2 * torch.pi) ** 0.5, kernel[:, len(sample) // 2].sum(dim=1)[:, None]
+    )
+    density = torch.einsum("asj,aj->as", kernel, due.pdf.double()) / whole
+    anywhere = law.elsewhere / len(sample)
+    log_likelihood = torch.log((1 - law.elsewhere) * density + anywhere)
     moveout = torch.cat([torch.ones(len(due), 1), moveout_spkm[due.station, due.phase]], dim=1)
     first = torch.eye(4, dtype=torch.float64) * LEAST_KM**2
     first[1:, 1:] += law.prior_factor * covariance_km2
@@ -195,7 +205,8 @@ def _posterior(
     inverse[1:, 1:] = torch.linalg.inv(first[1:, 1:])
     first[0, 0] = ORIGIN_S**2
     at_first = -due.first_s.double() / due.step_s
-    return _Posterior(log_likelihood, at_first, moveout.double() / due.step_s, inverse), first
+    at_last = math.log(anywhere)
+    return _Posterior(log_likelihood, at_last, at_first, moveout.double() / due.step_s, inverse), first
 
 
 def _surer(places: Places, changed: Bool[Tensor, " event"], law: ArrivalLaw) -> Places:

@@ -11,7 +11,8 @@ from fcn.arch.ear import Ear
 from fcn.arch.migration import MigrationNet
 from fcn.batch import Batch
 from fcn.loss.terms import pdf_loss
-from fcn.scheme.migration.hearing import DUE_S, Due, Listener, asked, listened, reach
+from fcn.scheme.base import NonFiniteError
+from fcn.scheme.migration.hearing import DUE_S, SOONEST_S, Due, Listener, asked, listened, reach
 from fcn.scheme.migration.picks import Arrived
 
 RATE_HZ, WITHIN_S, ALL = 20.0, (0.6, 0.9), slice(None)
@@ -168,3 +169,37 @@ def test_a_network_is_otherwise_what_it_was_without_an_ear():
     deaf, hearing = made
     assert set(hearing) - set(deaf) == {f"ear.{name}" for name in Ear(8, [1]).state_dict()}
     assert all(torch.equal(hearing[name], value) for name, value in deaf.items())
+
+
+def test_of_what_is_no_number_a_stream_is_told(module, window):
+    listener = Listener(module.network.ear, replace(window, waveforms=window.waveforms * torch.nan), RATE_HZ)
+    with torch.no_grad(), pytest.raises(NonFiniteError):
+        listener.ask(torch.ones(window.station_km.shape[1], dtype=torch.bool))
+
+
+def test_less_than_a_sample_asks_for_nothing_else(module, window):
+    n = window.station_km.shape[1]
+    early = hears(module.network.ear, window, torch.full((n, 2), 10.02 - DUE_S + 0.05))
+    (p, _) = due(early, torch.full((1, n, 2), 10.02)).picks(1, n, (0.005, 0.005))
+    assert not p.probability.any()
+
+
+def test_arrivals_are_due_wrongly_in_training_and_those_that_may_not_be_heard_are_not_asked(batch):
+    """Evenly within a second; nothing of what is too faint or yet to come, or of stations not there."""
+    targets = batch.targets
+    loud = replace(targets, p_snr=torch.where(targets.p_snr > 0, 9.0, 0.0))
+    faint = replace(targets, p_snr=0.19 * (targets.p_snr > 0))
+
+    def off_s(targets) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(1)
+        _, wanted, keep = asked(Says(batch, 0.0), batch, targets, generator, RATE_HZ)
+        return (wanted[keep] @ torch.arange(-30.0, 31.0)) / RATE_HZ
+
+    off = off_s(loud)
+    assert len(off_s(faint)) == 0
+    assert off.abs().max() < 1.03
+    assert off.std() == pytest.approx(1 / 3**0.5, abs=0.06)
+    arrival_s = torch.stack([targets.p_arrival_s, targets.s_arrival_s])
+    came = (arrival_s > 0) & (arrival_s < batch.waveforms.shape[-1] / RATE_HZ - SOONEST_S)
+    came &= (targets.p_snr > 0) & batch.mask[..., None]
+    assert 0.97 * int(came.sum()) <= len(off) <= int(came.sum())  # at the ends some are due outside

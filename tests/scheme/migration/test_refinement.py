@@ -198,7 +198,7 @@ def test_what_comes_of_it_is_the_mean_of_the_posterior():
     samples = torch.arange(121).double()
     log_likelihood = -0.5 * ((samples - 60 - seen_at[:, None]) / spread[:, None]) ** 2
     inverse = torch.diag(torch.tensor([0.0, 1.0, 1.0, 2.0])).double()
-    posterior = _Posterior(log_likelihood, torch.full((9,), 60.0).double(), moveout, inverse)
+    posterior = _Posterior(log_likelihood, -1e4, torch.full((9,), 60.0).double(), moveout, inverse)
     first = torch.diag(torch.tensor([0.09, 1.0, 1.0, 0.5])).double()
     normal = (moveout / spread[:, None] ** 2).T
     wanted = torch.linalg.solve(normal @ moveout + inverse, normal @ seen_at)
@@ -222,6 +222,43 @@ def test_arrivals_are_as_wide_as_pdf_model_and_path_and_may_be_elsewhere(law):
         wanted = torch.log(0.9 * 0.05 * normal + 0.1 / 61)
         torch.testing.assert_close(posterior.log_likelihood[row], wanted, atol=1e-5, rtol=0)
     assert posterior.log_likelihood[2, 20:41].std() < 0.01
+    assert posterior.beyond == pytest.approx(math.log(0.1 / 61))
+
+
+def test_a_sharp_model_loses_nothing_between_samples(law):
+    """All of a pdf of one sample lies there."""
+    law = replace(law, p_model_s=0.001, model_share=0.0)
+    pdf = torch.zeros(1, 61)
+    pdf[0, 30] = 1.0
+    none = torch.zeros(1, dtype=torch.long)
+    due = Due(none, none, none, torch.full((1,), -1.5), pdf, 0.05)
+    terms = Terms.none(torch.zeros(1, 3))
+    moveout, eye = torch.zeros(1, 2, 3), torch.eye(3).double()
+    posterior, _ = _posterior(due, terms, torch.zeros(1, 2), moveout, eye, law)
+    assert posterior.log_likelihood.exp().sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("later_s", [1.2, 1.4, 1.5])
+def test_arrivals_at_the_edge_of_what_is_asked_lead_no_further(module, seen, law, later_s):
+    """Beyond it an arrival is anywhere."""
+    after = refined(said(seen, module, later_s), told(seen, 0 * OFF_KM), module.scheme.core, law, WITHIN_S)
+    assert float(after.origin_s - ORIGIN_S) < 1.55
+
+
+def test_the_prior_counts_less_by_its_factor(module, seen, law):
+    off = [
+        off_km(
+            refined(
+                said(seen, module, 0.0, 0.3),
+                told(seen, across_km2=0.1),
+                module.scheme.core,
+                replace(law, prior_factor=factor),
+                WITHIN_S,
+            )
+        )
+        for factor in (0.1, 1.0, 10.0)
+    ]
+    assert off[0] > 1.1 * off[1] > 1.2 * off[2]
 
 
 def test_where_a_phase_never_comes_it_says_nothing(module, seen, law, monkeypatch):
