@@ -160,6 +160,10 @@ def _migration(**kept: Any) -> dict[str, Any]:
     return {"separable": False, "ear_width": 0, "ear_dilations": [], **kept}
 
 
+def _scheme(**kept: Any) -> dict[str, Any]:
+    return {"heard_share": 1.0, **kept}  # before a share of arrivals was timed
+
+
 def _decoder(**kept: Any) -> dict[str, Any]:
     return {"uncertainty_factor": [1.0, 1.0], **kept}  # before there was one
 
@@ -196,6 +200,8 @@ ARGUMENTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "fcn.metrics.matching.MatchTolerance": _matching,
     "fcn.recombine.priors.EventPrior": _events,
     "fcn.recombine.recipe.Recipe": _recombination,
+    "fcn.scheme.migration.MigrationScheme": _scheme,
+    "fcn.scheme.migration.scheme.MigrationScheme": _scheme,
     "fcn.scheme.migration.ModelError": _model_error,
     "fcn.scheme.migration.Reading": _reading,
     "fcn.scheme.migration.VolumeSpec": _volumes,

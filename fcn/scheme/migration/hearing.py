@@ -43,11 +43,18 @@ def listened(ear: Ear, batch: Batch, rows: Tensor, sampling_rate_hz: float) -> F
 
 
 def asked(
-    ear: Ear, batch: Batch, targets: Targets, generator: Generator, sampling_rate_hz: float
+    ear: Ear,
+    batch: Batch,
+    targets: Targets,
+    generator: Generator,
+    sampling_rate_hz: float,
+    *,
+    share: float = 1.0,
 ) -> tuple[Float[Tensor, "arrival sample"], Float[Tensor, "arrival sample"], Bool[Tensor, " arrival"]]:
     """Of every arrival of a training batch: logits about when it is due, the pdf wanted, and if it counts.
 
-    It is due as wrongly as `OFF_S` says. Where nothing comes there is one that does not count.
+    It is due as wrongly as `OFF_S` says. Where nothing comes there is one that does not count. share: of the
+    stations, drawn.
     """
     n, steps = batch.waveforms.shape[-1], reach(sampling_rate_hz)
     arrival_s = torch.stack([targets.p_arrival_s, targets.s_arrival_s], dim=-1).flatten(0, 1)
@@ -55,7 +62,8 @@ def asked(
     there = there & (arrival_s > 0) & (arrival_s < n / sampling_rate_hz - SOONEST_S)
     off_s = OFF_S * (2 * torch.rand(arrival_s.shape, generator=generator, device=arrival_s.device) - 1)
     due = ((arrival_s + off_s) * sampling_rate_hz).round()
-    there &= (due >= 0) & (due < n)
+    drawn = torch.rand((len(due), 1, 1), generator=generator, device=due.device) < share
+    there &= (due >= 0) & (due < n) & drawn
     row, event, phase = there.nonzero(as_tuple=True)
     if is_none := len(row) == 0:  # parameters have a gradient all the same
         row = event = phase = row.new_zeros(1)

@@ -33,6 +33,7 @@ class MigrationObjective:
     """Losses: P series, evidence of volumes, hypocentres in them, magnitudes, arrivals of known events.
 
     own_share: of the fine volumes: about the peak of the network's own coarse one.
+    heard_share: of the stations: their arrivals are timed.
     """
 
     core: Migration
@@ -41,6 +42,7 @@ class MigrationObjective:
     model_error: ModelError
     sizing: Sizing
     own_share: float
+    heard_share: float
     terms: ClassVar[tuple[str, ...]] = (
         *("station_p", "evidence", "location"),
         *("magnitude", "ruptures", "growing", "arrivals"),
@@ -131,7 +133,8 @@ class MigrationObjective:
         """Divergence of the pdfs of P and S from pulses where they come, nat for each; 0 without an ear."""
         if network.ear is None:
             return batch.waveforms.new_zeros(())
-        return pdf_loss(*asked(network.ear, batch, targets, generator, self.core.sampling_rate_hz))
+        rate_hz, share = self.core.sampling_rate_hz, self.heard_share
+        return pdf_loss(*asked(network.ear, batch, targets, generator, rate_hz, share=share))
 
     @torch.no_grad()
     def _own_peaks(

@@ -23,7 +23,8 @@ class MigrationScheme(JoinedScheme):
     """Several events per window, each in volumes about a P pick.
 
     visible_snr, arrival_sigma_s, positive_weight: see `StationP`.
-    hypocentre_jitter_km, travel_time_error: see `Sizing`. own_share: see `MigrationObjective`.
+    hypocentre_jitter_km, travel_time_error: see `Sizing`. own_share, heard_share: see
+    `MigrationObjective`.
     neighbourhood, sizing: see `Migration`.
     """
 
@@ -39,6 +40,7 @@ class MigrationScheme(JoinedScheme):
     hypocentre_jitter_km: Sequence[float]
     travel_time_error: float
     own_share: float
+    heard_share: float
     reading: Reading
     partial: ClassVar[bool] = True
 
@@ -64,6 +66,7 @@ class MigrationScheme(JoinedScheme):
             model_error=self.model_error,
             sizing=Sizing(self.hypocentre_jitter_km, self.travel_time_error, self.visible_snr),
             own_share=self.own_share,
+            heard_share=self.heard_share,
         )
 
     @cached_property

@@ -202,4 +202,6 @@ def test_arrivals_are_due_wrongly_in_training_and_those_that_may_not_be_heard_ar
     arrival_s = torch.stack([targets.p_arrival_s, targets.s_arrival_s])
     came = (arrival_s > 0) & (arrival_s < batch.waveforms.shape[-1] / RATE_HZ - SOONEST_S)
     came &= (targets.p_snr > 0) & batch.mask[..., None]
+    few = asked(Says(batch, 0.0), batch, loud, torch.Generator().manual_seed(1), RATE_HZ, share=0.3)[2]
+    assert int(few.sum()) == pytest.approx(0.3 * len(off), rel=0.35)
     assert 0.97 * int(came.sum()) <= len(off) <= int(came.sum())  # at the ends some are due outside
