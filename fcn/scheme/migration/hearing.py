@@ -105,9 +105,9 @@ class Listener:
         rows = (stations & ~self._asked).nonzero()[:, 0]
         if len(rows) > 0:
             device = self.batch.waveforms.device
-            said = listened(self.ear, self.batch, rows.to(device), self.sampling_rate_hz)
+            said = listened(self.ear, self.batch, rows.to(device), self.sampling_rate_hz).to(HOST)
             require_finite(self.batch, arrivals=said)
-            self.said[rows] = said.to(HOST)
+            self.said[rows] = said
             self._asked[rows] = True
         return self.said
 
