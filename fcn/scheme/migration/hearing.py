@@ -26,7 +26,7 @@ LEAST_SNR = 0.2  # of P (`fcn.batch.Targets.p_snr`): of fainter events there is 
 SOONEST_S = 0.3  # before the window's end: what comes later is not there to be seen
 SMOOTH_SAMPLES = 1.0  # standard deviation: what the best sample is told by
 PEAK_S = 0.15  # about the best sample: a pick is as probable as the arrival is to lie there
-LEAST_PROBABILITY = 0.3  # of a pick: noise makes 0.2
+LEAST_PROBABILITY = 0.3  # of a pick: an even pdf makes 0.11
 
 
 def reach(sampling_rate_hz: float) -> int:

@@ -205,3 +205,18 @@ def test_arrivals_are_due_wrongly_in_training_and_those_that_may_not_be_heard_ar
     few = asked(Says(batch, 0.0), batch, loud, torch.Generator().manual_seed(1), RATE_HZ, share=0.3)[2]
     assert int(few.sum()) == pytest.approx(0.3 * len(off), rel=0.35)
     assert 0.97 * int(came.sum()) <= len(off) <= int(came.sum())  # at the ends some are due outside
+
+
+def test_levels_after_the_last_sample_of_a_late_station_are_not_heard(module, window):
+    """As of the series network: what follows looks as what follows a window."""
+    known = window.known.clone()
+    known[:, :, :, -10:] = False
+    levels = window.background_mps.clone()
+    levels[..., -10:] *= 100.0
+    late = replace(window, known=known)
+    with torch.no_grad():
+        said, other = (
+            listened(module.network.ear, each, torch.arange(2), RATE_HZ)
+            for each in (late, replace(late, background_mps=levels))
+        )
+    assert torch.equal(said, other)
